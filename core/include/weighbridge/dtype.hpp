@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "weighbridge/units.hpp"
+
+namespace weighbridge {
+
+/// A stored element type as a block: `block_size` elements take `block_bytes` bytes. Plain types are blocks of one.
+struct DType {
+  std::string_view name;
+  std::int64_t block_size = 1;
+  std::int64_t block_bytes = 1;
+
+  friend constexpr bool operator==(const DType& a, const DType& b) { return a.name == b.name; }
+};
+
+namespace dtype {
+inline constexpr DType f32{"f32", 1, 4};
+inline constexpr DType f16{"f16", 1, 2};
+inline constexpr DType bf16{"bf16", 1, 2};
+inline constexpr DType fp8{"fp8", 1, 1};
+inline constexpr DType int8{"int8", 1, 1};
+/// Eight 4-bit values packed in one 32-bit word, as GPTQ, AWQ and compressed-tensors store them.
+inline constexpr DType int4{"int4", 8, 4};
+}  // namespace dtype
+
+/// Bytes of `elements` elements; a last, partial block takes a whole one.
+[[nodiscard]] constexpr Bytes size_of(DType type, std::int64_t elements) {
+  return Bytes(static_cast<std::uint64_t>(ceil_div(elements, type.block_size))) * static_cast<std::uint64_t>(type.block_bytes);
+}
+
+/// The type of an HF `torch_dtype` / `dtype` value ("bfloat16", "float16", "float32"), or nothing.
+[[nodiscard]] std::optional<DType> dtype_of_torch_name(std::string_view name);
+
+}  // namespace weighbridge

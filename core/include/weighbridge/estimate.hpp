@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weighbridge/model.hpp"
+#include "weighbridge/result.hpp"
+#include "weighbridge/scenario.hpp"
+
+namespace weighbridge {
+
+/// How a figure came about.
+enum class Basis {
+  exact,     ///< the engine allocates deterministically, and we count as it does
+  modelled,  ///< read from the engine's source; kernels and allocators add what no source shows
+  measured,  ///< a figure seen on real machines
+};
+
+enum class Op { times, divide, ceil_divide, plus, minus };
+
+/// One number of a formula with the name of what it is (a code that the page translates).
+struct Factor {
+  std::string_view name;
+  std::int64_t value = 0;
+  Op op = Op::times;
+};
+
+/// One line of a formula: its factors, taken left to right in whole numbers, give `bytes`.
+struct FormulaRow {
+  std::string_view label;
+  std::vector<Factor> factors;
+  Bytes bytes;
+  bool chosen = true;  ///< in a maximum: the row that decides
+};
+
+struct Formula {
+  bool is_maximum = false;  ///< the largest row counts; otherwise rows add up
+  std::vector<FormulaRow> rows;
+  std::vector<std::string_view> config_keys;  ///< the model's keys behind the numbers
+  std::string_view note;                      ///< a code for one explaining sentence, may be empty
+};
+
+struct Source {
+  std::string_view text;
+  std::string_view url;
+};
+
+/// One cause of memory use on one device.
+struct Term {
+  std::string_view id;  ///< weights, kv_cache, compute, cuda_graphs, overhead
+  Bytes bytes;
+  Bytes low;
+  Bytes high;
+  bool inside_limit = true;  ///< counts against the engine's own limit, not only against the card
+  Basis basis = Basis::exact;
+  int records = 0;  ///< independent measured records behind the band; 0 = read from source, not measured
+  Formula formula;
+  Source source;
+};
+
+/// What one device needs and may use.
+struct DevicePlan {
+  std::size_t group = 0;  ///< index into Scenario::hardware
+  Bytes capacity;         ///< what the runtime sees of the card, less what is used there
+  Bytes limit;            ///< what the engine lets itself use
+  Bytes reserved;         ///< what the engine takes, needed or not (a pool)
+  Bytes observed;         ///< what nvidia-smi would show
+  std::vector<Term> terms;
+
+  [[nodiscard]] Bytes total() const;
+  [[nodiscard]] Bytes low() const;
+  [[nodiscard]] Bytes high() const;
+  [[nodiscard]] Bytes inside() const;  ///< sum of the terms that count against `limit`
+};
+
+/// What the engine itself would report at start.
+struct EngineReport {
+  std::string name;
+  std::string version;  ///< the version whose rules were used
+  std::optional<std::int64_t> kv_cache_tokens;
+  std::optional<Bytes> kv_cache_pool;
+  std::optional<double> max_concurrency;
+};
+
+enum class VerdictClass { fits, tight, offload, no, impossible, unknown };
+
+struct Verdict {
+  VerdictClass kind = VerdictClass::unknown;
+  std::size_t device = 0;    ///< index into Estimate::devices of the device that decides
+  bool card_binds = false;   ///< the card, not the engine's own limit, is the nearer bound
+  Bytes need, low, high, limit;  ///< all against the binding bound
+  std::optional<Notice> reason;  ///< why it cannot run this way, or cannot be counted
+  std::optional<std::int64_t> nearest_tensor_parallel;    ///< a split that works
+  std::optional<double> nearest_gpu_memory_utilization;   ///< the largest share at which the engine starts
+};
+
+struct Estimate {
+  EngineReport engine;
+  std::vector<DevicePlan> devices;  ///< one per device, in the order of the hardware
+  Verdict verdict;
+  std::optional<std::int64_t> max_context_tokens;  ///< per sequence, at the given number of sequences; 0 = none
+  std::optional<std::int64_t> max_sequences;       ///< at the given context; 0 = none
+  std::optional<std::int64_t> fewest_devices;      ///< of the first device's kind
+  Notices warnings;
+};
+
+/// How much memory each device needs to run `model` as `scenario` says, whether it fits, and how far it could go.
+/// Fails on an unknown engine, format or cache type, and on numbers out of range. A way of running that the engine
+/// refuses is not a failure but a verdict of class `impossible` with its reason.
+[[nodiscard]] Result<Estimate> estimate(const Model& model, const Scenario& scenario);
+
+/// The same without the solved limits: one evaluation, for sweeps and solvers.
+[[nodiscard]] Result<Estimate> evaluate(const Model& model, const Scenario& scenario);
+
+/// The point estimate stays within both bounds, the engine's and the card's.
+[[nodiscard]] bool holds(const Estimate& estimate);
+
+}  // namespace weighbridge

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "weighbridge/units.hpp"
+
+namespace weighbridge {
+
+/// An accelerator as the catalogue knows it.
+struct Device {
+  std::string id;
+  std::string slug;
+  std::string name;
+  std::string short_name;
+  std::string vendor;
+  std::string kind;  ///< consumer, workstation, datacenter, edge
+  std::string architecture;
+  int compute_capability = 0;  ///< 90 for 9.0; 0 if it has none
+  double marketed_gb = 0;      ///< the vendor's number, for display only
+  Bytes driver_bytes;          ///< what nvidia-smi reports
+  Bytes runtime_bytes;         ///< what the runtime sees (cudaMemGetInfo total): the real ceiling
+  bool runtime_measured = false;
+  bool unified_memory = false;
+  std::vector<std::string> formats;  ///< formats its matrix units run: fp16, bf16, fp8, int8, int4
+
+  [[nodiscard]] bool runs(std::string_view format) const;
+};
+
+/// `count` equal devices, each with `used` bytes taken by something else.
+struct DeviceGroup {
+  Device device;
+  std::int64_t count = 1;
+  Bytes used;
+
+  /// What the runtime sees of the card, less what is already used there.
+  [[nodiscard]] Bytes capacity() const { return device.runtime_bytes - used; }
+};
+
+}  // namespace weighbridge

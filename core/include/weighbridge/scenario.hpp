@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weighbridge/hardware.hpp"
+
+namespace weighbridge {
+
+/// How the model is spread over the devices. The product of tensor, pipeline and data equals the number of devices.
+struct Parallel {
+  std::int64_t tensor = 1;
+  std::int64_t pipeline = 1;
+  std::int64_t data = 1;
+  bool expert = false;
+};
+
+/// The engine's own settings, by its own names; empty = the engine's default.
+struct EngineOptions {
+  std::optional<double> gpu_memory_utilization;
+  std::optional<std::int64_t> max_model_len;
+  std::optional<std::int64_t> max_num_seqs;
+  std::optional<std::int64_t> max_num_batched_tokens;
+  std::optional<std::string> kv_cache_dtype;
+  std::optional<bool> enforce_eager;
+  std::optional<std::int64_t> block_size;
+};
+
+/// Everything about a run except the model itself.
+struct Scenario {
+  std::string weights_format = "checkpoint";
+  std::string kv_type = "auto";
+  std::string engine = "vllm";
+  std::string engine_version;  ///< empty = the newest whose rules were read
+  EngineOptions options;
+  std::int64_t context_tokens = 32768;  ///< per sequence
+  std::int64_t sequences = 16;          ///< at the same time, all of them full
+  std::vector<DeviceGroup> hardware;
+  Parallel parallel;
+
+  [[nodiscard]] std::int64_t device_count() const;
+};
+
+/// Limits of what a request may ask for; beyond them a number is a typing error, and a loop over it would not end.
+inline constexpr std::int64_t kMaxContextTokens = std::int64_t{1} << 27;  ///< 134,217,728: over ten times the longest trained context known
+inline constexpr std::int64_t kMaxSequences = 1'000'000;
+inline constexpr std::int64_t kMaxDevices = 1024;  ///< per request; larger jobs are several replicas
+
+}  // namespace weighbridge

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/api.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/engine.hpp"
+#include "json_parse.hpp"
+#include "request.hpp"
+#include "response.hpp"
+#include "weighbridge/read.hpp"
+#include "weighbridge/share.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+struct Context {
+  Catalogue& catalogue;
+  Notices& warnings;
+};
+
+Result<Json> call_estimate(const Json& params, Context& context) {
+  Result<Request> request = read_request(params, context.catalogue, context.warnings);
+  if (!request) return fail(request.error());
+  Result<Estimate> answer = estimate(request->model(), request->scenario);
+  if (!answer) return fail(answer.error());
+  context.warnings.insert(context.warnings.end(), answer->warnings.begin(), answer->warnings.end());
+  return describe_estimate(*request, *answer);
+}
+
+Result<Json> call_read_config(const Json& params, Context& context) {
+  if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with config or text"));
+  Json config;
+  if (const auto text = params.find("text"); text != params.end()) {
+    if (!text->is_string()) return fail(notice::wrong_type("params.text", "text", excerpt(*text), "the text of a config.json"));
+    Result<Json> parsed = parse_json(text->get_ref<const std::string&>(), "params.text");
+    if (!parsed) return fail(parsed.error());
+    config = std::move(*parsed);
+  } else if (const auto given = params.find("config"); given != params.end()) {
+    config = *given;
+  } else {
+    return fail(notice::missing_key("params.config", "config", "a config.json, as object or as text"));
+  }
+  Result<Model> model = read_config(config, "params.config", context.warnings);
+  if (!model) return fail(model.error());
+  return Json{{"model", describe_model(*model)}, {"config", std::move(config)}};
+}
+
+/// One axis, many points, one call.
+Result<Json> call_sweep(const Json& params, Context& context) {
+  constexpr std::size_t most_points = 1000;
+  if (!params.is_object() || !params.contains("request")) return fail(notice::missing_key("params.request", "request", "the params of an estimate"));
+  Result<Request> request = read_request(params.find("request").value(), context.catalogue, context.warnings);
+  if (!request) return fail(request.error());
+  const Json axis = params.value("axis", Json());
+  if (axis != "context_tokens" && axis != "sequences")
+    return fail(notice::wrong_type("params.axis", "axis", excerpt(axis), "\"context_tokens\" or \"sequences\""));
+  const Json values = params.value("values", Json());
+  if (!values.is_array() || values.size() > most_points)
+    return fail(notice::wrong_type("params.values", "values", excerpt(values), "a list of at most 1,000 whole numbers"));
+  const std::int64_t most = axis == "sequences" ? kMaxSequences : request->model().max_context_tokens;
+  Json points = Json::array();
+  for (const Json& value : values) {
+    const std::optional<std::int64_t> number = whole_number_of(value);
+    if (!number || *number < 1 || *number > most)
+      return fail(notice::out_of_range("params.values", "values", excerpt(value), "whole numbers from 1 to " + grouped(most)));
+    Scenario scenario = request->scenario;
+    (axis == "sequences" ? scenario.sequences : scenario.context_tokens) = *number;
+    const Result<Estimate> answer = evaluate(request->model(), scenario);
+    if (!answer) return fail(answer.error());
+    Json point{{"value", *number}, {"class", name_of(answer->verdict.kind)}, {"need_bytes", nullptr}, {"limit_bytes", nullptr}};
+    if (!answer->devices.empty()) {
+      point["need_bytes"] = answer->devices[answer->verdict.device].total().count();
+      point["limit_bytes"] = answer->devices[answer->verdict.device].limit.count();
+    }
+    points.push_back(std::move(point));
+  }
+  return Json{{"points", std::move(points)}};
+}
+
+Json describe_catalogue_model(const CatalogueModel& entry) {
+  const Json model = describe_model(entry.model);
+  return {{"id", entry.model.id},
+          {"slug", entry.model.slug},
+          {"name", entry.model.name},
+          {"summary", {{"parameters", model["parameters"]["text"]}, {"n_experts", model["n_experts"]}, {"attention", model["attention"]}}},
+          {"kind", entry.kind},
+          {"relation", entry.relation},
+          {"aliases", entry.aliases},
+          {"max_context_tokens", entry.model.max_context_tokens},
+          {"checkpoint_format", checkpoint_format(entry.model)}};
+}
+
+Json describe_catalogue_device(const CatalogueDevice& entry) {
+  const Device& d = entry.device;
+  return {{"id", d.id},
+          {"slug", d.slug},
+          {"name", d.name},
+          {"short_name", d.short_name},
+          {"vendor", d.vendor},
+          {"kind", d.kind},
+          {"aliases", entry.aliases},
+          {"marketed_gb", d.marketed_gb},
+          {"driver_bytes", d.driver_bytes.count()},
+          {"runtime_bytes", d.runtime_bytes.count()},
+          {"capacity_basis", d.runtime_measured ? "measured" : "estimated"},
+          {"fp8_units", d.runs("fp8")},
+          {"bf16", d.runs("bf16")}};
+}
+
+Json describe_engine(const Engine& engine) {
+  constexpr std::array kTypes{"number", "integer", "text", "flag"};
+  Json options = Json::array();
+  for (const OptionInfo& option : engine.options)
+    options.push_back({{"name", option.name}, {"type", kTypes[static_cast<std::size_t>(option.type)]}, {"default", option.default_text}});
+  return {{"name", engine.name},
+          {"versions", engine.versions},
+          {"default_version", engine.versions.back()},
+          {"weights_formats", engine.weights_formats},
+          {"kv_types", engine.kv_types},
+          {"options", std::move(options)}};
+}
+
+Result<Json> call_catalogue(const Json&, Context& context) {
+  Json models = Json::array();
+  for (const CatalogueModel& entry : context.catalogue.models()) models.push_back(describe_catalogue_model(entry));
+  Json devices = Json::array();
+  for (const CatalogueDevice& entry : context.catalogue.devices()) devices.push_back(describe_catalogue_device(entry));
+  Json known = Json::array();
+  for (const Engine& engine : engines()) known.push_back(describe_engine(engine));
+  return Json{{"data_version", context.catalogue.version()}, {"models", std::move(models)}, {"devices", std::move(devices)}, {"engines", std::move(known)}};
+}
+
+Result<Json> call_catalogue_load(const Json& params, Context& context) {
+  if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with models and devices"));
+  if (auto loaded = context.catalogue.load(params.value("models", Json()), params.value("devices", Json())); !loaded) return fail(loaded.error());
+  return Json{{"models", context.catalogue.models().size()}, {"devices", context.catalogue.devices().size()}};
+}
+
+Result<Json> call_share_encode(const Json& params, Context& context) { return encode_link(params, context.catalogue); }
+Result<Json> call_share_decode(const Json& params, Context& context) { return decode_link(params, context.catalogue); }
+
+struct Method {
+  std::string_view name;
+  Result<Json> (*run)(const Json& params, Context& context);
+};
+
+constexpr std::array kMethods{
+    Method{"estimate", call_estimate},         Method{"read_config", call_read_config},   Method{"sweep", call_sweep},
+    Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load}, Method{"share.encode", call_share_encode},
+    Method{"share.decode", call_share_decode},
+};
+
+Result<Json> dispatch(std::string_view text, Context& context) {
+  Result<Json> request = parse_json(text, "request");
+  if (!request) return request;
+  if (!request->is_object()) return fail(notice::wrong_type("request", "request", excerpt(*request), "an object with method and params"));
+  const Json method = request->value("method", Json());
+  if (!method.is_string()) return fail(notice::missing_key("method", "method", "the name of a method"));
+  const auto found = request->find("params");
+  const Json params = found == request->end() ? Json::object() : *found;
+  std::string names;
+  for (const Method& known : kMethods) {
+    if (method.get_ref<const std::string&>() == known.name) return known.run(params, context);
+    names += (names.empty() ? "" : ", ") + std::string(known.name);
+  }
+  return fail(notice::unknown("unknown_method", "method", "method", method.get<std::string>(), names));
+}
+
+}  // namespace
+
+std::string Api::call(std::string_view request) {
+  Notices warnings;
+  Context context{catalogue_, warnings};
+  const Result<Json> result = dispatch(request, context);
+  Json response{{"ok", result.has_value()}};
+  if (result)
+    response["result"] = *result;
+  else
+    response["error"] = to_json(result.error());
+  response["warnings"] = to_json(warnings);
+  return response.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace weighbridge

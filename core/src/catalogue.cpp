@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/catalogue.hpp"
+
+#include <algorithm>
+
+#include "json_text.hpp"
+#include "weighbridge/read.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+std::string text_of(const Json& row, std::string_view key) {
+  const auto found = row.find(key);
+  return found != row.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::vector<std::string> texts_of(const Json& row, std::string_view key) {
+  std::vector<std::string> texts;
+  const auto found = row.find(key);
+  if (found == row.end() || !found->is_array()) return texts;
+  for (const Json& item : *found)
+    if (item.is_string()) texts.push_back(item.get<std::string>());
+  return texts;
+}
+
+double number_of(const Json& row, std::string_view key) {
+  const auto found = row.find(key);
+  return found != row.end() && found->is_number() ? found->get<double>() : 0.0;
+}
+
+Result<CatalogueModel> read_model(const Json& row, const std::string& where) {
+  if (!row.is_object()) return fail(notice::wrong_type(where, "models", excerpt(row), "an object for each model"));
+  const auto config = row.find("config");
+  if (config == row.end()) return fail(notice::missing_key(where + ".config", "config", "the model's config.json keys"));
+  Notices ignored;  // defaults that HF leaves out are part of the published config
+  Result<Model> model = read_config(*config, where + ".config", ignored);
+  if (!model) return fail(model.error());
+  CatalogueModel entry;
+  entry.model = std::move(*model);
+  entry.model.id = text_of(row, "id");
+  entry.model.slug = text_of(row, "slug");
+  entry.model.name = text_of(row, "name");
+  entry.aliases = texts_of(row, "aliases");
+  entry.kind = text_of(row, "kind");
+  entry.relation = text_of(row, "relation");
+  if (entry.model.id.empty() || entry.model.slug.empty()) return fail(notice::missing_key(where, "id", "an id and a slug"));
+  return entry;
+}
+
+/// "9.0" -> 90; 0 if there is none.
+int capability_of(const std::string& text) {
+  const std::size_t dot = text.find('.');
+  if (dot == std::string::npos || dot == 0 || dot > 2 || dot + 1 >= text.size()) return 0;
+  int major = 0;
+  for (std::size_t i = 0; i < dot; ++i) major = major * 10 + (text[i] - '0');
+  return major * 10 + (text[dot + 1] - '0');
+}
+
+Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
+  if (!row.is_object()) return fail(notice::wrong_type(where, "devices", excerpt(row), "an object for each device"));
+  const auto memory = row.find("memory");
+  if (memory == row.end() || !memory->is_object()) return fail(notice::missing_key(where + ".memory", "memory", "an object with runtime_mib"));
+  CatalogueDevice entry;
+  Device& device = entry.device;
+  device.id = text_of(row, "id");
+  device.slug = text_of(row, "slug");
+  device.name = text_of(row, "name");
+  device.short_name = text_of(row, "short_name");
+  device.vendor = text_of(row, "vendor");
+  device.kind = text_of(row, "kind");
+  device.architecture = text_of(row, "architecture");
+  device.compute_capability = capability_of(text_of(row, "compute_capability"));
+  device.marketed_gb = number_of(*memory, "marketed_gb");
+  device.driver_bytes = scaled(kMiB, number_of(*memory, "driver_mib"));
+  device.runtime_bytes = scaled(kMiB, number_of(*memory, "runtime_mib"));
+  device.runtime_measured = text_of(*memory, "runtime_basis") == "measured";
+  const auto unified = row.find("unified_memory");
+  device.unified_memory = unified != row.end() && unified->is_boolean() && unified->get<bool>();
+  device.formats = texts_of(row, "formats");
+  entry.aliases = texts_of(row, "aliases");
+  if (device.id.empty() || device.slug.empty() || device.runtime_bytes == Bytes())
+    return fail(notice::missing_key(where, "id", "an id, a slug and memory.runtime_mib"));
+  return entry;
+}
+
+bool is_named(const std::string& id, const std::string& slug, const std::vector<std::string>& aliases, const std::string& wanted) {
+  if (lower_case(id) == wanted || lower_case(slug) == wanted) return true;
+  return std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) { return lower_case(alias) == wanted; });
+}
+
+Result<const Json*> rows_of(const Json& file, const char* key) {
+  const auto rows = file.is_object() ? file.find(key) : file.end();
+  if (rows == file.end() || !rows->is_array())
+    return fail(notice::missing_key(std::string("params.") + key, key, std::string("a catalogue file with an array of ") + key));
+  return &*rows;
+}
+
+}  // namespace
+
+Result<void> Catalogue::load(const Json& models, const Json& devices) {
+  const Result<const Json*> model_rows = rows_of(models, "models");
+  if (!model_rows) return fail(model_rows.error());
+  const Result<const Json*> device_rows = rows_of(devices, "devices");
+  if (!device_rows) return fail(device_rows.error());
+
+  Catalogue next;
+  next.version_ = text_of(models, "version");
+  for (std::size_t i = 0; i < (*model_rows)->size(); ++i) {
+    Result<CatalogueModel> model = read_model((**model_rows)[i], "params.models[" + std::to_string(i) + "]");
+    if (!model) return fail(model.error());
+    next.models_.push_back(std::move(*model));
+  }
+  for (std::size_t i = 0; i < (*device_rows)->size(); ++i) {
+    Result<CatalogueDevice> device = read_device((**device_rows)[i], "params.devices[" + std::to_string(i) + "]");
+    if (!device) return fail(device.error());
+    next.devices_.push_back(std::move(*device));
+  }
+  *this = std::move(next);
+  return {};
+}
+
+const CatalogueModel* Catalogue::find_model(std::string_view name) const {
+  const std::string wanted = lower_case(name);
+  for (const CatalogueModel& entry : models_)
+    if (is_named(entry.model.id, entry.model.slug, entry.aliases, wanted)) return &entry;
+  return nullptr;
+}
+
+const CatalogueDevice* Catalogue::find_device(std::string_view name) const {
+  const std::string wanted = lower_case(name);
+  for (const CatalogueDevice& entry : devices_)
+    if (is_named(entry.device.id, entry.device.slug, entry.aliases, wanted)) return &entry;
+  return nullptr;
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "weighbridge/estimate.hpp"
+
+namespace weighbridge {
+
+/// What an engine is asked: one model in one format, one scenario.
+struct Job {
+  const Model& model;
+  const std::vector<Tensor>& tensors;  ///< the model in the asked weights format
+  const Scenario& scenario;
+  bool explain = true;  ///< fill in formulas; solvers leave them out
+};
+
+/// What an engine answers: a plan for one device of each hardware group, or why it cannot run this way.
+struct Plan {
+  EngineReport report;
+  std::vector<DevicePlan> groups;
+  bool tight_at_best = false;  ///< a rule of the engine or device forbids a plain "fits"
+  std::optional<Notice> impossible;
+  std::optional<std::int64_t> nearest_tensor_parallel;
+  Notices warnings;
+};
+
+enum class OptionType { number, integer, text, flag };
+
+/// A setting as a form shows it: the engine's own name and its default in words.
+struct OptionInfo {
+  std::string_view name;
+  OptionType type;
+  std::string_view default_text;
+};
+
+/// An engine is what it adds to the neutral parts. A new one is a new file and a row in engines().
+struct Engine {
+  std::string_view name;
+  std::vector<std::string_view> versions;  ///< whose rules were read, oldest first; the last is the default
+  std::vector<OptionInfo> options;
+  std::vector<std::string_view> weights_formats;  ///< formats it runs, besides `checkpoint`
+  std::vector<std::string_view> kv_types;         ///< cache types it accepts, besides `auto`
+  Plan (*plan)(const Job& job);
+};
+
+[[nodiscard]] const std::vector<Engine>& engines();
+[[nodiscard]] const Engine* find_engine(std::string_view name);
+[[nodiscard]] const Engine& article_engine();
+[[nodiscard]] const Engine& vllm_engine();
+
+}  // namespace weighbridge

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "engine/engine.hpp"
+
+namespace weighbridge::vllm {
+
+/// What changed between versions, as far as it moves memory. Sources: `vllm/v1/worker/gpu_worker.py`, `vllm/config/cache.py`,
+/// `vllm/v1/worker/gpu_model_runner.py` of these versions, and their logs.
+struct Rules {
+  std::string_view version;
+  double gpu_memory_utilization;  ///< default
+  bool context_inside;            ///< everything on the card counts against the budget, as in early V1
+  bool graphs_inside;             ///< the budget sets CUDA graphs aside (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since v0.21.0)
+  bool full_decode_graphs;        ///< FULL_AND_PIECEWISE capture: a second set of graphs for decode batches
+  std::int64_t bytes_per_graph;   ///< fitted on logs of 32- and 36-layer models
+  std::int64_t sampler_tenths;    ///< tenths of a byte per logit at the sampler's peak
+};
+
+/// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.
+[[nodiscard]] const Rules& rules_for(std::string_view version);
+[[nodiscard]] bool is_known_version(std::string_view version);
+[[nodiscard]] std::vector<std::string_view> versions();
+
+/// The settings in force: what was asked, else the engine's defaults for this device and usage (`vllm serve`).
+struct Settings {
+  std::int64_t tensor = 1;
+  double gpu_memory_utilization = 0;
+  std::int64_t max_model_len = 0;
+  std::int64_t max_num_seqs = 0;
+  std::int64_t max_num_batched_tokens = 0;
+  std::int64_t block_size = 0;
+  std::int64_t cache_value_bytes = 0;
+  bool enforce_eager = false;
+};
+
+[[nodiscard]] Settings settle(const Job& job, const Rules& rules);
+
+/// Weights of one tensor-parallel rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
+[[nodiscard]] Term weights_term(const Job& job, const Settings& settings);
+
+/// Cache pages of all full sequences: `vllm/v1/kv_cache_interface.py`.
+[[nodiscard]] Term cache_term(const Job& job, const Settings& settings);
+/// Bytes of one block over all layers on one rank.
+[[nodiscard]] Bytes block_bytes(const Model& model, const Settings& settings);
+
+/// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
+[[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules);
+/// Tokens of the MLA chunked-prefill workspace, 0 for other attention (`vllm/v1/attention/backends/mla/common.py`).
+[[nodiscard]] std::int64_t mla_workspace_tokens(const Model& model, const Settings& settings);
+
+/// Captured CUDA graphs; no bytes when eager.
+[[nodiscard]] Term graphs_term(const Job& job, const Settings& settings, const Rules& rules);
+
+}  // namespace weighbridge::vllm

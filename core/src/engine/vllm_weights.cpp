@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "engine/vllm.hpp"
+
+namespace weighbridge::vllm {
+
+namespace {
+
+constexpr std::int64_t kVocabPadding = 64;  // vllm/model_executor/layers/vocab_parallel_embedding.py: DEFAULT_VOCAB_PADDING_SIZE
+
+constexpr Source kSource{"vllm-project/vllm vllm/model_executor/layers/linear.py, vocab_parallel_embedding.py",
+                         "https://github.com/vllm-project/vllm/tree/v0.11.0/vllm/model_executor/layers"};
+
+std::int64_t split(std::int64_t size, std::int64_t ranks) { return ceil_div(size, ranks); }
+
+/// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
+std::int64_t split_kv_rows(const Job& job, std::int64_t rows, std::int64_t ranks) {
+  const auto* attention = std::get_if<FullAttention>(&job.model.layers.front().mixer);
+  const std::int64_t heads = attention != nullptr ? attention->n_kv_heads : 1;
+  return ceil_div(std::max<std::int64_t>(1, heads / ranks) * rows, heads);
+}
+
+/// The part of `tensor` that one rank holds.
+Tensor local_part(const Job& job, Tensor tensor, std::int64_t ranks) {
+  switch (tensor.role) {
+    case TensorRole::embedding:
+    case TensorRole::output_head:
+      tensor.rows = split(ceil_div(tensor.rows, kVocabPadding) * kVocabPadding, ranks);
+      break;
+    case TensorRole::attention_k:
+    case TensorRole::attention_v:
+      // The scale grid of a small projection is split like the projection itself.
+      tensor.rows = split_kv_rows(job, tensor.rows, ranks);
+      break;
+    case TensorRole::attention_q:
+    case TensorRole::latent_q_up:
+    case TensorRole::latent_kv_up:
+    case TensorRole::ffn_gate_up:
+    case TensorRole::expert_gate_up:
+    case TensorRole::shared_gate_up:
+    case TensorRole::generic:
+      tensor.rows = split(tensor.rows, ranks);
+      break;
+    case TensorRole::attention_output:
+    case TensorRole::ffn_down:
+    case TensorRole::expert_down:
+    case TensorRole::shared_down:
+      if (tensor.cols > 1) tensor.cols = split(tensor.cols, ranks);  // input features; a bias or channel scale stays whole
+      break;
+    case TensorRole::norm:
+    case TensorRole::router:
+    case TensorRole::latent_q_down:
+    case TensorRole::latent_kv_down:
+    case TensorRole::mtp_projection:
+      break;
+  }
+  return tensor;
+}
+
+std::string_view label_of(const Tensor& tensor) {
+  if (tensor.is_scale) return "scales";
+  switch (tensor.role) {
+    case TensorRole::embedding:
+      return "embeddings";
+    case TensorRole::output_head:
+      return "output_head";
+    case TensorRole::norm:
+      return "norms";
+    case TensorRole::router:
+      return "router";
+    case TensorRole::expert_gate_up:
+    case TensorRole::expert_down:
+      return "routed_experts";
+    case TensorRole::shared_gate_up:
+    case TensorRole::shared_down:
+      return "shared_experts";
+    case TensorRole::ffn_gate_up:
+    case TensorRole::ffn_down:
+      return "dense_ffn";
+    case TensorRole::generic:
+      return "parameters";
+    case TensorRole::attention_q:
+    case TensorRole::attention_k:
+    case TensorRole::attention_v:
+    case TensorRole::attention_output:
+    case TensorRole::latent_q_down:
+    case TensorRole::latent_q_up:
+    case TensorRole::latent_kv_down:
+    case TensorRole::latent_kv_up:
+    case TensorRole::mtp_projection:
+      return "attention";
+  }
+  return "attention";
+}
+
+/// Sums of one kind of tensor: over the whole model, and on one rank.
+struct Group {
+  std::string_view label;
+  DType type;
+  std::int64_t elements = 0;
+  std::int64_t local_elements = 0;
+  Bytes local_bytes;
+};
+
+/// "total x width / ranks" where that is what happens; else the rank's own count.
+FormulaRow explain(const Group& group, std::int64_t ranks) {
+  FormulaRow row{group.label, {}, group.local_bytes, true};
+  const bool whole_blocks = group.local_elements % group.type.block_size == 0;
+  if (!whole_blocks || size_of(group.type, group.local_elements) != group.local_bytes) return row;
+  const bool even = ranks > 1 && group.local_elements * ranks == group.elements;
+  row.factors.push_back({even || ranks == 1 ? "elements" : (group.elements == group.local_elements ? "elements_copied" : "elements_here"),
+                         even ? group.elements : group.local_elements});
+  row.factors.push_back({group.type.block_size == 1 ? "bytes_per_element" : "bytes_per_block", group.type.block_bytes});
+  if (group.type.block_size > 1) row.factors.push_back({"elements_per_block", group.type.block_size, Op::divide});
+  if (even) row.factors.push_back({"tensor_parallel", ranks, Op::divide});
+  return row;
+}
+
+/// Decode multiplies with W_UK and W_UV in 16 bit: a quantized kv_b_proj is kept a second time, dequantized; a 16-bit one is viewed
+/// (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading).
+std::int64_t absorbed_elements(const Job& job, std::int64_t ranks) {
+  std::int64_t elements = 0;
+  for (const Tensor& tensor : job.tensors) {
+    const bool quantized = tensor.role == TensorRole::latent_kv_up && tensor.part == ModelPart::text && !tensor.is_scale &&
+                           (tensor.type.block_bytes < 2 * tensor.type.block_size);
+    if (quantized) elements += tensor.copies() * split(tensor.rows, ranks) * tensor.cols;
+  }
+  return elements;
+}
+
+}  // namespace
+
+Term weights_term(const Job& job, const Settings& settings) {
+  const std::int64_t ranks = settings.tensor;
+  std::vector<Group> groups;
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.part != ModelPart::text) continue;  // the MTP layer is loaded with speculative decoding only
+    const Tensor local = local_part(job, tensor, ranks);
+    const std::string_view label = label_of(tensor);
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
+    if (group == groups.end()) group = groups.insert(group, Group{label, tensor.type, 0, 0, {}});
+    group->elements += tensor.elements();
+    group->local_elements += local.elements();
+    group->local_bytes += local.bytes();
+  }
+
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::modelled;
+  term.source = kSource;
+  std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.local_bytes > b.local_bytes; });
+  for (const Group& group : groups) {
+    term.bytes += group.local_bytes;
+    if (job.explain) term.formula.rows.push_back(explain(group, ranks));
+  }
+  const auto add = [&](FormulaRow row) {
+    if (row.bytes == Bytes()) return;
+    term.bytes += row.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  };
+  const std::int64_t absorbed = absorbed_elements(job, ranks);
+  add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
+  // One table of cosines and sines for all layers, not split (vllm/model_executor/layers/rotary_embedding).
+  const std::int64_t rope = job.model.max_context_tokens * job.model.rotary_dim;
+  add({"rope_cache", {{"max_position_embeddings", job.model.max_context_tokens}, {"rotary_dim", job.model.rotary_dim}, {"bytes_per_element", 2}},
+       size_of(dtype::bf16, rope), true});
+  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
+
+  // Not every kernel keeps a checkpoint's layout: repacking pads matrices, and the allocator rounds. Nothing shrinks.
+  term.low = term.bytes - term.bytes / 200;
+  term.high = term.bytes + term.bytes / 50;
+  return term;
+}
+
+}  // namespace weighbridge::vllm

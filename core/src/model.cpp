@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/model.hpp"
+
+#include <algorithm>
+
+#include "overloaded.hpp"
+
+namespace weighbridge {
+
+ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
+  ParameterCounts counts;
+  for (const Tensor& tensor : tensors) {
+    counts.stored += tensor.elements();
+    if (tensor.is_scale) continue;
+    (tensor.part == ModelPart::mtp ? counts.mtp : counts.text) += tensor.elements();
+  }
+  return counts;
+}
+
+std::int64_t count_active_parameters(const Model& model) {
+  std::int64_t active = 0;
+  for (const Tensor& tensor : model.tensors) {
+    if (tensor.is_scale || tensor.part != ModelPart::text) continue;
+    const bool routed = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
+    if (!routed) {
+      active += tensor.elements();
+      continue;
+    }
+    const auto& layer = model.layers[static_cast<std::size_t>(tensor.layers.first)];
+    active += tensor.layers.count * std::get<MoeFfn>(layer.ffn).n_experts_used * tensor.rows * tensor.cols;
+  }
+  return active;
+}
+
+Bytes total_bytes(const std::vector<Tensor>& tensors) {
+  Bytes total;
+  for (const Tensor& tensor : tensors) total += tensor.bytes();
+  return total;
+}
+
+std::int64_t cache_values_per_token(const Mixer& mixer) {
+  return std::visit(Overloaded{[](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v); },
+                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim; }},
+                    mixer);
+}
+
+const MoeFfn* first_moe(const Model& model) {
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* moe = std::get_if<MoeFfn>(&layer.ffn)) return moe;
+  return nullptr;
+}
+
+std::int64_t largest_dense_ffn(const Model& model) {
+  std::int64_t largest = 0;
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* dense = std::get_if<DenseFfn>(&layer.ffn)) largest = std::max(largest, dense->ffn_size);
+  return largest;
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "read/decoder.hpp"
+#include "read/families.hpp"
+
+namespace weighbridge {
+
+/// Llama 1 to 3 (huggingface/transformers models/llama): `attention_bias` covers q, k, v and o; `mlp_bias` the feed-forward block.
+void read_llama(KeyReader& config, Model& model) {
+  read_common(config, model);
+  FullAttention attention = read_full_attention(config, model);
+  attention.qkv_bias = attention.output_bias = config.flag_or("attention_bias", false);
+  const DenseFfn ffn{config.positive("intermediate_size", config_limit::ffn), config.flag_or("mlp_bias", false)};
+  model.rotary_dim = attention.head_dim_k;
+  model.layers.assign(static_cast<std::size_t>(config.positive("num_hidden_layers", config_limit::layers)), LayerSpec{attention, ffn});
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "request.hpp"
+
+#include <algorithm>
+
+#include "engine/engine.hpp"
+#include "key_reader.hpp"
+#include "weighbridge/read.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;  // JSON carries whole numbers exactly up to here
+constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
+constexpr std::int64_t kMostBlockSize = 4096;
+
+const Json& empty_object() {
+  static const Json empty = Json::object();
+  return empty;
+}
+
+/// The object under `key`, an empty one if it is absent; anything else is an error.
+Result<const Json*> object_under(const Json& params, const char* key) {
+  const auto found = params.find(key);
+  if (found == params.end() || found->is_null()) return &empty_object();
+  if (!found->is_object()) return fail(notice::wrong_type(std::string("params.") + key, key, excerpt(*found), "an object"));
+  return &*found;
+}
+
+template <class Entries>
+std::string slugs_of(const Entries& entries) {
+  std::string names;
+  for (const auto& name : entries) names += (names.empty() ? "" : ", ") + name;
+  return names.empty() ? "a loaded catalogue" : names;
+}
+
+std::string known_models(const Catalogue& catalogue) {
+  std::vector<std::string> names;
+  for (const CatalogueModel& entry : catalogue.models()) names.push_back(entry.model.slug);
+  return slugs_of(names);
+}
+
+std::string known_devices(const Catalogue& catalogue) {
+  std::vector<std::string> names;
+  for (const CatalogueDevice& entry : catalogue.devices()) names.push_back(entry.device.slug);
+  return slugs_of(names);
+}
+
+Result<DeviceGroup> read_group(const Json& row, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
+  if (!row.is_object()) return fail(notice::wrong_type(where, "hardware", excerpt(row), "an object with device and count"));
+  KeyReader keys(row, where, warnings);
+  keys.warn_of_other_keys({"device", "count", "used_bytes", "memory_bytes", "backend", "name"});
+  DeviceGroup group;
+  group.count = keys.positive_or("count", kMaxDevices, 1, "");
+  group.used = Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes)));
+  const std::optional<std::string> name = keys.text_if_given("device");
+  if (name) {
+    const CatalogueDevice* known = catalogue.find_device(*name);
+    if (known == nullptr && !keys.has("memory_bytes"))
+      return fail(notice::unknown("unknown_device", where + ".device", "GPU", *name, "one of " + known_devices(catalogue) + ", or memory_bytes"));
+    if (known != nullptr) group.device = known->device;
+  } else if (!keys.has("memory_bytes")) {
+    return fail(notice::missing_key(where + ".device", "device", "a device id, or memory_bytes"));
+  }
+  if (group.device.id.empty()) {
+    group.device.id = name.value_or("custom");
+    group.device.slug = group.device.id;
+    group.device.name = group.device.short_name = keys.text_if_given("name").value_or(group.device.id);
+    group.device.kind = "custom";
+    group.device.runtime_bytes = group.device.driver_bytes = Bytes(static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes)));
+  }
+  if (keys.error()) return fail(*keys.error());
+  return group;
+}
+
+Result<void> read_hardware(const Json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) {
+  constexpr std::size_t most_groups = 64;
+  const auto found = params.find("hardware");
+  if (found == params.end()) return fail(notice::missing_key("params.hardware", "hardware", "a list of devices, [] for CPU only"));
+  if (!found->is_array()) return fail(notice::wrong_type("params.hardware", "hardware", excerpt(*found), "a list of devices"));
+  if (found->size() > most_groups)
+    return fail(notice::out_of_range("params.hardware", "hardware", grouped(static_cast<std::int64_t>(found->size())), "at most 64 kinds of devices"));
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    Result<DeviceGroup> group = read_group((*found)[i], "params.hardware[" + std::to_string(i) + "]", catalogue, warnings);
+    if (!group) return fail(group.error());
+    scenario.hardware.push_back(std::move(*group));
+  }
+  if (scenario.device_count() > kMaxDevices)
+    return fail(notice::out_of_range("params.hardware", "count", grouped(scenario.device_count()), "at most " + grouped(kMaxDevices) + " devices in all"));
+  return {};
+}
+
+Result<void> read_engine(const Json& params, Scenario& scenario, Notices& warnings) {
+  const Result<const Json*> engine = object_under(params, "engine");
+  if (!engine) return fail(engine.error());
+  KeyReader keys(**engine, "params.engine", warnings);
+  keys.warn_of_other_keys({"name", "version", "options"});
+  scenario.engine = keys.text_if_given("name").value_or("vllm");
+  scenario.engine_version = keys.text_if_given("version").value_or("");
+  const Json& options = (*engine)->contains("options") ? (**engine)["options"] : empty_object();
+  if (!options.is_object()) return fail(notice::wrong_type("params.engine.options", "options", excerpt(options), "an object"));
+  KeyReader reader(options, "params.engine.options", warnings);
+  reader.warn_of_other_keys({"gpu_memory_utilization", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype", "enforce_eager", "block_size"});
+  EngineOptions& o = scenario.options;
+  o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 1.0);
+  o.max_model_len = reader.positive_if_given("max_model_len", kMaxContextTokens);
+  o.max_num_seqs = reader.positive_if_given("max_num_seqs", kMaxSequences);
+  o.max_num_batched_tokens = reader.positive_if_given("max_num_batched_tokens", kMostBatchTokens);
+  o.kv_cache_dtype = reader.text_if_given("kv_cache_dtype");
+  o.enforce_eager = reader.flag_if_given("enforce_eager");
+  o.block_size = reader.positive_if_given("block_size", kMostBlockSize);
+  for (const auto& error : {keys.error(), reader.error()})
+    if (error) return fail(*error);
+  return {};
+}
+
+/// The workload, in which the engine's own options win; what neither gives is the engine's setting or the page's default.
+Result<void> read_workload(const Json& params, const Model& model, Scenario& scenario, Notices& warnings) {
+  const Result<const Json*> workload = object_under(params, "workload");
+  if (!workload) return fail(workload.error());
+  KeyReader keys(**workload, "params.workload", warnings);
+  keys.warn_of_other_keys({"context_tokens", "sequences"});
+  const std::optional<std::int64_t> context = keys.positive_if_given("context_tokens", model.max_context_tokens);
+  const std::optional<std::int64_t> sequences = keys.positive_if_given("sequences", kMaxSequences);
+  if (keys.error()) return fail(*keys.error());
+  const EngineOptions& o = scenario.options;
+  if (o.max_model_len && *o.max_model_len > model.max_context_tokens)
+    return fail(notice::out_of_range("params.engine.options.max_model_len", "max_model_len", grouped(*o.max_model_len),
+                                     "a whole number from 1 to " + grouped(model.max_context_tokens)));
+  scenario.context_tokens = context.value_or(o.max_model_len.value_or(std::min<std::int64_t>(32768, model.max_context_tokens)));
+  if (o.max_model_len) scenario.context_tokens = std::min(scenario.context_tokens, *o.max_model_len);
+  scenario.sequences = sequences.value_or(o.max_num_seqs.value_or(16));
+  if (o.max_num_seqs) scenario.sequences = std::min(scenario.sequences, *o.max_num_seqs);
+  return {};
+}
+
+Result<void> read_formats(const Json& params, const Model& model, Scenario& scenario, Notices& warnings) {
+  const Result<const Json*> weights = object_under(params, "weights");
+  if (!weights) return fail(weights.error());
+  const Result<const Json*> cache = object_under(params, "kv_cache");
+  if (!cache) return fail(cache.error());
+  KeyReader weight_keys(**weights, "params.weights", warnings);
+  KeyReader cache_keys(**cache, "params.kv_cache", warnings);
+  weight_keys.warn_of_other_keys({"format"});
+  cache_keys.warn_of_other_keys({"k", "v"});
+  scenario.weights_format = lower_case(weight_keys.text_if_given("format").value_or("checkpoint"));
+  const std::string k = lower_case(cache_keys.text_if_given("k").value_or("auto"));
+  const std::string v = lower_case(cache_keys.text_if_given("v").value_or(k));
+  scenario.kv_type = k == v ? k : k + " keys with " + v + " values";
+  if (scenario.options.kv_cache_dtype) scenario.kv_type = *scenario.options.kv_cache_dtype;
+  if (scenario.kv_type == "bfloat16") scenario.kv_type = "bf16";
+  if (scenario.kv_type == "float16") scenario.kv_type = "f16";
+  for (const auto& error : {weight_keys.error(), cache_keys.error()})
+    if (error) return fail(*error);
+  if (!layout_of(model, scenario.weights_format)) {
+    std::string names = "checkpoint";
+    for (const WeightsFormat& format : weights_formats()) names += ", " + std::string(format.name);
+    return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", scenario.weights_format, names));
+  }
+  return {};
+}
+
+Result<void> read_parallel(const Json& params, Scenario& scenario, Notices& warnings) {
+  scenario.parallel.tensor = std::max<std::int64_t>(1, scenario.device_count());
+  const Result<const Json*> parallel = object_under(params, "parallel");
+  if (!parallel) return fail(parallel.error());
+  if ((*parallel)->empty()) return {};
+  KeyReader keys(**parallel, "params.parallel", warnings);
+  keys.warn_of_other_keys({"tensor", "pipeline", "data", "expert"});
+  scenario.parallel.pipeline = keys.positive_or("pipeline", kMaxDevices, 1, "");
+  scenario.parallel.data = keys.positive_or("data", kMaxDevices, 1, "");
+  const std::int64_t others = scenario.parallel.pipeline * scenario.parallel.data;
+  if (!keys.error()) scenario.parallel.tensor = keys.positive_or("tensor", kMaxDevices, std::max<std::int64_t>(1, scenario.device_count() / others), "");
+  scenario.parallel.expert = keys.flag_or("expert", false);
+  if (keys.error()) return fail(*keys.error());
+  return {};
+}
+
+}  // namespace
+
+Result<Request> read_model_choice(const Json& choice, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
+  if (!choice.is_object()) return fail(notice::wrong_type(where, "model", excerpt(choice), "an object with id or config"));
+  KeyReader keys(choice, where, warnings);
+  keys.warn_of_other_keys({"id", "config", "name"});
+  const std::optional<std::string> id = keys.text_if_given("id");
+  const std::optional<std::string> name = keys.text_if_given("name");
+  if (keys.error()) return fail(*keys.error());
+  Request request;
+  if (const auto config = choice.find("config"); config != choice.end()) {
+    Result<Model> model = read_config(*config, where + ".config", warnings);
+    if (!model) return fail(model.error());
+    request.own = std::move(*model);
+    request.own->id = id.value_or("");
+    request.own->name = name.value_or(id.value_or(""));
+    return request;
+  }
+  if (!id) return fail(notice::missing_key(where + ".id", "id", "the id of a model, or its config"));
+  request.entry = catalogue.find_model(*id);
+  if (request.entry == nullptr)
+    return fail(notice::unknown("unknown_model", where + ".id", "model", *id, "one of " + known_models(catalogue) + ", or a config.json"));
+  return request;
+}
+
+Result<Request> read_request(const Json& params, const Catalogue& catalogue, Notices& warnings) {
+  if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object"));
+  KeyReader keys(params, "params", warnings);
+  keys.warn_of_other_keys({"model", "weights", "kv_cache", "engine", "workload", "hardware", "host", "parallel", "offload"});
+  const auto choice = params.find("model");
+  if (choice == params.end()) return fail(notice::missing_key("params.model", "model", "an object with id or config"));
+  Result<Request> request = read_model_choice(*choice, "params.model", catalogue, warnings);
+  if (!request) return request;
+  Scenario& scenario = request->scenario;
+  if (auto read = read_engine(params, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_hardware(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_workload(params, request->model(), scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_formats(params, request->model(), scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_parallel(params, scenario, warnings); !read) return fail(read.error());
+  return request;
+}
+
+}  // namespace weighbridge

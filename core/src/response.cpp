@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "response.hpp"
+
+#include <algorithm>
+
+#include "engine/engine.hpp"
+#include "overloaded.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// Records from which a band counts as measured.
+constexpr int kEnoughRecords = 10;
+
+Json optional_json(std::string_view text) { return text.empty() ? Json() : Json(text); }
+
+template <class T>
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+std::string_view name_of(Basis basis) {
+  switch (basis) {
+    case Basis::exact:
+      return "exact";
+    case Basis::modelled:
+      return "modelled";
+    case Basis::measured:
+      return "measured";
+  }
+  return "modelled";
+}
+
+std::string_view name_of(Op op) {
+  switch (op) {
+    case Op::times:
+      return "times";
+    case Op::divide:
+      return "divide";
+    case Op::ceil_divide:
+      return "cdiv";
+    case Op::plus:
+      return "plus";
+    case Op::minus:
+      return "minus";
+  }
+  return "times";
+}
+
+Json describe_formula(const Formula& formula) {
+  Json rows = Json::array();
+  for (const FormulaRow& row : formula.rows) {
+    Json factors = Json::array();
+    for (const Factor& factor : row.factors) factors.push_back({{"name", factor.name}, {"value", factor.value}, {"op", name_of(factor.op)}});
+    rows.push_back({{"label", row.label}, {"factors", std::move(factors)}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
+  }
+  return {{"combine", formula.is_maximum ? "max" : "sum"}, {"rows", std::move(rows)}, {"keys", formula.config_keys}, {"note", optional_json(formula.note)}};
+}
+
+/// `explained`: with formula and source; the later devices of a group repeat the figures only.
+Json describe_term(const Term& term, bool explained) {
+  Json json{{"id", term.id},
+            {"bytes", term.bytes.count()},
+            {"low_bytes", term.low.count()},
+            {"high_bytes", term.high.count()},
+            {"inside_limit", term.inside_limit},
+            {"basis", name_of(term.basis)},
+            {"records", term.records}};
+  if (!explained) return json;
+  json["formula"] = describe_formula(term.formula);
+  json["source"] = {{"text", term.source.text}, {"url", optional_json(term.source.url)}};
+  return json;
+}
+
+Json describe_device(const DevicePlan& plan, const DeviceGroup& group, std::int64_t index, const Verdict& verdict, bool explained) {
+  Json terms = Json::array();
+  for (const Term& term : plan.terms) terms.push_back(describe_term(term, explained));
+  const Bytes inside = plan.inside();
+  return {{"name", "GPU " + std::to_string(index)},
+          {"device", group.device.id},
+          {"driver_bytes", group.device.driver_bytes.count()},
+          {"runtime_bytes", group.device.runtime_bytes.count()},
+          {"used_bytes", group.used.count()},
+          {"capacity_bytes", plan.capacity.count()},
+          {"limit_bytes", plan.limit.count()},
+          {"total_bytes", plan.total().count()},
+          {"low_bytes", plan.low().count()},
+          {"high_bytes", plan.high().count()},
+          {"need_bytes", plan.total().count()},
+          {"need_inside_bytes", inside.count()},
+          {"free_bytes", difference(plan.limit, inside)},
+          {"reserved_bytes", plan.reserved.count()},
+          {"observed_bytes", plan.observed.count()},
+          {"binding", verdict.card_binds ? "card" : "engine"},
+          {"terms", std::move(terms)}};
+}
+
+bool is_measured(const DevicePlan& plan) {
+  return std::all_of(plan.terms.begin(), plan.terms.end(),
+                     [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
+}
+
+Json describe_verdict(const Estimate& estimate) {
+  const Verdict& v = estimate.verdict;
+  Json json{{"class", name_of(v.kind)}, {"device", nullptr},     {"need_bytes", nullptr},      {"low_bytes", nullptr},
+            {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},           {"free_bytes", nullptr},
+            {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},         {"reason", nullptr}};
+  if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
+  if (v.nearest_gpu_memory_utilization) json["nearest"] = {{"gpu_memory_utilization", *v.nearest_gpu_memory_utilization}};
+  if (v.reason) json["reason"] = to_json(*v.reason);
+  if (estimate.devices.empty()) return json;
+  json["device"] = v.device;
+  json["need_bytes"] = v.need.count();
+  json["low_bytes"] = v.low.count();
+  json["high_bytes"] = v.high.count();
+  json["limit_bytes"] = v.limit.count();
+  json["limit"] = v.card_binds ? "card" : "engine";
+  json["free_bytes"] = difference(v.limit, v.need);
+  json["shortfall_bytes"] = (v.need - v.limit).count();
+  json["measured"] = is_measured(estimate.devices[v.device]);
+  return json;
+}
+
+Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
+  Bytes bytes;
+  for (const Tensor& tensor : tensors)
+    if (tensor.part == ModelPart::text) bytes += tensor.bytes();
+  return bytes;
+}
+
+/// The formats a person is offered: the checkpoint, and what the engine runs beside it. 32-bit weights are nobody's choice.
+Json describe_formats(const Model& model, const Engine& engine) {
+  const std::string_view published = checkpoint_format(model);
+  Json formats = Json::array();
+  const auto add = [&](std::string_view format, std::string_view resolved) {
+    const bool runs = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), resolved) != engine.weights_formats.end();
+    formats.push_back({{"format", format},
+                       {"resolved", resolved},
+                       {"bytes", loaded_bytes(tensors_in(model, format)).count()},
+                       {"supported", runs},
+                       {"reason", runs ? Json() : Json("unsupported")}});
+  };
+  add("checkpoint", published);
+  const bool has_bf16 = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), "bf16") != engine.weights_formats.end();
+  for (const std::string_view format : engine.weights_formats) {
+    const bool same_width = (format == "fp16" || format == "bf16") && (published == "fp16" || published == "bf16");
+    if (format == published || same_width || format == "fp32" || (format == "fp16" && has_bf16)) continue;
+    add(format, format);
+  }
+  return formats;
+}
+
+Json describe_devices(const Request& request, const Estimate& estimate, Json& groups) {
+  Json devices = Json::array();
+  groups = Json::array();
+  std::int64_t index = 0;
+  for (const DevicePlan& plan : estimate.devices) {
+    const DeviceGroup& group = request.scenario.hardware[plan.group];
+    groups.push_back({{"first", index}, {"count", group.count}, {"device", group.device.id}, {"device_index", index}});
+    for (std::int64_t i = 0; i < group.count; ++i, ++index)
+      devices.push_back(describe_device(plan, group, index, estimate.verdict, i == 0));
+  }
+  return devices;
+}
+
+/// The request with everything filled in: what was counted.
+Json describe_request(const Request& request, const Estimate& estimate) {
+  const Scenario& s = request.scenario;
+  Json hardware = Json::array();
+  for (const DeviceGroup& group : s.hardware) {
+    Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", group.used.count()}};
+    if (group.device.kind == "custom") row["memory_bytes"] = group.device.runtime_bytes.count();
+    hardware.push_back(std::move(row));
+  }
+  Json options = Json::object();
+  const EngineOptions& o = s.options;
+  if (o.gpu_memory_utilization) options["gpu_memory_utilization"] = *o.gpu_memory_utilization;
+  if (o.max_model_len) options["max_model_len"] = *o.max_model_len;
+  if (o.max_num_seqs) options["max_num_seqs"] = *o.max_num_seqs;
+  if (o.max_num_batched_tokens) options["max_num_batched_tokens"] = *o.max_num_batched_tokens;
+  if (o.enforce_eager) options["enforce_eager"] = *o.enforce_eager;
+  if (o.block_size) options["block_size"] = *o.block_size;
+  return {{"model", {{"id", request.model().id}}},
+          {"weights", {{"format", s.weights_format}}},
+          {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_type}}},
+          {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", std::move(options)}}},
+          {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
+          {"hardware", std::move(hardware)},
+          {"parallel", {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
+}
+
+std::string_view attention_kind(const Model& model) {
+  return std::visit(Overloaded{[](const FullAttention& a) -> std::string_view {
+                                 if (a.n_kv_heads == a.n_heads) return "mha";
+                                 return a.n_kv_heads == 1 ? "mqa" : "gqa";
+                               },
+                               [](const LatentAttention&) -> std::string_view { return "mla"; }},
+                    model.layers.front().mixer);
+}
+
+}  // namespace
+
+std::string_view name_of(VerdictClass kind) {
+  switch (kind) {
+    case VerdictClass::fits:
+      return "fits";
+    case VerdictClass::tight:
+      return "tight";
+    case VerdictClass::offload:
+      return "offload";
+    case VerdictClass::no:
+      return "no";
+    case VerdictClass::impossible:
+      return "impossible";
+    case VerdictClass::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+Json to_json(const Notice& notice) {
+  return {{"code", notice.code},
+          {"where", notice.where},
+          {"message", notice.message},
+          {"values", {{"key", notice.key}, {"value", notice.value}, {"expected", notice.expected}}}};
+}
+
+Json to_json(const Notices& notices) {
+  Json list = Json::array();
+  for (const Notice& notice : notices) list.push_back(to_json(notice));
+  return list;
+}
+
+Json describe_model(const Model& model) {
+  const ParameterCounts counts = count_parameters(model.tensors);
+  const MoeFfn* moe = first_moe(model);
+  return {{"id", model.id},
+          {"slug", model.slug},
+          {"name", model.name},
+          {"architecture", model.architecture},
+          {"parameters",
+           {{"text", counts.text}, {"mtp", counts.mtp}, {"multimodal", 0}, {"total", counts.text + counts.mtp}, {"stored", counts.stored}}},
+          {"active_parameters", count_active_parameters(model)},
+          {"checkpoint_bytes", total_bytes(model.tensors).count()},
+          {"checkpoint_format", checkpoint_format(model)},
+          {"max_context_tokens", model.max_context_tokens},
+          {"n_layers", model.n_layers()},
+          {"hidden_size", model.hidden_size},
+          {"n_experts", moe != nullptr ? moe->n_experts : 0},
+          {"n_experts_used", moe != nullptr ? moe->n_experts_used : 0},
+          {"attention", attention_kind(model)}};
+}
+
+Json describe_estimate(const Request& request, const Estimate& estimate) {
+  const EngineReport& engine = estimate.engine;
+  Json groups;
+  Json devices = describe_devices(request, estimate, groups);
+  Json result{{"model", describe_model(request.model())},
+              {"engine",
+               {{"name", engine.name},
+                {"version", engine.version},
+                {"kv_cache_tokens", optional_json(engine.kv_cache_tokens)},
+                {"kv_cache_pool_bytes", engine.kv_cache_pool ? Json(engine.kv_cache_pool->count()) : Json()},
+                {"max_concurrency", optional_json(engine.max_concurrency)}}},
+              {"devices", std::move(devices)},
+              {"groups", std::move(groups)},
+              {"host", {{"total_bytes", 0}, {"terms", Json::array()}}},
+              {"verdict", describe_verdict(estimate)},
+              {"max_context_tokens", optional_json(estimate.max_context_tokens)},
+              {"max_sequences", optional_json(estimate.max_sequences)},
+              {"fewest_devices", optional_json(estimate.fewest_devices)},
+              {"request", describe_request(request, estimate)}};
+  if (const Engine* known = find_engine(engine.name)) result["weights_formats"] = describe_formats(request.model(), *known);
+  return result;
+}
+
+}  // namespace weighbridge

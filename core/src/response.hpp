@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "json_text.hpp"
+#include "request.hpp"
+#include "weighbridge/estimate.hpp"
+
+namespace weighbridge {
+
+[[nodiscard]] Json to_json(const Notice& notice);
+[[nodiscard]] Json to_json(const Notices& notices);
+
+/// The model as every answer describes it: names, shape and counts.
+[[nodiscard]] Json describe_model(const Model& model);
+
+/// The result of `estimate`.
+[[nodiscard]] Json describe_estimate(const Request& request, const Estimate& estimate);
+
+[[nodiscard]] std::string_view name_of(VerdictClass kind);
+
+}  // namespace weighbridge

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "engine/engine.hpp"
+#include "json_text.hpp"
+#include "share_text.hpp"
+#include "weighbridge/scenario.hpp"
+#include "weighbridge/share.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// Reads one link: each key has a small function; what none of them understands stays in `kept` or becomes a notice.
+class LinkReader {
+ public:
+  explicit LinkReader(const Catalogue& catalogue) : catalogue_(catalogue) {
+    request_ = {{"model", {{"id", link_default::model}}},
+                {"weights", {{"format", "checkpoint"}}},
+                {"kv_cache", {{"k", "auto"}, {"v", "auto"}}},
+                {"engine", {{"name", link_default::engine}, {"options", Json::object()}}},
+                {"workload", {{"context_tokens", link_default::context_tokens}, {"sequences", link_default::sequences}}},
+                {"hardware", Json::array({{{"device", link_default::device}, {"count", link_default::device_count}, {"used_bytes", 0}}})}};
+  }
+
+  Json read(std::string_view text) && {
+    if (text.starts_with("#")) text.remove_prefix(1);
+    if (text.size() > kMostLinkText) {
+      reject("link", grouped(static_cast<std::int64_t>(text.size())) + " characters", "at most " + grouped(static_cast<std::int64_t>(kMostLinkText)) + " characters");
+      text = {};
+    }
+    split(text);
+    // The model comes first: it bounds the context. A used amount needs its devices.
+    for (const Handler& handler : kHandlers)
+      for (const Entry& entry : entries_)
+        if (entry.key == handler.key) (this->*handler.read)(unescape_link_value(entry.raw));
+    clamp_default_context();
+    for (const Entry& entry : entries_)
+      if (std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; })) keep(entry);
+    return {{"request", std::move(request_)}, {"view", std::move(view_)}, {"kept", std::move(kept_)},
+            {"custom", std::move(custom_)},   {"shared", std::move(shared_)}, {"notices", std::move(notices_)}};
+  }
+
+ private:
+  struct Entry {
+    std::string key;
+    std::string raw;
+  };
+  struct Handler {
+    std::string_view key;
+    void (LinkReader::*read)(const std::string& value);
+  };
+
+  void split(std::string_view text) {
+    while (!text.empty()) {
+      const std::size_t end = text.find('&');
+      const std::string_view part = text.substr(0, end);
+      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+      if (part.empty()) continue;
+      const std::size_t equals = part.find('=');
+      Entry entry{std::string(part.substr(0, equals)), equals == std::string_view::npos ? "" : std::string(part.substr(equals + 1))};
+      const auto earlier = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == entry.key; });
+      if (earlier == entries_.end()) {
+        entries_.push_back(std::move(entry));
+        continue;
+      }
+      reject(entry.key, earlier->raw, "each key once; the last one counts");
+      *earlier = std::move(entry);
+    }
+  }
+
+  void keep(const Entry& entry) {
+    kept_.push_back(Json::array({entry.key, entry.raw}));
+    notices_.push_back({{"code", "unknown_key"},
+                        {"where", "link." + entry.key},
+                        {"message", "This link has a setting that this version does not know: `" + entry.key + "=" + entry.raw + "`. It stays in the link but is not counted."},
+                        {"values", {{"key", entry.key}, {"value", entry.raw}, {"expected", ""}}}});
+  }
+
+  void reject(const std::string& key, const std::string& value, const std::string& expected, const char* code = "invalid_value") {
+    notices_.push_back({{"code", code},
+                        {"where", "link." + key},
+                        {"message", "`" + key + "=" + value + "` in this link: expected " + expected + "."},
+                        {"values", {{"key", key}, {"value", value}, {"expected", expected}}}});
+  }
+
+  void read_version(const std::string& value) {
+    const std::optional<std::int64_t> version = digits_of(value);
+    if (!version) return reject("v", value, "a whole number");
+    if (*version > link_default::version)
+      reject("v", value, "version " + std::to_string(link_default::version) + ": this link was made with a newer version, some settings may be missing", "newer_link");
+  }
+
+  void read_model(const std::string& value) {
+    const CatalogueModel* known = catalogue_.find_model(value);
+    if (known == nullptr) return reject("m", value, "a model of the catalogue; " + std::string(link_default::model) + " was counted", "unknown_model");
+    request_["model"]["id"] = known->model.id;
+  }
+
+  void read_weights(const std::string& value) {
+    const std::string format = lower_case(value);
+    const auto& formats = weights_formats();
+    const bool known = format == "checkpoint" || std::any_of(formats.begin(), formats.end(), [&](const WeightsFormat& f) { return f.name == format; });
+    if (!known) return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8 or int4; the checkpoint was counted", "unknown_format");
+    request_["weights"]["format"] = format;
+  }
+
+  [[nodiscard]] std::int64_t most_context() const {
+    const CatalogueModel* known = catalogue_.find_model(request_["model"]["id"].get_ref<const std::string&>());
+    return known != nullptr && custom_.is_null() ? known->model.max_context_tokens : kMaxContextTokens;
+  }
+
+  void read_context(const std::string& value) {
+    context_given_ = true;
+    const std::optional<std::int64_t> tokens = tokens_of(value);
+    const std::int64_t most = most_context();
+    if (tokens && *tokens >= 1 && *tokens <= most) {
+      request_["workload"]["context_tokens"] = *tokens;
+      return;
+    }
+    const std::int64_t counted = tokens && *tokens > most ? most : std::min(link_default::context_tokens, most);
+    request_["workload"]["context_tokens"] = counted;
+    reject("ctx", value, "1 to " + grouped(most) + " tokens; " + grouped(counted) + " were counted", "out_of_range");
+  }
+
+  void clamp_default_context() {
+    if (!context_given_) request_["workload"]["context_tokens"] = std::min(link_default::context_tokens, most_context());
+  }
+
+  void read_sequences(const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number < 1 || *number > kMaxSequences)
+      return reject("n", value, "1 to " + grouped(kMaxSequences) + " requests; " + grouped(link_default::sequences) + " were counted", "out_of_range");
+    request_["workload"]["sequences"] = *number;
+  }
+
+  /// "8xh200", "h200", "2x24gib"; nothing if it is none of these.
+  [[nodiscard]] Json device_row(std::string_view text) {
+    std::int64_t count = 1;
+    if (const std::size_t x = text.find('x'); x != std::string_view::npos)
+      if (const std::optional<std::int64_t> given = digits_of(text.substr(0, x))) {
+        count = *given;
+        text.remove_prefix(x + 1);
+      }
+    if (count < 1 || count > kMaxDevices) {
+      reject("g", std::to_string(count), "1 to " + grouped(kMaxDevices) + " devices", "out_of_range");
+      return {};
+    }
+    if (const CatalogueDevice* known = catalogue_.find_device(text)) return {{"device", known->device.id}, {"count", count}, {"used_bytes", 0}};
+    if (text.size() > 3 && lower_case(text.substr(text.size() - 3)) == "gib")
+      if (const std::optional<double> gib = decimal_of(text.substr(0, text.size() - 3)); gib && *gib > 0 && *gib <= 1048576)
+        return {{"memory_bytes", static_cast<std::int64_t>(*gib * 1073741824.0)}, {"count", count}, {"used_bytes", 0}};
+    reject("g", std::string(text), "a GPU of the catalogue, or its memory such as 24gib; the default was counted", "unknown_device");
+    return {};
+  }
+
+  void read_hardware(const std::string& value) {
+    constexpr std::size_t most_kinds = 64;
+    Json rows = Json::array();
+    std::string_view rest = value == "none" ? std::string_view() : std::string_view(value);
+    while (!rest.empty()) {
+      const std::size_t plus = rest.find('+');
+      Json row = device_row(rest.substr(0, plus));
+      if (row.is_null() || rows.size() == most_kinds) return;
+      rows.push_back(std::move(row));
+      rest = plus == std::string_view::npos ? std::string_view() : rest.substr(plus + 1);
+    }
+    request_["hardware"] = std::move(rows);
+  }
+
+  void read_used(const std::string& value) {
+    std::string_view rest = value;
+    for (Json& row : request_["hardware"]) {
+      const std::size_t plus = rest.find('+');
+      const std::optional<double> gib = decimal_of(rest.substr(0, plus));
+      if (!gib || *gib > 1048576) return reject("used", value, "GiB for each kind of GPU, such as 2.1");
+      row["used_bytes"] = static_cast<std::int64_t>(*gib * 1073741824.0);
+      if (plus == std::string_view::npos) return;
+      rest = rest.substr(plus + 1);
+    }
+  }
+
+  void read_engine(const std::string& value) {
+    const std::size_t sign = value.find('@');
+    const std::string name = lower_case(value.substr(0, sign));
+    if (find_engine(name) == nullptr) return reject("e", value, "vllm or article; vllm was counted", "unknown_engine");
+    request_["engine"]["name"] = name;
+    if (sign != std::string::npos) request_["engine"]["version"] = value.substr(sign + 1);
+  }
+
+  void read_split(const std::string& key, const char* member, const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number < 1 || *number > kMaxDevices) return reject(key, value, "1 to " + grouped(kMaxDevices), "out_of_range");
+    request_["parallel"][member] = *number;
+  }
+  void read_tensor(const std::string& value) { read_split("tp", "tensor", value); }
+  void read_pipeline(const std::string& value) { read_split("pp", "pipeline", value); }
+  void read_data(const std::string& value) { read_split("dp", "data", value); }
+  void read_expert(const std::string& value) {
+    if (value != "0" && value != "1") return reject("ep", value, "0 or 1");
+    if (value == "1") request_["parallel"]["expert"] = true;
+  }
+
+  void read_utilization(const std::string& value) {
+    const std::optional<double> share = decimal_of(value);
+    if (!share || *share <= 0 || *share > 1) return reject("util", value, "a number above 0, up to 1", "out_of_range");
+    request_["engine"]["options"]["gpu_memory_utilization"] = *share;
+  }
+
+  void read_cache(const std::string& value) {
+    if (value.empty() || value.size() > 32) return reject("kv", value, "a cache type such as fp8");
+    const std::string type = lower_case(value);
+    request_["kv_cache"] = {{"k", type}, {"v", type}};
+  }
+
+  void read_batch(const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number < 1 || *number > (std::int64_t{1} << 24)) return reject("bt", value, "1 to 16,777,216 tokens", "out_of_range");
+    request_["engine"]["options"]["max_num_batched_tokens"] = *number;
+  }
+
+  void read_graphs(const std::string& value) {
+    if (value != "0" && value != "1") return reject("graphs", value, "0 or 1");
+    request_["engine"]["options"]["enforce_eager"] = value == "0";
+  }
+
+  void read_custom(const std::string& value) {
+    if (value.size() > kMostCustomText)
+      return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters", "at most " + grouped(static_cast<std::int64_t>(kMostCustomText)) + " characters", "too_large");
+    custom_ = value;
+  }
+
+  void read_choice(const char* key, const char* member, const std::string& value, std::initializer_list<std::string_view> choices) {
+    if (std::find(choices.begin(), choices.end(), value) != choices.end())
+      view_[member] = value;
+    else
+      reject(key, value, "one of the page's choices");
+  }
+  void read_unit(const std::string& value) { read_choice("unit", "unit", value, {"gib", "gb"}); }
+  void read_language(const std::string& value) { read_choice("lang", "lang", value, {"en", "zh"}); }
+  void read_theme(const std::string& value) { read_choice("th", "theme", value, {"light", "dark"}); }
+
+  void read_data_version(const std::string& value) {
+    if (value.size() <= 16) shared_["data"] = value;
+  }
+  void read_total(const std::string& value) {
+    if (const std::optional<double> total = decimal_of(value)) shared_["total_gib"] = *total;
+  }
+
+  /// In the order they must be read; share.encode writes them in the order of the link's grammar.
+  static constexpr std::array<Handler, 22> kHandlers{{
+      {"v", &LinkReader::read_version},        {"c", &LinkReader::read_custom},     {"m", &LinkReader::read_model},
+      {"w", &LinkReader::read_weights},        {"ctx", &LinkReader::read_context},  {"n", &LinkReader::read_sequences},
+      {"g", &LinkReader::read_hardware},       {"used", &LinkReader::read_used},    {"e", &LinkReader::read_engine},
+      {"tp", &LinkReader::read_tensor},        {"pp", &LinkReader::read_pipeline},  {"dp", &LinkReader::read_data},
+      {"ep", &LinkReader::read_expert},        {"util", &LinkReader::read_utilization}, {"kv", &LinkReader::read_cache},
+      {"bt", &LinkReader::read_batch},         {"graphs", &LinkReader::read_graphs}, {"unit", &LinkReader::read_unit},
+      {"lang", &LinkReader::read_language},    {"th", &LinkReader::read_theme},     {"d", &LinkReader::read_data_version},
+      {"t", &LinkReader::read_total},
+  }};
+
+  const Catalogue& catalogue_;
+  std::vector<Entry> entries_;
+  Json request_;
+  Json view_ = Json::object();
+  Json kept_ = Json::array();
+  Json custom_;
+  Json shared_;
+  Json notices_ = Json::array();
+  bool context_given_ = false;
+};
+
+}  // namespace
+
+Result<Json> decode_link(const Json& params, const Catalogue& catalogue) {
+  const auto hash = params.is_object() ? params.find("hash") : params.end();
+  if (hash == params.end() || !hash->is_string()) return fail(notice::missing_key("params.hash", "hash", "the text behind # of a link"));
+  return LinkReader(catalogue).read(hash->get_ref<const std::string&>());
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "json_text.hpp"
+#include "share_text.hpp"
+#include "weighbridge/share.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// The member under a path of keys, or null. Tolerant by design: a link is written from whatever is there.
+const Json& at(const Json& json, std::initializer_list<std::string_view> path) {
+  static const Json none;
+  const Json* value = &json;
+  for (const std::string_view key : path) {
+    if (!value->is_object()) return none;
+    const auto found = value->find(key);
+    if (found == value->end()) return none;
+    value = &*found;
+  }
+  return *value;
+}
+
+std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
+
+class LinkWriter {
+ public:
+  void add(std::string_view key, std::string_view value) { add_raw(key, escape_link_value(value)); }
+  void add_raw(std::string_view key, std::string_view value) {
+    text_ += (text_.empty() ? "" : "&") + std::string(key) + (value.empty() ? "" : "=" + std::string(value));
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+std::string hardware_text(const Json& hardware, const Catalogue& catalogue) {
+  constexpr double gib = 1073741824.0;
+  std::string text;
+  for (const Json& row : hardware) {
+    const std::string id = text_of(at(row, {"device"}));
+    const CatalogueDevice* known = catalogue.find_device(id);
+    std::string name = known != nullptr ? known->device.slug : id;
+    if (known == nullptr && at(row, {"memory_bytes"}).is_number()) name = decimal_text(at(row, {"memory_bytes"}).get<double>() / gib) + "gib";
+    text += (text.empty() ? "" : "+") + std::to_string(whole_number_of(at(row, {"count"})).value_or(1)) + "x" + name;
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string used_text(const Json& hardware) {
+  constexpr double gib = 1073741824.0;
+  std::string text;
+  bool any = false;
+  for (const Json& row : hardware) {
+    const Json& used = at(row, {"used_bytes"});
+    const double bytes = used.is_number() ? used.get<double>() : 0;
+    any = any || bytes > 0;
+    text += (text.empty() ? "" : "+") + decimal_text(bytes / gib);
+  }
+  return any ? text : std::string();
+}
+
+std::int64_t device_count(const Json& hardware) {
+  std::int64_t count = 0;
+  for (const Json& row : hardware) count += whole_number_of(at(row, {"count"})).value_or(1);
+  return count;
+}
+
+void write_model(LinkWriter& link, const Json& request, const Catalogue& catalogue, bool complete) {
+  if (at(request, {"model", "config"}).is_object()) return;  // the caller carries it as `custom`
+  const std::string id = text_of(at(request, {"model", "id"}));
+  const CatalogueModel* known = catalogue.find_model(id);
+  if (known != nullptr && known->model.id == link_default::model && !complete) return;
+  if (!id.empty()) link.add("m", known != nullptr ? known->model.slug : id);
+}
+
+void write_engine(LinkWriter& link, const Json& request, bool complete) {
+  const std::string name = text_of(at(request, {"engine", "name"}));
+  const std::string version = text_of(at(request, {"engine", "version"}));
+  const Engine* engine = find_engine(name);
+  const bool is_newest = version.empty() || (engine != nullptr && version == engine->versions.back());
+  if ((name.empty() || name == link_default::engine) && is_newest && !complete) return;
+  const std::string shown = name.empty() ? std::string(link_default::engine) : name;
+  link.add("e", version.empty() || (is_newest && !complete) ? shown : shown + "@" + version);
+}
+
+void write_count(LinkWriter& link, std::string_view key, const Json& value, std::int64_t fallback, bool complete) {
+  const std::optional<std::int64_t> number = whole_number_of(value);
+  if (number && (*number != fallback || complete)) link.add(key, std::to_string(*number));
+}
+
+void write_options(LinkWriter& link, const Json& request) {
+  const Json& utilization = at(request, {"engine", "options", "gpu_memory_utilization"});
+  if (utilization.is_number()) link.add("util", decimal_text(utilization.get<double>()));
+  const std::string cache = text_of(at(request, {"kv_cache", "k"}));
+  if (!cache.empty() && cache != "auto") link.add("kv", cache);
+  if (const auto batch = whole_number_of(at(request, {"engine", "options", "max_num_batched_tokens"}))) link.add("bt", std::to_string(*batch));
+  const Json& eager = at(request, {"engine", "options", "enforce_eager"});
+  if (eager.is_boolean()) link.add("graphs", eager.get<bool>() ? "0" : "1");
+}
+
+void write_parallel(LinkWriter& link, const Json& request) {
+  const std::int64_t devices = device_count(at(request, {"hardware"}));
+  write_count(link, "tp", at(request, {"parallel", "tensor"}), devices, false);
+  write_count(link, "pp", at(request, {"parallel", "pipeline"}), 1, false);
+  write_count(link, "dp", at(request, {"parallel", "data"}), 1, false);
+  if (at(request, {"parallel", "expert"}) == true) link.add("ep", "1");
+}
+
+void write_view(LinkWriter& link, const Json& view) {
+  const std::string unit = text_of(at(view, {"unit"}));
+  if (!unit.empty() && unit != "gib") link.add("unit", unit);
+  if (const std::string language = text_of(at(view, {"lang"})); !language.empty()) link.add("lang", language);
+  if (const std::string theme = text_of(at(view, {"theme"})); !theme.empty()) link.add("th", theme);
+}
+
+}  // namespace
+
+Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
+  const Json& request = at(params, {"request"});
+  if (!request.is_object()) return fail(notice::wrong_type("params.request", "request", excerpt(request), "the params of an estimate"));
+  const bool complete = at(params, {"complete"}) == true;
+  LinkWriter link;
+  write_model(link, request, catalogue, complete);
+  if (const std::string format = text_of(at(request, {"weights", "format"})); !format.empty() && format != "checkpoint") link.add("w", format);
+  if (const auto context = whole_number_of(at(request, {"workload", "context_tokens"})); context && (complete || *context != link_default::context_tokens))
+    link.add("ctx", tokens_text(*context));
+  write_count(link, "n", at(request, {"workload", "sequences"}), link_default::sequences, complete);
+  if (const Json& hardware = at(request, {"hardware"}); hardware.is_array()) {
+    const std::string text = hardware_text(hardware, catalogue);
+    const CatalogueDevice* usual = catalogue.find_device(link_default::device);
+    const std::string usual_text = std::to_string(link_default::device_count) + "x" + (usual != nullptr ? usual->device.slug : std::string(link_default::device));
+    if (text != usual_text || complete) link.add("g", text);
+    if (const std::string used = used_text(hardware); !used.empty()) link.add("used", used);
+  }
+  write_engine(link, request, complete);
+  write_parallel(link, request);
+  write_options(link, request);
+  if (const std::string custom = text_of(at(params, {"custom"})); !custom.empty()) link.add("c", custom);
+  write_view(link, at(params, {"view"}));
+  if (const Json& shared = at(params, {"shared"}); shared.is_object()) {
+    link.add("d", text_of(at(shared, {"data"})));
+    if (at(shared, {"total_gib"}).is_number()) link.add("t", decimal_text(at(shared, {"total_gib"}).get<double>()));
+  }
+  if (const Json& kept = at(params, {"kept"}); kept.is_array())
+    for (const Json& pair : kept)
+      if (pair.is_array() && pair.size() == 2 && pair[0].is_string() && pair[1].is_string())
+        link.add_raw(pair[0].get_ref<const std::string&>(), pair[1].get_ref<const std::string&>());
+  if (link.text().empty()) return Json{{"hash", ""}};
+  return Json{{"hash", "v=" + std::to_string(link_default::version) + "&" + link.text()}};
+}
+
+}  // namespace weighbridge

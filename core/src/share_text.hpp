@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weighbridge {
+
+/// The page's start: what a link without keys means. It never changes within one schema version.
+namespace link_default {
+inline constexpr std::int64_t version = 1;
+inline constexpr std::string_view model = "deepseek-ai/DeepSeek-R1";
+inline constexpr std::string_view device = "h200-sxm";
+inline constexpr std::int64_t device_count = 8;
+inline constexpr std::string_view engine = "vllm";
+inline constexpr std::int64_t context_tokens = 32768;
+inline constexpr std::int64_t sequences = 16;
+}  // namespace link_default
+
+/// The longest link that is read, in characters; a custom model is the only long part and has its own, lower bound in the page.
+inline constexpr std::size_t kMostLinkText = 16384;
+inline constexpr std::size_t kMostCustomText = 4000;
+
+/// Percent-encodes what would break a `key=value&…` list; slugs, numbers and format names stay as they are.
+[[nodiscard]] std::string escape_link_value(std::string_view value);
+[[nodiscard]] std::string unescape_link_value(std::string_view value);
+
+/// "32k" for multiples of 1024, else the number.
+[[nodiscard]] std::string tokens_text(std::int64_t tokens);
+/// "32k", "128K", "131072"; nothing for anything else.
+[[nodiscard]] std::optional<std::int64_t> tokens_of(std::string_view text);
+
+/// A whole number written with digits only, up to 15 of them.
+[[nodiscard]] std::optional<std::int64_t> digits_of(std::string_view text);
+/// A plain decimal number such as 0.95 or 2.
+[[nodiscard]] std::optional<double> decimal_of(std::string_view text);
+/// The shortest plain decimal, at most three digits after the point.
+[[nodiscard]] std::string decimal_text(double value);
+
+}  // namespace weighbridge

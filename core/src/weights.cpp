@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+const std::vector<WeightsFormat>& weights_formats() {
+  using Q = WeightQuantization;
+  static const std::vector<WeightsFormat> formats{
+      {"bf16", {Q::none, dtype::bf16, 0, 0}},          {"fp16", {Q::none, dtype::f16, 0, 0}}, {"fp32", {Q::none, dtype::f32, 0, 0}},
+      {"fp8", {Q::fp8_per_channel, dtype::bf16, 0, 0}}, {"int8", {Q::int8_per_channel, dtype::bf16, 0, 0}},
+      {"int4", {Q::int4_group, dtype::bf16, 0, 128}},  // groups of 128: the usual choice of GPTQ, AWQ and compressed-tensors
+  };
+  return formats;
+}
+
+std::optional<WeightsLayout> layout_of(const Model& model, std::string_view format) {
+  if (format == "checkpoint") return model.checkpoint;
+  for (const WeightsFormat& known : weights_formats())
+    if (known.name == format) return known.layout;
+  return std::nullopt;
+}
+
+std::string_view checkpoint_format(const Model& model) {
+  switch (model.checkpoint.quantization) {
+    case WeightQuantization::fp8_block:
+    case WeightQuantization::fp8_per_channel:
+      return "fp8";
+    case WeightQuantization::int8_per_channel:
+      return "int8";
+    case WeightQuantization::int4_group:
+      return "int4";
+    case WeightQuantization::none:
+      break;
+  }
+  for (const WeightsFormat& known : weights_formats())
+    if (known.layout.quantization == WeightQuantization::none && known.layout.base == model.checkpoint.base) return known.name;
+  return "bf16";
+}
+
+std::vector<Tensor> tensors_in(const Model& model, std::string_view format) {
+  const std::optional<WeightsLayout> layout = layout_of(model, format);
+  if (!layout || *layout == model.checkpoint) return model.tensors;
+  return derive_tensors(model, *layout);
+}
+
+}  // namespace weighbridge
