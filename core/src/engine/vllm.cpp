@@ -139,6 +139,10 @@ Plan plan_vllm(const Job& job) {
   const Rules& rules = rules_for(job.scenario.engine_version);
   plan.report.name = "vllm";
   plan.report.version = rules.version;
+  if (!is_known_version(job.scenario.engine_version))
+    plan.warnings.push_back(notice::custom("unknown_version", "params.engine.version",
+                                           "We have not read vLLM " + job.scenario.engine_version + "; it was counted by the rules of " + std::string(rules.version) + ".",
+                                           "engine.version", job.scenario.engine_version, std::string(rules.version)));
   plan.impossible = refusal(job);
   if (plan.impossible) return plan;
   const Settings settings = settle(job, rules);

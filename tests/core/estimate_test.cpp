@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+std::int64_t evaluate_row(const Json& row) {
+  std::int64_t value = 1;
+  for (const Json& factor : row["factors"]) {
+    const auto number = factor["value"].get<std::int64_t>();
+    const auto op = factor["op"].get<std::string>();
+    if (op == "times") value *= number;
+    if (op == "divide") value /= number;
+    if (op == "cdiv") value = (value + number - 1) / number;
+    if (op == "plus") value += number;
+    if (op == "minus") value -= number;
+  }
+  return value;
+}
+
+/// Every figure can be checked by hand: rows give their bytes, rows give the term, terms give the total.
+void expect_consistent(const Json& result) {
+  for (const Json& device : result["devices"]) {
+    std::int64_t total = 0;
+    for (const Json& term : device["terms"]) {
+      const auto bytes = term["bytes"].get<std::int64_t>();
+      total += bytes;
+      EXPECT_LE(term["low_bytes"].get<std::int64_t>(), bytes) << term["id"];
+      EXPECT_GE(term["high_bytes"].get<std::int64_t>(), bytes) << term["id"];
+      if (term["basis"] == "exact") {
+        EXPECT_EQ(term["low_bytes"], term["high_bytes"]);
+      }
+      if (!term.contains("formula")) continue;
+      std::int64_t sum = 0;
+      std::int64_t largest = 0;
+      for (const Json& row : term["formula"]["rows"]) {
+        const auto row_bytes = row["bytes"].get<std::int64_t>();
+        if (!row["factors"].empty()) {
+          EXPECT_EQ(evaluate_row(row), row_bytes) << term["id"] << row["label"];
+        }
+        sum += row_bytes;
+        if (row["chosen"] == true) largest = row_bytes;
+      }
+      EXPECT_EQ(term["formula"]["combine"] == "max" ? largest : sum, bytes) << term["id"];
+    }
+    EXPECT_EQ(total, device["total_bytes"].get<std::int64_t>());
+  }
+}
+
+TEST(Estimate, TheUsualRequestFitsAndEveryFigureAddsUp) {
+  const Json result = testing::estimate(testing::usual_request());
+  EXPECT_EQ(result["verdict"]["class"], "fits");
+  EXPECT_EQ(result["devices"].size(), 8U);
+  expect_consistent(result);
+}
+
+TEST(Estimate, EveryModelOnEveryDeviceAddsUp) {
+  const Json catalogue = testing::call("catalogue", Json::object())["result"];
+  for (const Json& model : catalogue["models"])
+    for (const Json& device : catalogue["devices"])
+      for (const char* engine : {"vllm", "article"}) {
+        const Json result = testing::estimate({{"model", {{"id", model["id"]}}},
+                                               {"engine", {{"name", engine}}},
+                                               {"workload", {{"context_tokens", 1024}, {"sequences", 2}}},
+                                               {"hardware", Json::array({{{"device", device["id"]}, {"count", 2}}})}});
+        expect_consistent(result);
+      }
+}
+
+TEST(Estimate, TotalsGrowWithContextAndSequences) {
+  Json params = testing::usual_request();
+  std::int64_t last = 0;
+  for (const int tokens : {1, 64, 65, 4096, 163840}) {
+    params["workload"]["context_tokens"] = tokens;
+    const auto total = testing::estimate(params)["devices"][0]["total_bytes"].get<std::int64_t>();
+    EXPECT_GE(total, last);
+    last = total;
+  }
+  params = testing::usual_request();
+  last = 0;
+  for (const int sequences : {1, 2, 16, 500}) {
+    params["workload"]["sequences"] = sequences;
+    const auto total = testing::estimate(params)["devices"][0]["total_bytes"].get<std::int64_t>();
+    EXPECT_GT(total, last);
+    last = total;
+  }
+}
+
+TEST(Estimate, TheVerdictFollowsTheBand) {
+  Json params = testing::usual_request();
+  const Json catalogue = testing::call("catalogue", Json::object())["result"];
+  for (const Json& device : catalogue["devices"])
+    for (const int count : {1, 2, 4, 8, 16}) {
+      params["hardware"] = Json::array({{{"device", device["id"]}, {"count", count}}});
+      const Json verdict = testing::estimate(params)["verdict"];
+      if (verdict["class"] == "impossible") continue;
+      const auto limit = verdict["limit_bytes"].get<std::int64_t>();
+      if (verdict["class"] == "no") {
+        EXPECT_GT(verdict["low_bytes"].get<std::int64_t>(), limit);
+        EXPECT_GT(verdict["shortfall_bytes"].get<std::int64_t>(), 0);
+      }
+      if (verdict["class"] == "fits") {
+        EXPECT_LE(verdict["high_bytes"].get<std::int64_t>(), limit);
+      }
+      if (verdict["class"] == "tight" && device["id"] != "jetson-agx-orin-64gb") {
+        EXPECT_LE(verdict["low_bytes"].get<std::int64_t>(), limit);
+        EXPECT_GT(verdict["high_bytes"].get<std::int64_t>(), limit);
+      }
+    }
+}
+
+TEST(Estimate, ATermWithoutRecordsMakesTheVerdictUnmeasured) {
+  const Json result = testing::estimate(testing::usual_request());
+  EXPECT_EQ(result["verdict"]["measured"], false);
+  EXPECT_EQ(testing::term(result, "compute")["records"], 0);
+}
+
+TEST(Estimate, ACardTakenBySomethingElseStopsTheEngineAndNamesTheShareThatStarts) {
+  Json params = testing::parse(R"({"model":{"id":"deepseek-ai/DeepSeek-R1-Distill-Qwen-7B"},"engine":{"name":"vllm"},
+    "workload":{"context_tokens":4096,"sequences":1},"hardware":[{"device":"rtx-3090","count":1,"used_bytes":4294967296}]})");
+  const Json verdict = testing::estimate(params)["verdict"];
+  EXPECT_EQ(verdict["class"], "no");
+  EXPECT_EQ(verdict["limit"], "card");
+  const double share = verdict["nearest"]["gpu_memory_utilization"].get<double>();
+  params["engine"]["options"]["gpu_memory_utilization"] = share;
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "no");
+  params["engine"]["options"]["gpu_memory_utilization"] = share + 0.01;
+  const Json above = testing::estimate(params);
+  EXPECT_GT(above["devices"][0]["reserved_bytes"].get<std::int64_t>(), above["devices"][0]["capacity_bytes"].get<std::int64_t>());
+}
+
+TEST(Estimate, OnlyTheFirstDeviceOfAGroupCarriesItsFormulas) {
+  const Json result = testing::estimate(testing::usual_request());
+  EXPECT_TRUE(result["devices"][0]["terms"][0].contains("formula"));
+  EXPECT_FALSE(result["devices"][1]["terms"][0].contains("formula"));
+  EXPECT_EQ(result["groups"][0]["count"], 8);
+}
+
+}  // namespace
+}  // namespace weighbridge

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+#include "embedded.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+Json error_of(const Json& params) {
+  const Json response = testing::call("estimate", params);
+  EXPECT_EQ(response["ok"], false) << response.dump();
+  return response.value("error", Json::object());
+}
+
+TEST(Request, AConfigGivesTheSameAnswerAsTheCatalogue) {
+  Json params = testing::usual_request();
+  const Json named = testing::estimate(params);
+  params["model"] = {{"config", testing::parse(embedded("deepseek-r1.config.json"))}};
+  const Json given = testing::estimate(params);
+  EXPECT_EQ(given["devices"], named["devices"]);
+}
+
+TEST(Request, TokensOutOfRangeAreNamed) {
+  Json params = testing::usual_request();
+  for (const Json& tokens : {Json(0), Json(1'000'000'000), Json(-1), Json(163841)}) {
+    params["workload"]["context_tokens"] = tokens;
+    const Json error = error_of(params);
+    EXPECT_EQ(error["code"], "out_of_range");
+    EXPECT_EQ(error["where"], "params.workload.context_tokens");
+    EXPECT_EQ(error["values"]["key"], "context_tokens");
+    EXPECT_EQ(error["values"]["value"], tokens.dump());
+    EXPECT_EQ(error["values"]["expected"], "a whole number from 1 to 163,840");
+  }
+}
+
+TEST(Request, UnknownNamesAreRefusedWithTheKnownOnes) {
+  Json params = testing::usual_request();
+  params["model"]["id"] = "someone/else";
+  EXPECT_EQ(error_of(params)["code"], "unknown_model");
+  params = testing::usual_request();
+  params["hardware"][0]["device"] = "h300";
+  EXPECT_EQ(error_of(params)["code"], "unknown_device");
+  EXPECT_EQ(error_of(params)["where"], "params.hardware[0].device");
+  params = testing::usual_request();
+  params["engine"]["name"] = "abacus";
+  EXPECT_EQ(error_of(params)["code"], "unknown_engine");
+  params = testing::usual_request();
+  params["weights"]["format"] = "int3";
+  EXPECT_EQ(error_of(params)["code"], "unknown_format");
+}
+
+TEST(Request, AnUnknownKeyIsAWarningNotAnError) {
+  Json params = testing::usual_request();
+  params["colour"] = "blue";
+  params["engine"]["options"]["colour"] = "blue";
+  const Json response = testing::call("estimate", params);
+  EXPECT_EQ(response["ok"], true);
+  ASSERT_EQ(response["warnings"].size(), 2U);
+  EXPECT_EQ(response["warnings"][0]["code"], "unknown_key");
+  EXPECT_EQ(response["warnings"][1]["where"], "params.engine.options.colour");
+}
+
+TEST(Request, ADeviceWeDoNotKnowIsCountedByItsMemory) {
+  Json params = testing::usual_request();
+  params["hardware"] = Json::array({{{"memory_bytes", 150'000'000'000}, {"count", 8}}});
+  EXPECT_EQ(testing::estimate(params)["devices"][0]["capacity_bytes"], 150'000'000'000);
+}
+
+TEST(Request, WhatWasCountedIsSaid) {
+  const Json counted = testing::estimate(testing::usual_request())["request"];
+  EXPECT_EQ(counted["parallel"]["tensor"], 8);
+  EXPECT_EQ(counted["weights"]["format"], "checkpoint");
+  EXPECT_EQ(counted["engine"]["version"], "0.27");
+}
+
+TEST(Request, EngineOptionsWinOverTheWorkload) {
+  Json params = testing::usual_request();
+  params["engine"]["options"] = {{"max_model_len", 1024}, {"max_num_seqs", 2}};
+  const Json workload = testing::estimate(params)["request"]["workload"];
+  EXPECT_EQ(workload["context_tokens"], 1024);
+  EXPECT_EQ(workload["sequences"], 2);
+}
+
+TEST(Request, NoDeviceIsAnAnswerNotAnError) {
+  Json params = testing::usual_request();
+  params["hardware"] = Json::array();
+  const Json result = testing::estimate(params);
+  EXPECT_EQ(result["verdict"]["class"], "impossible");
+  EXPECT_TRUE(result["devices"].empty());
+}
+
+TEST(Api, BrokenJsonIsAnsweredWithItsPlace) {
+  const Json response = testing::parse(testing::api().call("{\n  \"method\": 'estimate'\n}"));
+  EXPECT_EQ(response["ok"], false);
+  EXPECT_EQ(response["error"]["code"], "invalid_json");
+  EXPECT_EQ(response["error"]["values"]["key"], "line 2, column 13");
+}
+
+TEST(Api, AnythingGetsAnAnswer) {
+  for (const char* text : {"", "null", "[]", "7", "{}", R"({"method":7})", R"({"method":"estimate"})", R"({"method":"estimate","params":[]})",
+                           R"({"method":"estimate","params":{"model":[],"hardware":{}}})", R"({"method":"share.decode","params":{"hash":7}})",
+                           R"({"method":"sweep","params":{"request":7}})", "\xff\xfe", R"({"method":"read_config","params":{"text":"\u0000"}})"}) {
+    const Json response = testing::parse(testing::api().call(text));
+    EXPECT_EQ(response["ok"], false) << text;
+    EXPECT_FALSE(response["error"]["message"].get<std::string>().empty()) << text;
+  }
+}
+
+TEST(Api, DeepNestingAndHugeTextsAreRefused) {
+  EXPECT_EQ(testing::parse(testing::api().call(std::string(100'000, '[')))["error"]["code"], "too_large");
+  EXPECT_EQ(testing::parse(testing::api().call(std::string(5'000'000, ' ')))["error"]["code"], "too_large");
+}
+
+}  // namespace
+}  // namespace weighbridge

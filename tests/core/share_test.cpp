@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+Json decode(const std::string& hash) { return testing::call("share.decode", {{"hash", hash}})["result"]; }
+std::string encode(const Json& params) { return testing::call("share.encode", params)["result"]["hash"].get<std::string>(); }
+std::string again(const Json& decoded) {
+  return encode({{"request", decoded["request"]}, {"view", decoded["view"]}, {"kept", decoded["kept"]}, {"custom", decoded["custom"]}});
+}
+
+TEST(Share, TheDefaultNeedsNoHash) { EXPECT_EQ(again(decode("")), ""); }
+
+TEST(Share, ACompleteLinkNamesEvenTheDefaults) {
+  EXPECT_EQ(encode({{"request", decode("")["request"]}, {"complete", true}}), "v=1&m=deepseek-r1&ctx=32k&n=16&g=8xh200&e=vllm");
+}
+
+class Links : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Links, ReadAndWrittenAgainAreTheSame) {
+  const Json decoded = decode(GetParam());
+  EXPECT_TRUE(decoded["notices"].empty()) << decoded["notices"].dump();
+  EXPECT_EQ(again(decoded), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(RoundTrip, Links,
+                         ::testing::Values("v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090", "v=1&ctx=1000&n=3&g=1xh100+2xh200",
+                                           "v=1&g=2x24gib&used=1.5", "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article",
+                                           "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark", "v=1&g=none", "v=1&c=zAbC-_09"));
+
+TEST(Share, AliasesAndCaseAreAccepted) {
+  const Json request = decode("#v=1&M=x&m=DeepSeek-R1&g=8xH200-SXM&ctx=128K")["request"];
+  EXPECT_EQ(request["hardware"][0]["device"], "h200-sxm");
+  EXPECT_EQ(request["workload"]["context_tokens"], 131072);
+}
+
+TEST(Share, UnknownKeysAreKeptAndWrittenAgain) {
+  const Json decoded = decode("v=1&n=3&foo=3&b.kv=fp8&<script>=%3C");
+  EXPECT_EQ(decoded["notices"].size(), 3U);
+  EXPECT_EQ(again(decoded), "v=1&n=3&foo=3&b.kv=fp8&<script>=%3C");
+}
+
+TEST(Share, ABadValueIsNamedAndItsDefaultCounted) {
+  const Json decoded = decode("v=1&n=0&g=2xh300&util=7&tp=x&w=int3&e=abacus&m=nobody&kv=&graphs=2&unit=pound&used=a");
+  EXPECT_EQ(decoded["notices"].size(), 11U) << decoded["notices"].dump(1);
+  EXPECT_EQ(again(decoded), "");
+}
+
+TEST(Share, TooLongAContextIsCountedAtTheModelsLength) {
+  const Json decoded = decode("v=1&ctx=9999999");
+  EXPECT_EQ(decoded["request"]["workload"]["context_tokens"], 163840);
+  EXPECT_EQ(decoded["notices"][0]["code"], "out_of_range");
+}
+
+TEST(Share, TheDefaultContextShrinksToAShortModel) {
+  EXPECT_EQ(decode("v=1&m=article-7b")["request"]["workload"]["context_tokens"], 2048);
+  EXPECT_TRUE(decode("v=1&m=article-7b")["notices"].empty());
+}
+
+TEST(Share, ANewerLinkIsReadAsFarAsItIsKnown) {
+  const Json decoded = decode("v=2&n=3");
+  EXPECT_EQ(decoded["notices"][0]["code"], "newer_link");
+  EXPECT_EQ(decoded["request"]["workload"]["sequences"], 3);
+}
+
+TEST(Share, ARepeatedKeyCountsLast) {
+  const Json decoded = decode("v=1&n=3&n=4");
+  EXPECT_EQ(decoded["request"]["workload"]["sequences"], 4);
+  EXPECT_EQ(decoded["notices"].size(), 1U);
+}
+
+TEST(Share, ALongLinkIsRefusedNotParsed) {
+  const Json decoded = decode("v=1&n=3&x=" + std::string(20000, 'a'));
+  EXPECT_EQ(decoded["request"]["workload"]["sequences"], 16);
+  EXPECT_EQ(decode("c=" + std::string(5000, 'a'))["custom"], nullptr);
+}
+
+TEST(Share, EveryShortTextIsAnswered) {
+  // A small, fixed sequence of odd texts: no input may make decoding fail.
+  std::uint64_t state = 42;
+  const std::string letters = "vmgnctx=&#%+0123456789kxabz/@.-";
+  for (int round = 0; round < 20000; ++round) {
+    std::string text;
+    for (int i = 0; i < 24; ++i) {
+      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+      text += letters[(state >> 33U) % letters.size()];
+    }
+    const Json decoded = decode(text);
+    ASSERT_TRUE(decoded.contains("request")) << text;
+    // What is written from it reads back without a new complaint about values.
+    for (const Json& notice : decode(again(decoded))["notices"]) ASSERT_EQ(notice["code"], "unknown_key") << text;
+  }
+}
+
+}  // namespace
+}  // namespace weighbridge
