@@ -80,6 +80,7 @@ Json describe_device(const DevicePlan& plan, const DeviceGroup& group, std::int6
   const Bytes inside = plan.inside();
   return {{"name", "GPU " + std::to_string(index)},
           {"device", group.device.id},
+          {"device_name", group.device.short_name},
           {"driver_bytes", group.device.driver_bytes.count()},
           {"runtime_bytes", group.device.runtime_bytes.count()},
           {"used_bytes", group.used.count()},
