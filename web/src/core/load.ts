@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+import devicesUrl from '../../../core/data/gpus.json?url';
+import modelsUrl from '../../../core/data/models.json?url';
+import wasmUrl from '../../../build/wasm/weighbridge.wasm?url';
+import createModule from '../../../build/wasm/weighbridge.mjs';
+import { coreOf, loadCatalogue, type Core } from './core';
+import type { Json } from './wire';
+
+async function fetchJson(url: string): Promise<Json> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  return response.json() as Promise<Json>;
+}
+
+/** The core, compiled and with its catalogue. Rejects where WebAssembly is blocked or a file does not arrive. */
+export async function loadCore(): Promise<Core> {
+  const [module, models, devices] = await Promise.all([
+    createModule({ locateFile: () => wasmUrl }),
+    fetchJson(modelsUrl),
+    fetchJson(devicesUrl),
+  ]);
+  const core = coreOf(module);
+  loadCatalogue(core, models, devices);
+  return core;
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Emscripten makes of wasm/bindings.cpp.
+declare module '*/build/wasm/weighbridge.mjs' {
+  export default function createModule(options?: {
+    locateFile?: (name: string) => string;
+    wasmBinary?: ArrayBufferView;
+  }): Promise<{ call(request: string): string }>;
+}

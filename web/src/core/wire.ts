@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON that crosses the boundary to the core. Names stay as the wire has them (snake_case); memory is always in bytes.
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Something to tell a person: what, where, and the values of the sentence, so that it can be said in any language. */
+export interface Notice {
+  code: string;
+  where: string;
+  message: string;
+  values: { key: string; value: string; expected: string };
+}
+
+export type Reply<T> =
+  | { ok: true; result: T; warnings: Notice[] }
+  | { ok: false; error: Notice; warnings: Notice[] };
+
+export interface ModelChoice {
+  id?: string;
+  name?: string;
+  config?: { [key: string]: Json };
+}
+
+export interface HardwareRow {
+  device?: string;
+  memory_bytes?: number;
+  count: number;
+  used_bytes?: number;
+}
+
+export interface EngineChoice {
+  name: string;
+  version?: string;
+  options?: { [option: string]: number | string | boolean };
+}
+
+export interface Parallel {
+  tensor?: number;
+  pipeline?: number;
+  data?: number;
+  expert?: boolean;
+}
+
+/** Params of `estimate`, and the whole state of the page apart from how it looks. */
+export interface Request {
+  model: ModelChoice;
+  weights: { format: string };
+  kv_cache: { k: string; v: string };
+  engine: EngineChoice;
+  workload: { context_tokens: number; sequences: number };
+  hardware: HardwareRow[];
+  parallel?: Parallel;
+}
+
+export interface ModelFacts {
+  id: string;
+  slug: string;
+  name: string;
+  architecture: string;
+  parameters: { text: number; mtp: number; multimodal: number; total: number; stored: number };
+  active_parameters: number;
+  checkpoint_bytes: number;
+  checkpoint_format: string;
+  max_context_tokens: number;
+  n_layers: number;
+  hidden_size: number;
+  n_experts: number;
+  n_experts_used: number;
+  attention: string;
+}
+
+export interface Factor {
+  name: string;
+  value: number;
+  op: 'times' | 'divide' | 'cdiv' | 'plus' | 'minus';
+}
+
+export interface FormulaRow {
+  label: string;
+  factors: Factor[];
+  bytes: number;
+  chosen: boolean;
+}
+
+export interface Formula {
+  combine: 'sum' | 'max';
+  rows: FormulaRow[];
+  keys: string[];
+  note: string | null;
+}
+
+export interface Term {
+  id: string;
+  bytes: number;
+  low_bytes: number;
+  high_bytes: number;
+  inside_limit: boolean;
+  basis: 'exact' | 'modelled' | 'measured';
+  records: number;
+  formula?: Formula;
+  source?: { text: string; url: string | null };
+}
+
+export interface DeviceAnswer {
+  name: string;
+  device: string;
+  device_name: string;
+  runtime_bytes: number;
+  used_bytes: number;
+  capacity_bytes: number;
+  limit_bytes: number;
+  total_bytes: number;
+  low_bytes: number;
+  high_bytes: number;
+  need_inside_bytes: number;
+  free_bytes: number;
+  reserved_bytes: number;
+  observed_bytes: number;
+  terms: Term[];
+}
+
+export interface Group {
+  first: number;
+  count: number;
+  device: string;
+  device_index: number;
+}
+
+export type VerdictClass = 'fits' | 'tight' | 'offload' | 'no' | 'impossible' | 'unknown';
+
+export interface Verdict {
+  class: VerdictClass;
+  device: number | null;
+  need_bytes: number | null;
+  low_bytes: number | null;
+  high_bytes: number | null;
+  limit_bytes: number | null;
+  limit: 'card' | 'engine' | null;
+  free_bytes: number | null;
+  shortfall_bytes: number;
+  measured: boolean;
+  nearest: { parallel?: { tensor: number }; gpu_memory_utilization?: number } | null;
+  reason: Notice | null;
+}
+
+export interface FormatChoice {
+  format: string;
+  resolved: string;
+  bytes: number;
+  supported: boolean;
+}
+
+export interface Estimate {
+  model: ModelFacts;
+  engine: {
+    name: string;
+    version: string;
+    kv_cache_tokens: number | null;
+    kv_cache_pool_bytes: number | null;
+    max_concurrency: number | null;
+  };
+  devices: DeviceAnswer[];
+  groups: Group[];
+  verdict: Verdict;
+  max_context_tokens: number | null;
+  max_sequences: number | null;
+  fewest_devices: number | null;
+  weights_formats: FormatChoice[];
+  request: Request;
+}
+
+export interface CatalogueModel {
+  id: string;
+  slug: string;
+  name: string;
+  summary: { parameters: number; n_experts: number; attention: string };
+  kind: string;
+  relation: string;
+  aliases: string[];
+  max_context_tokens: number;
+  checkpoint_format: string;
+}
+
+export interface CatalogueDevice {
+  id: string;
+  slug: string;
+  name: string;
+  short_name: string;
+  vendor: string;
+  kind: string;
+  aliases: string[];
+  marketed_gb: number;
+  driver_bytes: number;
+  runtime_bytes: number;
+  capacity_basis: 'measured' | 'estimated';
+}
+
+export interface EngineOption {
+  name: string;
+  type: 'number' | 'integer' | 'text' | 'flag';
+  default: string;
+}
+
+export interface CatalogueEngine {
+  name: string;
+  versions: string[];
+  default_version: string;
+  weights_formats: string[];
+  kv_types: string[];
+  options: EngineOption[];
+}
+
+export interface Catalogue {
+  data_version: string;
+  models: CatalogueModel[];
+  devices: CatalogueDevice[];
+  engines: CatalogueEngine[];
+}
+
+export interface LinkView {
+  unit?: 'gib' | 'gb';
+  lang?: 'en' | 'zh';
+  theme?: 'light' | 'dark';
+}
+
+/** Result of `share.decode`. */
+export interface DecodedLink {
+  request: Request;
+  view: LinkView;
+  kept: [string, string][];
+  custom: string | null;
+  shared: { data?: string; total_gib?: number } | null;
+  notices: Notice[];
+}
+
+export interface Methods {
+  estimate: { params: Request; result: Estimate };
+  read_config: { params: { text: string } | { config: Json }; result: { model: ModelFacts; config: { [key: string]: Json } } };
+  catalogue: { params: Record<string, never>; result: Catalogue };
+  'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
+  'share.encode': {
+    params: {
+      request: Request;
+      view?: LinkView;
+      kept?: [string, string][];
+      custom?: string;
+      complete?: boolean;
+      shared?: { data: string; total_gib: number };
+    };
+    result: { hash: string };
+  };
+  'share.decode': { params: { hash: string }; result: DecodedLink };
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import { setupI18n, type I18n, type Messages } from '@lingui/core';
+import type english from '../messages/en.json';
+
+export type MessageId = keyof typeof english;
+export type Locale = 'en' | 'zh-CN';
+type Values = Record<string, string | number>;
+
+const kLoaders: Record<Locale, () => Promise<{ default: unknown }>> = {
+  en: () => import('../messages/en.json'),
+  'zh-CN': () => import('../messages/zh-CN.json'),
+};
+
+export const isMessage = (id: string): id is MessageId => id in translator.messages;
+
+export const translator: I18n = setupI18n();
+
+/** Loads one language and makes it the page's own. */
+export async function useLocale(locale: Locale): Promise<void> {
+  const messages = (await kLoaders[locale]()).default as Messages;
+  translator.loadAndActivate({ locale, messages });
+}
+
+export const currentLocale = (): Locale => (translator.locale === 'zh-CN' ? 'zh-CN' : 'en');
+
+export function t(id: MessageId, values?: Values): string {
+  return translator._(id, values);
+}
+
+/** A message whose id is built from a code of the core; codes that have no text yet are shown as they are. */
+export function tCode(prefix: string, code: string, values?: Values): string {
+  const id = `${prefix}.${code}`;
+  return isMessage(id) ? t(id, values) : code.replaceAll('_', ' ');
+}

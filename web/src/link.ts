@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of the page in the address, behind the `#`, which no server ever sees. The grammar itself lives in the core
+// (share.encode, share.decode); here are the address bar, and the packing of a model that is not in the catalogue.
+import { effect, untracked } from '@preact/signals';
+import type { Core } from './core/core';
+import type { DecodedLink, Json, Notice } from './core/wire';
+import type { Store } from './store';
+
+const kWriteDelay = 300; // ms; typing and dragging settle before the address changes
+const kMostPacked = 4000; // characters; a longer link is cut by chat programs and mail
+const kMostUnpacked = 1 << 20; // bytes; a config is a few kB, so more is no config
+const kPackPrefix = 'z';
+
+const base64url = (bytes: Uint8Array): string =>
+  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+
+const fromBase64url = (text: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (character) => character.charCodeAt(0));
+
+async function transformed(bytes: Uint8Array<ArrayBuffer>, stream: ReadableWritablePair<Uint8Array, BufferSource>): Promise<Uint8Array> {
+  const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+    size += part.value.length;
+    if (size > kMostUnpacked) throw new RangeError('unpacks to more than a config');
+  }
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+/** A config as a link carries it, or nothing if it is too long for one. File names and paths are never part of it. */
+export async function packConfig(config: { [key: string]: Json }): Promise<string | undefined> {
+  const bytes = new TextEncoder().encode(JSON.stringify(config));
+  const packed = kPackPrefix + base64url(await transformed(bytes, new CompressionStream('deflate-raw')));
+  return packed.length <= kMostPacked ? packed : undefined;
+}
+
+/** The config of a link; rejects if the text was damaged on its way. */
+export async function unpackConfig(packed: string): Promise<{ [key: string]: Json }> {
+  if (!packed.startsWith(kPackPrefix)) throw new TypeError('unknown packing');
+  const bytes = await transformed(fromBase64url(packed.slice(kPackPrefix.length)), new DecompressionStream('deflate-raw'));
+  return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as { [key: string]: Json };
+}
+
+/** The text behind `#` for the present state. */
+export async function currentHash(store: Store, core: Core, extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {}): Promise<string> {
+  const request = store.request.value;
+  const custom = request.model.config ? await packConfig(request.model.config) : undefined;
+  const reply = core.call('share.encode', { request, view: store.view.value, kept: store.kept.value, ...(custom ? { custom } : {}), ...extra });
+  return reply.ok ? reply.result.hash : '';
+}
+
+const brokenModel = (value: string): Notice => ({
+  code: 'broken_model',
+  where: 'link.c',
+  message: 'The model of this link is damaged and could not be read; the default model was counted.',
+  values: { key: 'c', value: value.slice(0, 16), expected: '' },
+});
+
+/** Shows what the address says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
+export async function readAddress(store: Store, core: Core): Promise<void> {
+  const reply = core.call('share.decode', { hash: location.hash });
+  if (!reply.ok) return;
+  const link: DecodedLink = reply.result;
+  const notices = [...link.notices];
+  let { request } = link;
+  if (link.custom) {
+    try {
+      const config = await unpackConfig(link.custom);
+      const read = core.call('read_config', { config });
+      if (!read.ok) throw new TypeError(read.error.message);
+      request = { ...request, model: { config } };
+    } catch {
+      notices.push(brokenModel(link.custom));
+    }
+  }
+  store.view.value = link.view;
+  store.kept.value = link.kept;
+  store.linkNotices.value = notices;
+  store.request.value = request;
+}
+
+/** Keeps the address and the state the same, in both directions. `core` must be ready. */
+export function followAddress(store: Store, core: Core): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let written = location.hash.replace(/^#/, '');
+  effect(() => {
+    void [store.request.value, store.view.value, store.kept.value];
+    untracked(() => clearTimeout(timer));
+    timer = setTimeout(() => void write(), kWriteDelay);
+  });
+  async function write(): Promise<void> {
+    const hash = await currentHash(store, core);
+    if (hash === written) return;
+    written = hash;
+    history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
+  }
+  addEventListener('hashchange', () => {
+    const arrived = location.hash.replace(/^#/, '');
+    if (arrived === written) return;
+    written = arrived;
+    void readAddress(store, core);
+  });
+}

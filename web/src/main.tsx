@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { hydrate } from 'preact';
+import type { Core } from './core/core';
+import { loadCore } from './core/load';
+import { useLocale, type Locale } from './i18n';
+import { followAddress, readAddress } from './link';
+import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
+import { App } from './views/App';
+import '../styles/index.css';
+
+async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
+  try {
+    const core = await loading;
+    const catalogue = core.call('catalogue', {});
+    if (catalogue.ok) store.catalogue.value = catalogue.result;
+    if (location.hash.length > 1) await readAddress(store, core);
+    store.coreState.value = { status: 'ready', core };
+    followAddress(store, core);
+    performance.mark('weighbridge:ready');
+  } catch (cause) {
+    console.warn('Weighbridge: the counting core did not load.', cause);
+    store.coreState.value = { status: 'failed', reason: typeof WebAssembly === 'undefined' || cause instanceof WebAssembly.CompileError ? 'blocked' : 'broken' };
+  }
+  delete document.documentElement.dataset['link'];
+}
+
+async function start(): Promise<void> {
+  const root = document.getElementById('app');
+  const data = document.getElementById('first')?.textContent;
+  if (!root || !data) throw new Error('the page lacks its first answer');
+  const store = createStore(JSON.parse(data) as FirstAnswer);
+  const loading = loadCore();
+  loading.catch(() => undefined); // handled in bringCore, once there is a page to say it on
+  await useLocale(document.documentElement.lang as Locale);
+  hydrate(
+    <StoreProvider value={store}>
+      <App />
+    </StoreProvider>,
+    root,
+  );
+  // Only now: what is hydrated must be what stands in the HTML.
+  await bringCore(store, loading);
+}
+
+void start();

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// All state of the page: what is asked (a wire request), what the core answered, and how it is shown. Views read signals and call the
+// actions; nothing else holds state that outlives a component.
+import { computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { Core } from './core/core';
+import type { Catalogue, Estimate, EngineChoice, HardwareRow, LinkView, ModelChoice, Notice, Parallel, Request } from './core/wire';
+import type { Unit } from './format';
+
+/** What stands in the HTML before any script has run: the answer to the default request, from the same core. */
+export interface FirstAnswer {
+  answer: Estimate;
+  warnings: Notice[];
+  request: Request;
+  dataVersion: string;
+}
+
+/** Where the core is: not there yet, ready, or not to be had (the reason is said to the person). */
+export type CoreState = { status: 'loading' } | { status: 'ready'; core: Core } | { status: 'failed'; reason: 'blocked' | 'broken' };
+
+export interface Store {
+  request: Signal<Request>;
+  view: Signal<LinkView>;
+  coreState: Signal<CoreState>;
+  catalogue: Signal<Catalogue | null>;
+  /** Settings of the link that this version does not know; written back as they came. */
+  kept: Signal<[string, string][]>;
+  linkNotices: Signal<Notice[]>;
+  /** What a file or pasted text was, when it could not be read. */
+  fileNotice: Signal<Notice | null>;
+  /** The last good answer. While `problem` is set it belongs to earlier settings. */
+  answer: ReadonlySignal<Estimate>;
+  warnings: ReadonlySignal<Notice[]>;
+  /** Why the present settings have no answer. */
+  problem: ReadonlySignal<Notice | null>;
+  unit: ReadonlySignal<Unit>;
+  first: FirstAnswer;
+
+  chooseModel(model: ModelChoice, maxContext: number): void;
+  setFormat(format: string): void;
+  setContext(tokens: number): void;
+  setSequences(sequences: number): void;
+  setHardware(rows: HardwareRow[]): void;
+  setEngine(engine: EngineChoice): void;
+  setOption(name: string, value: number | string | boolean | undefined): void;
+  setCacheType(type: string): void;
+  setParallel(parallel: Parallel | undefined): void;
+  reset(): void;
+}
+
+export function createStore(first: FirstAnswer): Store {
+  const request = signal<Request>(first.request);
+  const view = signal<LinkView>({});
+  const coreState = signal<CoreState>({ status: 'loading' });
+  const catalogue = signal<Catalogue | null>(null);
+  const kept = signal<[string, string][]>([]);
+  const linkNotices = signal<Notice[]>([]);
+  const fileNotice = signal<Notice | null>(null);
+  const answer = signal<Estimate>(first.answer);
+  const warnings = signal<Notice[]>(first.warnings);
+  const problem = signal<Notice | null>(null);
+  /** The context last asked for by hand: a model with a shorter one borrows it, and it comes back with the next. */
+  let wantedContext = first.request.workload.context_tokens;
+
+  effect(() => {
+    const state = coreState.value;
+    if (state.status !== 'ready') return;
+    const reply = state.core.call('estimate', request.value);
+    problem.value = reply.ok ? null : reply.error;
+    if (!reply.ok) return;
+    answer.value = reply.result;
+    warnings.value = reply.warnings;
+  });
+
+  const change = (part: Partial<Request>): void => {
+    request.value = { ...request.value, ...part };
+  };
+  const changeWorkload = (part: Partial<Request['workload']>): void => change({ workload: { ...request.value.workload, ...part } });
+
+  return {
+    request,
+    view,
+    coreState,
+    catalogue,
+    kept,
+    linkNotices,
+    fileNotice,
+    answer,
+    warnings,
+    problem,
+    unit: computed<Unit>(() => view.value.unit ?? 'gib'),
+    first,
+
+    chooseModel(model, maxContext) {
+      fileNotice.value = null;
+      const tokens = Math.min(Math.max(wantedContext, request.value.workload.context_tokens), maxContext);
+      change({ model, weights: { format: 'checkpoint' }, workload: { ...request.value.workload, context_tokens: tokens } });
+    },
+    setFormat: (format) => change({ weights: { format } }),
+    setContext(tokens) {
+      wantedContext = tokens;
+      changeWorkload({ context_tokens: tokens });
+    },
+    setSequences: (sequences) => changeWorkload({ sequences }),
+    setHardware(hardware) {
+      const { parallel: _followsTheDevices, ...rest } = request.value;
+      request.value = { ...rest, hardware };
+    },
+    setEngine: (engine) => change({ engine }),
+    setOption(name, value) {
+      const { [name]: _replaced, ...others } = request.value.engine.options ?? {};
+      change({ engine: { ...request.value.engine, options: value === undefined ? others : { ...others, [name]: value } } });
+    },
+    setCacheType: (type) => change({ kv_cache: { k: type, v: type } }),
+    setParallel(parallel) {
+      const { parallel: _replaced, ...rest } = request.value;
+      request.value = parallel ? { ...rest, parallel } : rest;
+    },
+    reset() {
+      fileNotice.value = null;
+      linkNotices.value = [];
+      kept.value = [];
+      wantedContext = first.request.workload.context_tokens;
+      request.value = first.request;
+    },
+  };
+}
+
+const StoreContext = createContext<Store | null>(null);
+export const StoreProvider = StoreContext.Provider;
+
+export function useStore(): Store {
+  const store = useContext(StoreContext);
+  if (!store) throw new Error('useStore outside of its provider');
+  return store;
+}

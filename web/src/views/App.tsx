@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useEffect, useState } from 'preact/hooks';
+import { takeFile } from '../files';
+import { t } from '../i18n';
+import { useStore } from '../store';
+import { Bars } from './Bars';
+import { Breakdown } from './Breakdown';
+import { Dock } from './Dock';
+import { Assumptions, Notices } from './Notices';
+import { Setup } from './Setup';
+import { TopBar } from './TopBar';
+import { Verdict } from './Verdict';
+import { engineName } from './verdict-texts';
+
+/** The whole page takes a dropped file. */
+function usePageDrop(): boolean {
+  const store = useStore();
+  const [isOver, setOver] = useState(false);
+  useEffect(() => {
+    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;
+    const over = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const leave = (event: DragEvent): void => {
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const drop = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      const [file] = event.dataTransfer?.files ?? [];
+      const state = store.coreState.value;
+      if (file && state.status === 'ready') void takeFile(store, state.core, file);
+    };
+    addEventListener('dragover', over);
+    addEventListener('dragleave', leave);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('dragleave', leave);
+      removeEventListener('drop', drop);
+    };
+  }, [store]);
+  return isOver;
+}
+
+function Footer() {
+  const { answer } = useStore();
+  const { engine } = answer.value;
+  return (
+    <footer class="end">
+      <p>{t('footer.private')}</p>
+      <p>{t('footer.rules', { engine: engineName(engine.name), version: engine.version })}</p>
+    </footer>
+  );
+}
+
+export function App() {
+  const isOver = usePageDrop();
+  return (
+    <>
+      <a class="skip" href="#answer">
+        {t('page.skip')}
+      </a>
+      <TopBar />
+      <div class="page">
+        <Setup />
+        <main id="answer" tabIndex={-1}>
+          <Notices />
+          <Verdict />
+          <Assumptions />
+          <Bars />
+          <Breakdown />
+        </main>
+      </div>
+      <Footer />
+      <Dock />
+      {isOver && (
+        <div class="drop-here" aria-hidden="true">
+          <p>{t('page.dropHere')}</p>
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useMemo, useState } from 'preact/hooks';
+import type { CatalogueDevice, HardwareRow } from '../core/wire';
+import { count, memory, parseCount, type Unit } from '../format';
+import { t, tCode } from '../i18n';
+import { useStore } from '../store';
+import { Combobox, type Choice } from './Combobox';
+import { FieldMessage, FieldMessages, messageId, useFieldNotices } from './Field';
+import { Icon } from './Icon';
+import { NumberField, unreadable } from './NumberField';
+
+const kGiB = 2 ** 30;
+const kMostMemoryGiB = 1 << 20; // 1 PiB: beyond it a number is a typing error
+
+function choiceOf(device: CatalogueDevice, unit: Unit): Choice {
+  return {
+    id: device.id,
+    label: `${device.name}`,
+    detail: t('device.usable', { memory: memory(device.runtime_bytes, unit), kind: tCode('deviceKind', device.kind) }),
+    keywords: [device.id, device.slug, device.short_name, ...device.aliases].join(' '),
+  };
+}
+
+const kOwnPrefix = 'memory:';
+
+/** "48 GiB", "24gb", "80": a card that the catalogue lacks, by its memory. */
+export function memoryChoice(text: string): Choice | undefined {
+  const match = /^(\d{1,7}(?:\.\d{1,3})?)\s*(gib|gb|g)?$/i.exec(text.trim());
+  const size = Number(match?.[1] ?? 0);
+  if (!match || size <= 0 || size > kMostMemoryGiB) return undefined;
+  const bytes = Math.floor(size * (match[2]?.toLowerCase() === 'gb' ? 1e9 : kGiB));
+  return { id: kOwnPrefix + bytes, label: t('device.byMemory', { memory: memory(bytes, 'gib') }), keywords: text };
+}
+
+interface RowProps {
+  row: HardwareRow;
+  index: number;
+  onRow: (row: HardwareRow) => void;
+  onRemove?: () => void;
+}
+
+function Row({ row, index, onRow, onRemove }: RowProps) {
+  const { catalogue, unit, answer } = useStore();
+  const [unread, setUnread] = useState<string | undefined>(undefined);
+  const notices = useFieldNotices('hardware');
+  const devices = catalogue.value?.devices;
+  const choices = useMemo(() => (devices ?? []).map((device) => choiceOf(device, unit.value)), [devices, unit.value]);
+  const known = devices?.find(({ id }) => id === row.device);
+  const shown = known?.short_name ?? answer.value.devices.find(({ device }) => device === row.device)?.device_name ?? row.device;
+  const own = row.memory_bytes === undefined ? '' : t('device.byMemory', { memory: memory(row.memory_bytes, 'gib') });
+  const id = index === 0 ? 'gpu' : `gpu-${index}`;
+
+  function choose(choice: Choice): void {
+    const { device: _device, memory_bytes: _memory, ...rest } = row;
+    onRow(choice.id.startsWith(kOwnPrefix) ? { ...rest, memory_bytes: Number(choice.id.slice(kOwnPrefix.length)) } : { ...rest, device: choice.id });
+  }
+  const step = (by: number): void => onRow({ ...row, count: Math.max(1, row.count + by) });
+  return (
+    <>
+      <div class={`hardware-row${onRemove ? ' removable' : ''}`}>
+        <Combobox
+          id={id}
+          label={index === 0 ? t('field.gpus') : t('field.otherGpus')}
+          value={shown ?? own}
+          choices={choices}
+          choiceOf={memoryChoice}
+          describedBy={messageId('hardware')}
+          invalid={notices.length > 0}
+          onChoose={choose}
+        />
+        <div class="stepper" role="group" aria-label={t('field.gpuCount')}>
+          <button type="button" aria-label={t('field.oneFewer')} disabled={row.count <= 1} onClick={() => step(-1)}>
+            −
+          </button>
+          <NumberField
+            id={`${id}-count`}
+            class="stepper-input"
+            label={t('field.gpuCount')}
+            value={count(row.count)}
+            parse={parseCount}
+            onValue={(value) => onRow({ ...row, count: value })}
+            onUnreadable={setUnread}
+            invalid={unread !== undefined}
+          />
+          <button type="button" aria-label={t('field.oneMore')} onClick={() => step(1)}>
+            +
+          </button>
+        </div>
+        {onRemove && (
+          <button class="button icon-only" type="button" aria-label={t('field.removeGpus')} onClick={onRemove}>
+            <Icon name="close" />
+          </button>
+        )}
+      </div>
+      {unread !== undefined && <FieldMessage id={`${id}-unread`} text={unreadable(unread)} />}
+    </>
+  );
+}
+
+export function HardwareField() {
+  const { request, setHardware } = useStore();
+  const rows = request.value.hardware;
+  const replace = (index: number, row: HardwareRow): void => setHardware(rows.map((old, at) => (at === index ? row : old)));
+  return (
+    <div class="field">
+      <label for="gpu">{t('field.gpus')}</label>
+      {rows.map((row, index) => (
+        <Row
+          key={index}
+          row={row}
+          index={index}
+          onRow={(changed) => replace(index, changed)}
+          onRemove={rows.length > 1 ? () => setHardware(rows.filter((_, at) => at !== index)) : undefined}
+        />
+      ))}
+      <button class="text-button" type="button" onClick={() => setHardware([...rows, { device: 'rtx-4090', count: 1, used_bytes: 0 }])}>
+        {t('field.addGpus')}
+      </button>
+      <FieldMessages field="hardware" />
+    </div>
+  );
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form: what is asked. Every change is counted at once.
+import { useState } from 'preact/hooks';
+import type { FormatChoice } from '../core/wire';
+import { count, largeUnits, memory, tokensShort, type Unit } from '../format';
+import { t, tCode } from '../i18n';
+import { useStore } from '../store';
+import { CountSlider } from './CountSlider';
+import { Expert } from './Expert';
+import { Group } from './Field';
+import { HardwareField } from './HardwareField';
+import { ModelField } from './ModelField';
+import { marksOf, octaveStops } from './stops';
+import { useDeviceNames } from './use-device-names';
+import { engineName, machineName, modelName } from './verdict-texts';
+
+const kMostSequencesOnSlider = 1024;
+const kEnginesBeforeTheCatalogue = ['vllm', 'article'];
+
+/** The first chip names its unit, the others lean on it. */
+function chipSize(choice: FormatChoice, index: number, unit: Unit): string {
+  return index === 0 ? memory(choice.bytes, unit) : largeUnits(choice.bytes, unit);
+}
+
+const formatName = (choice: { format: string; resolved: string }): string => tCode('format', choice.resolved);
+
+function WeightsField() {
+  const { request, answer, unit, setFormat } = useStore();
+  const formats = answer.value.weights_formats;
+  const chosen = request.value.weights.format;
+  return (
+    <Group label={t('field.weights')} class="chips" field="weights">
+      {formats.map((choice, index) => (
+        <label key={choice.format} class={choice.supported ? 'chip' : 'chip unsupported'} title={choice.supported ? undefined : t('format.unsupported')}>
+          <input type="radio" name="weights" checked={choice.format === chosen || (choice.format === 'checkpoint' && choice.resolved === chosen)} onChange={() => setFormat(choice.format)} />
+          {formatName(choice)}
+          <small>{chipSize(choice, index, unit.value)}</small>
+        </label>
+      ))}
+    </Group>
+  );
+}
+
+function ContextField() {
+  const { request, answer, setContext } = useStore();
+  const most = answer.value.model.max_context_tokens;
+  const least = Math.min(2048, most);
+  const stops = octaveStops(least, most, 8, 256);
+  return (
+    <CountSlider
+      field="context"
+      label={t('field.context')}
+      numberLabel={t('field.contextNumber')}
+      value={request.value.workload.context_tokens}
+      stops={stops}
+      marks={marksOf(least, most)}
+      markText={tokensShort}
+      valueText={(value) => t('field.tokens', { count: count(value) })}
+      onValue={setContext}
+    />
+  );
+}
+
+function SequencesField() {
+  const { request, setSequences } = useStore();
+  const stops = octaveStops(1, kMostSequencesOnSlider, 4, 1);
+  return (
+    <CountSlider
+      field="sequences"
+      label={t('field.sequences')}
+      numberLabel={t('field.sequencesNumber')}
+      value={request.value.workload.sequences}
+      stops={stops}
+      marks={marksOf(1, kMostSequencesOnSlider)}
+      markText={count}
+      valueText={(value) => t('field.requests', { count: value })}
+      onValue={setSequences}
+    />
+  );
+}
+
+function EngineField() {
+  const { request, catalogue, setEngine } = useStore();
+  const engines = catalogue.value?.engines.map(({ name }) => name) ?? kEnginesBeforeTheCatalogue;
+  return (
+    <Group label={t('field.engine')} class="segments" field="engine">
+      {engines.map((name) => (
+        <label key={name} class="segment">
+          <input type="radio" name="engine" checked={request.value.engine.name === name} onChange={() => setEngine({ name, options: {} })} />
+          {engineName(name)}
+        </label>
+      ))}
+    </Group>
+  );
+}
+
+/** The setup in a line of chips, for phones. */
+function Summary() {
+  const { answer, request } = useStore();
+  const deviceNames = useDeviceNames();
+  const { workload, weights, engine } = request.value;
+  const format = answer.value.weights_formats.find((choice) => choice.format === weights.format);
+  const chips = [
+    modelName(answer.value),
+    format ? formatName(format) : weights.format,
+    `${tokensShort(workload.context_tokens)} × ${count(workload.sequences)}`,
+    machineName(answer.value, deviceNames),
+    engineName(engine.name),
+  ];
+  return (
+    <ul class="setup-summary" aria-label={t('setup.summary')}>
+      {chips.map((chip) => (
+        <li key={chip}>{chip}</li>
+      ))}
+    </ul>
+  );
+}
+
+export function Setup() {
+  const { reset } = useStore();
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <form id="setup" class={isOpen ? 'setup open' : 'setup'} aria-label={t('setup.title')} onSubmit={(event) => event.preventDefault()}>
+      <div class="setup-head">
+        <h2>{t('setup.title')}</h2>
+        <button class="text-button on-phone" type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? t('setup.done') : t('setup.edit')}
+        </button>
+        <button class="text-button reset" type="button" onClick={reset}>
+          {t('setup.reset')}
+        </button>
+      </div>
+      <Summary />
+      <div class="setup-fields">
+        <ModelField />
+        <WeightsField />
+        <ContextField />
+        <SequencesField />
+        <HardwareField />
+        <EngineField />
+        <Expert />
+      </div>
+    </form>
+  );
+}

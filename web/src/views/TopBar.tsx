@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import { unitName, type Unit } from '../format';
+import { currentLocale, t } from '../i18n';
+import { useStore } from '../store';
+import { Icon } from './Icon';
+import { Share } from './Share';
+
+function Brand() {
+  return (
+    <a class="brand" href="./">
+      <svg viewBox="0 0 22 22" aria-hidden="true">
+        <rect class="fill-weights" x="2" y="11" width="18" height="9" rx="2" />
+        <rect class="fill-kv" x="2" y="5.5" width="18" height="4.5" rx="1.5" />
+        <rect class="fill-act" x="2" y="2" width="18" height="2.5" rx="1.2" />
+      </svg>
+      {t('brand')}
+    </a>
+  );
+}
+
+function UnitSwitch() {
+  const { unit, view } = useStore();
+  const other: Unit = unit.value === 'gib' ? 'gb' : 'gib';
+  return (
+    <button
+      class="button ghost"
+      type="button"
+      aria-label={t('view.unit', { unit: unitName(unit.value), other: unitName(other) })}
+      onClick={() => {
+        const { unit: _unit, ...rest } = view.value;
+        view.value = other === 'gib' ? rest : { ...rest, unit: other };
+      }}
+    >
+      {unitName(unit.value)}
+    </button>
+  );
+}
+
+/** The other language is another page; the settings travel along in the address. */
+function LanguageLink() {
+  const isChinese = currentLocale() === 'zh-CN';
+  const target = isChinese ? '../' : './zh/';
+  return (
+    <a
+      class="button ghost"
+      href={target}
+      lang={isChinese ? 'en' : 'zh-CN'}
+      hreflang={isChinese ? 'en' : 'zh-CN'}
+      onClick={(event) => {
+        event.currentTarget.href = target + location.hash;
+      }}
+    >
+      {isChinese ? 'English' : '中文'}
+    </a>
+  );
+}
+
+function toggleTheme(): void {
+  const root = document.documentElement;
+  const isDark = (root.dataset['theme'] ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+  root.dataset['theme'] = isDark ? 'light' : 'dark';
+  try {
+    localStorage.setItem('theme', root.dataset['theme']);
+  } catch {
+    // A sandboxed frame has no storage: the choice holds until it is closed.
+  }
+}
+
+export function TopBar() {
+  return (
+    <header class="top">
+      <div>
+        <Brand />
+        <div class="tools">
+          <UnitSwitch />
+          <LanguageLink />
+          <button class="button ghost icon-only" type="button" aria-label={t('view.theme')} onClick={toggleTheme}>
+            <Icon name="moon" />
+          </button>
+          <Share />
+        </div>
+      </div>
+    </header>
+  );
+}

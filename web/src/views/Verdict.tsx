@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useEffect, useState } from 'preact/hooks';
+import { useStore } from '../store';
+import { t } from '../i18n';
+import { count } from '../format';
+import { Icon } from './Icon';
+import { Rich } from './Rich';
+import { facts, verdictTexts } from './verdict-texts';
+import { useDeviceNames } from './use-device-names';
+
+const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
+const kAnnounceDelay = 600; // ms without a change, so that dragging a slider is one announcement
+
+/** Says the settled verdict to screen readers, once. */
+function Announcer({ text }: { text: string }) {
+  const [said, setSaid] = useState('');
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(text), kAnnounceDelay);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <p class="visually-hidden" role="status">
+      {said}
+    </p>
+  );
+}
+
+/** The engine's nearest working setting, one tap away. */
+function Nearest() {
+  const { answer, setParallel, setOption } = useStore();
+  const { nearest } = answer.value.verdict;
+  const tensor = nearest?.parallel?.tensor;
+  const share = nearest?.gpu_memory_utilization;
+  if (tensor !== undefined) {
+    const devices = answer.value.request.hardware.reduce((sum, row) => sum + row.count, 0);
+    return tensor === devices ? (
+      <button class="button small" type="button" onClick={() => setParallel(undefined)}>
+        {t('nearest.tensor', { tensor })}
+      </button>
+    ) : (
+      <NearestCount tensor={tensor} />
+    );
+  }
+  if (share !== undefined)
+    return (
+      <button class="button small" type="button" onClick={() => setOption('gpu_memory_utilization', share)}>
+        {t('nearest.utilization', { share })}
+      </button>
+    );
+  return null;
+}
+
+/** Another split needs another number of GPUs: the rows keep their kind. */
+function NearestCount({ tensor }: { tensor: number }) {
+  const { answer, setHardware } = useStore();
+  const [first] = answer.value.request.hardware;
+  if (!first) return null;
+  return (
+    <button class="button small" type="button" onClick={() => setHardware([{ ...first, count: tensor }])}>
+      {t('nearest.devices', { count: count(tensor) })}
+    </button>
+  );
+}
+
+export function Verdict() {
+  const { answer, unit, problem } = useStore();
+  const deviceNames = useDeviceNames();
+  const { tone, headline, sentence } = verdictTexts(answer.value, unit.value, deviceNames);
+  const known = facts(answer.value, unit.value);
+  const isStale = problem.value !== null;
+  return (
+    <section class={`verdict ${tone}`} data-verdict={answer.value.verdict.class} data-stale={isStale || undefined} aria-labelledby="verdict">
+      <div class="verdict-words">
+        <span class="verdict-icon">
+          <Icon name={kIcons[tone]} />
+        </span>
+        <h1 id="verdict">{headline}</h1>
+        <p>
+          <Rich text={sentence} />
+        </p>
+        <Nearest />
+      </div>
+      {known.length > 0 && (
+        <dl class="facts">
+          {known.map((fact) => (
+            <div key={fact.caption}>
+              <dt>{fact.caption}</dt>
+              <dd>{fact.value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <Announcer text={`${headline}. ${sentence.replaceAll(/<\/?b>|`/g, '')}`} />
+    </section>
+  );
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verdict in words: one headline, one sentence with need, limit and difference, and three facts.
+import type { Estimate, VerdictClass } from '../core/wire';
+import { count, largeUnits, memory, parameters, tokensShort, unitName, type Unit } from '../format';
+import { t, tCode } from '../i18n';
+import { sayNotice } from '../notices';
+
+export interface VerdictTexts {
+  tone: 'ok' | 'warn' | 'bad' | 'plain';
+  headline: string;
+  /** May hold <b>…</b>. */
+  sentence: string;
+}
+
+export interface Fact {
+  value: string;
+  caption: string;
+}
+
+const kTones: Record<VerdictClass, VerdictTexts['tone']> = { fits: 'ok', tight: 'warn', offload: 'warn', no: 'bad', impossible: 'bad', unknown: 'plain' };
+
+/** A model that came as a file has no name: its architecture and size stand for it. */
+export const modelName = ({ model }: Estimate): string => model.name || model.id || `${model.architecture} ${parameters(model.parameters.text)}`;
+export const engineName = (engine: string): string => tCode('engine', engine);
+
+/** "8 × H200", "2 × RTX 3090 + 1 × RTX 4090". The settings count, so that a refusal has a name too. */
+export function machineName(answer: Estimate, deviceNames: Map<string, string>): string {
+  const rows = answer.groups.length
+    ? answer.groups.map((group) => ({ count: group.count, name: answer.devices[group.device_index]?.device_name ?? group.device }))
+    : answer.request.hardware.map((row) => ({ count: row.count, name: deviceNames.get(row.device ?? '') ?? row.device ?? '' }));
+  const known = rows.map(({ count: n, name }) => (n === 1 ? name || t('device.own') : `${n} × ${name || t('device.own')}`));
+  return known.length ? known.join(' + ') : t('device.none');
+}
+
+const none: Map<string, string> = new Map();
+
+export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): VerdictTexts {
+  const { verdict } = answer;
+  const names = { model: modelName(answer), machine: machineName(answer, deviceNames), engine: engineName(answer.engine.name) };
+  const headline = t(`verdict.${verdict.class}.headline`, names);
+  const tone = kTones[verdict.class];
+  if (verdict.reason) return { tone, headline, sentence: sayNotice(verdict.reason) };
+  const device = verdict.device === null ? undefined : answer.devices[verdict.device];
+  if (!device || verdict.need_bytes === null || verdict.limit_bytes === null) return { tone, headline, sentence: t('verdict.unknown.sentence', names) };
+  const figures = {
+    ...names,
+    devices: answer.devices.length,
+    need: memory(verdict.need_bytes, unit),
+    low: largeUnits(verdict.low_bytes ?? 0, unit),
+    high: memory(verdict.high_bytes ?? 0, unit),
+    limit: largeUnits(verdict.limit_bytes, unit),
+    card: memory(device.capacity_bytes, unit),
+    free: memory(verdict.free_bytes ?? 0, unit),
+    short: memory(verdict.shortfall_bytes, unit),
+  };
+  if (verdict.class === 'tight') {
+    const outcome = (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
+    return { tone, headline, sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}` };
+  }
+  const kind = verdict.class === 'no' ? 'no' : 'fits';
+  const sentence = t(`verdict.${kind}.${verdict.limit === 'card' ? 'card' : 'engine'}`, figures);
+  const weights = device.terms.find((term) => term.id === 'weights')?.bytes ?? 0;
+  const hopeless = kind === 'no' && verdict.limit !== 'card' && weights > device.limit_bytes;
+  return { tone, headline, sentence: hopeless ? `${sentence} ${t('verdict.no.weightsAlone')}` : sentence };
+}
+
+/** How sure the total is, and on what that rests. */
+function certainty(answer: Estimate, unit: Unit): Fact[] {
+  const { low_bytes: low, high_bytes: high, measured } = answer.verdict;
+  if (low === null || high === null) return [];
+  const value = low === high ? memory(low, unit) : `${largeUnits(low, unit)}–${largeUnits(high, unit)}`;
+  return [{ value, caption: t(measured ? 'fact.rangeMeasured' : 'fact.rangeModelled', { unit: unitName(unit) }) }];
+}
+
+export function facts(answer: Estimate, unit: Unit): Fact[] {
+  const { workload } = answer.request;
+  if (answer.verdict.class === 'impossible' || answer.verdict.class === 'unknown') return [];
+  const range = certainty(answer, unit);
+  if (answer.verdict.class === 'no') {
+    const device = answer.devices[0]?.device_name ?? '';
+    const fewest = answer.fewest_devices;
+    return [
+      { value: fewest === null ? t('fact.noneEnough') : count(fewest), caption: t('fact.fewest', { device }) },
+      { value: memory(answer.verdict.shortfall_bytes, unit), caption: t('fact.short') },
+      ...range,
+    ];
+  }
+  return [
+    { value: count(answer.max_context_tokens ?? 0), caption: t('fact.maxContext', { sequences: workload.sequences }) },
+    { value: count(answer.max_sequences ?? 0), caption: t('fact.maxSequences', { context: tokensShort(workload.context_tokens) }) },
+    ...range,
+  ];
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+import { fileURLToPath } from 'node:url';
+import preact from '@preact/preset-vite';
+import { defineConfig } from 'vitest/config';
+import { compiledMessages } from './plugins/messages.ts';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  base: './', // the site also works from a sub-folder, as on GitHub Pages
+  plugins: [compiledMessages(), preact()],
+  build: {
+    outDir: '../build/site',
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0, // inlined data would need a wider Content-Security-Policy
+    modulePreload: { polyfill: false },
+  },
+  server: { fs: { allow: ['..'] } },
+  test: { include: ['../tests/web/**/*.test.{ts,tsx}'] },
+});
