@@ -62,11 +62,13 @@ export function apportion(parts: number[], step: number): number[] {
   return floors;
 }
 
-/** A column of figures with one decimal in the large unit, and its total; the figures add up as shown. */
+/** A column of figures in the large unit, and its total: one decimal from a total of 100 up, two below. They add up as shown. */
 export function column(parts: number[], unit: Unit): { parts: string[]; total: string } {
-  const step = kLarge[unit] / 10;
-  const shown = apportion(parts, step);
-  return { parts: shown.map((tenths) => fixed(tenths / 10, 1)), total: fixed(shown.reduce((sum, part) => sum + part, 0) / 10, 1) };
+  const sum = parts.reduce((bytes, part) => bytes + part, 0);
+  const digits = sum / kLarge[unit] >= 99.95 ? 1 : 2;
+  const steps = 10 ** digits;
+  const shown = apportion(parts, kLarge[unit] / steps);
+  return { parts: shown.map((part) => fixed(part / steps, digits)), total: fixed(shown.reduce((all, part) => all + part, 0) / steps, digits) };
 }
 
 /**

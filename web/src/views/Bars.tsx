@@ -177,7 +177,7 @@ export function Bars() {
           ))}
           <li>
             <span class="swatch free" />
-            {t('part.free')}
+            {t(hasPool ? 'part.freePool' : 'part.free')}
           </li>
           {hasPool && (
             <li>

@@ -50,6 +50,7 @@ function Equation({ row, unit }: { row: FormulaRow; unit: Unit }) {
 /** How sure this term is. */
 function Certainty({ term, unit }: { term: Term; unit: Unit }) {
   if (term.basis === 'exact') return <p>{t('math.exact')}</p>;
+  if (term.low_bytes === term.high_bytes) return <p>{t('math.noRange')}</p>;
   const values = { low: largeUnits(term.low_bytes, unit), high: largeUnits(term.high_bytes, unit), unit: unitName(unit), records: term.records };
   return <p>{t(term.records > 0 ? 'math.records' : 'math.notMeasured', values)}</p>;
 }

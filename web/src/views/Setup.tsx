@@ -15,6 +15,7 @@ import { useDeviceNames } from './use-device-names';
 import { engineName, machineName, modelName } from './verdict-texts';
 
 const kMostSequencesOnSlider = 1024;
+const kShortContext = 8192; // models up to here get finer stops
 const kEnginesBeforeTheCatalogue = ['vllm', 'article'];
 
 /** The first chip names its unit, the others lean on it. */
@@ -44,8 +45,8 @@ function WeightsField() {
 function ContextField() {
   const { request, answer, setContext } = useStore();
   const most = answer.value.model.max_context_tokens;
-  const least = Math.min(2048, most);
-  const stops = octaveStops(least, most, 8, 256);
+  const least = most > kShortContext ? 2048 : 256;
+  const stops = octaveStops(Math.min(least, most), most, 8, 64);
   return (
     <CountSlider
       field="context"
@@ -53,7 +54,7 @@ function ContextField() {
       numberLabel={t('field.contextNumber')}
       value={request.value.workload.context_tokens}
       stops={stops}
-      marks={marksOf(least, most)}
+      marks={marksOf(Math.min(least, most), most)}
       markText={tokensShort}
       valueText={(value) => t('field.tokens', { count: count(value) })}
       onValue={setContext}

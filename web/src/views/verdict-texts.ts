@@ -58,7 +58,9 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     return { tone, headline, sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}` };
   }
   const kind = verdict.class === 'no' ? 'no' : 'fits';
-  const sentence = t(`verdict.${kind}.${verdict.limit === 'card' ? 'card' : 'engine'}`, figures);
+  const hasOwnLimit = device.limit_bytes < device.capacity_bytes;
+  const bound = verdict.limit === 'card' ? 'card' : hasOwnLimit ? 'engine' : 'whole';
+  const sentence = t(`verdict.${kind}.${bound}`, figures);
   const weights = device.terms.find((term) => term.id === 'weights')?.bytes ?? 0;
   const hopeless = kind === 'no' && verdict.limit !== 'card' && weights > device.limit_bytes;
   return { tone, headline, sentence: hopeless ? `${sentence} ${t('verdict.no.weightsAlone')}` : sentence };
@@ -69,7 +71,8 @@ function certainty(answer: Estimate, unit: Unit): Fact[] {
   const { low_bytes: low, high_bytes: high, measured } = answer.verdict;
   if (low === null || high === null) return [];
   const value = low === high ? memory(low, unit) : `${largeUnits(low, unit)}–${largeUnits(high, unit)}`;
-  return [{ value, caption: t(measured ? 'fact.rangeMeasured' : 'fact.rangeModelled', { unit: unitName(unit) }) }];
+  const basis = answer.engine.name === 'article' ? 'fact.rangeArticle' : measured ? 'fact.rangeMeasured' : 'fact.rangeModelled';
+  return [{ value, caption: t(basis, { unit: unitName(unit) }) }];
 }
 
 export function facts(answer: Estimate, unit: Unit): Fact[] {
