@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+export function startServer(options: {
+  folder: string;
+  port?: number;
+  host?: string;
+}): Promise<{ url: string; port: number; close(): Promise<void> }>;
