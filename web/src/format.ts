@@ -77,7 +77,7 @@ export function column(parts: number[], unit: Unit): { parts: string[]; total: s
  */
 export function parseCount(text: string): number | undefined {
   const plain = text.trim().toLowerCase().replaceAll(/[\s_'\u00a0\u202f]/g, '');
-  const product = /^(\d+)[x×*](\d+)$/.exec(plain);
+  const product = /^([1-9]\d{0,7})[x×*]([1-9]\d{0,7})$/.exec(plain);
   if (product) return Number(product[1]) * Number(product[2]);
   const match = /^(\d{1,15}|\d{1,3}(?:[,.]\d{3})+)(k|m)?$/.exec(plain);
   if (!match?.[1]) return undefined;

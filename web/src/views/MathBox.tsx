@@ -98,10 +98,10 @@ function TermMath({ term, unit, titled }: { term: Term; unit: Unit; titled: bool
       {rows.map((row) => (
         <div key={row.label + row.bytes} class={`math-row${formula?.combine === 'max' && !row.chosen ? ' not-chosen' : ''}`}>
           {named && (
-            <h4>
+            <p class="row-name">
               {tCode('row', row.label)}
               {formula?.combine === 'max' && row.chosen && <span class="chosen"> {t('math.chosen')}</span>}
-            </h4>
+            </p>
           )}
           <Equation row={row} unit={unit} />
         </div>

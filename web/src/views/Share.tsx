@@ -55,7 +55,7 @@ export function Share() {
   const isLong = store.request.value.model.config !== undefined;
   return (
     <>
-      <button class="button ink" type="button" popovertarget="share" onClick={() => setSaid('')}>
+      <button class="button ink" type="button" aria-label={t('share.title')} popovertarget="share" onClick={() => setSaid('')}>
         <Icon name="share" />
         <span class="wide">{t('share.title')}</span>
       </button>

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The default answer, what it is made of, and that every input changes it.
+import { expect, headline, open, test, verdict } from './page';
+
+test('the first answer stands in the HTML of both languages without any script', async ({ browser, baseURL }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(baseURL ?? '');
+  await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  await expect(page.locator('.bar-fill rect').first()).toBeVisible();
+  await expect(page).toHaveTitle(/^DeepSeek-R1 fits on 8 × H200/);
+  await page.goto(`${baseURL}zh/`);
+  await expect(page.locator('html')).toHaveAttribute('lang', 'zh-CN');
+  await expect(headline(page)).toContainText('8 × H200');
+  await context.close();
+});
+
+test('what the core counts in the browser is what stood in the HTML', async ({ page }) => {
+  await page.goto('');
+  const before = await page.evaluate(() => document.querySelector('main')?.textContent);
+  await page.waitForFunction(() => performance.getEntriesByName('weighbridge:ready').length > 0);
+  const settled = page.locator('main');
+  await expect(settled).toContainText('DeepSeek-R1 fits on 8 × H200');
+  const withoutAnnouncement = (text: string | null | undefined): string => (text ?? '').split('not measured')[0] ?? '';
+  expect(withoutAnnouncement(await settled.textContent())).toBe(withoutAnnouncement(before));
+});
+
+test('the math of the cache multiplies out to the bytes shown', async ({ page }) => {
+  await open(page);
+  await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
+  const factors = await page.locator('.math-kv .math-row').first().locator('.factor:not(.result) b').allTextContents();
+  expect(factors).toEqual(['61', '576', '2', '32,768', '16']);
+  const product = factors.map((text) => BigInt(text.replaceAll(',', ''))).reduce((all, factor) => all * factor);
+  expect(product).toBe(36_842_766_336n);
+  await expect(page.locator('.math-kv .math-row').first()).toContainText('36,842,766,336');
+  await expect(page.locator('.math-kv')).toContainText('every GPU holds all of it');
+  await expect(page.locator('.math-kv .source a')).toHaveAttribute('href', /^https:\/\/github\.com\/vllm-project\/vllm/);
+});
+
+test('the rows of the table add up to its total as shown', async ({ page }) => {
+  for (const hash of ['', '#v=1&m=deepseek-r1-distill-qwen-7b&g=1xrtx-4090&n=1', '#v=1&m=article-7b&w=int8&ctx=2k&n=1&g=1xagx-orin-64gb&e=article']) {
+    await page.goto('about:blank');
+    await open(page, hash);
+    const cells = await page.locator('.table tbody tr:not(.sub) td:nth-child(2)').allTextContents();
+    const total = await page.locator('.table tfoot td').first().textContent();
+    const digits = (total ?? '').split('.')[1]?.length ?? 0;
+    expect(cells.reduce((sum, cell) => sum + Number(cell.replaceAll(',', '')), 0).toFixed(digits)).toBe((total ?? '').replaceAll(',', ''));
+  }
+});
+
+test('segments of the bar are as wide as their bytes, and the limit stands where it is', async ({ page }) => {
+  await open(page);
+  const device = await page.evaluate(() => JSON.parse(document.getElementById('first')?.textContent ?? '{}').answer.devices[0]);
+  const bar = await page.locator('.bar-fill').boundingBox();
+  const weights = await page.locator('.bar-fill .fill-weights').boundingBox();
+  const limit = await page.locator('.bar-limit line').boundingBox();
+  const scale = Math.max(device.capacity_bytes, device.total_bytes);
+  const bytes = device.terms.find((term: { id: string }) => term.id === 'weights').bytes;
+  expect(Math.abs((weights?.width ?? 0) - (bytes / scale) * (bar?.width ?? 0))).toBeLessThan(3); // the gap's stroke
+  expect(Math.abs((limit?.x ?? 0) - (bar?.x ?? 0) - (device.limit_bytes / scale) * (bar?.width ?? 0))).toBeLessThan(2);
+});
+
+test.describe('each input', () => {
+  test('model, from the list', async ({ page }) => {
+    await open(page);
+    const model = page.getByRole('combobox', { name: 'Model' });
+    await model.fill('distill llama 70');
+    await expect(page.locator('.options:visible [role=option]')).toHaveCount(1);
+    await model.press('Enter');
+    await expect(headline(page)).toHaveText('DeepSeek-R1-Distill-Llama-70B fits on 8 × H200');
+    await expect(page).toHaveURL(/#v=1&m=deepseek-r1-distill-llama-70b$/);
+  });
+
+  test('weights', async ({ page }) => {
+    await open(page);
+    await page.getByRole('radio', { name: /BF16/ }).check({ force: true });
+    await expect(headline(page)).toHaveText('DeepSeek-R1 does not fit on 8 × H200');
+    await expect(page.locator('.facts')).toContainText('fewest H200');
+    await expect(page).toHaveURL(/w=bf16/);
+  });
+
+  test('context, by number, in every way people write it', async ({ page }) => {
+    await open(page);
+    const field = page.getByLabel('Context length, number');
+    for (const [typed, link] of [['128k', '128k'], ['65,536', '64k'], ['8×1024', '8k'], ['2500', '2500']] as const) {
+      await field.fill(typed);
+      await expect(page).toHaveURL(new RegExp(`ctx=${link}`));
+    }
+    await field.blur();
+    await expect(field).toHaveValue('2,500');
+  });
+
+  test('context, by slider and keyboard', async ({ page }) => {
+    await open(page);
+    const slider = page.getByRole('slider', { name: 'Context length' });
+    await expect(slider).toHaveAttribute('aria-valuetext', '32,768 tokens');
+    await slider.press('PageUp');
+    await expect(slider).toHaveAttribute('aria-valuetext', '65,536 tokens');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 does not fit on 8 × H200');
+    await slider.press('ArrowLeft');
+    await expect(slider).toHaveAttribute('aria-valuetext', '61,440 tokens');
+  });
+
+  test('requests', async ({ page }) => {
+    await open(page);
+    await page.getByLabel('Requests at the same time, number').fill('40');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 does not fit on 8 × H200');
+    await page.getByLabel('Requests at the same time, number').fill('4');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  });
+
+  test('GPUs, kind and count', async ({ page }) => {
+    await open(page);
+    const gpu = page.getByRole('combobox', { name: 'GPUs', exact: true });
+    await gpu.fill('b200');
+    await gpu.press('Enter');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × B200');
+    for (let i = 0; i < 4; ++i) await page.getByRole('button', { name: 'One fewer' }).click();
+    await expect(page).toHaveURL(/g=4xb200/);
+    await expect(headline(page)).toContainText('4 × B200');
+  });
+
+  test('a GPU that the catalogue lacks, by its memory', async ({ page }) => {
+    await open(page);
+    const gpu = page.getByRole('combobox', { name: 'GPUs', exact: true });
+    await gpu.fill('192 GiB');
+    await gpu.press('Enter');
+    await expect(page).toHaveURL(/g=8x192gib/);
+    await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+  });
+
+  test('engine', async ({ page }) => {
+    await open(page);
+    await page.getByRole('radio', { name: 'Rule of thumb' }).check({ force: true });
+    await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
+    await expect(page.locator('.math')).toContainText('leaves out the number of layers');
+    await expect(page).toHaveURL(/e=article/);
+  });
+
+  test('expert settings, and back to the default', async ({ page }) => {
+    await open(page);
+    await page.locator('.expert summary').click();
+    await page.getByRole('textbox', { name: 'Memory share' }).fill('0.5');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 does not fit on 8 × H200');
+    await expect(page.locator('.expert summary')).toContainText('1 changed');
+    await expect(page).toHaveURL(/util=0.5/);
+    await page.getByRole('button', { name: 'Back to the default: Memory share' }).click();
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+    await page.getByRole('combobox', { name: 'KV cache type' }).selectOption('fp8');
+    await expect(page).toHaveURL(/kv=fp8/);
+    await page.getByRole('textbox', { name: 'Already in use on each H200' }).fill('20');
+    await expect(page).toHaveURL(/used=20/);
+    await expect(headline(page)).toHaveText('DeepSeek-R1 does not fit on 8 × H200');
+    await page.getByRole('button', { name: /Set gpu_memory_utilization to/ }).click();
+    await expect(headline(page)).not.toHaveText('DeepSeek-R1 does not fit on 8 × H200');
+  });
+
+  test('reset', async ({ page }) => {
+    await open(page, '#v=1&m=deepseek-v3&n=2');
+    await page.getByRole('button', { name: 'Reset' }).click();
+    await expect(page).toHaveURL(/\/$/);
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  });
+
+  test('units, theme and language keep the settings', async ({ page }) => {
+    await open(page, '#v=1&n=4');
+    await page.getByRole('button', { name: /switch to GB/ }).click();
+    await expect(page.locator('.device-total b')).toContainText('GB');
+    await expect(page).toHaveURL(/unit=gb/);
+    await page.getByRole('button', { name: 'Switch between light and dark' }).click();
+    await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+    await page.getByRole('link', { name: '中文' }).click();
+    await expect(page).toHaveURL(/\/zh\/#v=1&n=4&unit=gb/);
+    await expect(page.getByLabel('同时处理的请求数，数值')).toHaveValue('4');
+    await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  });
+});

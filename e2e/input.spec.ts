@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people bring along: files, pasted text, links; also the broken ones. The input stays, the last good answer stays in sight.
+import { expect, fixture, headline, open, test, verdict } from './page';
+
+const kConfig = fixture('deepseek-r1.config.json');
+const kFile = 'A config.json from this device';
+const json = (text: string, name = 'config.json') => ({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+const changed = (keys: Record<string, unknown>): string => JSON.stringify({ ...JSON.parse(kConfig), ...keys });
+
+test('a dropped config.json of DeepSeek-R1 gives the very figures of the catalogue', async ({ page }) => {
+  await open(page);
+  const figures = await page.locator('.facts dd').allTextContents();
+  const transfer = await page.evaluateHandle((text) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], 'config.json', { type: 'application/json' }));
+    return data;
+  }, kConfig);
+  await page.dispatchEvent('body', 'drop', { dataTransfer: transfer });
+  await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
+  expect(await page.locator('.facts dd').allTextContents()).toEqual(figures);
+});
+
+test('a config.json can be picked, or pasted into the model field', async ({ page }) => {
+  await open(page);
+  await page.getByLabel(kFile).setInputFiles(json(changed({ num_hidden_layers: 30 })));
+  await expect(headline(page)).toContainText('deepseek_v3 3');
+  await page.getByRole('combobox', { name: 'Model' }).focus();
+  await page.evaluate((text) => {
+    const data = new DataTransfer();
+    data.setData('text/plain', text);
+    document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+  }, kConfig);
+  await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
+});
+
+for (const [name, text, sentence] of [
+  ['invalid JSON', "{\n  'hidden_size': 4096\n}", /not valid JSON/],
+  ['an unknown architecture', '{"model_type":"foo_bar","hidden_size":64}', /foo_bar/],
+  ['zero heads', changed({ num_attention_heads: 0 }), /num_attention_heads.*from 1 to .*got 0/],
+  ['negative layers', changed({ num_hidden_layers: -1 }), /num_hidden_layers.*got -1/],
+  ['an absurd size', changed({ hidden_size: 1e18 }), /hidden_size/],
+  ['a missing key', JSON.stringify({ model_type: 'llama', hidden_size: 4096 }), /is missing/],
+] as const)
+  test(`a file with ${name} gets one sentence, and changes nothing`, async ({ page }) => {
+    await open(page);
+    await page.getByLabel(kFile).setInputFiles(json(text));
+    await expect(page.locator('.notice.bad')).toContainText(sentence);
+    await expect(page.locator('#message-model')).toContainText(sentence);
+    await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('DeepSeek-R1');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  });
+
+test('a file of another kind is named', async ({ page }) => {
+  await open(page);
+  await page.getByLabel(kFile).setInputFiles({ name: 'notes.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF') });
+  await expect(page.locator('.notice.bad')).toContainText('notes.pdf');
+});
+
+test('numbers that cannot be stay in their fields, with a sentence, over the last good answer', async ({ page }) => {
+  await open(page);
+  const context = page.getByLabel('Context length, number');
+  for (const typed of ['0', '1000000000']) {
+    await context.fill(typed);
+    await expect(page.locator('#message-context')).toContainText(/from 1 to 163,840/);
+    await expect(verdict(page)).toHaveAttribute('data-stale', 'true');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  }
+  await context.fill('many');
+  await expect(page.getByText('“many” is not a number we can read.')).toBeVisible();
+  await context.blur();
+  await expect(context).toHaveValue('many');
+  await context.fill('16k');
+  await expect(verdict(page)).not.toHaveAttribute('data-stale', 'true');
+});
+
+test('a split that the heads do not allow is refused with the nearest one', async ({ page }) => {
+  await open(page, '#v=1&g=6xh200');
+  await expect(headline(page)).toHaveText('vLLM cannot run DeepSeek-R1 this way on 6 × H200');
+  await expect(verdict(page)).toContainText('num_attention_heads');
+  await expect(verdict(page)).toContainText('6');
+  await page.getByRole('button', { name: /^Use \d GPUs$/ }).click();
+  await expect(headline(page)).not.toContainText('cannot run');
+});
+
+test.describe('links', () => {
+  test('restore everything in another window', async ({ page, context }) => {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await open(page);
+    await page.getByRole('combobox', { name: 'Model' }).fill('qwen 32b');
+    await page.getByRole('combobox', { name: 'Model' }).press('Enter');
+    await page.getByRole('radio', { name: /INT4/ }).check({ force: true });
+    await page.getByLabel('Context length, number').fill('20000');
+    await page.getByLabel('Requests at the same time, number').fill('3');
+    await page.locator('.expert summary').click();
+    await page.getByRole('textbox', { name: 'Tokens a step' }).fill('4096');
+    await page.getByRole('checkbox', { name: 'No CUDA graphs' }).check();
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await expect(page.getByText('Copied.')).toBeVisible();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    const colleague = await context.newPage();
+    await open(colleague, link);
+    await expect(headline(colleague)).toHaveText((await headline(page).textContent()) ?? '');
+    expect(await colleague.locator('.facts dd').allTextContents()).toEqual(await page.locator('.facts dd').allTextContents());
+    await expect(colleague.getByLabel('Context length, number')).toHaveValue('20,000');
+    await expect(colleague.locator('.expert summary')).toContainText('2 changed');
+  });
+
+  test('carry a model of one’s own', async ({ page, context }) => {
+    await open(page);
+    await page.getByLabel(kFile).setInputFiles(json(changed({ num_hidden_layers: 30 })));
+    await expect(page).toHaveURL(/#v=1&c=z/);
+    const colleague = await context.newPage();
+    await open(colleague, page.url());
+    await expect(headline(colleague)).toHaveText((await headline(page).textContent()) ?? '');
+    expect(page.url().length).toBeLessThan(1000);
+  });
+
+  test('keep what this version does not know, and say so', async ({ page }) => {
+    await open(page, '#v=1&m=deepseek-r1&foo=3&n=4');
+    await expect(page.locator('.notice.warn')).toContainText('foo=3');
+    await expect(page.locator('.notice.warn')).toBeFocused();
+    await page.getByLabel('Requests at the same time, number').fill('5');
+    await expect(page).toHaveURL(/n=5&foo=3$/);
+  });
+
+  for (const [hash, sentence] of [
+    ['ctx=9999999', /ctx=9999999.*163,840/],
+    ['ctx=0', /ctx=0/],
+    ['n=1000000000', /n=1000000000/],
+    ['g=8xh300', /h300/],
+    ['m=gpt-9', /gpt-9/],
+    ['c=zdamaged', /damaged/],
+    ['w=int3', /int3/],
+    ['e=warp', /warp/],
+    ['v=99', /newer/],
+  ] as const)
+    test(`with ${hash}: the rest counts, the part is named`, async ({ page }) => {
+      await open(page, `#v=1&${hash}`.replace('v=1&v=', 'v='));
+      await expect(page.locator('.notice.warn')).toContainText(sentence);
+      await expect(headline(page)).toContainText('DeepSeek-R1');
+    });
+
+  test('with hostile text create nothing', async ({ page }) => {
+    for (const key of ['m', 'g', 'e', 'w', 'ctx', 'n', 'c', 'kv', 'x']) {
+      await page.goto('about:blank');
+      await open(page, `#v=1&${key}=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E`);
+      await expect(page.locator('img')).toHaveCount(0);
+    }
+  });
+
+  test('typed into the address bar are followed', async ({ page }) => {
+    await open(page);
+    await page.evaluate(() => (location.hash = '#v=1&m=deepseek-v3'));
+    await expect(headline(page)).toHaveText('DeepSeek-V3 fits on 8 × H200');
+  });
+});
+
+test.describe('without WebAssembly', () => {
+  test.use({ allow: /counting core did not load|no native wasm/ });
+  test('the stored answer stays, and says that changes do not count', async ({ page }) => {
+    await page.addInitScript(() => {
+      Object.defineProperty(globalThis, 'WebAssembly', { value: undefined });
+    });
+    await page.goto('');
+    await expect(page.locator('.notice.warn')).toContainText('blocks WebAssembly');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  });
+});
+
+test.describe('with a file missing on the server', () => {
+  test.use({ allow: /counting core did not load|404/ });
+  test('the page says so', async ({ page }) => {
+    await page.route('**/models-*.json', (route) => route.fulfill({ status: 404 }));
+    await page.goto('');
+    await expect(page.locator('.notice.warn')).toContainText('did not load');
+  });
+});

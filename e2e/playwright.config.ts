@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync } from 'node:fs';
+import { defineConfig } from '@playwright/test';
+
+const kPort = 4178;
+const kSystemChromium = '/usr/bin/chromium'; // Debian's; elsewhere Playwright's own
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: '../build/e2e',
+  workers: 2,
+  forbidOnly: Boolean(process.env['CI']),
+  reporter: [['list']],
+  use: {
+    baseURL: `http://127.0.0.1:${kPort}/`,
+    viewport: { width: 1440, height: 900 },
+    launchOptions: {
+      ...(existsSync(kSystemChromium) ? { executablePath: kSystemChromium } : {}),
+      args: ['--no-sandbox', '--disable-background-networking'],
+    },
+  },
+  webServer: {
+    command: `node web/serve.mjs build/site --port ${kPort}`,
+    cwd: '..',
+    url: `http://127.0.0.1:${kPort}/`,
+    reuseExistingServer: false,
+  },
+});
