@@ -25,6 +25,21 @@ std::vector<Path> golden_files() {
   return files;
 }
 
+/// Indented JSON in which whatever fits on a line stays on one, so that a difference shows the term it belongs to.
+std::string readable(const Json& value, std::size_t indent = 0) {
+  constexpr std::size_t width = 200;
+  std::string line = value.dump();
+  if (line.size() + indent <= width || !value.is_structured() || value.empty()) return line;
+  const std::string margin(indent + 1, ' ');
+  std::string text(1, value.is_array() ? '[' : '{');
+  for (const auto& item : value.items()) {
+    text += (text.size() > 1 ? ",\n" : "\n") + margin;
+    if (value.is_object()) text += Json(item.key()).dump() + ": ";
+    text += readable(item.value(), indent + 1);
+  }
+  return text + '\n' + std::string(indent, ' ') + (value.is_array() ? ']' : '}');
+}
+
 class Golden : public ::testing::TestWithParam<Path> {};
 
 TEST_P(Golden, AnswersAreTheKeptOnes) {
@@ -38,9 +53,9 @@ TEST_P(Golden, AnswersAreTheKeptOnes) {
     if (update)
       call["response"] = std::move(response);
     else
-      EXPECT_EQ(response.dump(1), call["response"].dump(1)) << call["request"].dump();
+      EXPECT_EQ(readable(response), readable(call["response"])) << call["request"].dump();
   }
-  if (update) std::ofstream(GetParam()) << file.dump(1) << '\n';
+  if (update) std::ofstream(GetParam()) << readable(file) << '\n';
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, Golden, ::testing::ValuesIn(golden_files()), [](const auto& instance) {
