@@ -61,14 +61,15 @@ Result<Json> call_sweep(const Json& params, Context& context) {
   if (!values.is_array() || values.size() > most_points)
     return fail(notice::wrong_type("params.values", "values", excerpt(values), "a list of at most 1,000 whole numbers"));
   const std::int64_t most = axis == "sequences" ? kMaxSequences : request->model().max_context_tokens;
+  Prepared prepared(request->model(), request->scenario.weights_format);
+  Scenario scenario = request->scenario;
   Json points = Json::array();
   for (const Json& value : values) {
     const std::optional<std::int64_t> number = whole_number_of(value);
     if (!number || *number < 1 || *number > most)
       return fail(notice::out_of_range("params.values", "values", excerpt(value), "whole numbers from 1 to " + grouped(most)));
-    Scenario scenario = request->scenario;
     (axis == "sequences" ? scenario.sequences : scenario.context_tokens) = *number;
-    const Result<Estimate> answer = evaluate(request->model(), scenario);
+    const Result<Estimate> answer = evaluate(prepared, scenario);
     if (!answer) return fail(answer.error());
     Json point{{"value", *number}, {"class", name_of(answer->verdict.kind)}, {"need_bytes", nullptr}, {"limit_bytes", nullptr}};
     if (!answer->devices.empty()) {

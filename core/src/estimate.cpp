@@ -143,7 +143,7 @@ std::optional<Notice> unsupported(const Engine& engine, const Scenario& scenario
   return std::nullopt;
 }
 
-Result<Estimate> run(const Model& model, const std::vector<Tensor>& tensors, const Scenario& scenario, bool explain) {
+Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
   const Engine* engine = find_engine(scenario.engine);
   if (engine == nullptr) {
     std::vector<std::string_view> names;
@@ -155,7 +155,7 @@ Result<Estimate> run(const Model& model, const std::vector<Tensor>& tensors, con
   result.engine.version = engine->versions.back();
   std::optional<Notice> reason = unsupported(*engine, scenario);
   if (!reason) {
-    Plan plan = engine->plan({model, tensors, scenario, explain});
+    Plan plan = engine->plan({prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()});
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
@@ -178,34 +178,34 @@ Result<Estimate> run(const Model& model, const std::vector<Tensor>& tensors, con
 
 }  // namespace
 
-bool holds(const Estimate& estimate) {
-  switch (estimate.verdict.kind) {
-    case VerdictClass::fits:
-      return true;
-    case VerdictClass::tight:
-    case VerdictClass::no:
-      break;
-    case VerdictClass::offload:
-    case VerdictClass::impossible:
-    case VerdictClass::unknown:
-      return false;
-  }
-  for (const DevicePlan& device : estimate.devices)
-    if (device.inside() > device.limit || device.reserved > device.capacity) return false;
-  return true;
+Prepared::Prepared(const Model& model, std::string_view weights_format) : model_(model), tensors_(&model.tensors), memo_(std::make_unique<Memo>()) {
+  const std::optional<WeightsLayout> layout = layout_of(model, weights_format);
+  if (!layout || *layout == model.checkpoint) return;
+  derived_ = derive_tensors(model, *layout);
+  tensors_ = &derived_;
 }
 
-Result<Estimate> evaluate(const Model& model, const Scenario& scenario) {
-  return run(model, tensors_in(model, scenario.weights_format), scenario, false);
+Prepared::~Prepared() = default;
+
+std::optional<std::int64_t> margin(const Estimate& estimate) {
+  std::optional<std::int64_t> least;
+  for (const DevicePlan& device : estimate.devices) {
+    const std::int64_t room = std::min(difference(device.limit, device.inside()), difference(device.capacity, device.reserved));
+    least = std::min(least.value_or(room), room);
+  }
+  return least;
 }
+
+Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario) { return run(prepared, scenario, false); }
 
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
-  Result<Estimate> result = run(model, tensors_in(model, scenario.weights_format), scenario, true);
+  Prepared prepared(model, scenario.weights_format);
+  Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
   if (result->verdict.kind != VerdictClass::impossible) {
-    result->max_context_tokens = solve_max_context(model, scenario);
-    result->max_sequences = solve_max_sequences(model, scenario);
-    result->fewest_devices = solve_fewest_devices(model, scenario);
+    result->max_context_tokens = solve_max_context(prepared, scenario);
+    result->max_sequences = solve_max_sequences(prepared, scenario);
+    result->fewest_devices = solve_fewest_devices(prepared, scenario);
   }
   return result;
 }

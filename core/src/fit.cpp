@@ -7,50 +7,68 @@ namespace weighbridge {
 
 namespace {
 
-bool holds_with(const Model& model, const Scenario& scenario) {
-  const Result<Estimate> result = evaluate(model, scenario);
-  return result && holds(*result);
+using Margin = std::optional<std::int64_t>;
+
+Margin margin_at(Prepared& prepared, const Scenario& scenario) {
+  const Result<Estimate> result = evaluate(prepared, scenario);
+  return result ? margin(*result) : std::nullopt;
 }
 
-/// The largest value in [0, most] for which `test` is true; requires that it is true up to some value and false from there on.
-template <class Test>
-std::int64_t largest_passing(std::int64_t most, Test test) {
-  std::int64_t good = 0;
-  std::int64_t step = 1;
-  while (good < most && test(std::min(good + step, most))) {
-    good = std::min(good + step, most);
-    step *= 2;
-  }
-  if (good == most) return good;
-  std::int64_t bad = std::min(good + step, most);
-  while (bad - good > 1) {
-    const std::int64_t middle = good + (bad - good) / 2;
-    (test(middle) ? good : bad) = middle;
+bool holds(Margin room) { return room && *room >= 0; }
+
+/// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
+/// both axes, so the next trial is where the line between the brackets crosses zero; every third trial halves instead, which bounds the search
+/// whatever the shape.
+template <class MarginOf>
+std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
+  Margin above = margin_of(most);
+  if (holds(above)) return most;
+  if (most == 1) return 0;
+  Margin below = margin_of(1);
+  if (!holds(below)) return 0;
+  std::int64_t good = 1;
+  std::int64_t bad = most;
+  for (int trial = 0; bad - good > 1; ++trial) {
+    std::int64_t next = good + (bad - good) / 2;
+    if (above && trial % 3 != 2) {
+      const double slope = (static_cast<double>(*below) - static_cast<double>(*above)) / static_cast<double>(bad - good);
+      // One value past the crossing on odd trials, so that both brackets close in.
+      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + trial % 3;
+      next = std::clamp(next, good + 1, bad - 1);
+    }
+    const Margin room = margin_of(next);
+    if (holds(room)) {
+      good = next;
+      below = room;
+    } else {
+      bad = next;
+      above = room;
+    }
   }
   return good;
 }
 
 }  // namespace
 
-std::int64_t solve_max_context(const Model& model, const Scenario& scenario) {
+std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
   Scenario trial = scenario;
   trial.options.max_model_len.reset();  // the answer is what to set it to
-  return largest_passing(model.max_context_tokens, [&](std::int64_t tokens) {
+  return largest_holding(prepared.model().max_context_tokens, [&](std::int64_t tokens) {
     trial.context_tokens = tokens;
-    return holds_with(model, trial);
+    return margin_at(prepared, trial);
   });
 }
 
-std::int64_t solve_max_sequences(const Model& model, const Scenario& scenario) {
+std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
   Scenario trial = scenario;
   trial.options.max_num_seqs.reset();
-  return largest_passing(kMaxSequences, [&](std::int64_t sequences) {
+  return largest_holding(kMaxSequences, [&](std::int64_t sequences) {
     trial.sequences = sequences;
-    return holds_with(model, trial);
+    return margin_at(prepared, trial);
   });
 }
 
-std::optional<std::int64_t> solve_fewest_devices(const Model& model, const Scenario& scenario) {
+std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
   constexpr std::int64_t most = 64;
   if (scenario.hardware.empty()) return std::nullopt;
   Scenario trial = scenario;
@@ -59,7 +77,7 @@ std::optional<std::int64_t> solve_fewest_devices(const Model& model, const Scena
   for (std::int64_t count = 1; count <= most; ++count) {
     trial.hardware.front().count = count;
     trial.parallel.tensor = count;
-    if (holds_with(model, trial)) return count;
+    if (holds(margin_at(prepared, trial))) return count;
   }
   return std::nullopt;
 }

@@ -93,7 +93,8 @@ TEST(Share, EveryShortTextIsAnswered) {
     const Json decoded = decode(text);
     ASSERT_TRUE(decoded.contains("request")) << text;
     // What is written from it reads back without a new complaint about values.
-    for (const Json& notice : decode(again(decoded))["notices"]) ASSERT_EQ(notice["code"], "unknown_key") << text;
+    const Json reread = decode(again(decoded));
+    for (const Json& notice : reread["notices"]) ASSERT_EQ(notice["code"], "unknown_key") << text;
   }
 }
 

@@ -93,7 +93,8 @@ TEST(VllmWeights, SplittingConservesWhatIsNotCopied) {
 TEST(VllmCompute, TheSamplerDecidesWithManySequences) {
   Json params = with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h100-sxm", 1);
   params["workload"] = {{"context_tokens", 16}, {"sequences", 1024}};
-  for (const Json& row : testing::term(testing::estimate(params), "compute")["formula"]["rows"]) EXPECT_EQ(row["chosen"], row["label"] == "sampler");
+  const Json compute = testing::term(testing::estimate(params), "compute");
+  for (const Json& row : compute["formula"]["rows"]) EXPECT_EQ(row["chosen"], row["label"] == "sampler");
 }
 
 TEST(VllmGraphs, EagerHasNone) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "weighbridge/scenario.hpp"
 
 namespace weighbridge {
+
+struct Memo;  // engine/engine.hpp
 
 /// How a figure came about.
 enum class Basis {
@@ -113,10 +116,32 @@ struct Estimate {
 /// refuses is not a failure but a verdict of class `impossible` with its reason.
 [[nodiscard]] Result<Estimate> estimate(const Model& model, const Scenario& scenario);
 
-/// The same without the solved limits: one evaluation, for sweeps and solvers.
-[[nodiscard]] Result<Estimate> evaluate(const Model& model, const Scenario& scenario);
+/// A model in one weights format, ready to be evaluated many times: its tensors are derived once, and what an engine finds to be independent
+/// of context and sequences is kept. Borrows `model`. `weights_format` must be one that layout_of() knows.
+class Prepared {
+ public:
+  Prepared(const Model& model, std::string_view weights_format);
+  ~Prepared();
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
 
-/// The point estimate stays within both bounds, the engine's and the card's.
-[[nodiscard]] bool holds(const Estimate& estimate);
+  [[nodiscard]] const Model& model() const { return model_; }
+  [[nodiscard]] const std::vector<Tensor>& tensors() const { return *tensors_; }
+  [[nodiscard]] Memo& memo() { return *memo_; }
+
+ private:
+  const Model& model_;
+  std::vector<Tensor> derived_;
+  const std::vector<Tensor>* tensors_;
+  std::unique_ptr<Memo> memo_;
+};
+
+/// estimate() without the solved limits, formulas and texts: one evaluation, for sweeps and solvers.
+/// `scenario.weights_format` must be the one that was prepared.
+[[nodiscard]] Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario);
+
+/// The smallest room left against both bounds of any device, the engine's and the card's, in bytes: negative if the point estimate does not
+/// hold; nothing if it cannot run this way at all.
+[[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate);
 
 }  // namespace weighbridge

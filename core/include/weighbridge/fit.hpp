@@ -8,12 +8,12 @@ namespace weighbridge {
 /// The solvers ask evaluate() only, so they are exact by construction: the answer holds, one step more does not.
 
 /// Longest context per sequence, in tokens, at `scenario.sequences`; at most the model's trained length; 0 when not even one token holds.
-[[nodiscard]] std::int64_t solve_max_context(const Model& model, const Scenario& scenario);
+[[nodiscard]] std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario);
 
 /// Most sequences at `scenario.context_tokens`; 0 when not even one holds; at most kMaxSequences.
-[[nodiscard]] std::int64_t solve_max_sequences(const Model& model, const Scenario& scenario);
+[[nodiscard]] std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario);
 
 /// Fewest devices of the first group's kind, split by tensor parallelism, that hold the scenario; nothing if no count up to 64 does.
-[[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(const Model& model, const Scenario& scenario);
+[[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
 
 }  // namespace weighbridge

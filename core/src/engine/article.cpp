@@ -35,10 +35,10 @@ std::int64_t bytes_per_value(const Job& job) {
 
 Term make_term(const Job& job, std::string_view id, FormulaRow row, std::int64_t device_count) {
   row.factors.push_back({"devices", device_count, Op::divide});
-  std::uint64_t product = 1;
+  Bytes product(1);
   for (const Factor& factor : row.factors)
     if (factor.op == Op::times) product *= static_cast<std::uint64_t>(factor.value);
-  row.bytes = Bytes(product / static_cast<std::uint64_t>(device_count));
+  row.bytes = product / static_cast<std::uint64_t>(device_count);
   Term term;
   term.id = id;
   term.bytes = term.low = term.high = row.bytes;

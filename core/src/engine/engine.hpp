@@ -9,12 +9,19 @@
 
 namespace weighbridge {
 
+/// What stays the same while a solver moves context and sequences, kept by the engine between its answers about one model and format.
+struct Memo {
+  std::int64_t ranks = 0;  ///< tensor parallel that `weights` was counted for and that the model can be split by; 0 = nothing kept yet
+  Term weights;            ///< without its formula
+};
+
 /// What an engine is asked: one model in one format, one scenario.
 struct Job {
   const Model& model;
   const std::vector<Tensor>& tensors;  ///< the model in the asked weights format
   const Scenario& scenario;
-  bool explain = true;  ///< fill in formulas; solvers leave them out
+  bool explain = true;   ///< fill in formulas and the texts of refusals; solvers leave them out
+  Memo* memo = nullptr;  ///< may be null
 };
 
 /// What an engine answers: a plan for one device of each hardware group, or why it cannot run this way.

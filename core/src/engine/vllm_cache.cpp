@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "engine/formula.hpp"
 #include "engine/vllm.hpp"
 #include "overloaded.hpp"
 
@@ -46,7 +47,7 @@ std::vector<LayerKind> layer_kinds(const Model& model, const Settings& settings)
 Bytes block_bytes(const Model& model, const Settings& settings) {
   Bytes bytes;
   for (const LayerKind& kind : layer_kinds(model, settings))
-    bytes += Bytes(static_cast<std::uint64_t>(kind.layers * kind.values * settings.cache_value_bytes * settings.block_size));
+    bytes += value_of({{"n_layers", kind.layers}, {kind.caption, kind.values}, {"bytes_per_value", settings.cache_value_bytes}, {"block_size", settings.block_size}});
   return bytes;
 }
 
@@ -57,21 +58,17 @@ Term cache_term(const Job& job, const Settings& settings) {
   term.id = "kv_cache";
   term.basis = Basis::exact;
   term.source = kSource;
+  term.records = 10;  // token counts that engines printed for their pools: see tests/core/vllm_test.cpp
   for (const LayerKind& kind : layer_kinds(job.model, settings)) {
-    const Bytes per_token(static_cast<std::uint64_t>(kind.layers * kind.values * settings.cache_value_bytes));
-    FormulaRow full{"full_sequences",
-                    {{"n_layers", kind.layers},
-                     {kind.caption, kind.values},
-                     {"bytes_per_value", settings.cache_value_bytes},
-                     {"tokens_in_blocks", tokens},
-                     {"sequences", scenario.sequences}},
-                    per_token * static_cast<std::uint64_t>(tokens) * static_cast<std::uint64_t>(scenario.sequences),
-                    true};
+    FormulaRow full = make_row(job.explain, "full_sequences",
+                               {{"n_layers", kind.layers},
+                                {kind.caption, kind.values},
+                                {"bytes_per_value", settings.cache_value_bytes},
+                                {"tokens_in_blocks", tokens},
+                                {"sequences", scenario.sequences}});
     // Block 0 is never handed out (vllm/v1/core/block_pool.py, null_block).
-    FormulaRow spare{"null_block",
-                     {{"n_layers", kind.layers}, {kind.caption, kind.values}, {"bytes_per_value", settings.cache_value_bytes}, {"block_size", settings.block_size}},
-                     per_token * static_cast<std::uint64_t>(settings.block_size),
-                     true};
+    FormulaRow spare = make_row(job.explain, "null_block",
+                                {{"n_layers", kind.layers}, {kind.caption, kind.values}, {"bytes_per_value", settings.cache_value_bytes}, {"block_size", settings.block_size}});
     term.bytes += full.bytes + spare.bytes;
     if (!job.explain) continue;
     term.formula.rows.push_back(std::move(full));

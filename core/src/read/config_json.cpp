@@ -59,7 +59,8 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     if (config.error()) return fail(*config.error());
     model.tensors = derive_tensors(model, model.checkpoint);
     if (!is_plausible(model.tensors))
-      return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model."));
+      return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.", "config", "",
+                                 "the sizes of a real model"));
     return model;
   }
   return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));

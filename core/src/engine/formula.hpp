@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <initializer_list>
+
+#include "weighbridge/estimate.hpp"
+
+namespace weighbridge {
+
+/// The factors taken left to right, in whole numbers that saturate: hostile sizes end at the largest number, never at a small one.
+[[nodiscard]] Bytes value_of(std::initializer_list<Factor> factors);
+
+/// A row whose bytes are the value of its factors. They are kept only if someone will read them (`explain`): solvers evaluate often.
+[[nodiscard]] FormulaRow make_row(bool explain, std::string_view label, std::initializer_list<Factor> factors);
+
+}  // namespace weighbridge

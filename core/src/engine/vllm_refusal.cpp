@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What vLLM refuses at start, and what it runs in another way than asked.
+#include <algorithm>
+
+#include "engine/vllm.hpp"
+#include "json_text.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge::vllm {
+
+namespace {
+
+constexpr int kLeastCapability = 70;      // setup: CUDA architectures 7.0 and newer
+constexpr int kLeastBf16Capability = 80;  // vllm/platforms/cuda.py check_if_supports_dtype
+constexpr int kLeastFp8Capability = 75;   // W8A16 Marlin kernels (documentation of v0.32, supported hardware)
+constexpr int kFp8UnitsCapability = 89;   // W8A8 on the card's own units from here on
+
+std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
+
+Notice unsupported(std::string where, std::string message, std::string key, std::string value, std::string expected) {
+  return notice::custom("unsupported", std::move(where), std::move(message), std::move(key), std::move(value), std::move(expected));
+}
+
+std::int64_t attention_heads(const Model& model) {
+  return std::visit([](const auto& mixer) { return mixer.n_heads; }, model.layers.front().mixer);
+}
+
+/// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.
+struct Uneven {
+  std::string_view key;
+  std::int64_t value = 0;
+  std::int64_t block = 1;
+};
+
+/// The config key whose size a projection's split dimension follows from.
+Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block) {
+  switch (tensor.role) {
+    case TensorRole::ffn_gate_up:
+      return {"intermediate_size", tensor.rows, block};
+    case TensorRole::ffn_down:
+      return {"intermediate_size", tensor.cols, block};
+    case TensorRole::expert_gate_up:
+    case TensorRole::shared_gate_up:
+      return {"moe_intermediate_size", tensor.rows, block};
+    case TensorRole::expert_down:
+    case TensorRole::shared_down:
+      return {"moe_intermediate_size", tensor.cols, block};
+    case TensorRole::attention_k:
+    case TensorRole::attention_v:
+      return {"num_key_value_heads", std::get<FullAttention>(model.layers.front().mixer).n_kv_heads, block};
+    default:
+      return {"num_attention_heads", attention_heads(model), block};
+  }
+}
+
+/// layers/quantization/utils/fp8_utils.py validate_fp8_block_shape: a rank holds whole blocks of what is split.
+std::optional<Uneven> cut_block(const Job& job, std::int64_t ranks) {
+  const WeightsLayout& layout = job.model.checkpoint;
+  if (job.scenario.weights_format != "checkpoint" || layout.quantization != WeightQuantization::fp8_block) return std::nullopt;
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.is_scale || tensor.part != ModelPart::text || !(tensor.type == dtype::fp8)) continue;
+    const Tensor local = local_part(job.model, tensor, ranks);
+    if (local.rows != tensor.rows && local.rows % layout.block_rows != 0) return size_behind(job.model, tensor, layout.block_rows);
+    if (local.cols != tensor.cols && local.cols % layout.block_cols != 0) return size_behind(job.model, tensor, layout.block_cols);
+  }
+  return std::nullopt;
+}
+
+/// vllm/config verify_with_parallel_config; vllm/distributed/utils.py divide(); vocab_parallel_embedding.py.
+std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
+  if (ranks == 1) return std::nullopt;
+  const std::int64_t heads = attention_heads(job.model);
+  if (heads % ranks != 0) return Uneven{"num_attention_heads", heads};
+  if (padded_vocab(job.model.vocab_size) % ranks != 0) return Uneven{"vocab_size", job.model.vocab_size};
+  for (const LayerSpec& layer : job.model.layers) {
+    if (const auto* a = std::get_if<FullAttention>(&layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
+      return Uneven{"num_key_value_heads", a->n_kv_heads};
+    const auto* dense = std::get_if<DenseFfn>(&layer.ffn);
+    const std::int64_t ffn = dense != nullptr ? dense->ffn_size : std::get<MoeFfn>(layer.ffn).moe_ffn_size;
+    if (ffn % ranks != 0) return Uneven{dense != nullptr ? "intermediate_size" : "moe_intermediate_size", ffn};
+  }
+  return cut_block(job, ranks);
+}
+
+std::optional<Notice> device_problem(const Job& job) {
+  const Device& device = job.scenario.hardware.front().device;
+  const int capability = device.compute_capability;
+  if (capability == 0) return std::nullopt;  // not an NVIDIA card, or unknown
+  if (capability < kLeastCapability)
+    return unsupported("params.hardware[0].device", "vLLM needs compute capability 7.0 or newer; " + device.short_name + " has " + capability_text(capability) + ".",
+                       "compute_capability", capability_text(capability), "7.0 or newer");
+  const std::string_view format = job.scenario.weights_format;
+  if (format == "bf16" && capability < kLeastBf16Capability)
+    return unsupported("params.weights.format",
+                       "bf16 needs compute capability 8.0 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected fp16.", "weights.format",
+                       "bf16", "fp16");
+  const bool fp8 = format == "fp8" || (format == "checkpoint" && checkpoint_format(job.model) == "fp8");
+  if (fp8 && capability < kLeastFp8Capability)
+    return unsupported("params.weights.format",
+                       "fp8 weights need compute capability 7.5 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected int8 or fp16.",
+                       "weights.format", "fp8", "int8 or fp16");
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Notice> refusal(const Job& job) {
+  const Scenario& s = job.scenario;
+  if (s.hardware.empty())
+    return unsupported("params.hardware", "vLLM needs at least one GPU here: its CPU build is not counted.", "hardware", "[]", "at least one GPU");
+  if (s.hardware.size() > 1) {
+    const std::string kinds = grouped(static_cast<std::int64_t>(s.hardware.size()));
+    return unsupported("params.hardware", "vLLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds, "one kind of GPU");
+  }
+  if (s.parallel.pipeline != 1 || s.parallel.data != 1 || s.parallel.expert)
+    return unsupported("params.parallel", "Pipeline, data and expert parallel are not counted for vLLM yet: expected tensor parallel over all GPUs.", "parallel",
+                       "pipeline " + grouped(s.parallel.pipeline) + ", data " + grouped(s.parallel.data), "tensor parallel over all GPUs");
+  // vllm/config/scheduler.py: a step must have room for one token of each sequence.
+  const EngineOptions& o = s.options;
+  const std::int64_t sequences = o.max_num_seqs.value_or(s.sequences);
+  if (o.max_num_batched_tokens && *o.max_num_batched_tokens < sequences) {
+    if (!job.explain) return Notice{};
+    return notice::out_of_range("params.engine.options.max_num_batched_tokens", "max_num_batched_tokens", grouped(*o.max_num_batched_tokens),
+                                "at least max_num_seqs, " + grouped(sequences));
+  }
+  return device_problem(job);
+}
+
+std::optional<Notice> split_problem(const Job& job, std::int64_t ranks) {
+  const std::optional<Uneven> uneven = uneven_size(job, ranks);
+  if (!uneven) return std::nullopt;
+  if (!job.explain) return Notice{};
+  std::string expected = "a multiple of tensor parallel " + grouped(ranks);
+  if (uneven->block > 1)
+    expected += " in whole blocks of " + grouped(uneven->block);
+  else if (uneven->key == "num_key_value_heads")
+    expected += ", or a divisor of it";
+  return notice::not_divisible("params.parallel.tensor", std::string(uneven->key), grouped(uneven->value), std::move(expected));
+}
+
+std::int64_t nearest_split(const Job& job, std::int64_t wanted) {
+  for (std::int64_t distance = 1; distance < wanted; ++distance) {
+    if (!uneven_size(job, wanted - distance)) return wanted - distance;
+    if (wanted + distance <= kMaxDevices && !uneven_size(job, wanted + distance)) return wanted + distance;
+  }
+  return 1;
+}
+
+void add_warnings(const Job& job, Notices& warnings) {
+  const Device& device = job.scenario.hardware.front().device;
+  const int capability = device.compute_capability;
+  if (capability == 0) return;
+  const std::string_view format = job.scenario.weights_format;
+  const std::string_view stored = format == "checkpoint" ? checkpoint_format(job.model) : format;
+  // vllm/config/model.py _resolve_auto_dtype.
+  if (format == "checkpoint" && job.model.checkpoint.base == dtype::bf16 && capability < kLeastBf16Capability)
+    warnings.push_back(notice::custom("runs_as_fp16", "params.weights.format", device.short_name + " has no bf16 units: vLLM runs this checkpoint in float16, in the same memory.",
+                                      "dtype", device.short_name, "float16"));
+  if (stored == "fp8" && capability < kFp8UnitsCapability)
+    warnings.push_back(notice::custom("no_fp8_units", "params.weights.format", device.short_name + " has no FP8 units: vLLM runs FP8 weights through Marlin, in the same memory but slower.",
+                                      "weights.format", device.short_name, "compute capability 8.9 or newer"));
+  // FlashInfer ran it on A100 (vllm-project/vllm#24577), Triton failed on RTX 3090 (vllm-project/vllm#26431).
+  if (job.scenario.kv_type.starts_with("fp8") && capability < kFp8UnitsCapability)
+    warnings.push_back(notice::custom("fp8_cache_by_backend", "params.kv_cache", "Whether an FP8 cache runs on " + device.short_name + " depends on the attention backend.", "kv_cache",
+                                      device.short_name, "compute capability 8.9 or newer"));
+}
+
+}  // namespace weighbridge::vllm

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page and the command line give the same answer to the byte: every golden request and more, to both builds.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { askNative, catalogueRequest, loadWasm, root } from './core.mjs';
+
+const call = await loadWasm();
+
+const golden = readdirSync(`${root}tests/golden`)
+  .filter((name) => name.endsWith('.json'))
+  .flatMap((name) => JSON.parse(readFileSync(`${root}tests/golden/${name}`, 'utf8')).calls.map(({ request, response }) => ({ name, request, response })));
+
+/** Every model on every device, alone and eight at a time. */
+function everyPair() {
+  const { models, devices, engines } = JSON.parse(call('{"method":"catalogue"}')).result;
+  const requests = [];
+  for (const engine of engines)
+    for (const model of models)
+      for (const device of devices)
+        for (const count of [1, 8])
+          requests.push({
+            method: 'estimate',
+            params: { model: { id: model.id }, engine: { name: engine.name }, workload: { context_tokens: 4096, sequences: 4 }, hardware: [{ device: device.id, count }] },
+          });
+  return requests;
+}
+
+async function expectSame(lines) {
+  const answers = await askNative(lines);
+  assert.equal(answers.length, lines.length);
+  lines.forEach((line, i) => assert.equal(call(line), answers[i], line.slice(0, 400)));
+}
+
+test('golden requests: the same bytes, and the kept answers', async () => {
+  await expectSame(golden.map(({ request }) => JSON.stringify(request)));
+  for (const { name, request, response } of golden) assert.deepEqual(JSON.parse(call(JSON.stringify(request))), response, `${name}: ${JSON.stringify(request)}`);
+});
+
+test('every model on every device with every engine', () => expectSame(everyPair().map((request) => JSON.stringify(request))));
+
+test('texts that are not JSON, not requests, or not UTF-8', () =>
+  expectSame(['{', '{"method":"estimate","params":{"model":}}', 'nonsense', '""', 'null', '{"method":5}', '{"method":"estimate","params":[]}', '{"method":"estimate","params":{"model":{"id":"\\ud800"}}}', '['.repeat(300), '{"method":"estimate","params":{"model":{"id":"é€😀"}}}']));
+
+test('the catalogue, and a link that is read and written again', async () => {
+  const request = JSON.parse(call('{"method":"share.decode","params":{"hash":"v=1&m=deepseek-v3&ctx=128k&g=8xb200&util=0.95"}}')).result;
+  await expectSame(['{"method":"catalogue"}', JSON.stringify({ method: 'share.encode', params: request }), catalogueRequest(), '{"method":"catalogue"}']);
+});
