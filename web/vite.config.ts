@@ -4,6 +4,8 @@ import preact from '@preact/preset-vite';
 import { defineConfig } from 'vitest/config';
 import { compiledMessages } from './plugins/messages.ts';
 
+const page = (path: string): string => fileURLToPath(new URL(`${path}index.html`, import.meta.url));
+
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './', // the site also works from a sub-folder, as on GitHub Pages
@@ -13,6 +15,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0, // inlined data would need a wider Content-Security-Policy
+    rollupOptions: { input: { calculator: page('') } },
     modulePreload: { polyfill: false },
   },
   server: { fs: { allow: ['..'] } },

@@ -3,7 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { compileMessage } from '@lingui/message-utils/compileMessage';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useLocale } from '../../web/src/i18n';
+import { sayNotice } from '../../web/src/notices';
 
 const read = (name: string): Record<string, string> => JSON.parse(readFileSync(`web/messages/${name}.json`, 'utf8'));
 const english = read('en');
@@ -21,9 +23,12 @@ const values = (text: string): string[] => [...new Set(valuesIn(compileMessage(t
 
 describe.each(languages)('%s', (language) => {
   const texts = read(language);
-  it('has the ids of English', () => expect(Object.keys(texts).sort()).toEqual(Object.keys(english).sort()));
+  // English takes the core's own sentences: only other languages have texts for its notices.
+  const isOfTheCore = (id: string): boolean => /^(notice|phrase)\./.test(id) && !(id in english);
+  const common = Object.entries(texts).filter(([id]) => !isOfTheCore(id));
+  it('has the ids of English', () => expect(common.map(([id]) => id).sort()).toEqual(Object.keys(english).sort()));
   it('uses the same values', () => {
-    for (const [id, text] of Object.entries(texts)) expect({ id, values: values(text) }).toEqual({ id, values: values(english[id] ?? '') });
+    for (const [id, text] of common) expect({ id, values: values(text) }).toEqual({ id, values: values(english[id] ?? '') });
   });
 });
 
@@ -52,4 +57,28 @@ describe('codes of the core', () => {
       terms.flatMap(({ formula }) => formula.rows.flatMap(({ factors }: { factors: { name: string }[] }) => factors.map(({ name }) => name))),
     ));
   it('have words for notes', () => expectWords('note', terms.flatMap(({ formula }) => (formula.note ? [formula.note] : []))));
+});
+
+describe('refusals in Chinese', () => {
+  beforeAll(() => useLocale('zh-CN'));
+  const config = JSON.parse(readFileSync('tests/fixtures/deepseek-r1.config.json', 'utf8'));
+  const of = (keys: object): object => ({ method: 'read_config', params: { config: { ...config, ...keys } } });
+  const cases: [string, object][] = [
+    ['zero heads', of({ num_attention_heads: 0 })],
+    ['negative layers', of({ num_hidden_layers: -1 })],
+    ['a text for a number', of({ hidden_size: 'big' })],
+    ['an unknown architecture', of({ model_type: 'foo_bar' })],
+    ['a missing key', of({ hidden_size: null })],
+    ['too many experts used', of({ num_experts_per_tok: 9999 })],
+    ['no JSON', { method: 'read_config', params: { text: '{' } }],
+    ['an unknown model', { method: 'estimate', params: { model: { id: 'x' }, hardware: [] } }],
+    ['an unknown GPU', { method: 'estimate', params: { model: { id: 'deepseek-r1' }, hardware: [{ device: 'h300' }] } }],
+    ['too long a context', { method: 'estimate', params: { model: { id: 'deepseek-r1' }, hardware: [{ device: 'h200' }], workload: { context_tokens: 1e9 } } }],
+  ];
+  it.each(cases)('%s: no English words but names', (_, request) => {
+    const reply = JSON.parse(execFileSync('build/native/weighbridge', ['--lines'], { input: JSON.stringify(request), encoding: 'utf8' }));
+    const words = sayNotice(reply.error).replaceAll(/`[^`]*`|[a-z0-9]+(?:[-_./][a-z0-9]+)+|"[^"]*"|\b(?:JSON|t4|l4|l40s|a100|b200|h\d+|llama|qwen\d|deepseek|mistral|mixtral|gemma\d|phi\d|config)\b/gi, '');
+    expect(words).toMatch(/[\u4e00-\u9fff]/);
+    expect(words.match(/[a-z]{3,}/gi) ?? []).toEqual([]);
+  });
 });

@@ -11,7 +11,7 @@ const kLoaders: Record<Locale, () => Promise<{ default: unknown }>> = {
   'zh-CN': () => import('../messages/zh-CN.json'),
 };
 
-export const isMessage = (id: string): id is MessageId => id in translator.messages;
+const isMessage = (id: string): id is MessageId => id in translator.messages;
 
 export const translator: I18n = setupI18n();
 
@@ -26,6 +26,9 @@ export const currentLocale = (): Locale => (translator.locale === 'zh-CN' ? 'zh-
 export function t(id: MessageId, values?: Values): string {
   return translator._(id, values);
 }
+
+/** A message that not every language has, or nothing: English takes the core's own sentences as they are. */
+export const translated = (id: string, values: Values): string | undefined => (id in translator.messages ? translator._(id, values) : undefined);
 
 /** A message whose id is built from a code of the core; codes that have no text yet are shown as they are. */
 export function tCode(prefix: string, code: string, values?: Values): string {

@@ -1,34 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences about bad input come from the core in English, with their values; other languages say the same from code and values.
 import type { Notice } from './core/wire';
-import { currentLocale, isMessage, t, type MessageId } from './i18n';
+import { translated } from './i18n';
 
-/** Parts of sentences that the core writes in English, by their shape. */
-const kPhrases: [RegExp, MessageId][] = [
-  [/^a whole number from (.+) to (.+)$/, 'phrase.wholeNumber'],
-  [/^whole numbers from (.+) to (.+)$/, 'phrase.wholeNumber'],
-  [/^a number above 0, up to (.+)$/, 'phrase.fraction'],
-  [/^one of (.+)$/, 'phrase.oneOf'],
-  [/^a multiple of tensor parallel (\S+)$/, 'phrase.multipleOfTensor'],
-  [/^a multiple of (\S+), (.+)$/, 'phrase.multipleOf'],
-  [/^at most (\S+), (.+)$/, 'phrase.atMostKey'],
-  [/^at most (.+)$/, 'phrase.atMost'],
+/** Parts of sentences that the core writes in English, by their shape; the more particular first. */
+const kPhrases: [RegExp, string][] = [
+  [/^(?:a )?whole numbers? from (\S+) to (\S+)$/, 'wholeNumber'],
+  [/^(\S+) to (\S+) tokens; (\S+) were counted$/, 'countedTokens'],
+  [/^(\S+) to (\S+) requests; (\S+) were counted$/, 'countedRequests'],
+  [/^(\d[\d,]*) to (\d[\d,]*)$/, 'range'],
+  [/^a number above 0, up to (.+)$/, 'fraction'],
+  [/^one of (.+), or memory_bytes$/, 'oneOfOrMemory'],
+  [/^one of (.+), or a config.json$/, 'oneOfOrConfig'],
+  [/^one of (.+)$/, 'oneOf'],
+  [/^a model of the catalogue; (.+) was counted$/, 'catalogueModel'],
+  [/^a GPU of the catalogue, or its memory/, 'catalogueDevice'],
+  [/^a multiple of tensor parallel (\S+) in whole blocks of (\S+)$/, 'multipleOfTensorBlocks'],
+  [/^a multiple of tensor parallel (\S+), or a divisor of it$/, 'multipleOfTensorOrDivisor'],
+  [/^a multiple of tensor parallel (\S+)$/, 'multipleOfTensor'],
+  [/^a multiple of (\S+), (.+), or a head_dim$/, 'multipleOfOrHeadDim'],
+  [/^a multiple of (\S+), (.+)$/, 'multipleOf'],
+  [/^at most (\S+), (.+)$/, 'atMostKey'],
+  [/^at most (.+)$/, 'atMost'],
+  [/^at least (\w+), (.+)$/, 'atLeastKey'],
+  [/^line (\d+), column (\d+)$/, 'place'],
+  [/^one kind of GPU$/, 'oneKind'],
+  [/^at least one (?:GPU|device)$/, 'oneGpu'],
+  [/^tensor parallel over all GPUs$/, 'tensorOnly'],
+  [/^true or false$/, 'flag'],
+  [/^a text$/, 'text'],
+  [/^an object\b/, 'object'],
+  [/^same as num_attention_heads$/, 'sameHeads'],
+  [/^the sizes of a real model$/, 'realSizes'],
+  [/^most checkpoints are$/, 'mostCheckpoints'],
 ];
 
 function phrase(text: string): string {
   for (const [shape, id] of kPhrases) {
     const match = shape.exec(text);
-    if (match) return t(id, { a: match[1] ?? '', b: match[2] ?? '' });
+    if (match) return translated(`phrase.${id}`, { a: match[1] ?? '', b: match[2] ?? '', c: match[3] ?? '' }) ?? text;
   }
   return text;
 }
 
+/** The sentence of a notice in the page's language; in English it is the core's own, or the page's where the page noticed it. */
 export function sayNotice(notice: Notice): string {
-  const id = `notice.${notice.code}`;
-  const isOurs = notice.where === 'file' || notice.where === 'link.c';
-  if ((currentLocale() === 'en' && !isOurs) || !isMessage(id)) return notice.message;
   const { key, value, expected } = notice.values;
-  return t(id, { key, value, expected: phrase(expected) });
+  return translated(`notice.${notice.code}`, { key: phrase(key), value, expected: phrase(expected) }) ?? notice.message;
 }
 
 export type Field = 'model' | 'weights' | 'context' | 'sequences' | 'hardware' | 'engine' | 'expert';

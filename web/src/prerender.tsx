@@ -1,23 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs at build time, in node: asks the built WebAssembly core for the default answer and writes it into the pages as HTML.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
 import { t, useLocale, type Locale } from './i18n';
+import { kPaths, type PageName } from './site';
 import { createStore, StoreProvider, type FirstAnswer } from './store';
-import { App } from './views/App';
+import { Calculator } from './views/Calculator';
 import { verdictTexts } from './views/verdict-texts';
+
+interface PageTexts {
+  title: string;
+  description: string;
+}
+
+/** What a page shows, and what it calls itself to search engines and in a tab. */
+const kPages: Record<PageName, { view: ComponentType; texts: (first: FirstAnswer) => PageTexts }> = {
+  calculator: {
+    view: Calculator,
+    texts: ({ answer }) => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') }),
+  },
+};
+
+const kLanguages: { locale: Locale; folder: string }[] = [
+  { locale: 'en', folder: '' },
+  { locale: 'zh-CN', folder: 'zh/' },
+];
 
 const kRoot = process.cwd();
 const kSite = join(kRoot, 'build/site');
-const kPages: { locale: Locale; folder: string; base: string }[] = [
-  { locale: 'en', folder: '', base: './' },
-  { locale: 'zh-CN', folder: 'zh', base: '../' },
-];
 
 const readJson = (path: string) => JSON.parse(readFileSync(join(kRoot, path), 'utf8'));
+const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 function firstAnswer(core: Core): FirstAnswer {
   const link = core.call('share.decode', { hash: '' });
@@ -28,32 +45,45 @@ function firstAnswer(core: Core): FirstAnswer {
   return { answer: reply.result, warnings: reply.warnings, request: link.result.request, dataVersion: catalogue.result.data_version };
 }
 
-const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+/** The page's own address in each language, relative to where the English one lies. */
+const alternates = (page: PageName): string => {
+  const up = kPaths[page].replaceAll(/[^/]+\//g, '../') || './';
+  return kLanguages.map(({ locale, folder }) => `<link rel="alternate" hreflang="${locale}" href="${up}${folder}${kPaths[page]}" />`).join('\n    ');
+};
+
+/** A page of another language lies one folder deeper: relative addresses climb once more. */
+const deepened = (html: string): string => html.replaceAll(/(href|src)="(\.\.?\/)/g, (_, attribute, up) => `${attribute}="${up === './' ? '../' : '../../'}`);
+
+function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer): string {
+  const { view: View, texts } = kPages[page];
+  const { title, description } = texts(first);
+  const app = renderToString(
+    <StoreProvider value={createStore(first)}>
+      <View />
+    </StoreProvider>,
+  );
+  const head = template
+    .replace('<html lang="en">', `<html lang="${locale}">`)
+    .replace('<!--title-->', escapeHtml(`${title} · ${t('brand')}`))
+    .replace('<!--description-->', escapeHtml(description))
+    .replace('<!--alternates-->', alternates(page));
+  return (locale === 'en' ? head : deepened(head))
+    .replace('<!--app-->', () => app)
+    .replace('<!--first-->', () => JSON.stringify(first).replaceAll('<', '\\u003c'));
+}
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
 const core = coreOf(module);
 loadCatalogue(core, readJson('core/data/models.json'), readJson('core/data/gpus.json'));
 const first = firstAnswer(core);
-const template = readFileSync(join(kSite, 'index.html'), 'utf8');
 
-for (const page of kPages) {
-  await useLocale(page.locale);
-  const store = createStore(first);
-  const app = renderToString(
-    <StoreProvider value={store}>
-      <App />
-    </StoreProvider>,
-  );
-  const headline = verdictTexts(first.answer, 'gib').headline;
-  const html = template
-    .replace('<html lang="en">', `<html lang="${page.locale}">`)
-    .replace('<!--title-->', escapeHtml(`${headline} · ${t('brand')}`))
-    .replace('<!--description-->', escapeHtml(t('page.description')))
-    .replace('<!--alternates-->', kPages.map(({ locale, folder }) => `<link rel="alternate" hreflang="${locale}" href="./${folder && `${folder}/`}" />`).join('\n    '))
-    .replace('<!--app-->', () => app)
-    .replace('<!--first-->', () => JSON.stringify(first).replaceAll('<', '\\u003c'))
-    .replaceAll('="./', `="${page.base}`);
-  mkdirSync(join(kSite, page.folder), { recursive: true });
-  writeFileSync(join(kSite, page.folder, 'index.html'), html);
+for (const page of Object.keys(kPages) as PageName[]) {
+  const template = readFileSync(join(kSite, kPaths[page], 'index.html'), 'utf8');
+  for (const { locale, folder } of kLanguages) {
+    await useLocale(locale);
+    const target = join(kSite, folder, kPaths[page], 'index.html');
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, fill(template, locale, page, first));
+    console.log(`prerendered /${folder}${kPaths[page]}`);
+  }
 }
-console.log(`prerendered ${kPages.map((page) => `/${page.folder}`).join(' ')}`);

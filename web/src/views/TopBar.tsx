@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { unitName, type Unit } from '../format';
 import { currentLocale, t } from '../i18n';
+import { linkTo, otherLanguage, type PageName } from '../site';
 import { useStore } from '../store';
 import { Icon } from './Icon';
 import { Share } from './Share';
 
-function Brand() {
+function Brand({ page }: { page: PageName }) {
   return (
-    <a class="brand" href="./">
+    <a class="brand" href={linkTo(page, 'calculator')}>
       <svg viewBox="0 0 22 22" aria-hidden="true">
         <rect class="fill-weights" x="2" y="11" width="18" height="9" rx="2" />
         <rect class="fill-kv" x="2" y="5.5" width="18" height="4.5" rx="1.5" />
@@ -37,9 +38,9 @@ function UnitSwitch() {
 }
 
 /** The other language is another page; the settings travel along in the address. */
-function LanguageLink() {
+function LanguageLink({ page }: { page: PageName }) {
   const isChinese = currentLocale() === 'zh-CN';
-  const target = isChinese ? '../' : './zh/';
+  const target = otherLanguage(page);
   return (
     <a
       class="button ghost"
@@ -66,14 +67,14 @@ function toggleTheme(): void {
   }
 }
 
-export function TopBar() {
+export function TopBar({ page }: { page: PageName }) {
   return (
     <header class="top">
       <div>
-        <Brand />
+        <Brand page={page} />
         <div class="tools">
           <UnitSwitch />
-          <LanguageLink />
+          <LanguageLink page={page} />
           <button class="button ghost icon-only" type="button" aria-label={t('view.theme')} onClick={toggleTheme}>
             <Icon name="moon" />
           </button>

@@ -57,14 +57,15 @@ function Footer() {
   );
 }
 
-export function App() {
+/** The calculator: the site's first page. */
+export function Calculator() {
   const isOver = usePageDrop();
   return (
     <>
       <a class="skip" href="#answer">
         {t('page.skip')}
       </a>
-      <TopBar />
+      <TopBar page="calculator" />
       <div class="page">
         <Setup />
         <main id="answer" tabIndex={-1}>

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { hydrate } from 'preact';
+// What every page of the site does: take over its prerendered HTML, bring the core, follow the address.
+import { hydrate, type ComponentType } from 'preact';
 import type { Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale } from './i18n';
 import { followAddress, readAddress } from './link';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
-import { App } from './views/App';
-import '../styles/index.css';
 
 async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
   try {
@@ -19,12 +18,13 @@ async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
     performance.mark('weighbridge:ready');
   } catch (cause) {
     console.warn('Weighbridge: the counting core did not load.', cause);
-    store.coreState.value = { status: 'failed', reason: typeof WebAssembly === 'undefined' || cause instanceof WebAssembly.CompileError ? 'blocked' : 'broken' };
+    const isBlocked = typeof WebAssembly === 'undefined' || cause instanceof WebAssembly.CompileError;
+    store.coreState.value = { status: 'failed', reason: isBlocked ? 'blocked' : 'broken' };
   }
   delete document.documentElement.dataset['link'];
 }
 
-async function start(): Promise<void> {
+export async function start(Page: ComponentType): Promise<void> {
   const root = document.getElementById('app');
   const data = document.getElementById('first')?.textContent;
   if (!root || !data) throw new Error('the page lacks its first answer');
@@ -34,12 +34,10 @@ async function start(): Promise<void> {
   await useLocale(document.documentElement.lang as Locale);
   hydrate(
     <StoreProvider value={store}>
-      <App />
+      <Page />
     </StoreProvider>,
     root,
   );
   // Only now: what is hydrated must be what stands in the HTML.
   await bringCore(store, loading);
 }
-
-void start();
