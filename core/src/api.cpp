@@ -21,7 +21,7 @@ struct Context {
   Notices& warnings;
 };
 
-Result<Json> call_estimate(const Json& params, Context& context) {
+Result<JsonOut> call_estimate(const Json& params, Context& context) {
   Result<Request> request = read_request(params, context.catalogue, context.warnings);
   if (!request) return fail(request.error());
   Result<Estimate> answer = estimate(request->model(), request->scenario);
@@ -30,7 +30,7 @@ Result<Json> call_estimate(const Json& params, Context& context) {
   return describe_estimate(*request, *answer);
 }
 
-Result<Json> call_read_config(const Json& params, Context& context) {
+Result<JsonOut> call_read_config(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with config or text"));
   Json config;
   if (const auto text = params.find("text"); text != params.end()) {
@@ -45,11 +45,11 @@ Result<Json> call_read_config(const Json& params, Context& context) {
   }
   Result<Model> model = read_config(config, "params.config", context.warnings);
   if (!model) return fail(model.error());
-  return Json{{"model", describe_model(*model)}, {"config", std::move(config)}};
+  return JsonOut{{"model", describe_model(*model)}, {"config", config}};
 }
 
 /// One axis, many points, one call.
-Result<Json> call_sweep(const Json& params, Context& context) {
+Result<JsonOut> call_sweep(const Json& params, Context& context) {
   constexpr std::size_t most_points = 1000;
   if (!params.is_object() || !params.contains("request")) return fail(notice::missing_key("params.request", "request", "the params of an estimate"));
   Result<Request> request = read_request(params.find("request").value(), context.catalogue, context.warnings);
@@ -63,7 +63,7 @@ Result<Json> call_sweep(const Json& params, Context& context) {
   const std::int64_t most = axis == "sequences" ? kMaxSequences : request->model().max_context_tokens;
   Prepared prepared(request->model(), request->scenario.weights_format);
   Scenario scenario = request->scenario;
-  Json points = Json::array();
+  JsonOut points = JsonOut::array();
   for (const Json& value : values) {
     const std::optional<std::int64_t> number = whole_number_of(value);
     if (!number || *number < 1 || *number > most)
@@ -71,22 +71,22 @@ Result<Json> call_sweep(const Json& params, Context& context) {
     (axis == "sequences" ? scenario.sequences : scenario.context_tokens) = *number;
     const Result<Estimate> answer = evaluate(prepared, scenario);
     if (!answer) return fail(answer.error());
-    Json point{{"value", *number}, {"class", name_of(answer->verdict.kind)}, {"need_bytes", nullptr}, {"limit_bytes", nullptr}};
-    if (!answer->devices.empty()) {
-      point["need_bytes"] = answer->devices[answer->verdict.device].total().count();
-      point["limit_bytes"] = answer->devices[answer->verdict.device].limit.count();
-    }
-    points.push_back(std::move(point));
+    const bool counted = !answer->devices.empty();
+    const DevicePlan* device = counted ? &answer->devices[answer->verdict.device] : nullptr;
+    points.push_back({{"value", *number},
+                      {"class", name_of(answer->verdict.kind)},
+                      {"need_bytes", counted ? JsonOut(device->total().count()) : JsonOut()},
+                      {"limit_bytes", counted ? JsonOut(device->limit.count()) : JsonOut()}});
   }
-  return Json{{"points", std::move(points)}};
+  return JsonOut{{"points", points}};
 }
 
-Json describe_catalogue_model(const CatalogueModel& entry) {
-  const Json model = describe_model(entry.model);
+JsonOut describe_catalogue_model(const CatalogueModel& entry) {
+  const MoeFfn* moe = first_moe(entry.model);
   return {{"id", entry.model.id},
           {"slug", entry.model.slug},
           {"name", entry.model.name},
-          {"summary", {{"parameters", model["parameters"]["text"]}, {"n_experts", model["n_experts"]}, {"attention", model["attention"]}}},
+          {"summary", {{"parameters", count_parameters(entry.model.tensors).text}, {"n_experts", moe != nullptr ? moe->n_experts : 0}, {"attention", attention_kind(entry.model)}}},
           {"kind", entry.kind},
           {"relation", entry.relation},
           {"aliases", entry.aliases},
@@ -94,7 +94,7 @@ Json describe_catalogue_model(const CatalogueModel& entry) {
           {"checkpoint_format", checkpoint_format(entry.model)}};
 }
 
-Json describe_catalogue_device(const CatalogueDevice& entry) {
+JsonOut describe_catalogue_device(const CatalogueDevice& entry) {
   const Device& d = entry.device;
   return {{"id", d.id},
           {"slug", d.slug},
@@ -111,9 +111,9 @@ Json describe_catalogue_device(const CatalogueDevice& entry) {
           {"bf16", d.runs("bf16")}};
 }
 
-Json describe_engine(const Engine& engine) {
+JsonOut describe_engine(const Engine& engine) {
   constexpr std::array kTypes{"number", "integer", "text", "flag"};
-  Json options = Json::array();
+  JsonOut options = JsonOut::array();
   for (const OptionInfo& option : engine.options)
     options.push_back({{"name", option.name}, {"type", kTypes[static_cast<std::size_t>(option.type)]}, {"default", option.default_text}});
   return {{"name", engine.name},
@@ -124,28 +124,33 @@ Json describe_engine(const Engine& engine) {
           {"options", std::move(options)}};
 }
 
-Result<Json> call_catalogue(const Json&, Context& context) {
-  Json models = Json::array();
+Result<JsonOut> call_catalogue(const Json&, Context& context) {
+  JsonOut models = JsonOut::array();
   for (const CatalogueModel& entry : context.catalogue.models()) models.push_back(describe_catalogue_model(entry));
-  Json devices = Json::array();
+  JsonOut devices = JsonOut::array();
   for (const CatalogueDevice& entry : context.catalogue.devices()) devices.push_back(describe_catalogue_device(entry));
-  Json known = Json::array();
+  JsonOut known = JsonOut::array();
   for (const Engine& engine : engines()) known.push_back(describe_engine(engine));
-  return Json{{"data_version", context.catalogue.version()}, {"models", std::move(models)}, {"devices", std::move(devices)}, {"engines", std::move(known)}};
+  return JsonOut{{"data_version", context.catalogue.version()}, {"models", models}, {"devices", devices}, {"engines", known}};
 }
 
-Result<Json> call_catalogue_load(const Json& params, Context& context) {
+Result<JsonOut> call_catalogue_load(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with models and devices"));
   if (auto loaded = context.catalogue.load(params.value("models", Json()), params.value("devices", Json())); !loaded) return fail(loaded.error());
-  return Json{{"models", context.catalogue.models().size()}, {"devices", context.catalogue.devices().size()}};
+  return JsonOut{{"models", context.catalogue.models().size()}, {"devices", context.catalogue.devices().size()}};
 }
 
-Result<Json> call_share_encode(const Json& params, Context& context) { return encode_link(params, context.catalogue); }
-Result<Json> call_share_decode(const Json& params, Context& context) { return decode_link(params, context.catalogue); }
+Result<JsonOut> written(const Result<Json>& tree) {
+  if (!tree) return fail(tree.error());
+  return JsonOut(*tree);
+}
+
+Result<JsonOut> call_share_encode(const Json& params, Context& context) { return written(encode_link(params, context.catalogue)); }
+Result<JsonOut> call_share_decode(const Json& params, Context& context) { return written(decode_link(params, context.catalogue)); }
 
 struct Method {
   std::string_view name;
-  Result<Json> (*run)(const Json& params, Context& context);
+  Result<JsonOut> (*run)(const Json& params, Context& context);
 };
 
 constexpr std::array kMethods{
@@ -154,9 +159,9 @@ constexpr std::array kMethods{
     Method{"share.decode", call_share_decode},
 };
 
-Result<Json> dispatch(std::string_view text, Context& context) {
+Result<JsonOut> dispatch(std::string_view text, Context& context) {
   Result<Json> request = parse_json(text, "request");
-  if (!request) return request;
+  if (!request) return fail(request.error());
   if (!request->is_object()) return fail(notice::wrong_type("request", "request", excerpt(*request), "an object with method and params"));
   const Json method = request->value("method", Json());
   if (!method.is_string()) return fail(notice::missing_key("method", "method", "the name of a method"));
@@ -175,14 +180,14 @@ Result<Json> dispatch(std::string_view text, Context& context) {
 std::string Api::call(std::string_view request) {
   Notices warnings;
   Context context{catalogue_, warnings};
-  const Result<Json> result = dispatch(request, context);
-  Json response{{"ok", result.has_value()}};
+  const Result<JsonOut> result = dispatch(request, context);
+  JsonOut response{{"ok", result.has_value()}};
   if (result)
-    response["result"] = *result;
+    response.add("result", *result);
   else
-    response["error"] = to_json(result.error());
-  response["warnings"] = to_json(warnings);
-  return response.dump(-1, ' ', false, Json::error_handler_t::replace);
+    response.add("error", to_json(result.error()));
+  response.add("warnings", to_json(warnings));
+  return response.text();
 }
 
 }  // namespace weighbridge

@@ -14,11 +14,11 @@ namespace {
 /// Records from which a band counts as measured.
 constexpr int kEnoughRecords = 10;
 
-Json optional_json(std::string_view text) { return text.empty() ? Json() : Json(text); }
+JsonOut optional_json(std::string_view text) { return text.empty() ? JsonOut() : JsonOut(text); }
 
 template <class T>
-Json optional_json(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
+JsonOut optional_json(const std::optional<T>& value) {
+  return value ? JsonOut(*value) : JsonOut();
 }
 
 std::string_view name_of(Basis basis) {
@@ -49,10 +49,10 @@ std::string_view name_of(Op op) {
   return "times";
 }
 
-Json describe_formula(const Formula& formula) {
-  Json rows = Json::array();
+JsonOut describe_formula(const Formula& formula) {
+  JsonOut rows = JsonOut::array();
   for (const FormulaRow& row : formula.rows) {
-    Json factors = Json::array();
+    JsonOut factors = JsonOut::array();
     for (const Factor& factor : row.factors) factors.push_back({{"name", factor.name}, {"value", factor.value}, {"op", name_of(factor.op)}});
     rows.push_back({{"label", row.label}, {"factors", std::move(factors)}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
   }
@@ -60,8 +60,8 @@ Json describe_formula(const Formula& formula) {
 }
 
 /// `explained`: with formula and source; the later devices of a group repeat the figures only.
-Json describe_term(const Term& term, bool explained) {
-  Json json{{"id", term.id},
+JsonOut describe_term(const Term& term, bool explained) {
+  JsonOut json{{"id", term.id},
             {"bytes", term.bytes.count()},
             {"low_bytes", term.low.count()},
             {"high_bytes", term.high.count()},
@@ -69,17 +69,22 @@ Json describe_term(const Term& term, bool explained) {
             {"basis", name_of(term.basis)},
             {"records", term.records}};
   if (!explained) return json;
-  json["formula"] = describe_formula(term.formula);
-  json["source"] = {{"text", term.source.text}, {"url", optional_json(term.source.url)}};
+  json.add("formula", describe_formula(term.formula));
+  json.add("source", {{"text", term.source.text}, {"url", optional_json(term.source.url)}});
   return json;
 }
 
-Json describe_device(const DevicePlan& plan, const DeviceGroup& group, std::int64_t index, const Verdict& verdict, bool explained) {
-  Json terms = Json::array();
+bool is_measured(const DevicePlan& plan) {
+  return std::all_of(plan.terms.begin(), plan.terms.end(),
+                     [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
+}
+
+/// All but the device's number, which is what devices of a group differ in.
+JsonOut describe_plan(const DevicePlan& plan, const DeviceGroup& group, const Verdict& verdict, bool explained) {
+  JsonOut terms = JsonOut::array();
   for (const Term& term : plan.terms) terms.push_back(describe_term(term, explained));
   const Bytes inside = plan.inside();
-  return {{"name", "GPU " + std::to_string(index)},
-          {"device", group.device.id},
+  return {{"device", group.device.id},
           {"device_name", group.device.short_name},
           {"driver_bytes", group.device.driver_bytes.count()},
           {"runtime_bytes", group.device.runtime_bytes.count()},
@@ -95,12 +100,8 @@ Json describe_device(const DevicePlan& plan, const DeviceGroup& group, std::int6
           {"reserved_bytes", plan.reserved.count()},
           {"observed_bytes", plan.observed.count()},
           {"binding", verdict.card_binds ? "card" : "engine"},
+          {"measured", is_measured(plan)},
           {"terms", std::move(terms)}};
-}
-
-bool is_measured(const DevicePlan& plan) {
-  return std::all_of(plan.terms.begin(), plan.terms.end(),
-                     [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
 }
 
 Json describe_verdict(const Estimate& estimate) {
@@ -132,16 +133,16 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
 }
 
 /// The formats a person is offered: the checkpoint, and what the engine runs beside it. 32-bit weights are nobody's choice.
-Json describe_formats(const Model& model, const Engine& engine) {
+JsonOut describe_formats(const Model& model, const Engine& engine) {
   const std::string_view published = checkpoint_format(model);
-  Json formats = Json::array();
+  JsonOut formats = JsonOut::array();
   const auto add = [&](std::string_view format, std::string_view resolved) {
     const bool runs = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), resolved) != engine.weights_formats.end();
     formats.push_back({{"format", format},
                        {"resolved", resolved},
                        {"bytes", loaded_bytes(tensors_in(model, format)).count()},
                        {"supported", runs},
-                       {"reason", runs ? Json() : Json("unsupported")}});
+                       {"reason", runs ? JsonOut() : JsonOut("unsupported")}});
   };
   add("checkpoint", published);
   const bool has_bf16 = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), "bf16") != engine.weights_formats.end();
@@ -153,15 +154,17 @@ Json describe_formats(const Model& model, const Engine& engine) {
   return formats;
 }
 
-Json describe_devices(const Request& request, const Estimate& estimate, Json& groups) {
-  Json devices = Json::array();
-  groups = Json::array();
+JsonOut describe_devices(const Request& request, const Estimate& estimate, JsonOut& groups) {
+  JsonOut devices = JsonOut::array();
   std::int64_t index = 0;
   for (const DevicePlan& plan : estimate.devices) {
     const DeviceGroup& group = request.scenario.hardware[plan.group];
     groups.push_back({{"first", index}, {"count", group.count}, {"device", group.device.id}, {"device_index", index}});
-    for (std::int64_t i = 0; i < group.count; ++i, ++index)
-      devices.push_back(describe_device(plan, group, index, estimate.verdict, i == 0));
+    JsonOut described = describe_plan(plan, group, estimate.verdict, true);
+    for (std::int64_t i = 0; i < group.count; ++i, ++index) {
+      if (i == 1) described = describe_plan(plan, group, estimate.verdict, false);
+      devices.push_back(described.with_first("name", "GPU " + std::to_string(index)));
+    }
   }
   return devices;
 }
@@ -192,6 +195,8 @@ Json describe_request(const Request& request, const Estimate& estimate) {
           {"parallel", {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
 }
 
+}  // namespace
+
 std::string_view attention_kind(const Model& model) {
   return std::visit(Overloaded{[](const FullAttention& a) -> std::string_view {
                                  if (a.n_kv_heads == a.n_heads) return "mha";
@@ -200,8 +205,6 @@ std::string_view attention_kind(const Model& model) {
                                [](const LatentAttention&) -> std::string_view { return "mla"; }},
                     model.layers.front().mixer);
 }
-
-}  // namespace
 
 std::string_view name_of(VerdictClass kind) {
   switch (kind) {
@@ -234,7 +237,7 @@ Json to_json(const Notices& notices) {
   return list;
 }
 
-Json describe_model(const Model& model) {
+JsonOut describe_model(const Model& model) {
   const ParameterCounts counts = count_parameters(model.tensors);
   const MoeFfn* moe = first_moe(model);
   return {{"id", model.id},
@@ -254,26 +257,26 @@ Json describe_model(const Model& model) {
           {"attention", attention_kind(model)}};
 }
 
-Json describe_estimate(const Request& request, const Estimate& estimate) {
+JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
   const EngineReport& engine = estimate.engine;
-  Json groups;
-  Json devices = describe_devices(request, estimate, groups);
-  Json result{{"model", describe_model(request.model())},
+  JsonOut groups = JsonOut::array();
+  JsonOut devices = describe_devices(request, estimate, groups);
+  JsonOut result{{"model", describe_model(request.model())},
               {"engine",
                {{"name", engine.name},
                 {"version", engine.version},
                 {"kv_cache_tokens", optional_json(engine.kv_cache_tokens)},
-                {"kv_cache_pool_bytes", engine.kv_cache_pool ? Json(engine.kv_cache_pool->count()) : Json()},
+                {"kv_cache_pool_bytes", engine.kv_cache_pool ? JsonOut(engine.kv_cache_pool->count()) : JsonOut()},
                 {"max_concurrency", optional_json(engine.max_concurrency)}}},
               {"devices", std::move(devices)},
               {"groups", std::move(groups)},
-              {"host", {{"total_bytes", 0}, {"terms", Json::array()}}},
+              {"host", {{"total_bytes", 0}, {"terms", JsonOut::array()}}},
               {"verdict", describe_verdict(estimate)},
               {"max_context_tokens", optional_json(estimate.max_context_tokens)},
               {"max_sequences", optional_json(estimate.max_sequences)},
               {"fewest_devices", optional_json(estimate.fewest_devices)},
               {"request", describe_request(request, estimate)}};
-  if (const Engine* known = find_engine(engine.name)) result["weights_formats"] = describe_formats(request.model(), *known);
+  if (const Engine* known = find_engine(engine.name)) result.add("weights_formats", describe_formats(request.model(), *known));
   return result;
 }
 

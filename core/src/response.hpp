@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "json_out.hpp"
 #include "json_text.hpp"
 #include "request.hpp"
 #include "weighbridge/estimate.hpp"
@@ -11,10 +12,13 @@ namespace weighbridge {
 [[nodiscard]] Json to_json(const Notices& notices);
 
 /// The model as every answer describes it: names, shape and counts.
-[[nodiscard]] Json describe_model(const Model& model);
+[[nodiscard]] JsonOut describe_model(const Model& model);
+
+/// mha, gqa, mqa or mla.
+[[nodiscard]] std::string_view attention_kind(const Model& model);
 
 /// The result of `estimate`.
-[[nodiscard]] Json describe_estimate(const Request& request, const Estimate& estimate);
+[[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 
 [[nodiscard]] std::string_view name_of(VerdictClass kind);
 
