@@ -45,7 +45,8 @@ function sendFile(request, response, { file, info }) {
   response.setHeader('ETag', etag);
   response.setHeader('Vary', 'Accept-Encoding');
   if (request.headers['if-none-match'] === etag) return void response.writeHead(304).end();
-  response.writeHead(200, { 'Content-Type': type, ...(zip ? { 'Content-Encoding': 'gzip' } : { 'Content-Length': info.size }) });
+  const body = zip ? { 'Content-Encoding': 'gzip' } : { 'Content-Length': info.size };
+  response.writeHead(200, { 'Content-Type': type, ...body });
   if (request.method === 'HEAD') return void response.end();
   const parts = [createReadStream(file), ...(zip ? [createGzip()] : []), response];
   pipeline(parts, () => {}); // a visitor who leaves early is no error
@@ -55,7 +56,7 @@ async function answer(root, request, response) {
   response.setHeader('Access-Control-Allow-Origin', '*');
   response.setHeader('Cache-Control', 'no-cache'); // ask again each time: the ETag makes that cheap
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return sendText(response, 405, `405: this server only reads, it does not ${request.method}.`, { Allow: 'GET, HEAD' });
+    return sendText(response, 405, `405: this server does not ${request.method}.`, { Allow: 'GET, HEAD' });
   }
   const [, path, query] = /^([^?]*)(.*)$/.exec(request.url);
   let found = await locate(root, path);
@@ -67,10 +68,11 @@ async function answer(root, request, response) {
   return sendFile(request, response, found);
 }
 
-/** Serves `folder`; port 0 takes any free one. Resolves to its URL, or rejects with one sentence that says what is wrong. */
+/** Serves `folder`; port 0 takes any free one. Rejects with one sentence that says what is wrong. */
 export async function startServer({ folder, port = 4173, host = '127.0.0.1' }) {
   const root = await realpath(folder).catch(() => undefined);
-  if (!root || !(await stat(root)).isDirectory()) throw new Error(`There is no folder ${resolve(folder)} to serve: build the page first (./dev build).`);
+  const missing = `There is no folder ${resolve(folder)} to serve: build the page first (./dev build).`;
+  if (!root || !(await stat(root)).isDirectory()) throw new Error(missing);
   const server = createServer((request, response) => void answer(root, request, response));
   await new Promise((done, fail) => server.once('error', fail).listen(port, host, done)).catch((error) => {
     const busy = `Port ${port} on ${host} is in use: stop the other program or choose another port (0 takes any free one).`;
@@ -85,7 +87,8 @@ async function main() {
   const options = { port: { type: 'string', default: '4173' }, host: { type: 'string', default: '127.0.0.1' } };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : NaN;
-  if (positionals.length !== 1 || !(port <= 65535)) throw new Error('Usage: node web/serve.mjs FOLDER [--port 0..65535] [--host ADDRESS]');
+  const usage = 'Usage: node web/serve.mjs FOLDER [--port 0..65535] [--host ADDRESS]';
+  if (positionals.length !== 1 || !(port <= 65535)) throw new Error(usage);
   const { url } = await startServer({ folder: positionals[0], port, host: values.host });
   console.log(`Serving ${resolve(positionals[0])} at ${url} (Ctrl+C stops it)`);
 }
