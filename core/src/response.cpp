@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
-#include "overloaded.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -127,7 +126,7 @@ Json describe_verdict(const Estimate& estimate) {
 Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
   Bytes bytes;
   for (const Tensor& tensor : tensors)
-    if (tensor.part == ModelPart::text) bytes += tensor.bytes();
+    if (tensor.part != ModelPart::mtp && !tensor.is_copy) bytes += tensor.bytes();
   return bytes;
 }
 
@@ -193,12 +192,10 @@ Json describe_request(const Request& request, const Estimate& estimate) {
 }
 
 std::string_view attention_kind(const Model& model) {
-  return std::visit(Overloaded{[](const FullAttention& a) -> std::string_view {
-                                 if (a.n_kv_heads == a.n_heads) return "mha";
-                                 return a.n_kv_heads == 1 ? "mqa" : "gqa";
-                               },
-                               [](const LatentAttention&) -> std::string_view { return "mla"; }},
-                    model.layers.front().mixer);
+  const FullAttention* heads = grouped_attention(model.layers.front().mixer);
+  if (heads == nullptr) return "mla";
+  if (heads->n_kv_heads == heads->n_heads) return "mha";
+  return heads->n_kv_heads == 1 ? "mqa" : "gqa";
 }
 
 }  // namespace
@@ -237,12 +234,13 @@ Json to_json(const Notices& notices) {
 Json describe_model(const Model& model) {
   const ParameterCounts counts = count_parameters(model.tensors);
   const MoeFfn* moe = first_moe(model);
+  const SlidingLayers windows = sliding_layers(model);
   return {{"id", model.id},
           {"slug", model.slug},
           {"name", model.name},
           {"architecture", model.architecture},
           {"parameters",
-           {{"text", counts.text}, {"mtp", counts.mtp}, {"multimodal", 0}, {"total", counts.text + counts.mtp}, {"stored", counts.stored}}},
+           {{"text", counts.text}, {"mtp", counts.mtp}, {"multimodal", counts.multimodal}, {"total", counts.text + counts.mtp + counts.multimodal}, {"stored", counts.stored}}},
           {"active_parameters", count_active_parameters(model)},
           {"checkpoint_bytes", total_bytes(model.tensors).count()},
           {"checkpoint_format", checkpoint_format(model)},
@@ -251,7 +249,9 @@ Json describe_model(const Model& model) {
           {"hidden_size", model.hidden_size},
           {"n_experts", moe != nullptr ? moe->n_experts : 0},
           {"n_experts_used", moe != nullptr ? moe->n_experts_used : 0},
-          {"attention", attention_kind(model)}};
+          {"attention", attention_kind(model)},
+          {"sliding_window", windows.window},
+          {"n_sliding_layers", windows.n_layers}};
 }
 
 Json describe_estimate(const Request& request, const Estimate& estimate) {

@@ -20,6 +20,7 @@ struct HeadShape {
 
 HeadShape head_shape(const Model& model) {
   return std::visit(Overloaded{[](const FullAttention& a) { return HeadShape{a.n_heads, a.head_dim_v}; },
+                               [](const SlidingAttention& a) { return HeadShape{a.heads.n_heads, a.heads.head_dim_v}; },
                                [](const LatentAttention& a) { return HeadShape{a.n_heads, a.head_dim_v}; }},
                     model.layers.front().mixer);
 }

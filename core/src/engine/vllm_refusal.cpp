@@ -22,7 +22,9 @@ Notice unsupported(std::string where, std::string message, std::string key, std:
 }
 
 std::int64_t attention_heads(const Model& model) {
-  return std::visit([](const auto& mixer) { return mixer.n_heads; }, model.layers.front().mixer);
+  const Mixer& mixer = model.layers.front().mixer;
+  const FullAttention* heads = grouped_attention(mixer);
+  return heads != nullptr ? heads->n_heads : std::get<LatentAttention>(mixer).n_heads;
 }
 
 /// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.
@@ -47,7 +49,7 @@ Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block)
       return {"moe_intermediate_size", tensor.cols, block};
     case TensorRole::attention_k:
     case TensorRole::attention_v:
-      return {"num_key_value_heads", std::get<FullAttention>(model.layers.front().mixer).n_kv_heads, block};
+      return {"num_key_value_heads", grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer)->n_kv_heads, block};
     default:
       return {"num_attention_heads", attention_heads(model), block};
   }
@@ -73,7 +75,7 @@ std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
   if (heads % ranks != 0) return Uneven{"num_attention_heads", heads};
   if (padded_vocab(job.model.vocab_size) % ranks != 0) return Uneven{"vocab_size", job.model.vocab_size};
   for (const LayerSpec& layer : job.model.layers) {
-    if (const auto* a = std::get_if<FullAttention>(&layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
+    if (const FullAttention* a = grouped_attention(layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
       return Uneven{"num_key_value_heads", a->n_kv_heads};
     const auto* dense = std::get_if<DenseFfn>(&layer.ffn);
     const std::int64_t ffn = dense != nullptr ? dense->ffn_size : std::get<MoeFfn>(layer.ffn).moe_ffn_size;

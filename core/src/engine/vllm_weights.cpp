@@ -15,10 +15,10 @@ constexpr Source kSource{"vllm-project/vllm vllm/model_executor/layers/linear.py
 std::int64_t split(std::int64_t size, std::int64_t ranks) { return ceil_div(size, ranks); }
 
 /// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
-std::int64_t split_kv_rows(const Model& model, std::int64_t rows, std::int64_t ranks) {
-  const auto* attention = std::get_if<FullAttention>(&model.layers.front().mixer);
+std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_t ranks) {
+  const FullAttention* attention = grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
   const std::int64_t heads = attention != nullptr ? attention->n_kv_heads : 1;
-  return ceil_div(std::max<std::int64_t>(1, heads / ranks) * rows, heads);
+  return ceil_div(std::max<std::int64_t>(1, heads / ranks) * tensor.rows, heads);
 }
 
 std::string_view label_of(const Tensor& tensor) {
@@ -43,10 +43,13 @@ std::string_view label_of(const Tensor& tensor) {
       return "dense_ffn";
     case TensorRole::generic:
       return "parameters";
+    case TensorRole::vision:
+      return "vision";
     case TensorRole::attention_q:
     case TensorRole::attention_k:
     case TensorRole::attention_v:
     case TensorRole::attention_output:
+    case TensorRole::attention_sinks:
     case TensorRole::latent_q_down:
     case TensorRole::latent_q_up:
     case TensorRole::latent_kv_down:
@@ -116,7 +119,7 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks) {
     case TensorRole::attention_k:
     case TensorRole::attention_v:
       // The scale grid of a small projection is split like the projection itself.
-      tensor.rows = split_kv_rows(model, tensor.rows, ranks);
+      tensor.rows = split_kv_rows(model, tensor, ranks);
       break;
     case TensorRole::attention_q:
     case TensorRole::latent_q_up:
@@ -124,6 +127,7 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks) {
     case TensorRole::ffn_gate_up:
     case TensorRole::expert_gate_up:
     case TensorRole::shared_gate_up:
+    case TensorRole::attention_sinks:
     case TensorRole::generic:
       tensor.rows = split(tensor.rows, ranks);
       break;
@@ -138,6 +142,7 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks) {
     case TensorRole::latent_q_down:
     case TensorRole::latent_kv_down:
     case TensorRole::mtp_projection:
+    case TensorRole::vision:
       break;
   }
   return tensor;
