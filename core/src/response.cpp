@@ -134,8 +134,9 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
 Json describe_formats(const Model& model, const Engine& engine) {
   const std::string_view published = checkpoint_format(model);
   Json formats = Json::array();
+  const auto holds = [](const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   const auto add = [&](std::string_view format, std::string_view resolved) {
-    const bool runs = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), resolved) != engine.weights_formats.end();
+    const bool runs = holds(engine.weights_formats, resolved) || (format == "checkpoint" && holds(engine.checkpoint_formats, resolved));
     formats.push_back({{"format", format},
                        {"resolved", resolved},
                        {"bytes", loaded_bytes(tensors_in(model, format)).count()},
@@ -143,7 +144,7 @@ Json describe_formats(const Model& model, const Engine& engine) {
                        {"reason", runs ? Json() : Json("unsupported")}});
   };
   add("checkpoint", published);
-  const bool has_bf16 = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), "bf16") != engine.weights_formats.end();
+  const bool has_bf16 = holds(engine.weights_formats, "bf16");
   for (const std::string_view format : engine.weights_formats) {
     const bool same_width = (format == "fp16" || format == "bf16") && (published == "fp16" || published == "bf16");
     if (format == published || same_width || format == "fp32" || (format == "fp16" && has_bf16)) continue;
@@ -171,7 +172,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   Json hardware = Json::array();
   for (const DeviceGroup& group : s.hardware) {
     Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", group.used.count()}};
-    if (group.device.kind == "custom") row["memory_bytes"] = group.device.runtime_bytes.count();
+    if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
     hardware.push_back(std::move(row));
   }
   Json options = Json::object();

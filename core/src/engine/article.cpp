@@ -66,7 +66,8 @@ Plan plan_article(const Job& job) {
     return plan;
   }
   const std::int64_t devices = scenario.device_count();
-  const std::int64_t parameters = count_parameters(job.model.tensors).text;
+  const ParameterCounts counts = count_parameters(job.model.tensors);
+  const std::int64_t parameters = counts.text + counts.multimodal;
   const auto [n_heads, head_size] = head_shape(job.model);
 
   Term weights = make_term(job, "weights", {"parameters", {{"parameters", parameters}, {"bytes_per_value", width}}, {}, true}, devices);
