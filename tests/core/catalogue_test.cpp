@@ -47,9 +47,33 @@ TEST(CatalogueData, PublishedParameterCountsComeOut) {
     if (!published.is_object() || !published.contains("parameters")) continue;
     const Json answer = testing::call("read_config", {{"config", model["config"]}})["result"]["model"];
     EXPECT_EQ(answer["parameters"]["stored"], published["parameters"]) << model["id"];
+    if (published.contains("checkpoint_bytes")) {
+      EXPECT_EQ(answer["checkpoint_bytes"], published["checkpoint_bytes"]) << model["id"];
+    }
     ++checked;
   }
-  EXPECT_GE(checked, 4);
+  EXPECT_GE(checked, 34);
+}
+
+// Ids and slugs stand in links: none may ever change or go.
+TEST(CatalogueData, WellKnownModelsAreThere) {
+  for (const char* id :
+       {"meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct", "meta-llama/Llama-3.3-70B-Instruct", "meta-llama/Llama-3.1-405B-Instruct",
+        "meta-llama/Llama-3.2-1B-Instruct", "meta-llama/Llama-3.2-3B-Instruct", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-14B-Instruct",
+        "Qwen/Qwen2.5-32B-Instruct", "Qwen/Qwen2.5-72B-Instruct", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-1.7B", "Qwen/Qwen3-4B", "Qwen/Qwen3-8B", "Qwen/Qwen3-14B",
+        "Qwen/Qwen3-32B", "Qwen/Qwen3-30B-A3B", "Qwen/Qwen3-30B-A3B-Instruct-2507", "Qwen/Qwen3-235B-A22B", "Qwen/Qwen3-235B-A22B-Instruct-2507",
+        "Qwen/Qwen3-Coder-30B-A3B-Instruct", "Qwen/Qwen3-Coder-480B-A35B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3",
+        "mistralai/Mistral-Small-24B-Instruct-2501", "mistralai/Mixtral-8x7B-Instruct-v0.1", "mistralai/Mixtral-8x22B-Instruct-v0.1", "google/gemma-2-2b-it",
+        "google/gemma-2-9b-it", "google/gemma-2-27b-it", "google/gemma-3-1b-it", "google/gemma-3-4b-it", "google/gemma-3-12b-it", "google/gemma-3-27b-it",
+        "openai/gpt-oss-20b", "openai/gpt-oss-120b", "zai-org/GLM-4.5", "zai-org/GLM-4.5-Air", "zai-org/GLM-4.6", "microsoft/phi-4",
+        "microsoft/Phi-4-mini-instruct"}) {
+    Json params = testing::usual_request();
+    params["model"]["id"] = id;
+    params["workload"]["context_tokens"] = 1024;
+    params["parallel"] = {{"tensor", 1}};
+    params["hardware"][0]["count"] = 1;
+    EXPECT_EQ(testing::estimate(params)["model"]["id"], id);
+  }
 }
 
 TEST(CatalogueData, TheFirstModelsAndDevicesAreThere) {

@@ -111,8 +111,8 @@ TEST_P(FamilyInventory, EqualsThePublishedCheckpoint) {
   EXPECT_EQ(total_bytes(model.tensors), Bytes(static_cast<std::uint64_t>(published.bytes)));
 }
 
-// Stored elements as Hugging Face counts them. Bytes: total_size of the index where one was found (Qwen3-30B-A3B, Mixtral, gpt-oss); else two bytes an
-// element, four for a router's correction bias, one for FP8 and four for its scales.
+// Stored elements as Hugging Face counts them. Bytes: total_size of the index where one was found (Mixtral, gpt-oss); else two bytes an element,
+// four for a router's correction bias, one for FP8 and four for its scales.
 INSTANTIATE_TEST_SUITE_P(
     Families, FamilyInventory,
     ::testing::Values(Published{"Qwen3_30B_A3B", kQwen3Moe30B, 30'532'122'624, 0, 0, 30'532'122'624, 61'064'245'248},
