@@ -165,6 +165,11 @@ TEST(VllmBackends, MetalAndVulkanHaveNoRules) {
   }
 }
 
+TEST(VllmBackends, AMacIsImpossibleWithASentence) {
+  const Json verdict = testing::estimate(request("Qwen/Qwen3-8B", "apple-m4-max-64gb", 1, 4096, 1))["verdict"];
+  EXPECT_EQ(verdict["reason"]["message"], "We have no rules for vLLM on metal devices: expected a CUDA or ROCm device.");
+}
+
 TEST(VllmBackends, RocmIsCountedWithANoteAndItsExpertColumns) {
   Json params = request("Qwen/Qwen3-30B-A3B", "h100-sxm", 1, 4096, 1);
   const std::int64_t cuda = row_bytes(testing::term(testing::estimate(params), "weights"), "routed_experts");

@@ -21,7 +21,7 @@ struct Device {
   std::string name;
   std::string short_name;
   std::string vendor;
-  std::string kind;  ///< consumer, workstation, datacenter, edge
+  std::string kind;  ///< consumer, laptop, workstation, datacenter, edge, apu, apple; custom for one that a request describes
   std::string architecture;
   std::string backend = "cuda";  ///< cuda, rocm, metal, vulkan: the runtime that the byte figures are of
   int compute_capability = 0;    ///< 90 for 9.0; 0 if it has none
