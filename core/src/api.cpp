@@ -106,6 +106,11 @@ JsonOut describe_catalogue_device(const CatalogueDevice& entry) {
           {"marketed_gb", d.marketed_gb},
           {"driver_bytes", d.driver_bytes.count()},
           {"runtime_bytes", d.runtime_bytes.count()},
+          {"backend", d.backend},
+          {"unified_memory", d.unified_memory},
+          {"default_limit_bytes", d.default_limit_bytes.count()},
+          {"raised_limit_bytes", d.raised_limit_bytes.count()},
+          {"raise_command", d.raise_command},
           {"capacity_basis", d.runtime_measured ? "measured" : "estimated"},
           {"fp8_units", d.runs("fp8")},
           {"bf16", d.runs("bf16")}};

@@ -70,6 +70,7 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.vendor = text_of(row, "vendor");
   device.kind = text_of(row, "kind");
   device.architecture = text_of(row, "architecture");
+  device.backend = text_of(row, "backend");
   device.compute_capability = capability_of(text_of(row, "compute_capability"));
   device.marketed_gb = number_of(*memory, "marketed_gb");
   device.driver_bytes = scaled(kMiB, number_of(*memory, "driver_mib"));
@@ -77,8 +78,12 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.runtime_measured = text_of(*memory, "runtime_basis") == "measured";
   const auto unified = row.find("unified_memory");
   device.unified_memory = unified != row.end() && unified->is_boolean() && unified->get<bool>();
+  device.default_limit_bytes = scaled(kMiB, number_of(*memory, "default_limit_mib"));
+  device.raised_limit_bytes = scaled(kMiB, number_of(*memory, "raised_limit_mib"));
+  device.raise_command = text_of(*memory, "raise_command");
   device.formats = texts_of(row, "formats");
   entry.aliases = texts_of(row, "aliases");
+  if (!is_backend(device.backend)) return fail(notice::unknown("unknown_backend", where + ".backend", "backend", device.backend, std::string(kBackendNames)));
   if (device.id.empty() || device.slug.empty() || device.runtime_bytes == Bytes())
     return fail(notice::missing_key(where, "id", "an id, a slug and memory.runtime_mib"));
   return entry;

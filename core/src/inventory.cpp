@@ -2,7 +2,8 @@
 // The tensors of a checkpoint, derived from the hyper-parameters of its layers: names and shapes as Hugging Face checkpoints store them.
 #include <algorithm>
 
-#include "overloaded.hpp"
+#include "checkpoint_names.hpp"
+#include "vision_tensors.hpp"
 #include "weighbridge/model.hpp"
 
 namespace weighbridge {
@@ -29,36 +30,53 @@ bool is_quantizable(TensorRole role) {
       return true;
     case TensorRole::embedding:
     case TensorRole::output_head:
+    case TensorRole::attention_sinks:
     case TensorRole::norm:
     case TensorRole::router:
     case TensorRole::mtp_projection:
+    case TensorRole::vision:
     case TensorRole::generic:
       return false;
   }
   return false;
 }
 
+/// A window changes what is cached, not what is stored.
+bool same_tensors(const LayerSpec& a, const LayerSpec& b) {
+  const FullAttention* left = grouped_attention(a.mixer);
+  const FullAttention* right = grouped_attention(b.mixer);
+  const bool same_mixer = left != nullptr && right != nullptr ? *left == *right : a.mixer == b.mixer;
+  return same_mixer && a.ffn == b.ffn && a.post_norms == b.post_norms;
+}
+
+bool is_expert(TensorRole role) { return role == TensorRole::expert_gate_up || role == TensorRole::expert_down; }
+
 class InventoryBuilder {
  public:
-  InventoryBuilder(const Model& model, const WeightsLayout& layout) : model_(model), layout_(layout) {}
+  InventoryBuilder(const Model& model, const WeightsLayout& layout) : model_(model), layout_(layout), names_(layer_names(model.naming)) {}
 
   std::vector<Tensor> build() && {
     const std::int64_t hidden = model_.hidden_size;
     matrix("model.embed_tokens.weight", TensorRole::embedding, model_.vocab_size, hidden);
     add_layers(model_.layers, 0);
     vector("model.norm.weight", TensorRole::norm, hidden);
-    if (!model_.tied_embeddings) matrix("lm_head.weight", TensorRole::output_head, model_.vocab_size, hidden);
+    if (!model_.tied_embeddings || model_.stores_tied_head) matrix("lm_head.weight", TensorRole::output_head, model_.vocab_size, hidden);
+    tensors_.back().is_copy = model_.tied_embeddings && model_.stores_tied_head;
     part_ = ModelPart::mtp;
     add_layers(model_.mtp_layers, model_.n_layers());
+    if (model_.vision) {
+      const std::vector<Tensor> vision = vision_tensors(*model_.vision, hidden, layout_.base);
+      tensors_.insert(tensors_.end(), vision.begin(), vision.end());
+    }
     return std::move(tensors_);
   }
 
  private:
-  /// Consecutive layers of one kind become one row per tensor.
+  /// Consecutive layers with the same tensors become one row per tensor.
   void add_layers(const std::vector<LayerSpec>& layers, std::int64_t first_index) {
     for (std::size_t begin = 0; begin < layers.size();) {
       std::size_t end = begin + 1;
-      while (end < layers.size() && layers[end] == layers[begin]) ++end;
+      while (end < layers.size() && same_tensors(layers[end], layers[begin])) ++end;
       layers_ = {first_index + static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end - begin)};
       add_layer(layers[begin]);
       begin = end;
@@ -70,27 +88,28 @@ class InventoryBuilder {
     vector("model.layers.{layer}.input_layernorm.weight", TensorRole::norm, model_.hidden_size);
     std::visit([this](const auto& mixer) { add_mixer(mixer); }, layer.mixer);
     vector("model.layers.{layer}.post_attention_layernorm.weight", TensorRole::norm, model_.hidden_size);
+    if (layer.post_norms) {
+      vector("model.layers.{layer}.pre_feedforward_layernorm.weight", TensorRole::norm, model_.hidden_size);
+      vector("model.layers.{layer}.post_feedforward_layernorm.weight", TensorRole::norm, model_.hidden_size);
+    }
     std::visit([this](const auto& ffn) { add_ffn(ffn); }, layer.ffn);
     if (part_ == ModelPart::mtp) add_mtp_parts();
   }
 
   void add_mixer(const FullAttention& a) {
     const std::int64_t hidden = model_.hidden_size;
-    matrix("model.layers.{layer}.self_attn.q_proj.weight", TensorRole::attention_q, a.n_heads * a.head_dim_k, hidden);
-    matrix("model.layers.{layer}.self_attn.k_proj.weight", TensorRole::attention_k, a.n_kv_heads * a.head_dim_k, hidden);
-    matrix("model.layers.{layer}.self_attn.v_proj.weight", TensorRole::attention_v, a.n_kv_heads * a.head_dim_v, hidden);
-    matrix("model.layers.{layer}.self_attn.o_proj.weight", TensorRole::attention_output, hidden, a.n_heads * a.head_dim_v);
-    if (a.qkv_bias) {
-      vector("model.layers.{layer}.self_attn.q_proj.bias", TensorRole::attention_q, a.n_heads * a.head_dim_k);
-      vector("model.layers.{layer}.self_attn.k_proj.bias", TensorRole::attention_k, a.n_kv_heads * a.head_dim_k);
-      vector("model.layers.{layer}.self_attn.v_proj.bias", TensorRole::attention_v, a.n_kv_heads * a.head_dim_v);
-    }
-    if (a.output_bias) vector("model.layers.{layer}.self_attn.o_proj.bias", TensorRole::attention_output, hidden);
+    linear(names_.q, TensorRole::attention_q, a.n_heads * a.head_dim_k, hidden, a.qkv_bias);
+    linear(names_.k, TensorRole::attention_k, a.n_kv_heads * a.head_dim_k, hidden, a.qkv_bias);
+    linear(names_.v, TensorRole::attention_v, a.n_kv_heads * a.head_dim_v, hidden, a.qkv_bias);
+    linear(names_.o, TensorRole::attention_output, hidden, a.n_heads * a.head_dim_v, a.output_bias);
+    if (a.sinks) vector("model.layers.{layer}.self_attn.sinks", TensorRole::attention_sinks, a.n_heads);
     if (a.qk_norm) {
       vector("model.layers.{layer}.self_attn.q_norm.weight", TensorRole::norm, a.head_dim_k);
       vector("model.layers.{layer}.self_attn.k_norm.weight", TensorRole::norm, a.head_dim_k);
     }
   }
+
+  void add_mixer(const SlidingAttention& a) { add_mixer(a.heads); }
 
   void add_mixer(const LatentAttention& a) {
     const std::int64_t hidden = model_.hidden_size;
@@ -111,24 +130,19 @@ class InventoryBuilder {
 
   void add_ffn(const DenseFfn& f) {
     const std::int64_t hidden = model_.hidden_size;
-    matrix("model.layers.{layer}.mlp.gate_proj.weight", TensorRole::ffn_gate_up, f.ffn_size, hidden);
-    matrix("model.layers.{layer}.mlp.up_proj.weight", TensorRole::ffn_gate_up, f.ffn_size, hidden);
-    matrix("model.layers.{layer}.mlp.down_proj.weight", TensorRole::ffn_down, hidden, f.ffn_size);
-    if (f.bias) {
-      vector("model.layers.{layer}.mlp.gate_proj.bias", TensorRole::ffn_gate_up, f.ffn_size);
-      vector("model.layers.{layer}.mlp.up_proj.bias", TensorRole::ffn_gate_up, f.ffn_size);
-      vector("model.layers.{layer}.mlp.down_proj.bias", TensorRole::ffn_down, hidden);
-    }
+    linear(names_.gate, TensorRole::ffn_gate_up, f.ffn_size, hidden, f.bias);
+    linear(names_.up, TensorRole::ffn_gate_up, f.ffn_size, hidden, f.bias);
+    linear(names_.down, TensorRole::ffn_down, hidden, f.ffn_size, f.bias);
   }
 
   void add_ffn(const MoeFfn& f) {
     const std::int64_t hidden = model_.hidden_size;
-    matrix("model.layers.{layer}.mlp.gate.weight", TensorRole::router, f.n_experts, hidden);
+    linear(names_.router, TensorRole::router, f.n_experts, hidden, f.bias);
     if (f.router_bias) vector("model.layers.{layer}.mlp.gate.e_score_correction_bias", TensorRole::router, f.n_experts, dtype::f32);
     per_layer_ = f.n_experts;
-    matrix("model.layers.{layer}.mlp.experts.{expert}.gate_proj.weight", TensorRole::expert_gate_up, f.moe_ffn_size, hidden);
-    matrix("model.layers.{layer}.mlp.experts.{expert}.up_proj.weight", TensorRole::expert_gate_up, f.moe_ffn_size, hidden);
-    matrix("model.layers.{layer}.mlp.experts.{expert}.down_proj.weight", TensorRole::expert_down, hidden, f.moe_ffn_size);
+    linear(names_.expert_gate, TensorRole::expert_gate_up, f.moe_ffn_size, hidden, f.bias);
+    linear(names_.expert_up, TensorRole::expert_gate_up, f.moe_ffn_size, hidden, f.bias);
+    linear(names_.expert_down, TensorRole::expert_down, hidden, f.moe_ffn_size, f.bias);
     per_layer_ = 1;
     if (f.n_shared_experts == 0) return;
     const std::int64_t shared = f.n_shared_experts * f.moe_ffn_size;
@@ -137,15 +151,21 @@ class InventoryBuilder {
     matrix("model.layers.{layer}.mlp.shared_experts.down_proj.weight", TensorRole::shared_down, hidden, shared);
   }
 
-  /// DeepSeek-V3 stores embedding and head a second time with its multi-token-prediction layer (modelling notes of deepseek-ai/DeepSeek-V3 README_WEIGHTS.md).
+  /// DeepSeek-V3 and GLM-4.5 store embedding and head a second time with their multi-token-prediction layer (README_WEIGHTS.md of
+  /// deepseek-ai/DeepSeek-V3, and the published counts); GLM-4.6 does not.
   void add_mtp_parts() {
     const std::int64_t hidden = model_.hidden_size;
-    matrix("model.layers.{layer}.embed_tokens.weight", TensorRole::embedding, model_.vocab_size, hidden);
+    if (model_.mtp_stores_embeddings) matrix("model.layers.{layer}.embed_tokens.weight", TensorRole::embedding, model_.vocab_size, hidden);
     vector("model.layers.{layer}.enorm.weight", TensorRole::norm, hidden);
     vector("model.layers.{layer}.hnorm.weight", TensorRole::norm, hidden);
     matrix("model.layers.{layer}.eh_proj.weight", TensorRole::mtp_projection, hidden, 2 * hidden);
     vector("model.layers.{layer}.shared_head.norm.weight", TensorRole::norm, hidden);
-    matrix("model.layers.{layer}.shared_head.head.weight", TensorRole::output_head, model_.vocab_size, hidden);
+    if (model_.mtp_stores_embeddings) matrix("model.layers.{layer}.shared_head.head.weight", TensorRole::output_head, model_.vocab_size, hidden);
+  }
+
+  void linear(const MatrixNames& names, TensorRole role, std::int64_t rows, std::int64_t cols, bool bias) {
+    matrix(names.weight, role, rows, cols);
+    if (bias) vector(names.bias, role, rows);
   }
 
   void vector(std::string_view name, TensorRole role, std::int64_t size) { vector(name, role, size, layout_.base); }
@@ -177,6 +197,12 @@ class InventoryBuilder {
           weight.type = dtype::int4;
           scale.cols = ceil_div(cols, layout_.block_cols);
           break;
+        case WeightQuantization::mxfp4_experts:
+          if (!is_expert(role)) break;
+          weight.type = dtype::fp4;
+          scale.type = dtype::e8m0;
+          scale.cols = ceil_div(cols, layout_.block_cols);
+          break;
       }
     }
     tensors_.push_back(weight);
@@ -185,6 +211,7 @@ class InventoryBuilder {
 
   const Model& model_;
   const WeightsLayout& layout_;
+  const LayerNames& names_;
   ModelPart part_ = ModelPart::text;
   LayerRange layers_;
   std::int64_t per_layer_ = 1;
@@ -208,6 +235,9 @@ std::vector<Tensor> derive_tensors(const Model& model, const WeightsLayout& layo
       break;
     case WeightQuantization::int4_group:
       all.type = dtype::int4;
+      break;
+    case WeightQuantization::mxfp4_experts:
+      all.type = dtype::fp4;
       break;
   }
   return {all};

@@ -20,6 +20,11 @@ class KeyReader {
   KeyReader(const Json& object, std::string_view where, Notices& warnings) : object_(object), where_(where), warnings_(warnings) {}
 
   [[nodiscard]] const Json& json() const { return object_; }
+  /// A reader of the object under `key`; its error is its own until adopt() takes it over. Requires that the value is an object.
+  [[nodiscard]] KeyReader under(std::string_view key) const { return {*object_.find(key), path(key), warnings_}; }
+  void adopt(const KeyReader& inner) {
+    if (inner.error_) fail(*inner.error_);
+  }
   [[nodiscard]] bool has(std::string_view key) const;
   /// A positive whole number up to `most`; missing is an error.
   [[nodiscard]] std::int64_t positive(std::string_view key, std::int64_t most);

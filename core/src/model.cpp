@@ -7,12 +7,29 @@
 
 namespace weighbridge {
 
+const FullAttention* grouped_attention(const Mixer& mixer) {
+  return std::visit(Overloaded{[](const FullAttention& a) -> const FullAttention* { return &a; },
+                               [](const SlidingAttention& a) -> const FullAttention* { return &a.heads; },
+                               [](const LatentAttention&) -> const FullAttention* { return nullptr; }},
+                    mixer);
+}
+
 ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
   ParameterCounts counts;
   for (const Tensor& tensor : tensors) {
     counts.stored += tensor.elements();
-    if (tensor.is_scale) continue;
-    (tensor.part == ModelPart::mtp ? counts.mtp : counts.text) += tensor.elements();
+    if (tensor.is_scale || tensor.is_copy) continue;
+    switch (tensor.part) {
+      case ModelPart::text:
+        counts.text += tensor.elements();
+        break;
+      case ModelPart::mtp:
+        counts.mtp += tensor.elements();
+        break;
+      case ModelPart::vision:
+        counts.multimodal += tensor.elements();
+        break;
+    }
   }
   return counts;
 }
@@ -20,7 +37,7 @@ ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
 std::int64_t count_active_parameters(const Model& model) {
   std::int64_t active = 0;
   for (const Tensor& tensor : model.tensors) {
-    if (tensor.is_scale || tensor.part != ModelPart::text) continue;
+    if (tensor.is_scale || tensor.is_copy || tensor.part != ModelPart::text) continue;
     const bool routed = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
     if (!routed) {
       active += tensor.elements();
@@ -39,9 +56,21 @@ Bytes total_bytes(const std::vector<Tensor>& tensors) {
 }
 
 std::int64_t cache_values_per_token(const Mixer& mixer) {
-  return std::visit(Overloaded{[](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v); },
+  const auto heads = [](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v); };
+  return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
                                [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim; }},
                     mixer);
+}
+
+SlidingLayers sliding_layers(const Model& model) {
+  SlidingLayers found;
+  for (const LayerSpec& layer : model.layers) {
+    const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer);
+    if (sliding == nullptr) continue;
+    ++found.n_layers;
+    found.window = std::max(found.window, sliding->window);
+  }
+  return found;
 }
 
 const MoeFfn* first_moe(const Model& model) {

@@ -69,6 +69,9 @@ Result<DeviceGroup> read_group(const Json& row, const std::string& where, const 
     group.device.slug = group.device.id;
     group.device.name = group.device.short_name = keys.text_if_given("name").value_or(group.device.id);
     group.device.kind = "custom";
+    group.device.backend = lower_case(keys.text_if_given("backend").value_or("cuda"));
+    if (!is_backend(group.device.backend))
+      return fail(notice::unknown("unknown_backend", where + ".backend", "backend", group.device.backend, std::string(kBackendNames)));
     group.device.runtime_bytes = group.device.driver_bytes = Bytes(static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes)));
   }
   if (keys.error()) return fail(*keys.error());

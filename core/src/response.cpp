@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
-#include "overloaded.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -128,7 +127,7 @@ Json describe_verdict(const Estimate& estimate) {
 Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
   Bytes bytes;
   for (const Tensor& tensor : tensors)
-    if (tensor.part == ModelPart::text) bytes += tensor.bytes();
+    if (tensor.part != ModelPart::mtp && !tensor.is_copy) bytes += tensor.bytes();
   return bytes;
 }
 
@@ -136,8 +135,9 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
 JsonOut describe_formats(const Model& model, const Engine& engine) {
   const std::string_view published = checkpoint_format(model);
   JsonOut formats = JsonOut::array();
+  const auto holds = [](const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   const auto add = [&](std::string_view format, std::string_view resolved) {
-    const bool runs = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), resolved) != engine.weights_formats.end();
+    const bool runs = holds(engine.weights_formats, resolved) || (format == "checkpoint" && holds(engine.checkpoint_formats, resolved));
     formats.push_back({{"format", format},
                        {"resolved", resolved},
                        {"bytes", loaded_bytes(tensors_in(model, format)).count()},
@@ -145,7 +145,7 @@ JsonOut describe_formats(const Model& model, const Engine& engine) {
                        {"reason", runs ? JsonOut() : JsonOut("unsupported")}});
   };
   add("checkpoint", published);
-  const bool has_bf16 = std::find(engine.weights_formats.begin(), engine.weights_formats.end(), "bf16") != engine.weights_formats.end();
+  const bool has_bf16 = holds(engine.weights_formats, "bf16");
   for (const std::string_view format : engine.weights_formats) {
     const bool same_width = (format == "fp16" || format == "bf16") && (published == "fp16" || published == "bf16");
     if (format == published || same_width || format == "fp32" || (format == "fp16" && has_bf16)) continue;
@@ -175,7 +175,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   Json hardware = Json::array();
   for (const DeviceGroup& group : s.hardware) {
     Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", group.used.count()}};
-    if (group.device.kind == "custom") row["memory_bytes"] = group.device.runtime_bytes.count();
+    if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
     hardware.push_back(std::move(row));
   }
   Json options = Json::object();
@@ -198,12 +198,10 @@ Json describe_request(const Request& request, const Estimate& estimate) {
 }  // namespace
 
 std::string_view attention_kind(const Model& model) {
-  return std::visit(Overloaded{[](const FullAttention& a) -> std::string_view {
-                                 if (a.n_kv_heads == a.n_heads) return "mha";
-                                 return a.n_kv_heads == 1 ? "mqa" : "gqa";
-                               },
-                               [](const LatentAttention&) -> std::string_view { return "mla"; }},
-                    model.layers.front().mixer);
+  const FullAttention* heads = grouped_attention(model.layers.front().mixer);
+  if (heads == nullptr) return "mla";
+  if (heads->n_kv_heads == heads->n_heads) return "mha";
+  return heads->n_kv_heads == 1 ? "mqa" : "gqa";
 }
 
 std::string_view name_of(VerdictClass kind) {
@@ -240,12 +238,13 @@ Json to_json(const Notices& notices) {
 JsonOut describe_model(const Model& model) {
   const ParameterCounts counts = count_parameters(model.tensors);
   const MoeFfn* moe = first_moe(model);
+  const SlidingLayers windows = sliding_layers(model);
   return {{"id", model.id},
           {"slug", model.slug},
           {"name", model.name},
           {"architecture", model.architecture},
           {"parameters",
-           {{"text", counts.text}, {"mtp", counts.mtp}, {"multimodal", 0}, {"total", counts.text + counts.mtp}, {"stored", counts.stored}}},
+           {{"text", counts.text}, {"mtp", counts.mtp}, {"multimodal", counts.multimodal}, {"total", counts.text + counts.mtp + counts.multimodal}, {"stored", counts.stored}}},
           {"active_parameters", count_active_parameters(model)},
           {"checkpoint_bytes", total_bytes(model.tensors).count()},
           {"checkpoint_format", checkpoint_format(model)},
@@ -254,7 +253,9 @@ JsonOut describe_model(const Model& model) {
           {"hidden_size", model.hidden_size},
           {"n_experts", moe != nullptr ? moe->n_experts : 0},
           {"n_experts_used", moe != nullptr ? moe->n_experts_used : 0},
-          {"attention", attention_kind(model)}};
+          {"attention", attention_kind(model)},
+          {"sliding_window", windows.window},
+          {"n_sliding_layers", windows.n_layers}};
 }
 
 JsonOut describe_estimate(const Request& request, const Estimate& estimate) {

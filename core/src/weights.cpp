@@ -29,6 +29,8 @@ std::string_view checkpoint_format(const Model& model) {
       return "int8";
     case WeightQuantization::int4_group:
       return "int4";
+    case WeightQuantization::mxfp4_experts:
+      return "mxfp4";
     case WeightQuantization::none:
       break;
   }

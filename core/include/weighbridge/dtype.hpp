@@ -26,6 +26,9 @@ inline constexpr DType fp8{"fp8", 1, 1};
 inline constexpr DType int8{"int8", 1, 1};
 /// Eight 4-bit values packed in one 32-bit word, as GPTQ, AWQ and compressed-tensors store them.
 inline constexpr DType int4{"int4", 8, 4};
+/// E2M1, two in a byte; the scales of MXFP4 (OCP microscaling formats 1.0) are a tensor of their own, of type e8m0.
+inline constexpr DType fp4{"fp4", 2, 1};
+inline constexpr DType e8m0{"e8m0", 1, 1};
 }  // namespace dtype
 
 /// Bytes of `elements` elements; a last, partial block takes a whole one.

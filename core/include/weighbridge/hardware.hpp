@@ -3,11 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weighbridge/units.hpp"
 
 namespace weighbridge {
+
+/// The runtimes that a device may be counted for.
+inline constexpr std::string_view kBackendNames = "cuda, rocm, metal or vulkan";
+[[nodiscard]] constexpr bool is_backend(std::string_view name) { return name == "cuda" || name == "rocm" || name == "metal" || name == "vulkan"; }
 
 /// An accelerator as the catalogue knows it.
 struct Device {
@@ -16,14 +21,18 @@ struct Device {
   std::string name;
   std::string short_name;
   std::string vendor;
-  std::string kind;  ///< consumer, workstation, datacenter, edge
+  std::string kind;  ///< consumer, laptop, workstation, datacenter, edge, apu, apple; custom for one that a request describes
   std::string architecture;
-  int compute_capability = 0;  ///< 90 for 9.0; 0 if it has none
+  std::string backend = "cuda";  ///< cuda, rocm, metal, vulkan: the runtime that the byte figures are of
+  int compute_capability = 0;    ///< 90 for 9.0; 0 if it has none
   double marketed_gb = 0;      ///< the vendor's number, for display only
   Bytes driver_bytes;          ///< what nvidia-smi reports
-  Bytes runtime_bytes;         ///< what the runtime sees (cudaMemGetInfo total): the real ceiling
+  Bytes runtime_bytes;         ///< what the runtime sees (cudaMemGetInfo total, Metal's recommendedMaxWorkingSetSize): the real ceiling
   bool runtime_measured = false;
   bool unified_memory = false;
+  Bytes default_limit_bytes;  ///< unified memory: what the system lets a GPU take as delivered; 0 where no such limit exists
+  Bytes raised_limit_bytes;   ///< what it lets it take after `raise_command`, with room left for the system
+  std::string raise_command;  ///< the command or kernel parameter that raises the limit; empty if none
   std::vector<std::string> formats;  ///< formats its matrix units run: fp16, bf16, fp8, int8, int4
 
   [[nodiscard]] bool runs(std::string_view format) const;

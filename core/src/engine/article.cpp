@@ -20,6 +20,7 @@ struct HeadShape {
 
 HeadShape head_shape(const Model& model) {
   return std::visit(Overloaded{[](const FullAttention& a) { return HeadShape{a.n_heads, a.head_dim_v}; },
+                               [](const SlidingAttention& a) { return HeadShape{a.heads.n_heads, a.heads.head_dim_v}; },
                                [](const LatentAttention& a) { return HeadShape{a.n_heads, a.head_dim_v}; }},
                     model.layers.front().mixer);
 }
@@ -65,7 +66,8 @@ Plan plan_article(const Job& job) {
     return plan;
   }
   const std::int64_t devices = scenario.device_count();
-  const std::int64_t parameters = count_parameters(job.model.tensors).text;
+  const ParameterCounts counts = count_parameters(job.model.tensors);
+  const std::int64_t parameters = counts.text + counts.multimodal;
   const auto [n_heads, head_size] = head_shape(job.model);
 
   Term weights = make_term(job, "weights", {"parameters", {{"parameters", parameters}, {"bytes_per_value", width}}, {}, true}, devices);

@@ -51,6 +51,7 @@ struct Engine {
   std::vector<std::string_view> weights_formats;  ///< formats it runs, besides `checkpoint`
   std::vector<std::string_view> kv_types;         ///< cache types it accepts, besides `auto`
   Plan (*plan)(const Job& job);
+  std::vector<std::string_view> checkpoint_formats = {};  ///< published formats it runs as they are but does not make itself
 };
 
 [[nodiscard]] const std::vector<Engine>& engines();

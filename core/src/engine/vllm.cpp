@@ -18,15 +18,14 @@ std::int64_t default_block_size(const Model& model, int compute_capability) {
   return compute_capability == 90 ? 64 : 16;
 }
 
-void report_pool(EngineReport& report, const DevicePlan& device, const Model& model, const Settings& settings) {
+void add_pool_report(EngineReport& report, const DevicePlan& device, const Model& model, const Settings& settings, const Rules& rules) {
   Bytes beside_cache;
   for (const Term& term : device.terms)
     if (term.inside_limit && term.id != "kv_cache") beside_cache += term.bytes;
   report.kv_cache_pool = device.limit - beside_cache;
-  const Bytes block = block_bytes(model, settings);
-  const auto blocks = static_cast<std::int64_t>(*report.kv_cache_pool / block);
-  report.max_concurrency = static_cast<double>(blocks) / static_cast<double>(ceil_div(settings.max_model_len, settings.block_size));
-  report.kv_cache_tokens = blocks * settings.block_size;
+  const PoolReport pool = report_pool(model, settings, rules, *report.kv_cache_pool);
+  report.kv_cache_tokens = pool.tokens;
+  report.max_concurrency = pool.concurrency;
 }
 
 Plan plan_vllm(const Job& job) {
@@ -46,7 +45,7 @@ Plan plan_vllm(const Job& job) {
     if (job.explain) plan.nearest_tensor_parallel = nearest_split(job, settings.tensor);
     return plan;
   }
-  if (job.explain) add_warnings(job, plan.warnings);
+  if (job.explain) add_warnings(job, settings, plan.warnings);
 
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;
@@ -68,7 +67,7 @@ Plan plan_vllm(const Job& job) {
   for (const Term& term : device.terms)
     if (!term.inside_limit) device.reserved += term.bytes;
   device.observed = device.reserved + group.used;
-  report_pool(plan.report, device, job.model, settings);
+  add_pool_report(plan.report, device, job.model, settings, rules);
   plan.tight_at_best = group.device.unified_memory && settings.gpu_memory_utilization > 0.85;
   plan.groups.push_back(std::move(device));
   return plan;
@@ -93,6 +92,7 @@ Settings settle(const Job& job, const Rules& rules) {
   const bool is_fp8 = scenario.kv_type.starts_with("fp8");
   s.cache_value_bytes = is_fp8 ? 1 : 2;
   s.enforce_eager = options.enforce_eager.value_or(false);
+  s.hybrid_cache = rules.hybrid_cache && device.backend == "cuda";  // other platforms turned it off or on by version: counted in full
   s.mla_workspace_tokens = mla_workspace_tokens(job, s, rules);
   return s;
 }
@@ -113,7 +113,8 @@ const Engine& vllm_engine() {
                               {"block_size", OptionType::integer, "16; MLA: 64 on Hopper, 128 on Blackwell"}},
                              {"bf16", "fp16", "fp32", "fp8", "int8", "int4"},
                              {"bf16", "f16", "fp8", "fp8_e4m3", "fp8_e5m2"},
-                             vllm::plan_vllm};
+                             vllm::plan_vllm,
+                             {"mxfp4"}};
   return engine;
 }
 

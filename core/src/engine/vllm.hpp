@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/engine.hpp"
+#include "engine/vllm_experts.hpp"
 
 namespace weighbridge::vllm {
 
@@ -25,6 +26,8 @@ struct Rules {
   std::int64_t bytes_per_graph;   ///< fitted on logs of 32- and 36-layer models
   std::int64_t sampler_tenths;    ///< tenths of a byte per logit at the sampler's peak
   std::int64_t most_mla_tokens;   ///< cap of the MLA chunked-prefill workspace
+  bool hybrid_cache;              ///< the hybrid KV cache manager is in every release of this version (vllm/v1/core/kv_cache_utils.py)
+  bool tokens_by_concurrency;     ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).
@@ -48,6 +51,7 @@ struct Settings {
   std::int64_t cache_value_bytes = 0;
   std::int64_t mla_workspace_tokens = 0;
   bool enforce_eager = false;
+  bool hybrid_cache = false;  ///< layers with and without a window have block tables of their own
 };
 
 [[nodiscard]] Settings settle(const Job& job, const Rules& rules);
@@ -59,19 +63,24 @@ struct Settings {
 /// The working split nearest to `wanted`, smaller on a tie.
 [[nodiscard]] std::int64_t nearest_split(const Job& job, std::int64_t wanted);
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
-void add_warnings(const Job& job, Notices& warnings);
+void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
 /// Rows of embedding and head as stored: a multiple of 64.
 [[nodiscard]] std::int64_t padded_vocab(std::int64_t vocab_size);
-/// The part of `tensor` that one of `ranks` ranks holds.
-[[nodiscard]] Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks);
+/// The part of `tensor` that one of `ranks` ranks holds, experts with what their kernel adds.
+[[nodiscard]] Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding = {});
 /// Weights of one tensor-parallel rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
 [[nodiscard]] Term weights_term(const Job& job, const Settings& settings);
 
 /// Cache pages of all full sequences: `vllm/v1/kv_cache_interface.py`.
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings);
-/// Bytes of one block over all layers on one rank.
-[[nodiscard]] Bytes block_bytes(const Model& model, const Settings& settings);
+
+/// What a pool of so many bytes is to the engine.
+struct PoolReport {
+  std::int64_t tokens = 0;
+  double concurrency = 0;  ///< requests of max_model_len at the same time
+};
+[[nodiscard]] PoolReport report_pool(const Model& model, const Settings& settings, const Rules& rules, Bytes pool);
 
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
 [[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules);

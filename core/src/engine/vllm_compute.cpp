@@ -57,6 +57,19 @@ FormulaRow moe_row(const Job& job, const MoeFfn& moe, const Settings& s) {
                                                   {"bytes_per_value", kActivationBytes}});
 }
 
+/// Images of one batch through the encoder, and their outputs, which stay (profile_run: as many images of full size as the batch's tokens
+/// hold). Nothing is divided: the encoder may run whole on every rank.
+FormulaRow vision_row(const Job& job, const VisionTower& tower, const Settings& s) {
+  const std::int64_t images = std::max<std::int64_t>(1, s.max_num_batched_tokens / tower.tokens_per_image);
+  return make_row(job.explain, "vision_encoder", {{"ffn_size", tower.ffn_size},
+                                                  {"fc1_and_its_activation", 2},
+                                                  {"hidden_states_4", kLiveHiddenStates * tower.hidden_size, Op::plus},
+                                                  {"patches", tower.patches()},
+                                                  {"images", images},
+                                                  {"bytes_per_value", kActivationBytes},
+                                                  {"encoder_outputs_kept", images * tower.tokens_per_image * job.model.hidden_size * kActivationBytes, Op::plus}});
+}
+
 /// Profiling allocates what the up-projection of the whole workspace would take.
 FormulaRow latent_row(const Job& job, const LatentAttention& a, const Settings& s) {
   const std::int64_t kept = kLiveHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
@@ -96,10 +109,11 @@ std::int64_t mla_workspace_tokens(const Job& job, const Settings& s, const Rules
 Term compute_term(const Job& job, const Settings& settings, const Rules& rules) {
   const Model& model = job.model;
   const LatentAttention* attention = latent(model);
-  std::array<FormulaRow, 4> rows{sampler_row(job, settings, rules.sampler_tenths)};
+  std::array<FormulaRow, 5> rows{sampler_row(job, settings, rules.sampler_tenths)};
   std::size_t count = 1;
   if (const std::int64_t ffn_size = largest_dense_ffn(model); ffn_size > 0) rows[count++] = dense_row(job, settings, ffn_size);
   if (const MoeFfn* moe = first_moe(model)) rows[count++] = moe_row(job, *moe, settings);
+  if (model.vision) rows[count++] = vision_row(job, *model.vision, settings);
   if (attention != nullptr) rows[count++] = latent_row(job, *attention, settings);
   for (FormulaRow& row : rows) row.chosen = false;
 

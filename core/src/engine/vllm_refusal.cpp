@@ -13,6 +13,7 @@ namespace {
 constexpr int kLeastCapability = 70;      // setup: CUDA architectures 7.0 and newer
 constexpr int kLeastBf16Capability = 80;  // vllm/platforms/cuda.py check_if_supports_dtype
 constexpr int kLeastFp8Capability = 75;   // W8A16 Marlin kernels (documentation of v0.32, supported hardware)
+constexpr int kLeastMxfp4Capability = 80;  // vllm/model_executor/layers/quantization/mxfp4.py get_min_capability
 constexpr int kFp8UnitsCapability = 89;   // W8A8 on the card's own units from here on
 
 std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
@@ -22,7 +23,9 @@ Notice unsupported(std::string where, std::string message, std::string key, std:
 }
 
 std::int64_t attention_heads(const Model& model) {
-  return std::visit([](const auto& mixer) { return mixer.n_heads; }, model.layers.front().mixer);
+  const Mixer& mixer = model.layers.front().mixer;
+  const FullAttention* heads = grouped_attention(mixer);
+  return heads != nullptr ? heads->n_heads : std::get<LatentAttention>(mixer).n_heads;
 }
 
 /// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.
@@ -47,7 +50,7 @@ Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block)
       return {"moe_intermediate_size", tensor.cols, block};
     case TensorRole::attention_k:
     case TensorRole::attention_v:
-      return {"num_key_value_heads", std::get<FullAttention>(model.layers.front().mixer).n_kv_heads, block};
+      return {"num_key_value_heads", grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer)->n_kv_heads, block};
     default:
       return {"num_attention_heads", attention_heads(model), block};
   }
@@ -73,7 +76,7 @@ std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
   if (heads % ranks != 0) return Uneven{"num_attention_heads", heads};
   if (padded_vocab(job.model.vocab_size) % ranks != 0) return Uneven{"vocab_size", job.model.vocab_size};
   for (const LayerSpec& layer : job.model.layers) {
-    if (const auto* a = std::get_if<FullAttention>(&layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
+    if (const FullAttention* a = grouped_attention(layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
       return Uneven{"num_key_value_heads", a->n_kv_heads};
     const auto* dense = std::get_if<DenseFfn>(&layer.ffn);
     const std::int64_t ffn = dense != nullptr ? dense->ffn_size : std::get<MoeFfn>(layer.ffn).moe_ffn_size;
@@ -85,6 +88,9 @@ std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
 std::optional<Notice> device_problem(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
   const int capability = device.compute_capability;
+  if (device.backend != "cuda" && device.backend != "rocm")
+    return unsupported("params.hardware[0].device", "We have no rules for vLLM on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend",
+                       device.backend, "cuda or rocm");
   if (capability == 0) return std::nullopt;  // not an NVIDIA card, or unknown
   if (capability < kLeastCapability)
     return unsupported("params.hardware[0].device", "vLLM needs compute capability 7.0 or newer; " + device.short_name + " has " + capability_text(capability) + ".",
@@ -99,7 +105,22 @@ std::optional<Notice> device_problem(const Job& job) {
     return unsupported("params.weights.format",
                        "fp8 weights need compute capability 7.5 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected int8 or fp16.",
                        "weights.format", "fp8", "int8 or fp16");
+  if (format == "checkpoint" && checkpoint_format(job.model) == "mxfp4" && capability < kLeastMxfp4Capability)
+    return unsupported("params.weights.format",
+                       "mxfp4 weights need compute capability 8.0 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected fp16.",
+                       "weights.format", "mxfp4", "fp16");
   return std::nullopt;
+}
+
+void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
+  const SlidingLayers sliding = sliding_layers(model);
+  if (sliding.n_layers > 0 && sliding.n_layers < model.n_layers() && !settings.hybrid_cache)
+    warnings.push_back(notice::custom("sliding_counted_full", "params.engine",
+                                      "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",
+                                      "sliding_window", grouped(sliding.window), "the full cache in every layer"));
+  if (model.vision)
+    warnings.push_back(notice::custom("vision_counted", "params.model", "The image encoder and its largest batch are counted: `--language-model-only` leaves them out.",
+                                      "language_model_only", "false", "true"));
 }
 
 }  // namespace
@@ -146,9 +167,14 @@ std::int64_t nearest_split(const Job& job, std::int64_t wanted) {
   return 1;
 }
 
-void add_warnings(const Job& job, Notices& warnings) {
+void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   const Device& device = job.scenario.hardware.front().device;
   const int capability = device.compute_capability;
+  add_model_warnings(job.model, settings, warnings);
+  if (device.backend == "rocm")
+    warnings.push_back(notice::custom("rocm_by_cuda_rules", "params.hardware[0].device",
+                                      "Counted by the rules of CUDA devices: no record of vLLM on " + device.short_name + " was found.", "device", device.short_name,
+                                      "a CUDA device"));
   if (capability == 0) return;
   const std::string_view format = job.scenario.weights_format;
   const std::string_view stored = format == "checkpoint" ? checkpoint_format(job.model) : format;

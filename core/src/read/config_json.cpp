@@ -21,6 +21,15 @@ constexpr std::array kFamilies{
     Family{"qwen2", read_qwen2},
     Family{"qwen3", read_qwen3},
     Family{"deepseek_v3", read_deepseek_v3},
+    Family{"qwen3_moe", read_qwen3_moe},
+    Family{"mistral", read_mistral},
+    Family{"mixtral", read_mixtral},
+    Family{"phi3", read_phi3},
+    Family{"gemma2", read_gemma2},
+    Family{"gemma3_text", read_gemma3_text},
+    Family{"gemma3", read_gemma3},
+    Family{"gpt_oss", read_gpt_oss},
+    Family{"glm4_moe", read_glm4_moe},
     Family{"generic_dense", read_generic_dense},
 };
 
@@ -28,6 +37,19 @@ std::string known_families() {
   std::string names;
   for (const Family& family : kFamilies) names += (names.empty() ? "" : ", ") + std::string(family.model_type);
   return "one of " + names;
+}
+
+/// What no config.json says of the stored tensors, under a key of our own; the catalogue gives it where the published count tells.
+void read_checkpoint_notes(KeyReader& config, Model& model) {
+  if (config.error() || !config.has("weighbridge")) return;
+  if (!config.json().find("weighbridge")->is_object()) {
+    config.fail(notice::wrong_type(config.path("weighbridge"), "weighbridge", excerpt(*config.json().find("weighbridge")), "an object"));
+    return;
+  }
+  KeyReader notes = config.under("weighbridge");
+  model.stores_tied_head = notes.flag_or("stores_tied_head", false);
+  model.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
+  config.adopt(notes);
 }
 
 /// More elements than any storage holds: the keys pass one by one, but not together.
@@ -56,6 +78,7 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     model.architecture = name;
     family.read(config, model);
     if (!config.error()) model.checkpoint = read_weights_layout(config);
+    read_checkpoint_notes(config, model);
     if (config.error()) return fail(*config.error());
     model.tensors = derive_tensors(model, model.checkpoint);
     if (!is_plausible(model.tensors))

@@ -7,6 +7,8 @@ namespace weighbridge {
 
 namespace {
 
+constexpr std::int64_t kMxfp4Block = 32;  // OCP microscaling formats 1.0: 32 elements share a scale
+
 /// The type of the unquantized tensors, from `dtype` or `torch_dtype`; bf16 with a warning if neither is there.
 DType read_base_type(KeyReader& config) {
   for (const std::string_view key : {"dtype", "torch_dtype"}) {
@@ -34,11 +36,8 @@ FullAttention read_full_attention(KeyReader& config, const Model& model) {
   attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
   attention.n_kv_heads = config.positive_or("num_key_value_heads", config_limit::heads, attention.n_heads, "same as num_attention_heads");
   if (config.error()) return attention;
-  if (attention.n_heads % attention.n_kv_heads != 0) {
-    config.fail(notice::not_divisible(config.path("num_attention_heads"), "num_attention_heads", grouped(attention.n_heads),
-                                      "a multiple of num_key_value_heads, " + grouped(attention.n_kv_heads)));
-    return attention;
-  }
+  check_head_groups(config, attention);
+  if (config.error()) return attention;
   if (config.has("head_dim")) {
     attention.head_dim_k = config.positive("head_dim", config_limit::head_dim);
   } else if (model.hidden_size % attention.n_heads == 0) {
@@ -49,6 +48,44 @@ FullAttention read_full_attention(KeyReader& config, const Model& model) {
   }
   attention.head_dim_v = attention.head_dim_k;
   return attention;
+}
+
+void check_head_groups(KeyReader& config, const FullAttention& attention) {
+  if (config.error() || attention.n_heads % attention.n_kv_heads == 0) return;
+  config.fail(notice::not_divisible(config.path("num_attention_heads"), "num_attention_heads", grouped(attention.n_heads),
+                                    "a multiple of num_key_value_heads, " + grouped(attention.n_kv_heads)));
+}
+
+std::vector<bool> read_sliding_layers(KeyReader& config, std::int64_t n_layers) {
+  std::vector<bool> sliding;
+  if (config.error() || !config.has("layer_types")) return sliding;
+  const Json& types = *config.json().find("layer_types");
+  const std::string expected = "\"full_attention\" or \"sliding_attention\" for each of num_hidden_layers, " + grouped(n_layers);
+  if (!types.is_array() || static_cast<std::int64_t>(types.size()) != n_layers) {
+    config.fail(notice::wrong_type(config.path("layer_types"), "layer_types", excerpt(types), expected));
+    return sliding;
+  }
+  for (const Json& type : types) {
+    if (type != "full_attention" && type != "sliding_attention") {
+      config.fail(notice::unknown("unsupported", config.path("layer_types"), "layer_types", excerpt(type), expected));
+      return sliding;
+    }
+    sliding.push_back(type == "sliding_attention");
+  }
+  return sliding;
+}
+
+std::int64_t rotary_part(std::int64_t head_dim, double factor) { return static_cast<std::int64_t>(static_cast<double>(head_dim) * factor); }
+
+MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key) {
+  MoeFfn moe;
+  moe.n_experts = config.positive(experts_key, config_limit::experts);
+  moe.n_experts_used = config.positive("num_experts_per_tok", config_limit::experts);
+  moe.moe_ffn_size = config.positive(width_key, config_limit::moe_ffn);
+  if (moe.n_experts_used > moe.n_experts)
+    config.fail(notice::out_of_range(config.path("num_experts_per_tok"), "num_experts_per_tok", grouped(moe.n_experts_used),
+                                     "at most " + std::string(experts_key) + ", " + grouped(moe.n_experts)));
+  return moe;
 }
 
 WeightsLayout read_weights_layout(KeyReader& config) {
@@ -62,9 +99,14 @@ WeightsLayout read_weights_layout(KeyReader& config) {
     return layout;
   }
   const Json method = quantization.value("quant_method", Json());
+  if (method == "mxfp4") {
+    layout.quantization = WeightQuantization::mxfp4_experts;
+    layout.block_cols = kMxfp4Block;
+    return layout;
+  }
   if (method != "fp8") {
     config.fail(notice::unknown("unsupported", where + ".quant_method", "quantization method", excerpt(method),
-                                "\"fp8\" with weight_block_size, or no quantization_config"));
+                                "\"fp8\" with weight_block_size, \"mxfp4\", or no quantization_config"));
     return layout;
   }
   const Json block = quantization.value("weight_block_size", Json());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <vector>
+
 #include "key_reader.hpp"
 #include "weighbridge/model.hpp"
 
@@ -26,8 +28,35 @@ void read_common(KeyReader& config, Model& model);
 
 /// Attention as the llama-like families write it: num_attention_heads, num_key_value_heads, head_dim.
 [[nodiscard]] FullAttention read_full_attention(KeyReader& config, const Model& model);
+/// Fails unless the query heads are a multiple of the key and value heads.
+void check_head_groups(KeyReader& config, const FullAttention& attention);
+
+/// The mixer of each of `n_layers` layers: those that `layer_types` names "sliding_attention" see `window` tokens; without that key,
+/// those for which `slides(index)` is true. A window of 0 means that no layer slides.
+template <class Slides>
+[[nodiscard]] std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window, Slides slides);
+/// What `layer_types` says, one entry a layer, true = sliding; empty if the key is absent. Other kinds of layers are an error.
+[[nodiscard]] std::vector<bool> read_sliding_layers(KeyReader& config, std::int64_t n_layers);
+
+/// The elements of a head that rotate: `factor` of them (partial_rotary_factor), rounded down as transformers does.
+[[nodiscard]] std::int64_t rotary_part(std::int64_t head_dim, double factor);
+
+/// Routed experts of a family that names their number `experts_key` and their width `width_key`; more used than there are is an error.
+[[nodiscard]] MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key);
 
 /// `quantization_config` and the base type. Errors: unsupported for methods that are not counted.
 [[nodiscard]] WeightsLayout read_weights_layout(KeyReader& config);
+
+template <class Slides>
+std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window, Slides slides) {
+  const std::vector<bool> named = read_sliding_layers(config, n_layers);
+  std::vector<Mixer> mixers;
+  if (config.error()) return mixers;
+  for (std::int64_t layer = 0; layer < n_layers; ++layer) {
+    const bool is_sliding = window > 0 && (named.empty() ? slides(layer) : named[static_cast<std::size_t>(layer)]);
+    mixers.push_back(is_sliding ? Mixer(SlidingAttention{heads, window}) : Mixer(heads));
+  }
+  return mixers;
+}
 
 }  // namespace weighbridge

@@ -17,15 +17,9 @@ void read_deepseek_v3(KeyReader& config, Model& model) {
   attention.qk_rope_head_dim = config.positive("qk_rope_head_dim", config_limit::head_dim);
   attention.head_dim_v = config.positive("v_head_dim", config_limit::head_dim);
 
-  MoeFfn moe;
-  moe.n_experts = config.positive("n_routed_experts", config_limit::experts);
-  moe.n_experts_used = config.positive("num_experts_per_tok", config_limit::experts);
+  MoeFfn moe = read_routed_experts(config, "n_routed_experts", "moe_intermediate_size");
   moe.n_shared_experts = config.count_or_zero("n_shared_experts", 64);
-  moe.moe_ffn_size = config.positive("moe_intermediate_size", config_limit::moe_ffn);
   moe.router_bias = true;
-  if (moe.n_experts_used > moe.n_experts)
-    config.fail(notice::out_of_range(config.path("num_experts_per_tok"), "num_experts_per_tok", grouped(moe.n_experts_used),
-                                     "at most n_routed_experts, " + grouped(moe.n_experts)));
 
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t n_dense = config.count_or_zero("first_k_dense_replace", config_limit::layers);
