@@ -45,7 +45,7 @@ Result<JsonOut> call_read_config(const Json& params, Context& context) {
   }
   Result<Model> model = read_config(config, "params.config", context.warnings);
   if (!model) return fail(model.error());
-  return JsonOut{{"model", describe_model(*model)}, {"config", config}};
+  return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}};
 }
 
 /// One axis, many points, one call.

@@ -132,5 +132,24 @@ TEST(ReadConfig, MoreExpertsUsedThanThereAreIsRefused) {
   EXPECT_EQ(read(config).error().code, "out_of_range");
 }
 
+TEST(MinimalConfig, KeepsWhatTheCountDependsOnAndNoMore) {
+  const Json config = Json::parse(std::string(embedded("deepseek-r1.config.json")));
+  const Json minimal = minimal_config(config);
+  Notices warnings;
+  EXPECT_EQ(*read_config(minimal, "config", warnings), *read_config(config, "config", warnings));
+  EXPECT_TRUE(warnings.empty());
+  EXPECT_FALSE(minimal.contains("architectures"));
+  EXPECT_FALSE(minimal.contains("bos_token_id"));
+  EXPECT_FALSE(minimal["quantization_config"].contains("fmt"));
+  EXPECT_TRUE(minimal["quantization_config"].contains("weight_block_size"));
+  for (const auto& item : minimal.items()) {
+    Json without = minimal;
+    without.erase(item.key());
+    Notices more;
+    const Result<Model> model = read_config(without, "config", more);
+    EXPECT_TRUE(!model || !(*model == *read_config(minimal, "config", warnings)) || !more.empty()) << item.key();
+  }
+}
+
 }  // namespace
 }  // namespace weighbridge

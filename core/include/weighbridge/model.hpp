@@ -114,6 +114,8 @@ enum class ModelPart { text, mtp, vision };
 struct LayerRange {
   std::int64_t first = -1;
   std::int64_t count = 1;
+
+  friend bool operator==(const LayerRange&, const LayerRange&) = default;
 };
 
 /// One row of the inventory: `copies()` equal matrices of [rows, cols] elements (a vector has cols = 1).
@@ -137,6 +139,8 @@ struct Tensor {
     const auto lines = static_cast<std::uint64_t>(copies() * (cols > 1 ? rows : 1));
     return size_of(type, cols > 1 ? cols : rows) * lines;
   }
+
+  friend bool operator==(const Tensor&, const Tensor&) = default;
 };
 
 /// How the matrices of a checkpoint are quantized.
@@ -178,6 +182,8 @@ struct VisionTower {
   std::int64_t tokens_per_image = 0;  ///< what one image takes of the language model's context
 
   [[nodiscard]] std::int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }
+
+  friend bool operator==(const VisionTower&, const VisionTower&) = default;
 };
 
 /// A model as an engine would see it: hyper-parameters per layer, and every stored tensor.
@@ -203,6 +209,8 @@ struct Model {
   std::vector<Tensor> tensors;  ///< the checkpoint as published
 
   [[nodiscard]] std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
+
+  friend bool operator==(const Model&, const Model&) = default;
 };
 
 /// The tensors of `model` in `layout`: derived from its layers, scales included (source: names and shapes of the published checkpoints).
