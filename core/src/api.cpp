@@ -89,6 +89,7 @@ JsonOut describe_catalogue_model(const CatalogueModel& entry) {
           {"summary", {{"parameters", count_parameters(entry.model.tensors).text}, {"n_experts", moe != nullptr ? moe->n_experts : 0}, {"attention", attention_kind(entry.model)}}},
           {"kind", entry.kind},
           {"relation", entry.relation},
+          {"released", entry.released.empty() ? JsonOut() : JsonOut(entry.released)},
           {"aliases", entry.aliases},
           {"max_context_tokens", entry.model.max_context_tokens},
           {"checkpoint_format", checkpoint_format(entry.model)}};

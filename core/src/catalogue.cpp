@@ -44,6 +44,7 @@ Result<CatalogueModel> read_model(const Json& row, const std::string& where) {
   entry.aliases = texts_of(row, "aliases");
   entry.kind = text_of(row, "kind");
   entry.relation = text_of(row, "relation");
+  entry.released = text_of(row, "released");
   if (entry.model.id.empty() || entry.model.slug.empty()) return fail(notice::missing_key(where, "id", "an id and a slug"));
   return entry;
 }

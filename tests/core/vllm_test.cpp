@@ -149,13 +149,55 @@ TEST(VllmSplit, BlocksOfFp8ScalesAreNotCut) {
 TEST(VllmRefuses, UnlikeGpus) {
   Json params = testing::usual_request();
   params["hardware"].push_back({{"device", "h100-sxm"}, {"count", 8}});
-  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "unsupported");
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "unlike_devices");
 }
 
 TEST(VllmRefuses, AParallelLayoutThatDoesNotMatchTheDevices) {
   Json params = testing::usual_request();
   params["parallel"] = {{"tensor", 4}};
   EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "parallel_mismatch");
+}
+
+// vllm/platforms/cuda.py refuses an explicit bfloat16 below 8.0; with `auto` a bf16 checkpoint runs in float16.
+TEST(VllmRefuses, Bf16OnTuringUnlessTheCheckpointDecides) {
+  Json params = with("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "t4", 1);
+  EXPECT_EQ(testing::call("estimate", params)["warnings"][0]["code"], "runs_as_fp16");
+  params["weights"]["format"] = "bf16";
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "needs_capability");
+  params["weights"]["format"] = "fp16";
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
+}
+
+TEST(VllmRefuses, AStepWithoutRoomForEverySequence) {
+  Json params = testing::usual_request();
+  params["engine"]["options"]["max_num_batched_tokens"] = 8;
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "out_of_range");
+}
+
+TEST(VllmWarns, OfFp8WithoutUnitsForIt) {
+  Json params = testing::usual_request();
+  params["hardware"][0] = {{"device", "a100-sxm4-80gb"}, {"count", 16}};
+  EXPECT_EQ(testing::call("estimate", params)["warnings"][0]["code"], "no_fp8_units");
+}
+
+TEST(VllmVersions, EarlyV1CountsOtherProcessesAgainstItsBudget) {
+  Json params = with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h100-sxm", 1);
+  params["engine"]["version"] = "0.9";
+  const auto free = testing::estimate(params)["devices"][0]["limit_bytes"].get<std::int64_t>();
+  params["hardware"][0]["used_bytes"] = 1'000'000'000;
+  EXPECT_EQ(testing::estimate(params)["devices"][0]["limit_bytes"].get<std::int64_t>(), free - 1'000'000'000);
+}
+
+// vllm-project/vllm#25359 moved NCCL before the snapshot; it was merged before 0.11.
+TEST(VllmVersions, NcclCountsInTheBudgetOf010Only) {
+  Json params = testing::usual_request();
+  const auto nccl_in = [&](const char* version) {
+    params["engine"]["version"] = version;
+    return row_bytes(testing::term(testing::estimate(params), "non_torch"), "nccl") > 0;
+  };
+  EXPECT_FALSE(nccl_in("0.9"));
+  EXPECT_TRUE(nccl_in("0.10"));
+  EXPECT_FALSE(nccl_in("0.11"));
 }
 
 TEST(VllmRefuses, ALlamaCppCacheType) {

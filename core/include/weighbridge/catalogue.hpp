@@ -18,6 +18,7 @@ struct CatalogueModel {
   std::vector<std::string> aliases;
   std::string kind;      ///< original, distillation, generic
   std::string relation;  ///< what it descends from, one English phrase, may be empty
+  std::string released;  ///< YYYY-MM-DD, may be empty
 };
 
 struct CatalogueDevice {

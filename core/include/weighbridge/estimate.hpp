@@ -136,7 +136,7 @@ class Prepared {
   std::unique_ptr<Memo> memo_;
 };
 
-/// estimate() without the solved limits, formulas and texts: one evaluation, for sweeps and solvers.
+/// estimate() without the solved limits, formulas, texts and the engine's report: one evaluation, for sweeps and solvers.
 /// `scenario.weights_format` must be the one that was prepared.
 [[nodiscard]] Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario);
 

@@ -62,7 +62,7 @@ Plan plan_article(const Job& job) {
     return plan;
   }
   if (scenario.hardware.empty()) {
-    plan.impossible = notice::custom("unsupported", "params.hardware", "The article's rule needs at least one device.", "hardware", "[]", "at least one device");
+    plan.impossible = notice::custom("needs_device", "params.hardware", "The article's rule needs at least one device.", "hardware", "[]", "at least one device");
     return plan;
   }
   const std::int64_t devices = scenario.device_count();

@@ -67,7 +67,7 @@ Plan plan_vllm(const Job& job) {
   for (const Term& term : device.terms)
     if (!term.inside_limit) device.reserved += term.bytes;
   device.observed = device.reserved + group.used;
-  add_pool_report(plan.report, device, job.model, settings, rules);
+  if (job.explain) add_pool_report(plan.report, device, job.model, settings, rules);
   plan.tight_at_best = group.device.unified_memory && settings.gpu_memory_utilization > 0.85;
   plan.groups.push_back(std::move(device));
   return plan;

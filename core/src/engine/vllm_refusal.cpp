@@ -18,8 +18,10 @@ constexpr int kFp8UnitsCapability = 89;   // W8A8 on the card's own units from h
 
 std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
-Notice unsupported(std::string where, std::string message, std::string key, std::string value, std::string expected) {
-  return notice::custom("unsupported", std::move(where), std::move(message), std::move(key), std::move(value), std::move(expected));
+/// `what` needs a newer card than this one.
+Notice needs_capability(std::string where, const std::string& what, const std::string& expected, int capability) {
+  const std::string value = capability_text(capability);
+  return notice::custom("needs_capability", std::move(where), what + " needs compute capability " + expected + " or newer, got " + value + ".", what, value, expected);
 }
 
 std::int64_t attention_heads(const Model& model) {
@@ -89,26 +91,16 @@ std::optional<Notice> device_problem(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
   const int capability = device.compute_capability;
   if (device.backend != "cuda" && device.backend != "rocm")
-    return unsupported("params.hardware[0].device", "We have no rules for vLLM on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend",
-                       device.backend, "cuda or rocm");
+    return notice::custom("unknown_backend", "params.hardware[0].device", "We have no rules for vLLM on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend",
+                          device.backend, "cuda or rocm");
   if (capability == 0) return std::nullopt;  // not an NVIDIA card, or unknown
-  if (capability < kLeastCapability)
-    return unsupported("params.hardware[0].device", "vLLM needs compute capability 7.0 or newer; " + device.short_name + " has " + capability_text(capability) + ".",
-                       "compute_capability", capability_text(capability), "7.0 or newer");
+  if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "vLLM", "7.0", capability);
   const std::string_view format = job.scenario.weights_format;
-  if (format == "bf16" && capability < kLeastBf16Capability)
-    return unsupported("params.weights.format",
-                       "bf16 needs compute capability 8.0 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected fp16.", "weights.format",
-                       "bf16", "fp16");
+  if (format == "bf16" && capability < kLeastBf16Capability) return needs_capability("params.weights.format", "bf16", "8.0", capability);
   const bool fp8 = format == "fp8" || (format == "checkpoint" && checkpoint_format(job.model) == "fp8");
-  if (fp8 && capability < kLeastFp8Capability)
-    return unsupported("params.weights.format",
-                       "fp8 weights need compute capability 7.5 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected int8 or fp16.",
-                       "weights.format", "fp8", "int8 or fp16");
+  if (fp8 && capability < kLeastFp8Capability) return needs_capability("params.weights.format", "fp8", "7.5", capability);
   if (format == "checkpoint" && checkpoint_format(job.model) == "mxfp4" && capability < kLeastMxfp4Capability)
-    return unsupported("params.weights.format",
-                       "mxfp4 weights need compute capability 8.0 or newer, " + device.short_name + " has " + capability_text(capability) + ": expected fp16.",
-                       "weights.format", "mxfp4", "fp16");
+    return needs_capability("params.weights.format", "mxfp4", "8.0", capability);
   return std::nullopt;
 }
 
@@ -128,14 +120,15 @@ void add_model_warnings(const Model& model, const Settings& settings, Notices& w
 std::optional<Notice> refusal(const Job& job) {
   const Scenario& s = job.scenario;
   if (s.hardware.empty())
-    return unsupported("params.hardware", "vLLM needs at least one GPU here: its CPU build is not counted.", "hardware", "[]", "at least one GPU");
+    return notice::custom("needs_device", "params.hardware", "vLLM needs at least one GPU here: its CPU build is not counted.", "hardware", "[]", "at least one GPU");
   if (s.hardware.size() > 1) {
     const std::string kinds = grouped(static_cast<std::int64_t>(s.hardware.size()));
-    return unsupported("params.hardware", "vLLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds, "one kind of GPU");
+    return notice::custom("unlike_devices", "params.hardware", "vLLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
+                          "one kind of GPU");
   }
   if (s.parallel.pipeline != 1 || s.parallel.data != 1 || s.parallel.expert)
-    return unsupported("params.parallel", "Pipeline, data and expert parallel are not counted for vLLM yet: expected tensor parallel over all GPUs.", "parallel",
-                       "pipeline " + grouped(s.parallel.pipeline) + ", data " + grouped(s.parallel.data), "tensor parallel over all GPUs");
+    return notice::custom("layout_not_counted", "params.parallel", "Pipeline, data and expert parallel are not counted for vLLM: expected tensor parallel over all GPUs.", "parallel",
+                          "pipeline " + grouped(s.parallel.pipeline) + ", data " + grouped(s.parallel.data), "tensor parallel over all GPUs");
   // vllm/config/scheduler.py: a step must have room for one token of each sequence.
   const EngineOptions& o = s.options;
   const std::int64_t sequences = o.max_num_seqs.value_or(s.sequences);
