@@ -29,10 +29,12 @@ Result<const Json*> object_under(const Json& params, const char* key) {
   return &*found;
 }
 
-template <class Entries>
-std::string slugs_of(const Entries& entries) {
+/// The first names of a list, and how many more there are: a sentence is not a catalogue.
+std::string slugs_of(const std::vector<std::string>& entries) {
+  constexpr std::size_t most = 12;
   std::string names;
-  for (const auto& name : entries) names += (names.empty() ? "" : ", ") + name;
+  for (std::size_t i = 0; i < entries.size() && i < most; ++i) names += (names.empty() ? "" : ", ") + entries[i];
+  if (entries.size() > most) names += " and " + std::to_string(entries.size() - most) + " more in `catalogue`";
   return names.empty() ? "a loaded catalogue" : names;
 }
 

@@ -27,8 +27,9 @@ ExpertPadding expert_padding(const Job& job) {
   padding.packed = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.type == dtype::fp4; });
   padding.extra_columns = !padding.packed && device.backend == "rocm";
   if (!padding.packed) return padding;
-  // Marlin pads 256 x 128; FlashInfer's kernels for 10.x pad 256 x 256 and ROCm's up to that. Triton, where it is installed, pads less: the low bound.
-  const bool wide = device.backend == "rocm" || device.compute_capability / 10 == 10;
+  // Marlin pads 256 x 128; FlashInfer's kernels for 10.x pad 256 x 256 and ROCm's up to that, as does a card we do not know.
+  // Triton, where it is installed, pads less: the low bound.
+  const bool wide = device.compute_capability == 0 || device.compute_capability / 10 == 10;
   padding.hidden_multiple = 256;
   padding.ffn_multiple = wide ? 256 : 128;
   return padding;

@@ -99,12 +99,12 @@ std::int64_t absorbed_elements(const Job& job, std::int64_t ranks) {
 /// LzyFischer/MemSuit, WaroonRagwongsiri/SuperAi-SS6-Level2-Hack4, abinavChandar/demo_env_l4, faradawn/bench3,
 /// jayashan10/Deepseek-qwen-deployment: 0 to -1.2 %. fp8 per channel: apollo-mg/Project-Apollo (-1.4 %); int8: vllm-project/vllm#12569 (0.0 %);
 /// int4: joshhickson/LogoMesh (-1.4 %, with zero points that symmetric formats lack). Experts, 16 bit: kolyangg/mlops-assignment (0.0 %),
-/// vllm-project/vllm#17469 (0.0 %) and a log of two GPUs (0.0 %); MXFP4: vllm-project/vllm#23278 (-0.1 %). MLA: none.
+/// vllm-project/vllm#17469 (0.0 %) and a log of two GPUs (0.0 %); MXFP4: vllm-project/vllm#23278 (-0.1 %). MLA and image encoders: none.
 int records_of(const Job& job) {
   const bool quantized = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.is_scale; });
   const bool latent = std::holds_alternative<LatentAttention>(job.model.layers.front().mixer);
   const bool packed = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.type == dtype::fp4; });
-  if (latent) return 0;
+  if (latent || job.model.vision) return 0;
   if (first_moe(job.model) != nullptr) return quantized ? (packed ? 1 : 0) : 3;
   return quantized ? 1 : 9;
 }
@@ -162,12 +162,18 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
   return tensor;
 }
 
-Term weights_term(const Job& job, const Settings& settings) {
-  const std::int64_t ranks = settings.tensor;
-  const ExpertPadding padding = expert_padding(job);
+namespace {
+
+struct Loaded {
   std::vector<Group> groups;
-  Bytes padding_bytes;
-  Bytes encoder;
+  Bytes expert_padding;  ///< what the expert kernel adds, within the groups
+  Bytes encoder;         ///< the image encoder, within the groups
+};
+
+Loaded load(const Job& job, std::int64_t ranks) {
+  const ExpertPadding padding = expert_padding(job);
+  Loaded loaded;
+  std::vector<Group>& groups = loaded.groups;
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part == ModelPart::mtp || tensor.is_copy) continue;  // the MTP layer is loaded with speculative decoding only
     const Tensor local = local_part(job.model, tensor, ranks, padding);
@@ -177,10 +183,18 @@ Term weights_term(const Job& job, const Settings& settings) {
     group->elements += tensor.elements();
     group->local_elements += local.elements();
     group->local_bytes += local.bytes();
-    if (tensor.part == ModelPart::vision) encoder += local.bytes();
-    padding_bytes += local.bytes() - local_part(job.model, tensor, ranks).bytes();
+    if (tensor.part == ModelPart::vision) loaded.encoder += local.bytes();
+    loaded.expert_padding += local.bytes() - local_part(job.model, tensor, ranks).bytes();
   }
+  return loaded;
+}
 
+}  // namespace
+
+Term weights_term(const Job& job, const Settings& settings) {
+  const std::int64_t ranks = settings.tensor;
+  Loaded loaded = load(job, ranks);
+  std::vector<Group>& groups = loaded.groups;
   Term term;
   term.id = "weights";
   term.basis = Basis::modelled;
@@ -204,7 +218,7 @@ Term weights_term(const Job& job, const Settings& settings) {
   // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds. Nothing shrinks.
   // Another expert kernel pads less, and an encoder that is split over the ranks takes a share of each.
   term.records = records_of(job);
-  term.low = term.bytes - term.bytes / 200 - padding_bytes - encoder * static_cast<std::uint64_t>(ranks - 1) / static_cast<std::uint64_t>(ranks);
+  term.low = term.bytes - term.bytes / 200 - loaded.expert_padding - loaded.encoder * static_cast<std::uint64_t>(ranks - 1) / static_cast<std::uint64_t>(ranks);
   term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33);
   return term;
 }
