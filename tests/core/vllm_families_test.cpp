@@ -58,7 +58,7 @@ TEST(VllmExperts, WithoutPaddingTheLowBoundHolds) {
 TEST(VllmExperts, Mxfp4NeedsComputeCapability8) {
   const Json verdict = testing::estimate(request("openai/gpt-oss-20b", "t4", 1, 4096, 1))["verdict"];
   EXPECT_EQ(verdict["class"], "impossible");
-  EXPECT_EQ(verdict["reason"]["message"], "mxfp4 weights need compute capability 8.0 or newer, T4 has 7.5: expected fp16.");
+  EXPECT_EQ(verdict["reason"]["message"], "mxfp4 needs compute capability 8.0 or newer, got 7.5.");
 }
 
 TEST(VllmExperts, APublishedMxfp4CheckpointIsOffered) {
