@@ -93,4 +93,10 @@ export function parseFraction(text: string): number | undefined {
   return match[2] ? Number(match[1]) / 100 : Number(match[1]);
 }
 
+/** An amount of memory in GiB as people type it: 64, 2.1, 64 GiB, 64gb. In bytes. */
+export function parseGiB(text: string): number | undefined {
+  const number = parseFraction(text.replace(/\s*(gib|gb|g)\s*$/i, ''));
+  return number === undefined ? undefined : Math.floor(number * kLarge.gib);
+}
+
 export { kMinus, kNoBreakSpace };

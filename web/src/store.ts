@@ -43,11 +43,20 @@ export interface Store {
   setSequences(sequences: number): void;
   setHardware(rows: HardwareRow[]): void;
   setEngine(engine: EngineChoice): void;
+  setHostMemory(bytes: number | undefined): void;
+  setGpuLayers(layers: number | undefined): void;
+  /** Several settings at once, such as a machine with a model that suits it. */
+  take(part: Partial<Request>): void;
   setOption(name: string, value: number | string | boolean | undefined): void;
   setCacheType(type: string): void;
   setParallel(parallel: Parallel | undefined): void;
   reset(): void;
 }
+
+/** Where engines differ in what people start from. llama.cpp loads GGUF files only, and mostly for one person. */
+const kEngineDefaults: Record<string, { format: string; sequences: number }> = { 'llama.cpp': { format: 'gguf:Q4_K_M', sequences: 1 } };
+const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
+const defaultsOf = (engine: string): { format: string; sequences: number } => kEngineDefaults[engine] ?? kOtherDefaults;
 
 export function createStore(first: FirstAnswer): Store {
   const request = signal<Request>(first.request);
@@ -95,7 +104,7 @@ export function createStore(first: FirstAnswer): Store {
     chooseModel(model, maxContext) {
       fileNotice.value = null;
       const tokens = Math.min(Math.max(wantedContext, request.value.workload.context_tokens), maxContext);
-      change({ model, weights: { format: 'checkpoint' }, workload: { ...request.value.workload, context_tokens: tokens } });
+      change({ model, weights: { format: defaultsOf(request.value.engine.name).format }, workload: { ...request.value.workload, context_tokens: tokens } });
     },
     setFormat: (format) => change({ weights: { format } }),
     setContext(tokens) {
@@ -107,7 +116,37 @@ export function createStore(first: FirstAnswer): Store {
       const { parallel: _followsTheDevices, ...rest } = request.value;
       request.value = { ...rest, hardware };
     },
-    setEngine: (engine) => change({ engine }),
+    setEngine(engine) {
+      const { parallel: _split, offload: _layers, ...rest } = request.value;
+      const before = defaultsOf(rest.engine.name);
+      const after = defaultsOf(engine.name);
+      const isSameEngine = rest.engine.name === engine.name;
+      const { sequences } = rest.workload;
+      request.value = isSameEngine
+        ? { ...request.value, engine }
+        : {
+            ...rest,
+            engine,
+            weights: { format: after.format },
+            kv_cache: { k: 'auto', v: 'auto' },
+            workload: { ...rest.workload, sequences: sequences === before.sequences ? after.sequences : sequences },
+          };
+    },
+    setHostMemory(bytes) {
+      const { host: _replaced, ...rest } = request.value;
+      request.value = bytes === undefined ? rest : { ...rest, host: { memory_bytes: bytes } };
+    },
+    setGpuLayers(layers) {
+      const { offload: _replaced, ...rest } = request.value;
+      request.value = layers === undefined ? rest : { ...rest, offload: { gpu_layers: layers } };
+    },
+    take(part) {
+      const { parallel: _split, offload: _layers, host: _memory, ...rest } = request.value;
+      fileNotice.value = null;
+      linkNotices.value = [];
+      request.value = { ...rest, kv_cache: { k: 'auto', v: 'auto' }, ...part };
+      wantedContext = request.value.workload.context_tokens;
+    },
     setOption(name, value) {
       const { [name]: _replaced, ...others } = request.value.engine.options ?? {};
       change({ engine: { ...request.value.engine, options: value === undefined ? others : { ...others, [name]: value } } });

@@ -49,7 +49,9 @@ export interface Request {
   engine: EngineChoice;
   workload: { context_tokens: number; sequences: number };
   hardware: HardwareRow[];
+  host?: { memory_bytes?: number; used_bytes?: number };
   parallel?: Parallel;
+  offload?: { gpu_layers?: number };
 }
 
 export interface ModelFacts {
@@ -119,6 +121,16 @@ export interface DeviceAnswer {
   terms: Term[];
 }
 
+/** System memory. Without `class` the engine's host memory is not counted. */
+export interface HostAnswer {
+  total_bytes: number;
+  low_bytes?: number;
+  high_bytes?: number;
+  capacity_bytes?: number | null;
+  class?: VerdictClass;
+  terms: Term[];
+}
+
 export interface Group {
   first: number;
   count: number;
@@ -139,7 +151,13 @@ export interface Verdict {
   free_bytes: number | null;
   shortfall_bytes: number;
   measured: boolean;
-  nearest: { parallel?: { tensor: number }; gpu_memory_utilization?: number } | null;
+  nearest: {
+    parallel?: { tensor: number };
+    gpu_memory_utilization?: number;
+    gpu_layers?: number;
+    host_bytes?: number;
+    weights?: { format: string };
+  } | null;
   reason: Notice | null;
 }
 
@@ -158,9 +176,12 @@ export interface Estimate {
     kv_cache_tokens: number | null;
     kv_cache_pool_bytes: number | null;
     max_concurrency: number | null;
+    gpu_layers?: number | null;
+    all_gpu_layers?: number | null;
   };
   devices: DeviceAnswer[];
   groups: Group[];
+  host: HostAnswer;
   verdict: Verdict;
   max_context_tokens: number | null;
   max_sequences: number | null;

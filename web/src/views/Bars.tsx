@@ -8,6 +8,24 @@ import { useStore } from '../store';
 import { kParts, sum, termsOf, type Part } from './parts';
 import { engineName } from './verdict-texts';
 
+const emptyDevice: DeviceAnswer = {
+  name: '',
+  device: '',
+  device_name: '',
+  runtime_bytes: 0,
+  used_bytes: 0,
+  capacity_bytes: 0,
+  limit_bytes: 0,
+  total_bytes: 0,
+  low_bytes: 0,
+  high_bytes: 0,
+  need_inside_bytes: 0,
+  free_bytes: 0,
+  reserved_bytes: 0,
+  observed_bytes: 0,
+  terms: [],
+};
+
 const kLabelFrom = 0.13; // share of the bar from which a segment has room for its label
 
 interface Segment {
@@ -128,6 +146,30 @@ function DeviceRow({ group }: { group: Group }) {
   );
 }
 
+/** System memory, where the engine keeps part of the model there. */
+function HostRow() {
+  const { answer, unit } = useStore();
+  const { host } = answer.value;
+  if (host.total_bytes === 0) return null;
+  const shown = unit.value;
+  const capacity = host.capacity_bytes ?? host.total_bytes;
+  const terms = host.terms.filter(({ bytes }) => bytes > 0);
+  const device: DeviceAnswer = { ...emptyDevice, terms, capacity_bytes: capacity, limit_bytes: capacity, total_bytes: host.total_bytes, need_inside_bytes: host.total_bytes };
+  return (
+    <div class="device">
+      <div>
+        <b>{t('bar.host')}</b>
+        <small>{host.capacity_bytes ? t(`class.${host.class ?? 'unknown'}`) : t('bar.hostUnknown')}</small>
+      </div>
+      <Bar device={device} name={t('bar.host')} unit={shown} />
+      <div class="device-total">
+        <b>{memory(host.total_bytes, shown)}</b>
+        {host.capacity_bytes ? <small>{t('bar.of', { card: memory(host.capacity_bytes, shown) })}</small> : null}
+      </div>
+    </div>
+  );
+}
+
 /** What a monitor shows is more than what is needed, where an engine takes its whole share at start. */
 function Observed() {
   const { answer, unit } = useStore();
@@ -155,7 +197,7 @@ function Patterns() {
 export function Bars() {
   const { answer, problem } = useStore();
   const { groups, devices, request } = answer.value;
-  if (devices.length === 0) return null;
+  if (devices.length === 0 && answer.value.host.total_bytes === 0) return null;
   const hasPool = devices.some((device) => device.limit_bytes < device.capacity_bytes);
   return (
     <section class="card" data-stale={problem.value !== null || undefined} aria-labelledby="bars">
@@ -168,6 +210,7 @@ export function Bars() {
         {groups.map((group) => (
           <DeviceRow key={group.first} group={group} />
         ))}
+        <HostRow />
         <ul class="legend">
           {kParts.map((part) => (
             <li key={part}>

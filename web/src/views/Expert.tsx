@@ -3,7 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { CatalogueEngine, EngineOption, HardwareRow } from '../core/wire';
-import { count, memory, parseCount, parseFraction } from '../format';
+import { count, memory, parseCount, parseFraction, parseGiB } from '../format';
 import { t, tCode } from '../i18n';
 import { useStore } from '../store';
 import { FieldMessage, FieldMessages } from './Field';
@@ -11,9 +11,11 @@ import { Icon } from './Icon';
 import { NumberField, unreadable } from './NumberField';
 import { useDeviceNames } from './use-device-names';
 
-const kGiB = 2 ** 30;
-/** Options with a field of their own in the form, and those that a link does not carry. */
-const kElsewhere = new Set(['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size']);
+/** Options that a link carries, so that a shared link restores everything. Some others have a field of their own in the form. */
+const kOnLinks = new Set(['gpu_memory_utilization', 'max_num_batched_tokens', 'enforce_eager', 'n_ubatch', 'flash_attn']);
+
+/** Flags that are not the option's name with dashes. */
+const kFlags: Record<string, string> = { n_ubatch: '-ub', flash_attn: '-fa' };
 
 interface ExpertRowProps {
   id: string;
@@ -79,7 +81,8 @@ function OptionRow({ option }: { option: EngineOption }) {
   const { request, setOption } = useStore();
   const value = request.value.engine.options?.[option.name];
   const label = tCode('option', option.name);
-  const flag = `--${option.name.replaceAll('_', '-')}`;
+  const flag = kFlags[option.name] ?? `--${option.name.replaceAll('_', '-')}`;
+  if (option.name === 'flash_attn') return <SwitchRow option={option} label={label} flag={flag} />;
   const hint = t('expert.defaultIs', { value: tCode('optionDefault', option.default) });
   if (option.type === 'flag')
     return (
@@ -161,6 +164,40 @@ function TensorRow() {
   );
 }
 
+function LayersRow() {
+  const { request, answer, setGpuLayers } = useStore();
+  const all = answer.value.engine.all_gpu_layers;
+  return (
+    <NumberRow
+      label={t('expert.gpuLayers')}
+      flag="-ngl"
+      hint={t('expert.defaultIs', { value: all ? t('expert.allLayers', { count: all }) : t('expert.allDefault') })}
+      value={request.value.offload?.gpu_layers}
+      shown={count}
+      parse={parseCount}
+      onValue={setGpuLayers}
+    />
+  );
+}
+
+/** On, off, or left to the engine. */
+function SwitchRow({ option, label, flag }: { option: EngineOption; label: string; flag: string }) {
+  const id = useId();
+  const { request, setOption } = useStore();
+  const value = request.value.engine.options?.[option.name];
+  return (
+    <ExpertRow id={id} label={label} flag={flag} isChanged={value !== undefined} onReset={() => setOption(option.name, undefined)}>
+      <select id={id} value={typeof value === 'string' ? value : 'auto'} onChange={(event) => setOption(option.name, event.currentTarget.value === 'auto' ? undefined : event.currentTarget.value)}>
+        {(['auto', 'on', 'off'] as const).map((choice) => (
+          <option key={choice} value={choice}>
+            {t(`switch.${choice}`)}
+          </option>
+        ))}
+      </select>
+    </ExpertRow>
+  );
+}
+
 function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: string }) {
   const { request, setHardware } = useStore();
   const used = row.used_bytes ?? 0;
@@ -171,10 +208,7 @@ function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: 
       hint={t('expert.usedHint')}
       value={used > 0 ? used : undefined}
       shown={(bytes) => memory(bytes, 'gib')}
-      parse={(text) => {
-        const number = parseFraction(text.replace(/\s*gi?b\s*$/i, ''));
-        return number === undefined ? undefined : Math.floor(number * kGiB);
-      }}
+      parse={parseGiB}
       onValue={(bytes) => set(bytes ?? 0)}
     />
   );
@@ -183,10 +217,10 @@ function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: 
 export function Expert() {
   const { request, catalogue } = useStore();
   const deviceNames = useDeviceNames();
-  const { engine: choice, hardware, kv_cache, parallel } = request.value;
+  const { engine: choice, hardware, kv_cache, parallel, offload } = request.value;
   const engine = catalogue.value?.engines.find(({ name }) => name === choice.name);
   const changed =
-    Object.keys(choice.options ?? {}).length + Number(choice.version !== undefined) + Number(kv_cache.k !== 'auto') + Number(parallel !== undefined) + hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
+    Object.keys(choice.options ?? {}).length + Number(choice.version !== undefined) + Number(kv_cache.k !== 'auto') + Number(parallel !== undefined) + Number(offload !== undefined) + hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
   return (
     <details class="expert">
       <summary>
@@ -198,9 +232,10 @@ export function Expert() {
         {engine ? (
           <>
             <VersionRow engine={engine} />
-            {engine.options.length > 0 && <TensorRow />}
+            {engine.options.some(({ name }) => name === 'gpu_memory_utilization') && <TensorRow />}
+            {engine.options.some(({ name }) => name === 'n_gpu_layers') && <LayersRow />}
             {engine.options
-              .filter(({ name }) => !kElsewhere.has(name))
+              .filter(({ name }) => kOnLinks.has(name))
               .map((option) => (
                 <OptionRow key={option.name} option={option} />
               ))}

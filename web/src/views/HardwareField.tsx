@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useMemo, useState } from 'preact/hooks';
 import type { CatalogueDevice, HardwareRow } from '../core/wire';
-import { count, memory, parseCount, type Unit } from '../format';
+import { count, memory, parseCount, parseGiB, type Unit } from '../format';
 import { t, tCode } from '../i18n';
 import { useStore } from '../store';
 import { Combobox, type Choice } from './Combobox';
@@ -97,25 +97,55 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
   );
 }
 
+/** Engines that load part of a model into system memory need to know how much there is; others do not ask. */
+function HostMemory() {
+  const { request, answer, setHostMemory } = useStore();
+  const [unread, setUnread] = useState<string | undefined>(undefined);
+  const bytes = request.value.host?.memory_bytes;
+  if (answer.value.host.class === undefined && bytes === undefined) return null;
+  return (
+    <>
+      <div class="field-head">
+        <label for="host-memory">{t('field.hostMemory')}</label>
+        <NumberField
+          id="host-memory"
+          label={t('field.hostMemory')}
+          value={bytes === undefined ? '' : memory(bytes, 'gib')}
+          placeholder={t('field.notGiven')}
+          parse={parseGiB}
+          onValue={setHostMemory}
+          onEmpty={() => setHostMemory(undefined)}
+          onUnreadable={setUnread}
+          invalid={unread !== undefined}
+        />
+      </div>
+      {unread !== undefined && <FieldMessage id="host-memory-unread" text={unreadable(unread)} />}
+    </>
+  );
+}
+
 export function HardwareField() {
-  const { request, setHardware } = useStore();
+  const { request, answer, setHardware } = useStore();
   const rows = request.value.hardware;
+  const hasHost = answer.value.host.class !== undefined; // an engine that also runs without any GPU
   const replace = (index: number, row: HardwareRow): void => setHardware(rows.map((old, at) => (at === index ? row : old)));
   return (
     <div class="field">
       <label for="gpu">{t('field.gpus')}</label>
+      {rows.length === 0 && <p class="hint">{t('field.noGpus')}</p>}
       {rows.map((row, index) => (
         <Row
           key={index}
           row={row}
           index={index}
           onRow={(changed) => replace(index, changed)}
-          onRemove={rows.length > 1 ? () => setHardware(rows.filter((_, at) => at !== index)) : undefined}
+          onRemove={rows.length > 1 || hasHost ? () => setHardware(rows.filter((_, at) => at !== index)) : undefined}
         />
       ))}
       <button class="text-button" type="button" onClick={() => setHardware([...rows, { device: 'rtx-4090', count: 1, used_bytes: 0 }])}>
-        {t('field.addGpus')}
+        {rows.length === 0 ? t('field.firstGpu') : t('field.addGpus')}
       </button>
+      <HostMemory />
       <FieldMessages field="hardware" />
     </div>
   );

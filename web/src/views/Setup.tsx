@@ -1,46 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form: what is asked. Every change is counted at once.
 import { useState } from 'preact/hooks';
-import type { FormatChoice } from '../core/wire';
-import { count, largeUnits, memory, tokensShort, type Unit } from '../format';
-import { t, tCode } from '../i18n';
+import { count, tokensShort } from '../format';
+import { t } from '../i18n';
 import { useStore } from '../store';
 import { CountSlider } from './CountSlider';
 import { Expert } from './Expert';
 import { Group } from './Field';
 import { HardwareField } from './HardwareField';
+import { Machines } from './Machines';
 import { ModelField } from './ModelField';
 import { marksOf, octaveStops } from './stops';
 import { useDeviceNames } from './use-device-names';
 import { engineName, machineName, modelName } from './verdict-texts';
+import { formatName, WeightsField } from './WeightsField';
 
 const kMostSequencesOnSlider = 1024;
 const kShortContext = 8192; // models up to here get finer stops
-const kEnginesBeforeTheCatalogue = ['vllm', 'article'];
-
-/** The first chip names its unit, the others lean on it. */
-function chipSize(choice: FormatChoice, index: number, unit: Unit): string {
-  return index === 0 ? memory(choice.bytes, unit) : largeUnits(choice.bytes, unit);
-}
-
-const formatName = (choice: { format: string; resolved: string }): string => tCode('format', choice.resolved);
-
-function WeightsField() {
-  const { request, answer, unit, setFormat } = useStore();
-  const formats = answer.value.weights_formats;
-  const chosen = request.value.weights.format;
-  return (
-    <Group label={t('field.weights')} class="chips" field="weights">
-      {formats.map((choice, index) => (
-        <label key={choice.format} class={choice.supported ? 'chip' : 'chip unsupported'} title={choice.supported ? undefined : t('format.unsupported')}>
-          <input type="radio" name="weights" checked={choice.format === chosen || (choice.format === 'checkpoint' && choice.resolved === chosen)} onChange={() => setFormat(choice.format)} />
-          {formatName(choice)}
-          <small>{chipSize(choice, index, unit.value)}</small>
-        </label>
-      ))}
-    </Group>
-  );
-}
+const kEnginesBeforeTheCatalogue = ['vllm', 'llama.cpp', 'article'];
 
 function ContextField() {
   const { request, answer, setContext } = useStore();
@@ -133,6 +110,7 @@ export function Setup() {
       </div>
       <Summary />
       <div class="setup-fields">
+        <Machines />
         <ModelField />
         <WeightsField />
         <ContextField />

@@ -27,8 +27,10 @@ function Announcer({ text }: { text: string }) {
 
 /** The engine's nearest working setting, one tap away. */
 function Nearest() {
-  const { answer, setParallel, setOption } = useStore();
+  const { answer, setParallel, setOption, setGpuLayers, setFormat } = useStore();
   const { nearest } = answer.value.verdict;
+  const layers = nearest?.gpu_layers;
+  const format = nearest?.weights?.format;
   const tensor = nearest?.parallel?.tensor;
   const share = nearest?.gpu_memory_utilization;
   if (tensor !== undefined) {
@@ -45,6 +47,18 @@ function Nearest() {
     return (
       <button class="button small" type="button" onClick={() => setOption('gpu_memory_utilization', share)}>
         {t('nearest.utilization', { share })}
+      </button>
+    );
+  if (layers !== undefined)
+    return (
+      <button class="button small" type="button" onClick={() => setGpuLayers(layers)}>
+        {t('nearest.layers', { layers })}
+      </button>
+    );
+  if (format !== undefined)
+    return (
+      <button class="button small" type="button" onClick={() => setFormat(format)}>
+        {t('nearest.format', { format: format.replace('gguf:', '') })}
       </button>
     );
   return null;

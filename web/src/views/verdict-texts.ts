@@ -34,12 +34,21 @@ export function machineName(answer: Estimate, deviceNames: Map<string, string>):
 
 const none: Map<string, string> = new Map();
 
+/** Without a GPU everything lies in system memory. */
+function hostSentence({ host }: Estimate, unit: Unit): string {
+  const need = memory(host.total_bytes, unit);
+  if (!host.capacity_bytes) return t('verdict.host.unknown', { need });
+  const free = host.capacity_bytes - host.total_bytes;
+  return t(free >= 0 ? 'verdict.host.fits' : 'verdict.host.no', { need, capacity: memory(host.capacity_bytes, unit), free: memory(Math.abs(free), unit) });
+}
+
 export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): VerdictTexts {
   const { verdict } = answer;
   const names = { model: modelName(answer), machine: machineName(answer, deviceNames), engine: engineName(answer.engine.name) };
   const headline = t(`verdict.${verdict.class}.headline`, names);
   const tone = kTones[verdict.class];
   if (verdict.reason) return { tone, headline, sentence: sayNotice(verdict.reason) };
+  if (answer.devices.length === 0 && verdict.class !== 'unknown') return { tone, headline, sentence: hostSentence(answer, unit) };
   const device = verdict.device === null ? undefined : answer.devices[verdict.device];
   if (!device || verdict.need_bytes === null || verdict.limit_bytes === null) return { tone, headline, sentence: t('verdict.unknown.sentence', names) };
   const figures = {
@@ -52,7 +61,11 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     card: memory(device.capacity_bytes, unit),
     free: memory(verdict.free_bytes ?? 0, unit),
     short: memory(verdict.shortfall_bytes, unit),
+    layers: verdict.nearest?.gpu_layers ?? 0,
+    all: answer.engine.all_gpu_layers ?? 0,
+    host: memory(verdict.nearest?.host_bytes ?? 0, unit),
   };
+  if (verdict.class === 'offload') return { tone, headline, sentence: t('verdict.offload.sentence', figures) };
   if (verdict.class === 'tight') {
     const outcome = (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
     return { tone, headline, sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}` };
@@ -79,6 +92,13 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
   const { workload } = answer.request;
   if (answer.verdict.class === 'impossible' || answer.verdict.class === 'unknown') return [];
   const range = certainty(answer, unit);
+  const { nearest } = answer.verdict;
+  if (nearest?.gpu_layers !== undefined)
+    return [
+      { value: t('fact.layersOf', { layers: nearest.gpu_layers, all: answer.engine.all_gpu_layers ?? 0 }), caption: t('fact.layers') },
+      { value: memory(nearest.host_bytes ?? 0, unit), caption: t('fact.inHost') },
+      ...range,
+    ];
   if (answer.verdict.class === 'no') {
     const device = answer.devices[0]?.device_name ?? '';
     const fewest = answer.fewest_devices;
