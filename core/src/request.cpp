@@ -5,6 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "key_reader.hpp"
+#include "weighbridge/gguf.hpp"
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -141,7 +142,7 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   return {};
 }
 
-Result<void> read_formats(const Json& params, const Model& model, Scenario& scenario, Notices& warnings) {
+Result<void> read_formats(const Json& params, Scenario& scenario, Notices& warnings) {
   const Result<const Json*> weights = object_under(params, "weights");
   if (!weights) return fail(weights.error());
   const Result<const Json*> cache = object_under(params, "kv_cache");
@@ -150,7 +151,7 @@ Result<void> read_formats(const Json& params, const Model& model, Scenario& scen
   KeyReader cache_keys(**cache, "params.kv_cache", warnings);
   weight_keys.warn_of_other_keys({"format"});
   cache_keys.warn_of_other_keys({"k", "v"});
-  scenario.weights_format = lower_case(weight_keys.text_if_given("format").value_or("checkpoint"));
+  const std::string format = weight_keys.text_if_given("format").value_or("checkpoint");
   const std::string k = lower_case(cache_keys.text_if_given("k").value_or("auto"));
   const std::string v = lower_case(cache_keys.text_if_given("v").value_or(k));
   scenario.kv_type = k == v ? k : k + " keys with " + v + " values";
@@ -159,11 +160,14 @@ Result<void> read_formats(const Json& params, const Model& model, Scenario& scen
   if (scenario.kv_type == "float16") scenario.kv_type = "f16";
   for (const auto& error : {weight_keys.error(), cache_keys.error()})
     if (error) return fail(*error);
-  if (!layout_of(model, scenario.weights_format)) {
+  const std::optional<std::string_view> known = find_weights_format(format);
+  if (!known) {
     std::string names = "checkpoint";
-    for (const WeightsFormat& format : weights_formats()) names += ", " + std::string(format.name);
-    return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", scenario.weights_format, names));
+    for (const WeightsFormat& other : weights_formats()) names += ", " + std::string(other.name);
+    for (const std::string_view other : gguf_formats()) names += ", " + std::string(other);
+    return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", format, names));
   }
+  scenario.weights_format = *known;
   return {};
 }
 
@@ -220,7 +224,7 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   if (auto read = read_engine(params, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_hardware(params, catalogue, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_workload(params, request->model(), scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_formats(params, request->model(), scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_formats(params, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_parallel(params, scenario, warnings); !read) return fail(read.error());
   return request;
 }
