@@ -11,5 +11,6 @@ int main(int argc, char** argv) {
   const std::string folder = argv[1];
   const Models models = read_models(folder);
   const bool mix = check_mix(folder, models);
-  return mix ? 0 : 1;
+  const bool contexts = check_contexts(folder);
+  return mix && contexts ? 0 : 1;
 }

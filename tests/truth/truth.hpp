@@ -22,5 +22,6 @@ using Models = std::map<std::string, Model>;
 
 /// Each compares one kind of record with the core, prints its table and tells whether the errors stay within their bounds.
 [[nodiscard]] bool check_mix(const std::string& folder, const Models& models);
+[[nodiscard]] bool check_contexts(const std::string& folder);
 
 }  // namespace weighbridge::truth
