@@ -43,7 +43,10 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   return host;
 }
 
-void add_warnings(const Job& job, const Settings& settings, Plan& plan) {
+void add_warnings(const Job& job, const Settings& settings, const Placement& placement, Plan& plan) {
+  if (host_attends(settings, placement))
+    plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache", "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache", "iq4_nl",
+                                           "q4_0, q8_0 or f16"));
   const std::string& version = job.scenario.engine_version;
   if (!version.empty() && version != kVersion)
     plan.warnings.push_back(notice::custom("unknown_version", "params.engine.version",
@@ -67,10 +70,10 @@ Plan plan_llama_cpp(const Job& job) {
     if (plan.impossible->key == "weights.format") plan.nearest_weights_format = "gguf:Q8_0";
     return plan;
   }
-  if (job.explain) add_warnings(job, settings, plan);
   std::shared_ptr<const void> kept;
   const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
   const Placement placement = place(job, settings);
+  if (job.explain) add_warnings(job, settings, placement, plan);
   const std::vector<std::size_t> groups = device_groups(job.scenario);
   for (std::size_t device = 0; device < groups.size(); ++device)
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));

@@ -85,6 +85,9 @@ struct Loads {
 [[nodiscard]] Term device_compute_term(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int device);
 [[nodiscard]] Term host_compute_term(const Job& job, const Settings& settings, const Placement& placement);
 
+/// The backend has no flash attention for this cache: attention runs on the host's processor.
+[[nodiscard]] bool host_attends(const Settings& settings, const Placement& placement);
+
 /// What the CUDA backend takes on the first batches, beside the planned buffers.
 [[nodiscard]] Term runtime_pool_term(const Job& job, const Settings& settings, const Device& device);
 /// The driver's context on the device.

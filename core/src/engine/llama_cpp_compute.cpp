@@ -30,10 +30,10 @@ Spread spread_of(const Job& job) {
   return measured ? Spread{160, 120, 430} : Spread{200, 300, 0};
 }
 
-/// Without a device that works for it, the host's processor runs the host's layers.
+/// Without a device that works for it, the host's processor runs the host's layers, and attention over a cache that lies there.
 bool host_computes(const Settings& s, const Placement& placement) {
   if (placement.n_devices == 0) return true;
-  return placement.is_partial() && (!s.op_offload || s.n_ubatch < kOffloadBatch);
+  return (placement.is_partial() || !s.offload_kqv) && (!s.op_offload || s.n_ubatch < kOffloadBatch);
 }
 
 /// Calls `visit` for one layer of each kind of those on `device`.
@@ -90,6 +90,13 @@ void add_copied_stages(const Job& job, const Settings& s, const Loads& loads, co
   stages.add(std::move(output));
 }
 
+/// Keys and values of the graph's own tokens, of the widest layer.
+Bytes new_values_bytes(const Model& model, const Settings& s) {
+  std::int64_t widest = 0;
+  for (const LayerSpec& layer : model.layers) widest = std::max(widest, cache_values_per_token(layer.mixer));
+  return value_of({{"values", widest}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 4}});
+}
+
 Term finish(const Job& job, Stages stages, const Spread& spread) {
   Term term;
   term.id = "compute";
@@ -119,7 +126,7 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
   });
   if (placement.output_device == device) stages.add(output_stage(job, s, pipeline ? inputs : Bytes()));
   Spread spread = spread_of(job);
-  const bool works_for_host = device == 0 && placement.is_partial() && !host_computes(s, placement);
+  const bool works_for_host = ((device == 0 && placement.is_partial()) || !s.offload_kqv) && !host_computes(s, placement);
   if (works_for_host) {
     add_copied_stages(job, s, loads, placement, stages);
     spread = {std::max<std::int64_t>(spread.below, 200), std::max<std::int64_t>(spread.above, 250), 0};
@@ -136,11 +143,14 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   const Bytes hidden = hidden_bytes(job.model, s);
   const Bytes mask = mask_bytes(s);
   Stages stages;
+  // Attention on the host: queries and results cross over; how many holes they find depends on the sizes.
+  const Bytes attention = host_attends(s, placement) ? hidden * 2 + new_values_bytes(job.model, s) + mask : Bytes();
   // Embedded tokens and the input for embeddings given from outside are both reserved; a pipeline keeps the other inputs several times.
   stages.add(make_row(job.explain, "graph_inputs", {{"embedding_inputs", 2},
                                                     {"hidden_state", as_factor(hidden)},
-                                                    {"mask_and_indices", as_factor((mask + value_index_bytes(job.model, s)) * static_cast<std::uint64_t>(placement.copies)), Op::plus}}));
-  if (host_computes(s, placement) || !s.offload_kqv) {
+                                                    {"mask_and_indices", as_factor((mask + value_index_bytes(job.model, s)) * static_cast<std::uint64_t>(placement.copies)), Op::plus},
+                                                    {"attention_on_host", as_factor(attention), Op::plus}}));
+  if (host_computes(s, placement)) {
     for_each_kind(job, placement, Placement::kHost, [&](const LayerSpec& layer) {
       stages.add(ffn_stage(job, layer, s, mask + hidden));
       stages.add(attention_stage(job, layer, s, mask + hidden, true));
@@ -150,7 +160,19 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   }
   Spread spread = spread_of(job);
   spread = {std::min<std::int64_t>(spread.below, 160), std::max<std::int64_t>(spread.above, 200), spread.records};
-  return finish(job, std::move(stages), spread);
+  Term term = finish(job, std::move(stages), spread);
+  const bool returns_keys = placement.n_devices > 0 && (placement.is_partial() || !s.offload_kqv);
+  if (returns_keys) term.high += new_values_bytes(job.model, s);  // a device's new keys come back to a cache of the host
+  if (host_attends(s, placement)) {
+    term.low = term.low - attention;
+    term.high += hidden;
+  }
+  return term;
+}
+
+bool host_attends(const Settings& s, const Placement& placement) {
+  // ggml-cuda.cu ggml_cuda_flash_attn_ext_supported: every cache type but this one.
+  return s.flash_attention && placement.n_devices > 0 && (s.type_k == dtype::iq4_nl || s.type_v == dtype::iq4_nl);
 }
 
 }  // namespace weighbridge::llama_cpp

@@ -71,7 +71,8 @@ FormulaRow full_attention_stage(const Job& job, const FullAttention& a, const Se
                                                    {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
-/// MLA multiplies queries into the latent space. Without flash attention the scores come last and find no hole that is large enough.
+/// MLA multiplies queries into the latent space. Without flash attention the scores come last and lie beyond all else, unless they fit into the
+/// hole that the multiplied queries left.
 FormulaRow latent_attention_stage(const Job& job, const LatentAttention& a, const Settings& s, Bytes inputs) {
   const std::int64_t latent = a.kv_lora_rank + a.qk_rope_head_dim;
   const std::int64_t query = a.qk_nope_head_dim + a.qk_rope_head_dim;
@@ -83,7 +84,7 @@ FormulaRow latent_attention_stage(const Job& job, const LatentAttention& a, cons
                                                      {"micro_batch_tokens", s.n_ubatch},
                                                      {"bytes_per_value", kFloat},
                                                      {"graph_inputs", as_factor(inputs), Op::plus}});
-  return make_row(job.explain, "attention_scores", {{"cells", s.cells},
+  return make_row(job.explain, "attention_scores", {{"cells", s.cells > a.kv_lora_rank ? s.cells : 0},
                                                     {"latent_query_and_result_per_head", latent + a.kv_lora_rank + query + a.qk_rope_head_dim, Op::plus},
                                                     {"n_heads", a.n_heads},
                                                     {"hidden_states_kept", hidden + a.q_lora_rank + latent, Op::plus},
