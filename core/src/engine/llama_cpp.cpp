@@ -60,6 +60,9 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
                                            grouped(wanted), "-1 to " + grouped(all)));
 }
 
+/// What a checkpoint of another kind is converted to with the least loss.
+std::string_view nearest_format(const Model& model) { return checkpoint_format(model) == "mxfp4" ? "gguf:MXFP4_MOE" : "gguf:Q8_0"; }
+
 Plan plan_llama_cpp(const Job& job) {
   Plan plan;
   plan.report.name = "llama.cpp";
@@ -67,7 +70,7 @@ Plan plan_llama_cpp(const Job& job) {
   const Settings settings = settle(job);
   plan.impossible = refusal(job, settings);
   if (plan.impossible) {
-    if (plan.impossible->key == "weights.format") plan.nearest_weights_format = "gguf:Q8_0";
+    if (plan.impossible->key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
     return plan;
   }
   std::shared_ptr<const void> kept;
@@ -123,6 +126,7 @@ const Engine& llama_cpp_engine() {
                              gguf_formats(),
                              {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"},
                              llama_cpp::plan_llama_cpp,
+                             {},
                              llama_cpp::loads_checkpoint_as,
                              true};
   return engine;

@@ -25,6 +25,7 @@ struct Settings {
   DType type_v;
   bool flash_attention = true;
   bool swa_full = false;
+  bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
   bool op_offload = true;
 };
@@ -79,6 +80,10 @@ struct Loads {
 /// `device` may be Placement::kHost.
 [[nodiscard]] Term weights_term(const Job& job, const Loads& loads, const Placement& placement, int device, bool padded);
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Placement& placement, int device, bool padded);
+/// Cells of one stream in a layer's cache.
+[[nodiscard]] std::int64_t cells_of(const Mixer& mixer, const Settings& settings);
+/// Up to a multiple of 256.
+[[nodiscard]] std::int64_t padded_cells(std::int64_t tokens);
 /// Bytes of one layer's keys and values for all sequences.
 [[nodiscard]] Bytes cache_bytes(const Mixer& mixer, const Settings& settings, bool padded);
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// src/llama-kv-cache.cpp, llama_kv_cache::llama_kv_cache: one tensor of keys and one of values per layer, [row, cells, streams].
+// src/llama-kv-cache.cpp, llama_kv_cache::llama_kv_cache: one tensor of keys and one of values per layer, [row, cells, streams];
+// src/llama-kv-cache-iswa.cpp: layers with a window keep what the window and one graph need.
+#include <algorithm>
+
 #include "engine/formula.hpp"
 #include "engine/llama_cpp.hpp"
 #include "overloaded.hpp"
@@ -18,14 +21,13 @@ struct Rows {
   std::int64_t value = 0;
 };
 
+Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k, a.n_kv_heads * a.head_dim_v}; }
+
 Rows rows_of(const Mixer& mixer) {
-  return std::visit(Overloaded{[](const FullAttention& a) { return Rows{a.n_kv_heads * a.head_dim_k, a.n_kv_heads * a.head_dim_v}; },
+  return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
                                [](const LatentAttention& a) { return Rows{a.kv_lora_rank + a.qk_rope_head_dim, 0}; }},
                     mixer);
 }
-
-/// Cells of one stream; with a window of its own a layer would keep fewer.
-std::int64_t cells_of(const Mixer&, const Settings& settings) { return settings.cells; }
 
 /// Layers of one kind on one device.
 struct Run {
@@ -55,6 +57,13 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 }
 
 }  // namespace
+
+std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
+  const auto* sliding = std::get_if<SlidingAttention>(&mixer);
+  if (sliding == nullptr || !s.keeps_windows || s.swa_full) return s.cells;
+  const std::int64_t sequences = s.n_streams == 1 ? s.n_seq_max : 1;
+  return std::min(s.cells, padded_cells(sliding->window * sequences + s.n_ubatch));
+}
 
 Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
   const Rows rows = rows_of(mixer);

@@ -53,13 +53,13 @@ void for_each_kind(const Job& job, const Placement& placement, int device, Visit
 /// addends of the last layer before them.
 Bytes pipeline_inputs(const Job& job, const Settings& s, const Placement& placement, int device) {
   const std::uint64_t states = device == placement.layer_device.front() ? 1 : 2;
-  const Bytes one = mask_bytes(s) + value_index_bytes(job.model, s) + hidden_bytes(job.model, s) * states;
+  const Bytes one = mask_bytes(job.model, s) + value_index_bytes(job.model, s) + hidden_bytes(job.model, s) * states;
   return one * static_cast<std::uint64_t>(placement.copies);
 }
 
 /// The first device works for the host's layers: it copies each matrix, and keys and values, to itself.
 void add_copied_stages(const Job& job, const Settings& s, const Loads& loads, const Placement& placement, Stages& stages) {
-  const Bytes mask = mask_bytes(s);
+  const Bytes mask = mask_bytes(job.model, s);
   const LayerSpec* last = nullptr;
   Bytes largest, largest_gate_up, largest_expert;
   for (std::size_t layer = 0; layer < job.model.layers.size(); ++layer) {
@@ -118,7 +118,7 @@ Term finish(const Job& job, Stages stages, const Spread& spread) {
 Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, const Placement& placement, int device) {
   Stages stages;
   const bool pipeline = placement.copies > 1;
-  const Bytes inputs = pipeline ? pipeline_inputs(job, s, placement, device) : mask_bytes(s);
+  const Bytes inputs = pipeline ? pipeline_inputs(job, s, placement, device) : mask_bytes(job.model, s);
   for_each_kind(job, placement, device, [&](const LayerSpec& layer) {
     stages.add(ffn_stage(job, layer, s, inputs));
     const Bytes copied = s.offload_kqv ? Bytes() : cache_bytes(layer.mixer, s, false);
@@ -141,7 +141,7 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
 
 Term host_compute_term(const Job& job, const Settings& s, const Placement& placement) {
   const Bytes hidden = hidden_bytes(job.model, s);
-  const Bytes mask = mask_bytes(s);
+  const Bytes mask = mask_bytes(job.model, s);
   Stages stages;
   // Attention on the host: queries and results cross over; how many holes they find depends on the sizes.
   const Bytes attention = host_attends(s, placement) ? hidden * 2 + new_values_bytes(job.model, s) + mask : Bytes();

@@ -43,7 +43,8 @@ std::int64_t widest_input(const Model& model) {
 Bytes in_pages(Bytes bytes) { return (bytes + 2 * kMiB - Bytes(1)) / (2 * kMiB).count() * (2 * kMiB).count(); }
 
 std::int64_t heads_of(const Mixer& mixer) {
-  return std::visit([](const auto& m) { return m.n_heads; }, mixer);
+  const FullAttention* grouped = grouped_attention(mixer);
+  return grouped != nullptr ? grouped->n_heads : std::get<LatentAttention>(mixer).n_heads;
 }
 
 /// 16-bit copies of scores, and of MLA's queries, that cuBLAS multiplies when there is no flash attention.

@@ -34,7 +34,7 @@ std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
                         std::string(s.type_v.name) + " values.",
                     std::string(s.type_k.name) + ", " + std::string(s.type_v.name), "one type for both");
     }
-    const auto& attention = std::get<FullAttention>(layer.mixer);
+    const FullAttention& attention = *grouped_attention(layer.mixer);
     if (attention.head_dim_k % s.type_k.block_size != 0 || (s.flash_attention && attention.head_dim_v % s.type_v.block_size != 0))
       return refuse("A head of " + grouped(attention.head_dim_k) + " elements is no whole number of " + std::string(s.type_k.name) +
                         " blocks: expected a multiple of " + grouped(std::max(s.type_k.block_size, s.type_v.block_size)) + ", or an f16 cache.",
@@ -61,17 +61,25 @@ std::optional<Notice> split_refusal(const Job& job) {
   return std::nullopt;
 }
 
+/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2 and Phi 3 (src/models/phi3.cpp: "SWA is
+/// currently disabled").
+bool keeps_windows(const Model& model) {
+  const std::string& name = model.architecture;
+  return name == "gemma2" || name == "gemma3" || name == "gemma3_text" || name == "gpt_oss";
+}
+
 }  // namespace
+
+std::int64_t padded_cells(std::int64_t tokens) { return ceil_div(tokens, kContextPadding) * kContextPadding; }
 
 Settings settle(const Job& job) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
-  const auto pad = [](std::int64_t tokens) { return ceil_div(tokens, kContextPadding) * kContextPadding; };
   Settings s;
   s.n_seq_max = o.n_seq_max.value_or(job.scenario.sequences);
-  s.n_ctx = pad(o.n_ctx.value_or(job.scenario.context_tokens * s.n_seq_max));
+  s.n_ctx = padded_cells(o.n_ctx.value_or(job.scenario.context_tokens * s.n_seq_max));
   const bool unified = o.kv_unified.value_or(false);
   s.n_streams = unified ? 1 : s.n_seq_max;
-  s.cells = unified ? s.n_ctx : pad(std::max<std::int64_t>(1, s.n_ctx / s.n_seq_max));
+  s.cells = unified ? s.n_ctx : padded_cells(std::max<std::int64_t>(1, s.n_ctx / s.n_seq_max));
   s.n_ctx = s.cells * s.n_streams;
   s.n_batch = std::min(s.n_ctx, o.n_batch.value_or(kBatch));
   s.n_ubatch = std::min(s.n_batch, o.n_ubatch.value_or(kMicroBatch));
@@ -83,6 +91,7 @@ Settings settle(const Job& job) {
   s.type_v = cache_type(job.scenario.kv_value_type);
   s.flash_attention = o.flash_attn.value_or(true);
   s.swa_full = o.swa_full.value_or(false);
+  s.keeps_windows = keeps_windows(job.model);
   s.offload_kqv = o.offload_kqv.value_or(true);
   s.op_offload = o.op_offload.value_or(true);
   return s;

@@ -18,6 +18,7 @@ constexpr std::int64_t kHalf = 2;
 /// Elements of all query heads of one token.
 std::int64_t query_size(const Mixer& mixer) {
   return std::visit(Overloaded{[](const FullAttention& a) { return a.n_heads * a.head_dim_k; },
+                               [](const SlidingAttention& a) { return a.heads.n_heads * a.heads.head_dim_k; },
                                // The projected queries leave before the hidden states come back.
                                [](const LatentAttention&) { return std::int64_t{0}; }},
                     mixer);
@@ -42,7 +43,8 @@ FormulaRow moe_stage(const Job& job, const MoeFfn& f, const Settings& s, Bytes i
 FormulaRow dense_stage(const Job& job, const LayerSpec& layer, const DenseFfn& f, const Settings& s, Bytes inputs) {
   const std::int64_t hidden = job.model.hidden_size;
   // Heads wider than the hidden state leave a hole of their size for one of its three copies.
-  const std::int64_t states = 2 * hidden + std::max(hidden, query_size(layer.mixer));
+  const bool fused = job.model.naming == CheckpointNaming::phi3;  // gate and up are views of one product, and one state is gone
+  const std::int64_t states = (fused ? 1 : 2) * hidden + std::max(hidden, query_size(layer.mixer));
   return make_row(job.explain, "dense_ffn", {{"ffn_size", f.ffn_size},
                                              {"gate_up_and_product", 3},
                                              {"hidden_states_kept", states, Op::plus},
@@ -51,19 +53,19 @@ FormulaRow dense_stage(const Job& job, const LayerSpec& layer, const DenseFfn& f
                                              {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
-FormulaRow full_attention_stage(const Job& job, const FullAttention& a, const Settings& s, Bytes inputs, bool with_value_index) {
+FormulaRow full_attention_stage(const Job& job, const FullAttention& a, std::int64_t cells, const Settings& s, Bytes inputs, bool with_value_index) {
   const std::int64_t tail = with_value_index || s.flash_attention ? 2 * a.n_kv_heads * a.head_dim_v : 0;
   const std::int64_t states = 2 * job.model.hidden_size + 2 * a.n_heads * a.head_dim_k + tail;
   if (!s.flash_attention)
     return make_row(job.explain, "attention_scores", {{"n_heads", a.n_heads},
-                                                      {"cells", s.cells},
+                                                      {"cells", cells},
                                                       {"queries_and_hidden_states", states, Op::plus},
                                                       {"micro_batch_tokens", s.n_ubatch},
                                                       {"bytes_per_value", kFloat},
                                                       {"graph_inputs", as_factor(inputs), Op::plus}});
   // Flash attention reads 16-bit floats: a cache of another type is copied, for all cells of one layer.
   const std::int64_t copied = (s.type_k == dtype::f16 ? 0 : a.n_kv_heads * a.head_dim_k) + (s.type_v == dtype::f16 ? 0 : a.n_kv_heads * a.head_dim_v);
-  const Bytes f16_copy = value_of({{"copied_values", copied}, {"cells", s.cells}, {"streams", s.n_streams}, {"bytes_per_value", kHalf}});
+  const Bytes f16_copy = value_of({{"copied_values", copied}, {"cells", cells}, {"streams", s.n_streams}, {"bytes_per_value", kHalf}});
   return make_row(job.explain, "flash_attention", {{"queries_and_hidden_states", states},
                                                    {"micro_batch_tokens", s.n_ubatch},
                                                    {"bytes_per_value", kFloat},
@@ -93,6 +95,9 @@ FormulaRow latent_attention_stage(const Job& job, const LatentAttention& a, cons
                                                     {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
+/// gpt-oss keeps the last layer's sum beside its norm.
+std::int64_t output_states(const Model& model) { return model.architecture == "gpt_oss" ? 2 : 1; }
+
 }  // namespace
 
 void Stages::add(FormulaRow row) {
@@ -112,14 +117,21 @@ std::int64_t as_factor(Bytes bytes) {
   return static_cast<std::int64_t>(std::min(bytes.count(), most));
 }
 
-Bytes mask_bytes(const Settings& s) { return value_of({{"cells", s.cells}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", s.flash_attention ? kHalf : kFloat}}); }
+Bytes mask_bytes(const Model& model, const Settings& s) {
+  std::int64_t windowed = 0;
+  if (s.keeps_windows)
+    for (const LayerSpec& layer : model.layers)
+      if (std::holds_alternative<SlidingAttention>(layer.mixer)) windowed = cells_of(layer.mixer, s);
+  return value_of({{"cells", s.cells}, {"windowed_cells", windowed, Op::plus}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", s.flash_attention ? kHalf : kFloat}});
+}
 
 Bytes value_index_bytes(const Model& model, const Settings& s) {
   constexpr std::int64_t index = 8;
   std::int64_t widest = 0;
   for (const LayerSpec& layer : model.layers)
-    if (const auto* a = std::get_if<FullAttention>(&layer.mixer)) widest = std::max(widest, a->n_kv_heads * a->head_dim_v);
-  return s.flash_attention ? Bytes() : value_of({{"values", widest}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_index", index}});
+    if (const FullAttention* a = grouped_attention(layer.mixer)) widest = std::max(widest, a->n_kv_heads * a->head_dim_v);
+  const std::int64_t caches = s.keeps_windows && sliding_layers(model).n_layers > 0 ? 2 : 1;
+  return s.flash_attention ? Bytes() : value_of({{"values", widest}, {"caches", caches}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_index", index}});
 }
 
 Bytes hidden_bytes(const Model& model, const Settings& s) {
@@ -128,7 +140,7 @@ Bytes hidden_bytes(const Model& model, const Settings& s) {
 
 FormulaRow output_stage(const Job& job, const Settings& s, Bytes inputs) {
   return make_row(job.explain, "logits", {{"vocab_size", job.model.vocab_size},
-                                          {"hidden_size", job.model.hidden_size, Op::plus},
+                                          {"hidden_states_kept", output_states(job.model) * job.model.hidden_size, Op::plus},
                                           {"output_tokens", s.n_outputs},
                                           {"bytes_per_value", kFloat},
                                           {"graph_inputs", as_factor(inputs), Op::plus}});
@@ -140,7 +152,8 @@ FormulaRow ffn_stage(const Job& job, const LayerSpec& layer, const Settings& s, 
 }
 
 FormulaRow attention_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes inputs, bool with_value_index) {
-  return std::visit(Overloaded{[&](const FullAttention& a) { return full_attention_stage(job, a, s, inputs, with_value_index); },
+  return std::visit(Overloaded{[&](const FullAttention& a) { return full_attention_stage(job, a, s.cells, s, inputs, with_value_index); },
+                               [&](const SlidingAttention& a) { return full_attention_stage(job, a.heads, cells_of(layer.mixer, s), s, inputs, with_value_index); },
                                [&](const LatentAttention& a) { return latent_attention_stage(job, a, s, inputs); }},
                     layer.mixer);
 }

@@ -21,7 +21,8 @@ struct Stages {
 [[nodiscard]] std::int64_t as_factor(Bytes bytes);
 
 /// The attention mask: f16 with flash attention, else f32 (src/llama-graph.cpp, build_attn_inp_kv).
-[[nodiscard]] Bytes mask_bytes(const Settings& settings);
+/// Layers with a window have a second one, for their own cells.
+[[nodiscard]] Bytes mask_bytes(const Model& model, const Settings& settings);
 /// Where new values go in a transposed cache, one 64-bit index for each: only without flash attention.
 [[nodiscard]] Bytes value_index_bytes(const Model& model, const Settings& settings);
 /// One hidden state for each token of the graph.

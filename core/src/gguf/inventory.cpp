@@ -27,18 +27,35 @@ class GgufBuilder {
       std::visit([this](const auto& mixer) { add_mixer(mixer); }, spec.mixer);
       vector("blk.{layer}.attn_norm.weight", TensorRole::norm, model_.hidden_size);
       std::visit([this](const auto& ffn) { add_ffn(ffn); }, spec.ffn);
-      vector("blk.{layer}.ffn_norm.weight", TensorRole::norm, model_.hidden_size);
+      add_ffn_norms(spec);
     }
     return std::move(tensors_);
   }
 
  private:
+  /// The norm before the feed-forward block has another name where the converter maps HF's post_attention_layernorm to it.
+  void add_ffn_norms(const LayerSpec& spec) {
+    const bool named_after_attention = model_.architecture == "gpt_oss" || model_.architecture == "glm4_moe";
+    vector(named_after_attention ? "blk.{layer}.post_attention_norm.weight" : "blk.{layer}.ffn_norm.weight", TensorRole::norm, model_.hidden_size);
+    if (!spec.post_norms) return;
+    vector("blk.{layer}.post_attention_norm.weight", TensorRole::norm, model_.hidden_size);
+    vector("blk.{layer}.post_ffw_norm.weight", TensorRole::norm, model_.hidden_size);
+  }
+
+  void add_mixer(const SlidingAttention& a) { add_mixer(a.heads); }
+
   void add_mixer(const FullAttention& a) {
     const std::int64_t hidden = model_.hidden_size;
+    if (model_.naming == CheckpointNaming::phi3) {
+      matrix("blk.{layer}.attn_output.weight", TensorRole::attention_output, hidden, a.n_heads * a.head_dim_v);
+      matrix("blk.{layer}.attn_qkv.weight", TensorRole::attention_v, a.n_heads * a.head_dim_k + a.n_kv_heads * (a.head_dim_k + a.head_dim_v), hidden);
+      return;
+    }
     linear("blk.{layer}.attn_k.weight", "blk.{layer}.attn_k.bias", TensorRole::attention_k, a.n_kv_heads * a.head_dim_k, hidden, a.qkv_bias);
     linear("blk.{layer}.attn_output.weight", "blk.{layer}.attn_output.bias", TensorRole::attention_output, hidden, a.n_heads * a.head_dim_v, a.output_bias);
     linear("blk.{layer}.attn_q.weight", "blk.{layer}.attn_q.bias", TensorRole::attention_q, a.n_heads * a.head_dim_k, hidden, a.qkv_bias);
     linear("blk.{layer}.attn_v.weight", "blk.{layer}.attn_v.bias", TensorRole::attention_v, a.n_kv_heads * a.head_dim_v, hidden, a.qkv_bias);
+    if (a.sinks) vector("blk.{layer}.attn_sinks.weight", TensorRole::attention_sinks, a.n_heads);
     if (!a.qk_norm) return;
     vector("blk.{layer}.attn_k_norm.weight", TensorRole::norm, a.head_dim_k);
     vector("blk.{layer}.attn_q_norm.weight", TensorRole::norm, a.head_dim_k);
@@ -64,6 +81,11 @@ class GgufBuilder {
 
   void add_ffn(const DenseFfn& f) {
     const std::int64_t hidden = model_.hidden_size;
+    if (model_.naming == CheckpointNaming::phi3) {
+      matrix("blk.{layer}.ffn_down.weight", TensorRole::ffn_down, hidden, f.ffn_size);
+      matrix("blk.{layer}.ffn_up.weight", TensorRole::ffn_gate_up, 2 * f.ffn_size, hidden);
+      return;
+    }
     linear("blk.{layer}.ffn_down.weight", "blk.{layer}.ffn_down.bias", TensorRole::ffn_down, hidden, f.ffn_size, f.bias);
     linear("blk.{layer}.ffn_gate.weight", "blk.{layer}.ffn_gate.bias", TensorRole::ffn_gate_up, f.ffn_size, hidden, f.bias);
     linear("blk.{layer}.ffn_up.weight", "blk.{layer}.ffn_up.bias", TensorRole::ffn_gate_up, f.ffn_size, hidden, f.bias);
@@ -80,6 +102,14 @@ class GgufBuilder {
     if (shared > 0) matrix("blk.{layer}.ffn_gate_shexp.weight", TensorRole::shared_gate_up, shared, hidden);
     stack("blk.{layer}.ffn_up_exps.weight", TensorRole::expert_gate_up, f.n_experts, f.moe_ffn_size, hidden);
     if (shared > 0) matrix("blk.{layer}.ffn_up_shexp.weight", TensorRole::shared_gate_up, shared, hidden);
+    if (f.bias) add_expert_biases(f);
+  }
+
+  void add_expert_biases(const MoeFfn& f) {
+    stack("blk.{layer}.ffn_down_exps.bias", TensorRole::router, f.n_experts, model_.hidden_size, 1);
+    stack("blk.{layer}.ffn_gate_exps.bias", TensorRole::router, f.n_experts, f.moe_ffn_size, 1);
+    vector("blk.{layer}.ffn_gate_inp.bias", TensorRole::router, f.n_experts);
+    stack("blk.{layer}.ffn_up_exps.bias", TensorRole::router, f.n_experts, f.moe_ffn_size, 1);
   }
 
   void linear(std::string_view weight, std::string_view bias, TensorRole role, std::int64_t rows, std::int64_t cols, bool has_bias) {

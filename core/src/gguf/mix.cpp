@@ -20,14 +20,15 @@ struct Facts {
 /// llama.cpp calls a model "70B" by its shape: 80 layers of the Llama kind with grouped heads, or 80 layers of Qwen 2 (src/models/*.cpp, load_arch_hparams).
 bool is_70b(const Model& model, std::int64_t heads_per_key) {
   if (model.n_layers() != 80 || first_moe(model) != nullptr) return false;
-  return model.architecture == "qwen2" || heads_per_key > 1;
+  const bool llama_like = model.architecture == "llama" || model.architecture == "mistral";
+  return model.architecture == "qwen2" || (llama_like && heads_per_key > 1);
 }
 
 Facts facts_of(const Model& model, const std::vector<Tensor>& tensors) {
   Facts facts;
   facts.n_layers = model.n_layers();
   if (const MoeFfn* moe = first_moe(model)) facts.n_experts = moe->n_experts;
-  if (const auto* attention = std::get_if<FullAttention>(&model.layers.front().mixer)) facts.heads_per_key = attention->n_heads / attention->n_kv_heads;
+  if (const FullAttention* attention = grouped_attention(model.layers.front().mixer)) facts.heads_per_key = attention->n_heads / attention->n_kv_heads;
   facts.n_values = std::count_if(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.role == TensorRole::attention_v && t.cols > 1; });
   facts.is_70b = is_70b(model, facts.heads_per_key);
   facts.tied = model.tied_embeddings;
