@@ -6,7 +6,6 @@
 #include "engine/engine.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
-#include "weighbridge/gguf.hpp"
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -167,7 +166,7 @@ Result<void> read_formats(const Json& params, Scenario& scenario, Notices& warni
   if (!known) {
     std::string names = "checkpoint";
     for (const WeightsFormat& other : weights_formats()) names += ", " + std::string(other.name);
-    for (const std::string_view other : gguf_formats()) names += ", " + std::string(other);
+    names += ", or a GGUF file type such as gguf:Q4_K_M";
     return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", format, names));
   }
   scenario.weights_format = *known;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The buffer of the graph on each device and on the host: src/llama-context.cpp sched_reserve, ggml/src/ggml-backend.cpp (splits and copies).
 #include <algorithm>
+#include <initializer_list>
 
 #include "engine/formula.hpp"
 #include "engine/llama_cpp_stages.hpp"
@@ -22,12 +23,16 @@ struct Spread {
   int records = 0;
 };
 
+bool is_any_of(const std::string& name, std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
 Spread spread_of(const Job& job) {
   const Model& model = job.model;
   if (std::holds_alternative<LatentAttention>(model.layers.front().mixer)) return {60, 120, 37};
-  if (first_moe(model) != nullptr) return {100, 400, 0};  // MoE graphs: up to a third more was seen (fused routing keeps tensors apart)
-  const bool measured = model.architecture == "llama" || model.architecture == "qwen2" || model.architecture == "qwen3";
-  return measured ? Spread{160, 120, 430} : Spread{200, 300, 0};
+  // MoE graphs: up to a third more was seen, since fused routing keeps tensors apart.
+  if (first_moe(model) != nullptr) return {100, 400, is_any_of(model.architecture, {"qwen3_moe", "mixtral", "gpt_oss", "glm4_moe"}) ? 230 : 0};
+  if (is_any_of(model.architecture, {"llama", "qwen2", "qwen3", "mistral"})) return {160, 120, 430};
+  if (is_any_of(model.architecture, {"gemma2", "gemma3", "gemma3_text"})) return {160, 200, 180};
+  return {250, 300, model.architecture == "phi3" ? 45 : 0};
 }
 
 /// Without a device that works for it, the host's processor runs the host's layers, and attention over a cache that lies there.
@@ -117,21 +122,30 @@ Term finish(const Job& job, Stages stages, const Spread& spread) {
 
 Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, const Placement& placement, int device) {
   Stages stages;
+  Settings attended = s;
+  if (host_attends(s, placement)) attended.type_k = attended.type_v = dtype::f16;  // nothing is copied for a kernel that does not run here
+  Bytes widest_block;
   const bool pipeline = placement.copies > 1;
   const Bytes inputs = pipeline ? pipeline_inputs(job, s, placement, device) : mask_bytes(job.model, s);
   for_each_kind(job, placement, device, [&](const LayerSpec& layer) {
     stages.add(ffn_stage(job, layer, s, inputs));
+    widest_block = std::max(widest_block, stages.rows.back().bytes);
     const Bytes copied = s.offload_kqv ? Bytes() : cache_bytes(layer.mixer, s, false);
-    stages.add(attention_stage(job, layer, s, inputs + copied, !pipeline));
+    stages.add(attention_stage(job, layer, attended, inputs + copied, !pipeline));
   });
   if (placement.output_device == device) stages.add(output_stage(job, s, pipeline ? inputs : Bytes()));
   Spread spread = spread_of(job);
   const bool works_for_host = ((device == 0 && placement.is_partial()) || !s.offload_kqv) && !host_computes(s, placement);
   if (works_for_host) {
     add_copied_stages(job, s, loads, placement, stages);
-    spread = {std::max<std::int64_t>(spread.below, 200), std::max<std::int64_t>(spread.above, 250), 0};
+    // Without flash attention the scores of windowed and of full layers may lie side by side.
+    const bool two_scores = !s.flash_attention && s.keeps_windows && sliding_layers(job.model).n_layers > 0;
+    spread = {std::max<std::int64_t>(spread.below, 200), std::max<std::int64_t>(spread.above, two_scores ? 1100 : 250), 0};
   }
   Term term = finish(job, std::move(stages), spread);
+  // Where the last norm lies in the room that the experts left, the logits may have to begin behind that room.
+  const bool routed = first_moe(job.model) != nullptr && !std::holds_alternative<LatentAttention>(job.model.layers.front().mixer);
+  if (routed && placement.output_device == device) term.high = std::max(term.high, output_stage(job, s, widest_block).bytes);
   if (works_for_host) {
     // Copies of keys and values of one layer may lie beside those of the next.
     term.high += cache_bytes(job.model.layers.front().mixer, s, false);
@@ -159,10 +173,10 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
     if (placement.output_device == Placement::kHost) stages.add(output_stage(job, s, hidden));
   }
   Spread spread = spread_of(job);
-  spread = {std::min<std::int64_t>(spread.below, 160), std::max<std::int64_t>(spread.above, 200), spread.records};
+  spread = {first_moe(job.model) != nullptr ? 300 : 160, std::max<std::int64_t>(spread.above, 200), spread.records};
   Term term = finish(job, std::move(stages), spread);
   const bool returns_keys = placement.n_devices > 0 && (placement.is_partial() || !s.offload_kqv);
-  if (returns_keys) term.high += new_values_bytes(job.model, s);  // a device's new keys come back to a cache of the host
+  if (returns_keys) term.high += new_values_bytes(job.model, s) + hidden;  // new keys, and what is fused with them, come back to a cache of the host
   if (host_attends(s, placement)) {
     term.low = term.low - attention;
     term.high += hidden;
