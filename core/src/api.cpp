@@ -61,7 +61,7 @@ Result<JsonOut> call_sweep(const Json& params, Context& context) {
   if (!values.is_array() || values.size() > most_points)
     return fail(notice::wrong_type("params.values", "values", excerpt(values), "a list of at most 1,000 whole numbers"));
   const std::int64_t most = axis == "sequences" ? kMaxSequences : request->model().max_context_tokens;
-  Prepared prepared(request->model(), request->scenario.weights_format);
+  Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
   Scenario scenario = request->scenario;
   JsonOut points = JsonOut::array();
   for (const Json& value : values) {

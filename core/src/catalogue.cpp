@@ -69,9 +69,9 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.name = text_of(row, "name");
   device.short_name = text_of(row, "short_name");
   device.vendor = text_of(row, "vendor");
+  device.backend = text_of(row, "backend");
   device.kind = text_of(row, "kind");
   device.architecture = text_of(row, "architecture");
-  device.backend = text_of(row, "backend");
   device.compute_capability = capability_of(text_of(row, "compute_capability"));
   device.marketed_gb = number_of(*memory, "marketed_gb");
   device.driver_bytes = scaled(kMiB, number_of(*memory, "driver_mib"));

@@ -2,117 +2,16 @@
 #include "weighbridge/estimate.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/engine.hpp"
 #include "json_text.hpp"
+#include "verdict.hpp"
 #include "weighbridge/fit.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
-Bytes DevicePlan::total() const {
-  Bytes sum;
-  for (const Term& term : terms) sum += term.bytes;
-  return sum;
-}
-
-Bytes DevicePlan::low() const {
-  Bytes sum;
-  for (const Term& term : terms) sum += term.low;
-  return sum;
-}
-
-Bytes DevicePlan::high() const {
-  Bytes sum;
-  for (const Term& term : terms) sum += term.high;
-  return sum;
-}
-
-Bytes DevicePlan::inside() const {
-  Bytes sum;
-  for (const Term& term : terms)
-    if (term.inside_limit) sum += term.bytes;
-  return sum;
-}
-
 namespace {
-
-/// One of the two checks of a device: what counts against a bound, and the bound.
-struct Check {
-  std::size_t device = 0;
-  bool is_card = false;
-  Bytes need, low, high, bound;
-};
-
-/// The engine's own limit against what counts inside it. Bounds of terms add plainly: no two are known to be independent.
-Check engine_check(const DevicePlan& device, std::size_t index) {
-  Check check{index, false, {}, {}, {}, device.limit};
-  for (const Term& term : device.terms) {
-    if (!term.inside_limit) continue;
-    check.need += term.bytes;
-    check.low += term.low;
-    check.high += term.high;
-  }
-  return check;
-}
-
-/// The card against all that the engine takes of it: the whole limit if it reserves a pool, plus what lies outside.
-Check card_check(const DevicePlan& device, std::size_t index) {
-  Check check{index, true, device.reserved, device.reserved, device.reserved, device.capacity};
-  for (const Term& term : device.terms) {
-    if (term.inside_limit) continue;
-    check.low = check.low - term.bytes + term.low;
-    check.high = check.high - term.bytes + term.high;
-  }
-  return check;
-}
-
-VerdictClass classify(const Check& check) {
-  if (check.low > check.bound) return VerdictClass::no;
-  if (check.need > check.bound || check.high > check.bound) return VerdictClass::tight;
-  return VerdictClass::fits;
-}
-
-/// Worse verdicts first; among equals the engine's own limit, which is what a person can set; then the smaller margin.
-bool is_worse(const Check& a, const Check& b) {
-  const auto rank = [](const Check& c) { return static_cast<int>(classify(c)); };
-  if (rank(a) != rank(b)) return rank(a) > rank(b);
-  if (a.is_card != b.is_card) return b.is_card;
-  return difference(a.bound, a.need) < difference(b.bound, b.need);
-}
-
-Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best) {
-  std::vector<Check> checks;
-  for (std::size_t index = 0; index < devices.size(); ++index) {
-    checks.push_back(engine_check(devices[index], index));
-    checks.push_back(card_check(devices[index], index));
-  }
-  const Check& worst = *std::min_element(checks.begin(), checks.end(), is_worse);
-  Verdict verdict;
-  verdict.kind = classify(worst);
-  if (tight_at_best && verdict.kind == VerdictClass::fits) verdict.kind = VerdictClass::tight;
-  verdict.device = worst.device;
-  verdict.card_binds = worst.is_card;
-  verdict.need = worst.need;
-  verdict.low = worst.low;
-  verdict.high = worst.high;
-  verdict.limit = worst.bound;
-  return verdict;
-}
-
-/// The largest share, in hundredths, at which what lies outside the engine's limit still finds room.
-std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group) {
-  Bytes outside;
-  for (const Term& term : device.terms)
-    if (!term.inside_limit) outside += term.bytes;
-  const Bytes room = device.capacity - outside;
-  if (group.device.runtime_bytes == Bytes()) return std::nullopt;
-  const double share = static_cast<double>(room.count()) / static_cast<double>(group.device.runtime_bytes.count());
-  const double hundredths = std::floor(share * 100.0) / 100.0;
-  if (hundredths < 0.01) return std::nullopt;
-  return std::min(hundredths, 1.0);
-}
 
 bool contains(const std::vector<std::string_view>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -136,11 +35,19 @@ std::optional<Notice> unsupported(const Engine& engine, const Scenario& scenario
     return notice::custom("unsupported", "params.weights.format",
                           std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " + join(engine.weights_formats) + ".",
                           "weights.format", scenario.weights_format, "checkpoint, " + join(engine.weights_formats));
-  if (scenario.kv_type != "auto" && !engine.kv_types.empty() && !contains(engine.kv_types, scenario.kv_type))
-    return notice::custom("unsupported", "params.kv_cache",
-                          std::string(engine.name) + " has no " + scenario.kv_type + " cache: expected auto, " + join(engine.kv_types) + ".", "kv_cache",
-                          scenario.kv_type, "auto, " + join(engine.kv_types));
+  const auto no_cache = [&](const std::string& type) {
+    return notice::custom("unsupported", "params.kv_cache", std::string(engine.name) + " has no " + type + " cache: expected auto, " + join(engine.kv_types) + ".",
+                          "kv_cache", type, "auto, " + join(engine.kv_types));
+  };
+  if (engine.kv_types.empty()) return std::nullopt;
+  if (!engine.splits_kv_types && scenario.kv_type != scenario.kv_value_type) return no_cache(scenario.kv_type + " keys with " + scenario.kv_value_type + " values");
+  for (const std::string& type : {scenario.kv_type, scenario.kv_value_type})
+    if (type != "auto" && !contains(engine.kv_types, type)) return no_cache(type);
   return std::nullopt;
+}
+
+bool is_partly_on_host(const Scenario& scenario, const EngineReport& report) {
+  return scenario.cpu_moe_layers > 0 || (report.gpu_layers && report.all_gpu_layers && *report.gpu_layers < *report.all_gpu_layers);
 }
 
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
@@ -159,10 +66,13 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
+    result.verdict.nearest_weights_format = plan.nearest_weights_format;
     reason = std::move(plan.impossible);
     if (!reason) {
-      result.devices = std::move(plan.groups);
+      result.devices = std::move(plan.devices);
+      result.host = std::move(plan.host);
       result.verdict = judge(result.devices, plan.tight_at_best);
+      if (result.host) weigh_host(result.verdict, *result.host, result.devices.empty(), is_partly_on_host(scenario, result.engine));
       const Verdict& v = result.verdict;
       if (v.card_binds && v.kind == VerdictClass::no) {
         const DevicePlan& device = result.devices[v.device];
@@ -178,16 +88,22 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
 
 }  // namespace
 
+std::string_view loaded_format(const Model& model, const Scenario& scenario) {
+  const Engine* engine = find_engine(scenario.engine);
+  const bool translates = scenario.weights_format == "checkpoint" && engine != nullptr && engine->loads_checkpoint_as != nullptr;
+  return translates ? engine->loads_checkpoint_as(model) : std::string_view(scenario.weights_format);
+}
+
 Prepared::Prepared(const Model& model, std::string_view weights_format) : model_(model), tensors_(&model.tensors), memo_(std::make_unique<Memo>()) {
   const std::optional<WeightsLayout> layout = layout_of(model, weights_format);
-  if (!layout || *layout == model.checkpoint) return;
-  derived_ = derive_tensors(model, *layout);
+  if (layout && *layout == model.checkpoint) return;
+  derived_ = tensors_in(model, weights_format);
   tensors_ = &derived_;
 }
 
 Prepared::~Prepared() = default;
 
-std::optional<std::int64_t> margin(const Estimate& estimate) {
+std::optional<std::int64_t> device_margin(const Estimate& estimate) {
   std::optional<std::int64_t> least;
   for (const DevicePlan& device : estimate.devices) {
     const std::int64_t room = std::min(difference(device.limit, device.inside()), difference(device.capacity, device.reserved));
@@ -196,13 +112,41 @@ std::optional<std::int64_t> margin(const Estimate& estimate) {
   return least;
 }
 
+std::optional<std::int64_t> margin(const Estimate& estimate) {
+  std::optional<std::int64_t> least = device_margin(estimate);
+  if (!estimate.host || !estimate.host->capacity) return least;
+  const std::int64_t room = difference(*estimate.host->capacity, estimate.host->total());
+  return std::min(least.value_or(room), room);
+}
+
 Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario) { return run(prepared, scenario, false); }
 
+namespace {
+
+/// What does not fit on the devices may run with some layers in the host's memory.
+void offer_offload(Prepared& prepared, const Scenario& scenario, Estimate& result) {
+  const std::int64_t layers = result.engine.gpu_layers.value_or(0);
+  if (result.verdict.kind != VerdictClass::no || result.verdict.host_binds || layers == 0) return;
+  const std::optional<std::int64_t> most = solve_gpu_layers(prepared, scenario, layers - 1);
+  if (!most) return;
+  Scenario trial = scenario;
+  trial.options.llama_cpp.n_gpu_layers = *most;
+  const Result<Estimate> partial = evaluate(prepared, trial);
+  if (!partial || !partial->host) return;
+  result.verdict.nearest_gpu_layers = most;
+  result.verdict.offload_host_bytes = partial->host->total();
+  const VerdictClass host = judge_host(*partial->host);
+  if (host == VerdictClass::fits || host == VerdictClass::tight) result.verdict.kind = VerdictClass::offload;
+}
+
+}  // namespace
+
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
-  Prepared prepared(model, scenario.weights_format);
+  Prepared prepared(model, loaded_format(model, scenario));
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
-  if (result->verdict.kind != VerdictClass::impossible) {
+  offer_offload(prepared, scenario, *result);
+  if (result->verdict.kind != VerdictClass::impossible && result->verdict.kind != VerdictClass::unknown) {
     result->max_context_tokens = solve_max_context(prepared, scenario);
     result->max_sequences = solve_max_sequences(prepared, scenario);
     result->fewest_devices = solve_fewest_devices(prepared, scenario);

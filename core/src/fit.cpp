@@ -53,6 +53,7 @@ std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
 std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
   Scenario trial = scenario;
   trial.options.max_model_len.reset();  // the answer is what to set it to
+  trial.options.llama_cpp.n_ctx.reset();
   return largest_holding(prepared.model().max_context_tokens, [&](std::int64_t tokens) {
     trial.context_tokens = tokens;
     return margin_at(prepared, trial);
@@ -62,6 +63,8 @@ std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
 std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
   Scenario trial = scenario;
   trial.options.max_num_seqs.reset();
+  trial.options.llama_cpp.n_seq_max.reset();
+  trial.options.llama_cpp.n_ctx.reset();
   return largest_holding(kMaxSequences, [&](std::int64_t sequences) {
     trial.sequences = sequences;
     return margin_at(prepared, trial);
@@ -74,10 +77,22 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
   Scenario trial = scenario;
   trial.hardware.resize(1);
   trial.parallel = {};
+  trial.options.llama_cpp.tensor_split.clear();
   for (std::int64_t count = 1; count <= most; ++count) {
     trial.hardware.front().count = count;
     trial.parallel.tensor = count;
     if (holds(margin_at(prepared, trial))) return count;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most) {
+  Scenario trial = scenario;
+  // Downwards, since over several devices the need of the fullest one need not fall with every single layer.
+  for (std::int64_t layers = most; layers >= 0; --layers) {
+    trial.options.llama_cpp.n_gpu_layers = layers;
+    const Result<Estimate> result = evaluate(prepared, trial);
+    if (result && holds(device_margin(*result))) return layers;
   }
   return std::nullopt;
 }

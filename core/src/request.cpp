@@ -5,6 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "key_reader.hpp"
+#include "options.hpp"
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -13,8 +14,6 @@ namespace weighbridge {
 namespace {
 
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;  // JSON carries whole numbers exactly up to here
-constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
-constexpr std::int64_t kMostBlockSize = 4096;
 
 const Json& empty_object() {
   static const Json empty = Json::object();
@@ -107,15 +106,7 @@ Result<void> read_engine(const Json& params, Scenario& scenario, Notices& warnin
   const Json& options = (*engine)->contains("options") ? (**engine)["options"] : empty_object();
   if (!options.is_object()) return fail(notice::wrong_type("params.engine.options", "options", excerpt(options), "an object"));
   KeyReader reader(options, "params.engine.options", warnings);
-  reader.warn_of_other_keys({"gpu_memory_utilization", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype", "enforce_eager", "block_size"});
-  EngineOptions& o = scenario.options;
-  o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 1.0);
-  o.max_model_len = reader.positive_if_given("max_model_len", kMaxContextTokens);
-  o.max_num_seqs = reader.positive_if_given("max_num_seqs", kMaxSequences);
-  o.max_num_batched_tokens = reader.positive_if_given("max_num_batched_tokens", kMostBatchTokens);
-  o.kv_cache_dtype = reader.text_if_given("kv_cache_dtype");
-  o.enforce_eager = reader.flag_if_given("enforce_eager");
-  o.block_size = reader.positive_if_given("block_size", kMostBlockSize);
+  read_options(reader, scenario);
   for (const auto& error : {keys.error(), reader.error()})
     if (error) return fail(*error);
   return {};
@@ -131,6 +122,13 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const std::optional<std::int64_t> sequences = keys.positive_if_given("sequences", kMaxSequences);
   if (keys.error()) return fail(*keys.error());
   const EngineOptions& o = scenario.options;
+  if (scenario.engine == "llama.cpp") {
+    // n_ctx is the total over all sequences; the workload counts each one.
+    scenario.sequences = o.llama_cpp.n_seq_max.value_or(sequences.value_or(1));
+    const std::int64_t usual = context.value_or(std::min<std::int64_t>(32768, model.max_context_tokens));
+    scenario.context_tokens = o.llama_cpp.n_ctx ? std::max<std::int64_t>(1, *o.llama_cpp.n_ctx / scenario.sequences) : usual;
+    return {};
+  }
   if (o.max_model_len && *o.max_model_len > model.max_context_tokens)
     return fail(notice::out_of_range("params.engine.options.max_model_len", "max_model_len", grouped(*o.max_model_len),
                                      "a whole number from 1 to " + grouped(model.max_context_tokens)));
@@ -141,7 +139,13 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   return {};
 }
 
-Result<void> read_formats(const Json& params, const Model& model, Scenario& scenario, Notices& warnings) {
+/// Torch's names for what others call bf16 and f16.
+std::string cache_type_name(const std::string& name) {
+  if (name == "bfloat16") return "bf16";
+  return name == "float16" ? "f16" : name;
+}
+
+Result<void> read_formats(const Json& params, Scenario& scenario, Notices& warnings) {
   const Result<const Json*> weights = object_under(params, "weights");
   if (!weights) return fail(weights.error());
   const Result<const Json*> cache = object_under(params, "kv_cache");
@@ -150,20 +154,22 @@ Result<void> read_formats(const Json& params, const Model& model, Scenario& scen
   KeyReader cache_keys(**cache, "params.kv_cache", warnings);
   weight_keys.warn_of_other_keys({"format"});
   cache_keys.warn_of_other_keys({"k", "v"});
-  scenario.weights_format = lower_case(weight_keys.text_if_given("format").value_or("checkpoint"));
-  const std::string k = lower_case(cache_keys.text_if_given("k").value_or("auto"));
-  const std::string v = lower_case(cache_keys.text_if_given("v").value_or(k));
-  scenario.kv_type = k == v ? k : k + " keys with " + v + " values";
-  if (scenario.options.kv_cache_dtype) scenario.kv_type = *scenario.options.kv_cache_dtype;
-  if (scenario.kv_type == "bfloat16") scenario.kv_type = "bf16";
-  if (scenario.kv_type == "float16") scenario.kv_type = "f16";
+  const std::string format = weight_keys.text_if_given("format").value_or("checkpoint");
+  std::string k = lower_case(cache_keys.text_if_given("k").value_or("auto"));
+  std::string v = lower_case(cache_keys.text_if_given("v").value_or(k));
+  if (scenario.options.kv_cache_dtype) k = v = *scenario.options.kv_cache_dtype;
+  scenario.kv_type = cache_type_name(scenario.options.llama_cpp.type_k.value_or(k));
+  scenario.kv_value_type = cache_type_name(scenario.options.llama_cpp.type_v.value_or(v));
   for (const auto& error : {weight_keys.error(), cache_keys.error()})
     if (error) return fail(*error);
-  if (!layout_of(model, scenario.weights_format)) {
+  const std::optional<std::string_view> known = find_weights_format(format);
+  if (!known) {
     std::string names = "checkpoint";
-    for (const WeightsFormat& format : weights_formats()) names += ", " + std::string(format.name);
-    return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", scenario.weights_format, names));
+    for (const WeightsFormat& other : weights_formats()) names += ", " + std::string(other.name);
+    names += ", or a GGUF file type such as gguf:Q4_K_M";
+    return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", format, names));
   }
+  scenario.weights_format = *known;
   return {};
 }
 
@@ -180,6 +186,27 @@ Result<void> read_parallel(const Json& params, Scenario& scenario, Notices& warn
   if (!keys.error()) scenario.parallel.tensor = keys.positive_or("tensor", kMaxDevices, std::max<std::int64_t>(1, scenario.device_count() / others), "");
   scenario.parallel.expert = keys.flag_or("expert", false);
   if (keys.error()) return fail(*keys.error());
+  return {};
+}
+
+Result<void> read_host(const Json& params, Scenario& scenario, Notices& warnings) {
+  const Result<const Json*> host = object_under(params, "host");
+  if (!host) return fail(host.error());
+  KeyReader keys(**host, "params.host", warnings);
+  keys.warn_of_other_keys({"memory_bytes", "used_bytes", "os"});
+  if (keys.has("memory_bytes")) {
+    const auto memory = static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes));
+    scenario.host = Host{Bytes(memory), Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes)))};
+  }
+  const Result<const Json*> offload = object_under(params, "offload");
+  if (!offload) return fail(offload.error());
+  KeyReader parts(**offload, "params.offload", warnings);
+  parts.warn_of_other_keys({"gpu_layers", "cpu_moe_layers"});
+  scenario.cpu_moe_layers = parts.count_or_zero("cpu_moe_layers", kMostLayers);
+  std::optional<std::int64_t>& layers = scenario.options.llama_cpp.n_gpu_layers;
+  if (!layers) layers = parts.whole_number_if_given("gpu_layers", -1, kMostLayers);
+  for (const auto& error : {keys.error(), parts.error()})
+    if (error) return fail(*error);
   return {};
 }
 
@@ -220,8 +247,9 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   if (auto read = read_engine(params, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_hardware(params, catalogue, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_workload(params, request->model(), scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_formats(params, request->model(), scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_formats(params, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_parallel(params, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_host(params, scenario, warnings); !read) return fail(read.error());
   return request;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "options.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -73,8 +74,8 @@ JsonOut describe_term(const Term& term, bool explained) {
   return json;
 }
 
-bool is_measured(const DevicePlan& plan) {
-  return std::all_of(plan.terms.begin(), plan.terms.end(),
+bool is_measured(const std::vector<Term>& terms) {
+  return std::all_of(terms.begin(), terms.end(),
                      [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
 }
 
@@ -99,8 +100,15 @@ JsonOut describe_plan(const DevicePlan& plan, const DeviceGroup& group, const Ve
           {"reserved_bytes", plan.reserved.count()},
           {"observed_bytes", plan.observed.count()},
           {"binding", verdict.card_binds ? "card" : "engine"},
-          {"measured", is_measured(plan)},
+          {"measured", is_measured(plan.terms)},
           {"terms", std::move(terms)}};
+}
+
+/// The number of the first device that `plan` describes.
+std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
+  std::int64_t index = 0;
+  for (std::size_t i = 0; i < plan; ++i) index += estimate.devices[i].count;
+  return index;
 }
 
 Json describe_verdict(const Estimate& estimate) {
@@ -110,17 +118,42 @@ Json describe_verdict(const Estimate& estimate) {
             {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},         {"reason", nullptr}};
   if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
   if (v.nearest_gpu_memory_utilization) json["nearest"] = {{"gpu_memory_utilization", *v.nearest_gpu_memory_utilization}};
+  if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
+  if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);
-  if (estimate.devices.empty()) return json;
-  json["device"] = v.device;
+  if (estimate.devices.empty() && !estimate.host) return json;
+  if (!v.host_binds) json["device"] = first_index(estimate, v.device);
   json["need_bytes"] = v.need.count();
   json["low_bytes"] = v.low.count();
   json["high_bytes"] = v.high.count();
   json["limit_bytes"] = v.limit.count();
-  json["limit"] = v.card_binds ? "card" : "engine";
+  json["limit"] = v.host_binds ? "host" : (v.card_binds ? "card" : "engine");
   json["free_bytes"] = difference(v.limit, v.need);
   json["shortfall_bytes"] = (v.need - v.limit).count();
-  json["measured"] = is_measured(estimate.devices[v.device]);
+  json["measured"] = is_measured(v.host_binds ? estimate.host->terms : estimate.devices[v.device].terms);
+  return json;
+}
+
+JsonOut describe_host(const std::optional<HostPlan>& host) {
+  if (!host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};
+  JsonOut terms = JsonOut::array();
+  for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
+  return {{"total_bytes", host->total().count()},
+          {"low_bytes", host->low().count()},
+          {"high_bytes", host->high().count()},
+          {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
+          {"class", name_of(judge_host(*host))},
+          {"terms", std::move(terms)}};
+}
+
+JsonOut describe_engine_report(const EngineReport& engine) {
+  JsonOut json{{"name", engine.name},
+               {"version", engine.version},
+               {"kv_cache_tokens", optional_json(engine.kv_cache_tokens)},
+               {"kv_cache_pool_bytes", engine.kv_cache_pool ? JsonOut(engine.kv_cache_pool->count()) : JsonOut()},
+               {"max_concurrency", optional_json(engine.max_concurrency)}};
+  if (engine.gpu_layers) json.add("gpu_layers", *engine.gpu_layers);
+  if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
   return json;
 }
 
@@ -133,7 +166,7 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
 
 /// The formats a person is offered: the checkpoint, and what the engine runs beside it. 32-bit weights are nobody's choice.
 JsonOut describe_formats(const Model& model, const Engine& engine) {
-  const std::string_view published = checkpoint_format(model);
+  const std::string_view published = engine.loads_checkpoint_as != nullptr ? engine.loads_checkpoint_as(model) : checkpoint_format(model);
   JsonOut formats = JsonOut::array();
   const auto holds = [](const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   const auto add = [&](std::string_view format, std::string_view resolved) {
@@ -159,9 +192,9 @@ JsonOut describe_devices(const Request& request, const Estimate& estimate, JsonO
   std::int64_t index = 0;
   for (const DevicePlan& plan : estimate.devices) {
     const DeviceGroup& group = request.scenario.hardware[plan.group];
-    groups.push_back({{"first", index}, {"count", group.count}, {"device", group.device.id}, {"device_index", index}});
+    groups.push_back({{"first", index}, {"count", plan.count}, {"device", group.device.id}, {"device_index", index}});
     JsonOut described = describe_plan(plan, group, estimate.verdict, true);
-    for (std::int64_t i = 0; i < group.count; ++i, ++index) {
+    for (std::int64_t i = 0; i < plan.count; ++i, ++index) {
       if (i == 1) described = describe_plan(plan, group, estimate.verdict, false);
       devices.push_back(described.with_first("name", "GPU " + std::to_string(index)));
     }
@@ -178,21 +211,16 @@ Json describe_request(const Request& request, const Estimate& estimate) {
     if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
     hardware.push_back(std::move(row));
   }
-  Json options = Json::object();
-  const EngineOptions& o = s.options;
-  if (o.gpu_memory_utilization) options["gpu_memory_utilization"] = *o.gpu_memory_utilization;
-  if (o.max_model_len) options["max_model_len"] = *o.max_model_len;
-  if (o.max_num_seqs) options["max_num_seqs"] = *o.max_num_seqs;
-  if (o.max_num_batched_tokens) options["max_num_batched_tokens"] = *o.max_num_batched_tokens;
-  if (o.enforce_eager) options["enforce_eager"] = *o.enforce_eager;
-  if (o.block_size) options["block_size"] = *o.block_size;
-  return {{"model", {{"id", request.model().id}}},
-          {"weights", {{"format", s.weights_format}}},
-          {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_type}}},
-          {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", std::move(options)}}},
-          {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
-          {"hardware", std::move(hardware)},
-          {"parallel", {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
+  Json described{{"model", {{"id", request.model().id}}},
+                 {"weights", {{"format", s.weights_format}}},
+                 {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_value_type}}},
+                 {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options)}}},
+                 {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
+                 {"hardware", std::move(hardware)},
+                 {"parallel", {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
+  if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", s.host->used.count()}};
+  if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
+  return described;
 }
 
 }  // namespace
@@ -263,15 +291,10 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
   JsonOut groups = JsonOut::array();
   JsonOut devices = describe_devices(request, estimate, groups);
   JsonOut result{{"model", describe_model(request.model())},
-              {"engine",
-               {{"name", engine.name},
-                {"version", engine.version},
-                {"kv_cache_tokens", optional_json(engine.kv_cache_tokens)},
-                {"kv_cache_pool_bytes", engine.kv_cache_pool ? JsonOut(engine.kv_cache_pool->count()) : JsonOut()},
-                {"max_concurrency", optional_json(engine.max_concurrency)}}},
+              {"engine", describe_engine_report(engine)},
               {"devices", std::move(devices)},
               {"groups", std::move(groups)},
-              {"host", {{"total_bytes", 0}, {"terms", JsonOut::array()}}},
+              {"host", describe_host(estimate.host)},
               {"verdict", describe_verdict(estimate)},
               {"max_context_tokens", optional_json(estimate.max_context_tokens)},
               {"max_sequences", optional_json(estimate.max_sequences)},

@@ -4,6 +4,7 @@
 
 #include "engine/engine.hpp"
 #include "json_text.hpp"
+#include "options.hpp"
 #include "share_text.hpp"
 #include "weighbridge/scenario.hpp"
 #include "weighbridge/share.hpp"
@@ -100,11 +101,10 @@ class LinkReader {
   }
 
   void read_weights(const std::string& value) {
-    const std::string format = lower_case(value);
-    const auto& formats = weights_formats();
-    const bool known = format == "checkpoint" || std::any_of(formats.begin(), formats.end(), [&](const WeightsFormat& f) { return f.name == format; });
-    if (!known) return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8 or int4; the checkpoint was counted", "unknown_format");
-    request_["weights"]["format"] = format;
+    std::optional<std::string_view> format = find_weights_format(value);
+    if (!format) format = find_weights_format("gguf:" + value);
+    if (!format) return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8, int4 or a GGUF file type such as q4_k_m; the checkpoint was counted", "unknown_format");
+    request_["weights"]["format"] = *format;
   }
 
   [[nodiscard]] std::int64_t most_context() const {
@@ -185,7 +185,7 @@ class LinkReader {
   void read_engine(const std::string& value) {
     const std::size_t sign = value.find('@');
     const std::string name = lower_case(value.substr(0, sign));
-    if (find_engine(name) == nullptr) return reject("e", value, "vllm or article; vllm was counted", "unknown_engine");
+    if (find_engine(name) == nullptr) return reject("e", value, "vllm, llama.cpp or article; vllm was counted", "unknown_engine");
     request_["engine"]["name"] = name;
     if (sign != std::string::npos) request_["engine"]["version"] = value.substr(sign + 1);
   }
@@ -221,6 +221,23 @@ class LinkReader {
     request_["engine"]["options"]["max_num_batched_tokens"] = *number;
   }
 
+  void read_gpu_layers(const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number > kMostLayers) return reject("ngl", value, "0 to " + grouped(kMostLayers) + " layers; all were counted", "out_of_range");
+    request_["offload"]["gpu_layers"] = *number;
+  }
+
+  void read_micro_batch(const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number < 1 || *number > (std::int64_t{1} << 24)) return reject("ub", value, "1 to 16,777,216 tokens", "out_of_range");
+    request_["engine"]["options"]["n_ubatch"] = *number;
+  }
+
+  void read_flash_attention(const std::string& value) {
+    if (value != "on" && value != "off") return reject("fa", value, "on or off");
+    request_["engine"]["options"]["flash_attn"] = value;
+  }
+
   void read_graphs(const std::string& value) {
     if (value != "0" && value != "1") return reject("graphs", value, "0 or 1");
     request_["engine"]["options"]["enforce_eager"] = value == "0";
@@ -250,13 +267,15 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 22> kHandlers{{
+  static constexpr std::array<Handler, 25> kHandlers{{
       {"v", &LinkReader::read_version},        {"c", &LinkReader::read_custom},     {"m", &LinkReader::read_model},
       {"w", &LinkReader::read_weights},        {"ctx", &LinkReader::read_context},  {"n", &LinkReader::read_sequences},
       {"g", &LinkReader::read_hardware},       {"used", &LinkReader::read_used},    {"e", &LinkReader::read_engine},
       {"tp", &LinkReader::read_tensor},        {"pp", &LinkReader::read_pipeline},  {"dp", &LinkReader::read_data},
       {"ep", &LinkReader::read_expert},        {"util", &LinkReader::read_utilization}, {"kv", &LinkReader::read_cache},
-      {"bt", &LinkReader::read_batch},         {"graphs", &LinkReader::read_graphs}, {"unit", &LinkReader::read_unit},
+      {"bt", &LinkReader::read_batch},         {"graphs", &LinkReader::read_graphs},
+      {"ngl", &LinkReader::read_gpu_layers},   {"ub", &LinkReader::read_micro_batch}, {"fa", &LinkReader::read_flash_attention},
+      {"unit", &LinkReader::read_unit},
       {"lang", &LinkReader::read_language},    {"th", &LinkReader::read_theme},     {"d", &LinkReader::read_data_version},
       {"t", &LinkReader::read_total},
   }};

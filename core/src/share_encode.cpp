@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <vector>
 
 #include "engine/engine.hpp"
 #include "json_text.hpp"
 #include "share_text.hpp"
 #include "weighbridge/share.hpp"
+#include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
@@ -69,6 +71,16 @@ std::int64_t device_count(const Json& hardware) {
   return count;
 }
 
+/// Links write `gguf:Q4_K_M` as `q4_k_m`; the three names that other formats have too keep their prefix.
+std::string link_format(const std::string& format) {
+  const std::string lower = lower_case(format);
+  if (!lower.starts_with("gguf:")) return lower;
+  const std::string bare = lower.substr(5);
+  const auto& others = weights_formats();
+  const bool taken = std::any_of(others.begin(), others.end(), [&](const WeightsFormat& other) { return other.name == bare; });
+  return taken ? lower : bare;
+}
+
 void write_model(LinkWriter& link, const Json& request, const Catalogue& catalogue, bool complete) {
   if (at(request, {"model", "config"}).is_object()) return;  // the caller carries it as `custom`
   const std::string id = text_of(at(request, {"model", "id"}));
@@ -98,6 +110,11 @@ void write_options(LinkWriter& link, const Json& request) {
   const std::string cache = text_of(at(request, {"kv_cache", "k"}));
   if (!cache.empty() && cache != "auto") link.add("kv", cache);
   if (const auto batch = whole_number_of(at(request, {"engine", "options", "max_num_batched_tokens"}))) link.add("bt", std::to_string(*batch));
+  std::optional<std::int64_t> layers = whole_number_of(at(request, {"engine", "options", "n_gpu_layers"}));
+  if (!layers) layers = whole_number_of(at(request, {"offload", "gpu_layers"}));
+  if (layers && *layers >= 0) link.add("ngl", std::to_string(*layers));
+  if (const auto batch = whole_number_of(at(request, {"engine", "options", "n_ubatch"}))) link.add("ub", std::to_string(*batch));
+  if (const std::string attention = text_of(at(request, {"engine", "options", "flash_attn"})); attention == "on" || attention == "off") link.add("fa", attention);
   const Json& eager = at(request, {"engine", "options", "enforce_eager"});
   if (eager.is_boolean()) link.add("graphs", eager.get<bool>() ? "0" : "1");
 }
@@ -125,7 +142,7 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   const bool complete = at(params, {"complete"}) == true;
   LinkWriter link;
   write_model(link, request, catalogue, complete);
-  if (const std::string format = text_of(at(request, {"weights", "format"})); !format.empty() && format != "checkpoint") link.add("w", format);
+  if (const std::string format = text_of(at(request, {"weights", "format"})); !format.empty() && format != "checkpoint") link.add("w", link_format(format));
   if (const auto context = whole_number_of(at(request, {"workload", "context_tokens"})); context && (complete || *context != link_default::context_tokens))
     link.add("ctx", tokens_text(*context));
   write_count(link, "n", at(request, {"workload", "sequences"}), link_default::sequences, complete);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weighbridge/weights.hpp"
 
+#include "json_text.hpp"
+#include "weighbridge/gguf.hpp"
+
 namespace weighbridge {
 
 const std::vector<WeightsFormat>& weights_formats() {
@@ -11,6 +14,14 @@ const std::vector<WeightsFormat>& weights_formats() {
       {"int4", {Q::int4_group, dtype::bf16, 0, 128}},  // groups of 128: the usual choice of GPTQ, AWQ and compressed-tensors
   };
   return formats;
+}
+
+std::optional<std::string_view> find_weights_format(std::string_view format) {
+  const std::string wanted = lower_case(format);
+  if (wanted == "checkpoint") return "checkpoint";
+  for (const WeightsFormat& known : weights_formats())
+    if (known.name == wanted) return known.name;
+  return find_gguf_format(wanted);
 }
 
 std::optional<WeightsLayout> layout_of(const Model& model, std::string_view format) {
@@ -40,6 +51,7 @@ std::string_view checkpoint_format(const Model& model) {
 }
 
 std::vector<Tensor> tensors_in(const Model& model, std::string_view format) {
+  if (format.starts_with("gguf:")) return gguf_tensors(model, format);
   const std::optional<WeightsLayout> layout = layout_of(model, format);
   if (!layout || *layout == model.checkpoint) return model.tensors;
   return derive_tensors(model, *layout);

@@ -65,9 +65,10 @@ struct Term {
   Source source;
 };
 
-/// What one device needs and may use.
+/// What one device needs and may use, or several equal ones that need the same.
 struct DevicePlan {
-  std::size_t group = 0;  ///< index into Scenario::hardware
+  std::size_t group = 0;   ///< index into Scenario::hardware
+  std::int64_t count = 1;  ///< devices of the group that this describes, in the order of the hardware
   Bytes capacity;         ///< what the runtime sees of the card, less what is used there
   Bytes limit;            ///< what the engine lets itself use
   Bytes reserved;         ///< what the engine takes, needed or not (a pool)
@@ -80,6 +81,16 @@ struct DevicePlan {
   [[nodiscard]] Bytes inside() const;  ///< sum of the terms that count against `limit`
 };
 
+/// What the host needs beside the devices, or alone.
+struct HostPlan {
+  std::optional<Bytes> capacity;  ///< memory less what is used; empty: not known
+  std::vector<Term> terms;
+
+  [[nodiscard]] Bytes total() const;
+  [[nodiscard]] Bytes low() const;
+  [[nodiscard]] Bytes high() const;
+};
+
 /// What the engine itself would report at start.
 struct EngineReport {
   std::string name;
@@ -87,6 +98,8 @@ struct EngineReport {
   std::optional<std::int64_t> kv_cache_tokens;
   std::optional<Bytes> kv_cache_pool;
   std::optional<double> max_concurrency;
+  std::optional<std::int64_t> gpu_layers;      ///< layers on devices, the output layer counted as one
+  std::optional<std::int64_t> all_gpu_layers;  ///< as many as there are
 };
 
 enum class VerdictClass { fits, tight, offload, no, impossible, unknown };
@@ -95,15 +108,20 @@ struct Verdict {
   VerdictClass kind = VerdictClass::unknown;
   std::size_t device = 0;    ///< index into Estimate::devices of the device that decides
   bool card_binds = false;   ///< the card, not the engine's own limit, is the nearer bound
+  bool host_binds = false;   ///< the host's memory is what decides
   Bytes need, low, high, limit;  ///< all against the binding bound
   std::optional<Notice> reason;  ///< why it cannot run this way, or cannot be counted
   std::optional<std::int64_t> nearest_tensor_parallel;    ///< a split that works
   std::optional<double> nearest_gpu_memory_utilization;   ///< the largest share at which the engine starts
+  std::optional<std::int64_t> nearest_gpu_layers;         ///< most layers that the devices hold
+  std::optional<Bytes> offload_host_bytes;                ///< what the host needs at nearest_gpu_layers
+  std::optional<std::string_view> nearest_weights_format; ///< a format that the engine runs
 };
 
 struct Estimate {
   EngineReport engine;
-  std::vector<DevicePlan> devices;  ///< one per device, in the order of the hardware
+  std::vector<DevicePlan> devices;  ///< in the order of the hardware
+  std::optional<HostPlan> host;     ///< empty: the engine's host use is not counted
   Verdict verdict;
   std::optional<std::int64_t> max_context_tokens;  ///< per sequence, at the given number of sequences; 0 = none
   std::optional<std::int64_t> max_sequences;       ///< at the given context; 0 = none
@@ -116,8 +134,14 @@ struct Estimate {
 /// refuses is not a failure but a verdict of class `impossible` with its reason.
 [[nodiscard]] Result<Estimate> estimate(const Model& model, const Scenario& scenario);
 
+/// The weights format that the scenario's engine loads: the given one, or what it makes of the checkpoint (llama.cpp: `gguf:BF16`).
+[[nodiscard]] std::string_view loaded_format(const Model& model, const Scenario& scenario);
+
+/// What the host's memory holds of `host`; class `unknown` if its size is not known.
+[[nodiscard]] VerdictClass judge_host(const HostPlan& host);
+
 /// A model in one weights format, ready to be evaluated many times: its tensors are derived once, and what an engine finds to be independent
-/// of context and sequences is kept. Borrows `model`. `weights_format` must be one that layout_of() knows.
+/// of context and sequences is kept. Borrows `model`. `weights_format` must be one that find_weights_format() knows.
 class Prepared {
  public:
   Prepared(const Model& model, std::string_view weights_format);
@@ -137,11 +161,14 @@ class Prepared {
 };
 
 /// estimate() without the solved limits, formulas, texts and the engine's report: one evaluation, for sweeps and solvers.
-/// `scenario.weights_format` must be the one that was prepared.
+/// `prepared` must be in the loaded_format() of `scenario`.
 [[nodiscard]] Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario);
 
 /// The smallest room left against both bounds of any device, the engine's and the card's, in bytes: negative if the point estimate does not
-/// hold; nothing if it cannot run this way at all.
+/// hold; nothing if it cannot run this way at all. A host whose memory is known counts as one more device.
 [[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate);
+
+/// The same for the devices alone.
+[[nodiscard]] std::optional<std::int64_t> device_margin(const Estimate& estimate);
 
 }  // namespace weighbridge

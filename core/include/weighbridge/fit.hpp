@@ -13,7 +13,10 @@ namespace weighbridge {
 /// Most sequences at `scenario.context_tokens`; 0 when not even one holds; at most kMaxSequences.
 [[nodiscard]] std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario);
 
-/// Fewest devices of the first group's kind, split by tensor parallelism, that hold the scenario; nothing if no count up to 64 does.
+/// Fewest devices of the first group's kind, split as the engine splits by default, that hold the scenario; nothing if no count up to 64 does.
 [[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
+
+/// Most layers that the devices hold when the rest stays on the host, for an engine that can split so; nothing if not even none holds.
+[[nodiscard]] std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most);
 
 }  // namespace weighbridge

@@ -18,6 +18,28 @@ struct Parallel {
   bool expert = false;
 };
 
+/// How llama.cpp spreads layers over the devices (`--split-mode`).
+enum class SplitMode { none, layer, row, tensor };
+
+/// Settings of llama.cpp by the names of its context and model parameters (include/llama.h); empty = default.
+struct LlamaCppOptions {
+  std::optional<std::int64_t> n_ctx;  ///< tokens of all sequences together
+  std::optional<std::int64_t> n_batch;
+  std::optional<std::int64_t> n_ubatch;
+  std::optional<std::int64_t> n_seq_max;
+  std::optional<std::int64_t> n_outputs;
+  std::optional<std::int64_t> n_gpu_layers;  ///< -1: all
+  std::optional<bool> kv_unified;
+  std::optional<bool> flash_attn;  ///< empty: auto
+  std::optional<bool> swa_full;
+  std::optional<bool> offload_kqv;
+  std::optional<bool> op_offload;
+  std::optional<SplitMode> split_mode;
+  std::optional<std::string> type_k;  ///< wins over the request's cache types
+  std::optional<std::string> type_v;
+  std::vector<double> tensor_split;  ///< share of each device; empty: by free memory
+};
+
 /// The engine's own settings, by its own names; empty = the engine's default.
 struct EngineOptions {
   std::optional<double> gpu_memory_utilization;
@@ -27,12 +49,22 @@ struct EngineOptions {
   std::optional<std::string> kv_cache_dtype;
   std::optional<bool> enforce_eager;
   std::optional<std::int64_t> block_size;
+  LlamaCppOptions llama_cpp;
+};
+
+/// The memory of the machine that the devices are in.
+struct Host {
+  Bytes memory;
+  Bytes used;
+
+  [[nodiscard]] Bytes capacity() const { return memory - used; }
 };
 
 /// Everything about a run except the model itself.
 struct Scenario {
   std::string weights_format = "checkpoint";
-  std::string kv_type = "auto";
+  std::string kv_type = "auto";        ///< of keys, and of values where an engine has one type for both
+  std::string kv_value_type = "auto";  ///< of values
   std::string engine = "vllm";
   std::string engine_version;  ///< empty = the newest whose rules were read
   EngineOptions options;
@@ -40,6 +72,8 @@ struct Scenario {
   std::int64_t sequences = 16;          ///< at the same time, all of them full
   std::vector<DeviceGroup> hardware;
   Parallel parallel;
+  std::optional<Host> host;        ///< empty: not known
+  std::int64_t cpu_moe_layers = 0;  ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)
 
   [[nodiscard]] std::int64_t device_count() const;
 };

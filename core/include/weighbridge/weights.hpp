@@ -16,16 +16,19 @@ struct WeightsFormat {
   WeightsLayout layout;
 };
 
-/// All formats except `checkpoint`, which is whatever the model was published in.
+/// All formats except `checkpoint`, which is whatever the model was published in, and the GGUF file types (gguf.hpp).
 [[nodiscard]] const std::vector<WeightsFormat>& weights_formats();
 
-/// The layout of `format` for `model`; nothing if the format is unknown.
+/// The wire name of any format, `checkpoint` and `gguf:…` included, whatever its case; nothing if it is unknown.
+[[nodiscard]] std::optional<std::string_view> find_weights_format(std::string_view format);
+
+/// The layout of `format` for `model`; nothing if the format is unknown or a GGUF file type, which mixes types tensor by tensor.
 [[nodiscard]] std::optional<WeightsLayout> layout_of(const Model& model, std::string_view format);
 
 /// The wire name that describes the checkpoint as published: fp8, bf16 and so on.
 [[nodiscard]] std::string_view checkpoint_format(const Model& model);
 
-/// The inventory in `format`. `checkpoint` is the published one, as it was read. Requires a format that layout_of() knows.
+/// The inventory in `format`. `checkpoint` is the published one, as it was read. Requires a format that find_weights_format() knows.
 [[nodiscard]] std::vector<Tensor> tensors_in(const Model& model, std::string_view format);
 
 }  // namespace weighbridge

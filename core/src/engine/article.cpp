@@ -90,10 +90,11 @@ Plan plan_article(const Job& job) {
   device.terms.push_back(make_term(job, "compute", std::move(compute), devices));
   for (std::size_t group = 0; group < scenario.hardware.size(); ++group) {
     device.group = group;
+    device.count = scenario.hardware[group].count;
     device.capacity = device.limit = scenario.hardware[group].capacity();
     device.reserved = device.total();
     device.observed = device.total() + scenario.hardware[group].used;
-    plan.groups.push_back(device);
+    plan.devices.push_back(device);
   }
   return plan;
 }

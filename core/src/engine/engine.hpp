@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@ namespace weighbridge {
 struct Memo {
   std::int64_t ranks = 0;  ///< tensor parallel that `weights` was counted for and that the model can be split by; 0 = nothing kept yet
   Term weights;            ///< without its formula
+  std::shared_ptr<const void> loads;  ///< llama.cpp: what each layer weighs
 };
 
 /// What an engine is asked: one model in one format, one scenario.
@@ -24,13 +26,15 @@ struct Job {
   Memo* memo = nullptr;  ///< may be null
 };
 
-/// What an engine answers: a plan for one device of each hardware group, or why it cannot run this way.
+/// What an engine answers: a plan for every device (equal ones once, with their count), or why it cannot run this way.
 struct Plan {
   EngineReport report;
-  std::vector<DevicePlan> groups;
+  std::vector<DevicePlan> devices;
+  std::optional<HostPlan> host;
   bool tight_at_best = false;  ///< a rule of the engine or device forbids a plain "fits"
   std::optional<Notice> impossible;
   std::optional<std::int64_t> nearest_tensor_parallel;
+  std::optional<std::string_view> nearest_weights_format;
   Notices warnings;
 };
 
@@ -52,11 +56,14 @@ struct Engine {
   std::vector<std::string_view> kv_types;         ///< cache types it accepts, besides `auto`
   Plan (*plan)(const Job& job);
   std::vector<std::string_view> checkpoint_formats = {};  ///< published formats it runs as they are but does not make itself
+  std::string_view (*loads_checkpoint_as)(const Model& model) = nullptr;  ///< the format it makes of the published one; null: as it is
+  bool splits_kv_types = false;                                           ///< keys and values may have types of their own
 };
 
 [[nodiscard]] const std::vector<Engine>& engines();
 [[nodiscard]] const Engine* find_engine(std::string_view name);
 [[nodiscard]] const Engine& article_engine();
+[[nodiscard]] const Engine& llama_cpp_engine();
 [[nodiscard]] const Engine& vllm_engine();
 
 }  // namespace weighbridge

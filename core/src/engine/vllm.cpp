@@ -49,13 +49,15 @@ Plan plan_vllm(const Job& job) {
 
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;
+  device.count = group.count;
   device.capacity = group.capacity();
   device.limit = scaled(group.device.runtime_bytes, settings.gpu_memory_utilization);
   if (rules.context_inside) device.limit -= group.used;
   device.terms.reserve(6);
   device.terms.push_back(remembered && !job.explain ? job.memo->weights : weights_term(job, settings));
   if (!remembered && job.memo != nullptr) {
-    *job.memo = {settings.tensor, device.terms.front()};
+    job.memo->ranks = settings.tensor;
+    job.memo->weights = device.terms.front();
     job.memo->weights.formula = {};
   }
   device.terms.push_back(cache_term(job, settings));
@@ -69,7 +71,7 @@ Plan plan_vllm(const Job& job) {
   device.observed = device.reserved + group.used;
   if (job.explain) add_pool_report(plan.report, device, job.model, settings, rules);
   plan.tight_at_best = group.device.unified_memory && settings.gpu_memory_utilization > 0.85;
-  plan.groups.push_back(std::move(device));
+  plan.devices.push_back(std::move(device));
   return plan;
 }
 

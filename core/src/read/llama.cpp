@@ -4,6 +4,17 @@
 
 namespace weighbridge {
 
+namespace {
+
+/// Llama 3.1 scales each frequency by a factor of its own; `rope_type` was called `type` at first.
+bool has_llama3_scaling(const KeyReader& config) {
+  const auto scaling = config.json().find("rope_scaling");
+  if (scaling == config.json().end() || !scaling->is_object()) return false;
+  return scaling->value("rope_type", Json()) == "llama3" || scaling->value("type", Json()) == "llama3";
+}
+
+}  // namespace
+
 /// Llama 1 to 3 (huggingface/transformers models/llama): `attention_bias` covers q, k, v and o; `mlp_bias` the feed-forward block.
 void read_llama(KeyReader& config, Model& model) {
   read_common(config, model);
@@ -11,6 +22,7 @@ void read_llama(KeyReader& config, Model& model) {
   attention.qkv_bias = attention.output_bias = config.flag_or("attention_bias", false);
   const DenseFfn ffn{config.positive("intermediate_size", config_limit::ffn), config.flag_or("mlp_bias", false)};
   model.rotary_dim = attention.head_dim_k;
+  if (has_llama3_scaling(config)) model.rope_factors = model.rotary_dim / 2;
   model.layers.assign(static_cast<std::size_t>(config.positive("num_hidden_layers", config_limit::layers)), LayerSpec{attention, ffn});
 }
 

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// llama.cpp: weights, cache and graph buffers device by device, and what stays on the host. The engine sets itself no limit: each device's
+// bound is what its card has left.
+#include "engine/llama_cpp.hpp"
+
+#include "json_text.hpp"
+#include "weighbridge/gguf.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge::llama_cpp {
+
+namespace {
+
+constexpr std::string_view kVersion = "v0.5.0";
+
+DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, std::size_t group_index) {
+  const DeviceGroup& group = job.scenario.hardware[group_index];
+  const bool padded = pads_rows(group.device);
+  DevicePlan device;
+  device.group = group_index;
+  device.capacity = device.limit = group.capacity();
+  device.terms.reserve(5);
+  device.terms.push_back(weights_term(job, loads, placement, index, padded));
+  device.terms.push_back(cache_term(job, settings, placement, index, padded));
+  device.terms.push_back(device_compute_term(job, settings, loads, placement, index));
+  if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
+  device.terms.push_back(context_term(job, group.device));
+  device.reserved = device.total();
+  device.observed = device.reserved + group.used;
+  return device;
+}
+
+HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) {
+  HostPlan host;
+  if (job.scenario.host) host.capacity = job.scenario.host->capacity();
+  host.terms.reserve(5);
+  host.terms.push_back(weights_term(job, loads, placement, Placement::kHost, false));
+  Term cache = cache_term(job, settings, placement, Placement::kHost, false);
+  if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
+  host.terms.push_back(host_compute_term(job, settings, placement));
+  host.terms.push_back(output_term(job, settings));
+  host.terms.push_back(prompt_cache_term(job));
+  return host;
+}
+
+void add_warnings(const Job& job, const Settings& settings, const Placement& placement, Plan& plan) {
+  if (host_attends(settings, placement))
+    plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache", "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache", "iq4_nl",
+                                           "q4_0, q8_0 or f16"));
+  const std::string& version = job.scenario.engine_version;
+  if (!version.empty() && version != kVersion)
+    plan.warnings.push_back(notice::custom("unknown_version", "params.engine.version",
+                                           "We have not read llama.cpp " + version + "; it was counted by the rules of " + std::string(kVersion) + ".", "engine.version", version,
+                                           std::string(kVersion)));
+  const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
+  const std::int64_t all = job.model.n_layers() + 1;
+  if (wanted > all && settings.gpu_layers == all)
+    plan.warnings.push_back(notice::custom("gpu_layers_capped", "params.offload.gpu_layers",
+                                           "The model has " + grouped(all) + " layers to offload, the output included; " + grouped(wanted) + " means all of them.", "gpu_layers",
+                                           grouped(wanted), "-1 to " + grouped(all)));
+}
+
+/// What a checkpoint of another kind is converted to with the least loss.
+std::string_view nearest_format(const Model& model) { return checkpoint_format(model) == "mxfp4" ? "gguf:MXFP4_MOE" : "gguf:Q8_0"; }
+
+Plan plan_llama_cpp(const Job& job) {
+  Plan plan;
+  plan.report.name = "llama.cpp";
+  plan.report.version = kVersion;
+  const Settings settings = settle(job);
+  plan.impossible = refusal(job, settings);
+  if (plan.impossible) {
+    if (plan.impossible->key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
+    return plan;
+  }
+  std::shared_ptr<const void> kept;
+  const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
+  const Placement placement = place(job, settings);
+  if (job.explain) add_warnings(job, settings, placement, plan);
+  const std::vector<std::size_t> groups = device_groups(job.scenario);
+  for (std::size_t device = 0; device < groups.size(); ++device)
+    plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
+  plan.host = plan_host(job, settings, loads, placement);
+
+  Bytes cache;
+  for (const LayerSpec& layer : job.model.layers) cache += cache_bytes(layer.mixer, settings, false);
+  plan.report.kv_cache_pool = cache;
+  plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
+  plan.report.gpu_layers = settings.gpu_layers;
+  plan.report.all_gpu_layers = job.model.n_layers() + 1;
+  return plan;
+}
+
+/// convert_hf_to_gguf.py keeps 16- and 32-bit weights as they are; it has no file type for others.
+std::string_view loads_checkpoint_as(const Model& model) {
+  const std::string_view format = checkpoint_format(model);
+  if (format == "bf16") return "gguf:BF16";
+  if (format == "fp16") return "gguf:F16";
+  return format == "fp32" ? "gguf:F32" : format;
+}
+
+}  // namespace
+
+}  // namespace weighbridge::llama_cpp
+
+namespace weighbridge {
+
+const Engine& llama_cpp_engine() {
+  static const Engine engine{"llama.cpp",
+                             {llama_cpp::kVersion},
+                             {{"n_ctx", OptionType::integer, "context_tokens x sequences"},
+                              {"n_seq_max", OptionType::integer, "workload.sequences"},
+                              {"n_batch", OptionType::integer, "2048"},
+                              {"n_ubatch", OptionType::integer, "512"},
+                              {"n_gpu_layers", OptionType::integer, "all"},
+                              {"flash_attn", OptionType::text, "auto"},
+                              {"type_k", OptionType::text, "f16"},
+                              {"type_v", OptionType::text, "f16"},
+                              {"kv_unified", OptionType::flag, "false"},
+                              {"swa_full", OptionType::flag, "false"},
+                              {"offload_kqv", OptionType::flag, "true"},
+                              {"op_offload", OptionType::flag, "true"},
+                              {"n_outputs", OptionType::integer, "n_ubatch"},
+                              {"split_mode", OptionType::text, "layer"},
+                              {"tensor_split", OptionType::text, "by free memory"}},
+                             gguf_formats(),
+                             {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"},
+                             llama_cpp::plan_llama_cpp,
+                             {},
+                             llama_cpp::loads_checkpoint_as,
+                             true};
+  return engine;
+}
+
+}  // namespace weighbridge

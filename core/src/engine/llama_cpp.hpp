@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "weighbridge/ggml_type.hpp"
+
+// llama.cpp v0.5.0. "Host" is where the engine keeps what no device holds.
+namespace weighbridge::llama_cpp {
+
+/// The context as the engine sets it up: src/llama-context.cpp, llama_context::llama_context.
+struct Settings {
+  std::int64_t n_ctx = 0;      ///< tokens of all sequences together, padded
+  std::int64_t n_seq_max = 0;
+  std::int64_t n_streams = 0;  ///< caches side by side: one if unified, else one per sequence
+  std::int64_t cells = 0;      ///< tokens of one stream
+  std::int64_t n_batch = 0;
+  std::int64_t n_ubatch = 0;   ///< tokens of one graph
+  std::int64_t n_outputs = 0;  ///< tokens of it whose logits are wanted
+  std::int64_t gpu_layers = 0; ///< 0 to layers + 1, the output counted as a layer
+  DType type_k;
+  DType type_v;
+  bool flash_attention = true;
+  bool swa_full = false;
+  bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
+  bool offload_kqv = true;
+  bool op_offload = true;
+};
+
+[[nodiscard]] Settings settle(const Job& job);
+
+/// Why the engine refuses, or nothing. Needs at least one layer.
+[[nodiscard]] std::optional<Notice> refusal(const Job& job, const Settings& settings);
+
+/// Which device holds which layer: src/llama-model.cpp, load_tensors.
+struct Placement {
+  static constexpr int kHost = -1;
+  std::vector<int> layer_device;  ///< by layer; kHost = on the host
+  int output_device = kHost;
+  int n_devices = 0;
+  bool experts_on_host = false;  ///< some routed experts stay on the host
+  std::int64_t copies = 1;       ///< of every graph input: 4 when the devices work as a pipeline
+
+  [[nodiscard]] bool has_layers(int device) const;
+  /// Something of the graph runs on the host's processor or has its weights there.
+  [[nodiscard]] bool is_partial() const;
+};
+
+[[nodiscard]] Placement place(const Job& job, const Settings& settings);
+
+/// The hardware one by one: which group the device belongs to.
+[[nodiscard]] std::vector<std::size_t> device_groups(const Scenario& scenario);
+
+/// How buffers of one device grow beyond the tensors: ggml-cuda.cu get_alloc_size. The same code runs on ROCm.
+[[nodiscard]] bool pads_rows(const Device& device);
+/// Bytes of one matrix stack on a device or the host (`padded` = false).
+[[nodiscard]] Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool padded);
+
+/// What the tensors of one layer weigh.
+struct Load {
+  Bytes padded;   ///< in a buffer that pads rows
+  Bytes plain;
+  Bytes largest;          ///< the largest tensor
+  Bytes largest_gate_up;  ///< the larger of the feed-forward block's first two matrices
+};
+struct Loads {
+  std::vector<Load> layers;   ///< without routed experts
+  std::vector<Load> experts;
+  Load output;                ///< output matrix and norm
+  Bytes embedding;            ///< on the host
+  Bytes rope_factors;         ///< on every device that holds a layer
+};
+[[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
+
+[[nodiscard]] bool experts_stay(const Job& job, std::int64_t layer);
+
+/// `device` may be Placement::kHost.
+[[nodiscard]] Term weights_term(const Job& job, const Loads& loads, const Placement& placement, int device, bool padded);
+[[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Placement& placement, int device, bool padded);
+/// Cells of one stream in a layer's cache.
+[[nodiscard]] std::int64_t cells_of(const Mixer& mixer, const Settings& settings);
+/// Up to a multiple of 256.
+[[nodiscard]] std::int64_t padded_cells(std::int64_t tokens);
+/// Bytes of one layer's keys and values for all sequences.
+[[nodiscard]] Bytes cache_bytes(const Mixer& mixer, const Settings& settings, bool padded);
+
+[[nodiscard]] Term device_compute_term(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int device);
+[[nodiscard]] Term host_compute_term(const Job& job, const Settings& settings, const Placement& placement);
+
+/// The backend has no flash attention for this cache: attention runs on the host's processor.
+[[nodiscard]] bool host_attends(const Settings& settings, const Placement& placement);
+
+/// What the CUDA backend takes on the first batches, beside the planned buffers.
+[[nodiscard]] Term runtime_pool_term(const Job& job, const Settings& settings, const Device& device);
+/// The driver's context on the device.
+[[nodiscard]] Term context_term(const Job& job, const Device& device);
+[[nodiscard]] Bytes context_bytes(const Device& device);
+[[nodiscard]] Term output_term(const Job& job, const Settings& settings);
+/// llama-server's store of earlier prompts, and the process itself.
+[[nodiscard]] Term prompt_cache_term(const Job& job);
+
+}  // namespace weighbridge::llama_cpp

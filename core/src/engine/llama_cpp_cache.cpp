@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// src/llama-kv-cache.cpp, llama_kv_cache::llama_kv_cache: one tensor of keys and one of values per layer, [row, cells, streams];
+// src/llama-kv-cache-iswa.cpp: layers with a window keep what the window and one graph need.
+#include <algorithm>
+
+#include "engine/formula.hpp"
+#include "engine/llama_cpp.hpp"
+#include "overloaded.hpp"
+
+namespace weighbridge::llama_cpp {
+
+namespace {
+
+constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-kv-cache.cpp (one row of keys and of values per cell and layer)",
+                         "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-kv-cache.cpp"};
+constexpr int kRecords = 200;  // planned contexts, equal to the byte
+
+/// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value.
+struct Rows {
+  std::int64_t key = 0;
+  std::int64_t value = 0;
+};
+
+Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k, a.n_kv_heads * a.head_dim_v}; }
+
+Rows rows_of(const Mixer& mixer) {
+  return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
+                               [](const LatentAttention& a) { return Rows{a.kv_lora_rank + a.qk_rope_head_dim, 0}; }},
+                    mixer);
+}
+
+/// Layers of one kind on one device.
+struct Run {
+  const Mixer* mixer = nullptr;
+  std::int64_t layers = 0;
+};
+
+std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placement& placement, int device) {
+  std::vector<Run> runs;
+  for (std::size_t layer = 0; layer < job.model.layers.size(); ++layer) {
+    const int place = settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost;
+    if (place != device) continue;
+    const Mixer& mixer = job.model.layers[layer].mixer;
+    if (runs.empty() || !(*runs.back().mixer == mixer)) runs.push_back({&mixer, 0});
+    ++runs.back().layers;
+  }
+  return runs;
+}
+
+FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DType type, std::int64_t row) {
+  return make_row(true, label, {{"layers", run.layers},
+                                {"values_per_token", row},
+                                {"elements_per_block", type.block_size, Op::divide},
+                                {"bytes_per_block", type.block_bytes},
+                                {"cells", cells_of(*run.mixer, s)},
+                                {"streams", s.n_streams}});
+}
+
+}  // namespace
+
+std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
+  const auto* sliding = std::get_if<SlidingAttention>(&mixer);
+  if (sliding == nullptr || !s.keeps_windows || s.swa_full) return s.cells;
+  const std::int64_t sequences = s.n_streams == 1 ? s.n_seq_max : 1;
+  return std::min(s.cells, padded_cells(sliding->window * sequences + s.n_ubatch));
+}
+
+Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
+  const Rows rows = rows_of(mixer);
+  const auto tensor = [&](DType type, std::int64_t row) { return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * s.n_streams, padded); };
+  return tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value);
+}
+
+Term cache_term(const Job& job, const Settings& settings, const Placement& placement, int device, bool padded) {
+  Term term;
+  term.id = "kv_cache";
+  term.basis = Basis::exact;
+  term.records = kRecords;
+  term.source = kSource;
+  Bytes counted;
+  for (const Run& run : runs_on(job, settings, placement, device)) {
+    term.bytes += cache_bytes(*run.mixer, settings, padded) * static_cast<std::uint64_t>(run.layers);
+    if (!job.explain) continue;
+    const Rows rows = rows_of(*run.mixer);
+    term.formula.rows.push_back(row_of(rows.value > 0 ? "keys" : "latent", run, settings, settings.type_k, rows.key));
+    if (rows.value > 0) term.formula.rows.push_back(row_of("values", run, settings, settings.type_v, rows.value));
+  }
+  for (const FormulaRow& row : term.formula.rows) counted += row.bytes;
+  if (job.explain && term.bytes > counted) term.formula.rows.push_back({"row_padding", {}, term.bytes - counted, true});
+  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim", "kv_lora_rank", "qk_rope_head_dim"};
+  term.low = term.high = term.bytes;
+  return term;
+}
+
+}  // namespace weighbridge::llama_cpp

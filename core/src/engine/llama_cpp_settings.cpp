@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "engine/llama_cpp.hpp"
+#include "json_text.hpp"
+
+namespace weighbridge::llama_cpp {
+
+namespace {
+
+constexpr std::int64_t kContextPadding = 256;  // src/llama-context.cpp: GGML_PAD(n_ctx, 256)
+constexpr std::int64_t kBatch = 2048;          // llama_context_default_params
+constexpr std::int64_t kMicroBatch = 512;
+
+DType cache_type(const std::string& name) { return ggml_cache_type(name).value_or(dtype::f16); }
+
+Notice unsupported(std::string where, std::string message, std::string key, std::string value, std::string expected) {
+  return notice::custom("unsupported", std::move(where), std::move(message), std::move(key), std::move(value), std::move(expected));
+}
+
+/// src/llama-context.cpp, llama_init_from_model: what it refuses of cache types.
+std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
+  const auto refuse = [](std::string message, std::string value, std::string expected) {
+    return unsupported("params.kv_cache", std::move(message), "kv_cache", std::move(value), std::move(expected));
+  };
+  if (is_ggml_quantized(s.type_v) && !s.flash_attention)
+    return refuse("llama.cpp quantizes cached values only with flash attention: expected flash_attn on or auto, or an f16, bf16 or f32 value cache, got " +
+                      std::string(s.type_v.name) + " without it.",
+                  std::string(s.type_v.name), "flash_attn on or auto, or f16, bf16, f32");
+  for (const LayerSpec& layer : job.model.layers) {
+    if (std::holds_alternative<LatentAttention>(layer.mixer)) {
+      if (s.type_k == s.type_v) continue;
+      return refuse("A latent (MLA) cache holds keys and values in one: expected one type for both, got " + std::string(s.type_k.name) + " keys with " +
+                        std::string(s.type_v.name) + " values.",
+                    std::string(s.type_k.name) + ", " + std::string(s.type_v.name), "one type for both");
+    }
+    const FullAttention& attention = *grouped_attention(layer.mixer);
+    if (attention.head_dim_k % s.type_k.block_size != 0 || (s.flash_attention && attention.head_dim_v % s.type_v.block_size != 0))
+      return refuse("A head of " + grouped(attention.head_dim_k) + " elements is no whole number of " + std::string(s.type_k.name) +
+                        " blocks: expected a multiple of " + grouped(std::max(s.type_k.block_size, s.type_v.block_size)) + ", or an f16 cache.",
+                    std::string(s.type_k.name), "f16, bf16 or f32");
+  }
+  return std::nullopt;
+}
+
+std::optional<Notice> split_refusal(const Job& job) {
+  const Scenario& scenario = job.scenario;
+  const LlamaCppOptions& o = scenario.options.llama_cpp;
+  const std::int64_t devices = scenario.device_count();
+  const auto given = static_cast<std::int64_t>(o.tensor_split.size());
+  if (given > 0 && given != devices)
+    return unsupported("params.engine.options.tensor_split",
+                       "`tensor_split` names " + grouped(given) + " shares for " + grouped(devices) + " devices: expected one share for each device.", "tensor_split",
+                       grouped(given), grouped(devices) + " shares");
+  if (o.split_mode == SplitMode::row || o.split_mode == SplitMode::tensor)
+    return unsupported("params.engine.options.split_mode", "Splitting rows or tensors over devices is not counted: expected split_mode layer or none.", "split_mode",
+                       o.split_mode == SplitMode::row ? "row" : "tensor", "layer or none");
+  if (devices > 0 && (scenario.parallel.data != 1 || scenario.parallel.expert))
+    return unsupported("params.parallel", "llama.cpp splits a model by layers over all devices: expected no data or expert parallel.", "parallel",
+                       "data " + grouped(scenario.parallel.data), "layers over all devices");
+  return std::nullopt;
+}
+
+/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2 and Phi 3 (src/models/phi3.cpp: "SWA is
+/// currently disabled").
+bool keeps_windows(const Model& model) {
+  const std::string& name = model.architecture;
+  return name == "gemma2" || name == "gemma3" || name == "gemma3_text" || name == "gpt_oss";
+}
+
+}  // namespace
+
+std::int64_t padded_cells(std::int64_t tokens) { return ceil_div(tokens, kContextPadding) * kContextPadding; }
+
+Settings settle(const Job& job) {
+  const LlamaCppOptions& o = job.scenario.options.llama_cpp;
+  Settings s;
+  s.n_seq_max = o.n_seq_max.value_or(job.scenario.sequences);
+  s.n_ctx = padded_cells(o.n_ctx.value_or(job.scenario.context_tokens * s.n_seq_max));
+  const bool unified = o.kv_unified.value_or(false);
+  s.n_streams = unified ? 1 : s.n_seq_max;
+  s.cells = unified ? s.n_ctx : padded_cells(std::max<std::int64_t>(1, s.n_ctx / s.n_seq_max));
+  s.n_ctx = s.cells * s.n_streams;
+  s.n_batch = std::min(s.n_ctx, o.n_batch.value_or(kBatch));
+  s.n_ubatch = std::min(s.n_batch, o.n_ubatch.value_or(kMicroBatch));
+  s.n_outputs = std::min(s.n_ubatch, o.n_outputs.value_or(s.n_ubatch));
+  const std::int64_t all = job.model.n_layers() + 1;
+  const std::int64_t wanted = o.n_gpu_layers.value_or(-1);
+  s.gpu_layers = job.scenario.hardware.empty() ? 0 : (wanted < 0 ? all : std::min(wanted, all));
+  s.type_k = cache_type(job.scenario.kv_type);
+  s.type_v = cache_type(job.scenario.kv_value_type);
+  s.flash_attention = o.flash_attn.value_or(true);
+  s.swa_full = o.swa_full.value_or(false);
+  s.keeps_windows = keeps_windows(job.model);
+  s.offload_kqv = o.offload_kqv.value_or(true);
+  s.op_offload = o.op_offload.value_or(true);
+  return s;
+}
+
+std::optional<Notice> refusal(const Job& job, const Settings& settings) {
+  if (job.model.parameters_by_name > 0)
+    return unsupported("params.model", "A model known by its size only has no GGUF file: expected one with a config.json.", "model", job.model.id, "a model with a config.json");
+  const std::string format(loaded_format(job.model, job.scenario));
+  if (!format.starts_with("gguf:"))
+    return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.", "weights.format", format,
+                       "gguf:Q8_0 or another GGUF file type");
+  if (auto problem = split_refusal(job)) return problem;
+  return cache_refusal(job, settings);
+}
+
+}  // namespace weighbridge::llama_cpp

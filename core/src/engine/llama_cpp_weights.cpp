@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights are the file's tensors as they are; a device's buffer rounds rows and tensors up. Token embeddings stay on the host, and tied ones
+// go to the output's device a second time (src/llama-model.cpp, TENSOR_DUPLICATED).
+#include <algorithm>
+
+#include "engine/formula.hpp"
+#include "engine/llama_cpp.hpp"
+
+namespace weighbridge::llama_cpp {
+
+namespace {
+
+constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/llama-model.cpp load_tensors (place), ggml-cuda.cu get_alloc_size (padding)",
+                         "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp"};
+constexpr std::int64_t kRowPadding = 512;       // ggml-cuda.cu MATRIX_ROW_PADDING, elements
+constexpr std::uint64_t kTensorAlignment = 128;  // ggml_backend_cuda_buffer_type_get_alignment, bytes
+constexpr int kRecords = 200;                    // planned contexts of the families llama, qwen2, qwen3 and deepseek2: equal to 0.01 %
+
+bool is_routed(const Tensor& tensor) { return tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down; }
+
+Load load_of(const Tensor& tensor) {
+  const std::int64_t row = tensor.cols > 1 ? tensor.cols : tensor.rows;
+  const std::int64_t n_rows = tensor.cols > 1 ? tensor.copies() * tensor.rows : tensor.copies();
+  const Bytes plain = buffer_bytes(tensor.type, row, n_rows, false);
+  const bool widens = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::shared_gate_up;
+  return {buffer_bytes(tensor.type, row, n_rows, true), plain, plain, widens ? plain : Bytes()};
+}
+
+void add(Load& sum, const Load& load) {
+  sum.padded += load.padded;
+  sum.plain += load.plain;
+  sum.largest = std::max(sum.largest, load.largest);
+  sum.largest_gate_up = std::max(sum.largest_gate_up, load.largest_gate_up);
+}
+
+Loads count_loads(const Job& job) {
+  Loads loads;
+  loads.layers.resize(job.model.layers.size());
+  loads.experts.resize(job.model.layers.size());
+  for (const Tensor& tensor : job.tensors) {
+    const Load load = load_of(tensor);
+    if (tensor.layers.first >= 0) {
+      auto& parts = is_routed(tensor) ? loads.experts : loads.layers;
+      add(parts[static_cast<std::size_t>(tensor.layers.first)], load);
+    } else if (tensor.role == TensorRole::embedding) {
+      loads.embedding = load.plain;
+      if (job.model.tied_embeddings) add(loads.output, load);
+    } else if (tensor.name == "rope_freqs.weight") {
+      loads.rope_factors = load.padded;
+    } else {
+      add(loads.output, load);
+    }
+  }
+  return loads;
+}
+
+std::string_view label_of(TensorRole role) {
+  switch (role) {
+    case TensorRole::embedding:
+      return "embeddings";
+    case TensorRole::output_head:
+      return "output_head";
+    case TensorRole::norm:
+      return "norms";
+    case TensorRole::router:
+      return "router";
+    case TensorRole::expert_gate_up:
+    case TensorRole::expert_down:
+      return "routed_experts";
+    case TensorRole::shared_gate_up:
+    case TensorRole::shared_down:
+      return "shared_experts";
+    case TensorRole::ffn_gate_up:
+    case TensorRole::ffn_down:
+      return "dense_ffn";
+    default:
+      return "attention";
+  }
+}
+
+/// Elements of one kind and type on one device.
+struct Group {
+  std::string_view label;
+  DType type;
+  std::int64_t elements = 0;
+};
+
+void add_to(std::vector<Group>& groups, std::string_view label, const Tensor& tensor) {
+  auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
+  if (group == groups.end()) group = groups.insert(group, Group{label, tensor.type, 0});
+  group->elements += tensor.elements();
+}
+
+/// The tensors that lie on `device`, summed by kind and type.
+std::vector<Group> groups_on(const Job& job, const Placement& placement, int device) {
+  std::vector<Group> groups;
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.role == TensorRole::embedding) {
+      if (device == Placement::kHost) add_to(groups, "embeddings", tensor);
+      if (job.model.tied_embeddings && placement.output_device == device && device != Placement::kHost) add_to(groups, "output_head", tensor);
+      continue;
+    }
+    int place = placement.output_device;
+    if (tensor.layers.first >= 0) {
+      place = placement.layer_device[static_cast<std::size_t>(tensor.layers.first)];
+      if (is_routed(tensor) && experts_stay(job, tensor.layers.first)) place = Placement::kHost;
+    } else if (tensor.name == "rope_freqs.weight") {
+      place = placement.has_layers(device) ? device : place;
+    }
+    if (place == device) add_to(groups, label_of(tensor.role), tensor);
+  }
+  return groups;
+}
+
+std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int device, Bytes total) {
+  std::vector<FormulaRow> rows;
+  Bytes counted;
+  for (const Group& group : groups_on(job, placement, device)) {
+    if (group.type.block_size == 1)
+      rows.push_back(make_row(true, group.label, {{"elements", group.elements}, {"bytes_per_element", group.type.block_bytes}}));
+    else
+      rows.push_back(make_row(true, group.label,
+                              {{"elements", group.elements}, {"elements_per_block", group.type.block_size, Op::divide}, {"bytes_per_block", group.type.block_bytes}}));
+    counted += rows.back().bytes;
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; });
+  if (total > counted) rows.push_back({"row_padding", {}, total - counted, true});
+  return rows;
+}
+
+}  // namespace
+
+bool pads_rows(const Device& device) { return device.backend == "cuda" || device.backend == "rocm"; }
+
+Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool padded) {
+  Bytes bytes = size_of(type, row) * static_cast<std::uint64_t>(n_rows);
+  if (!padded) return bytes;
+  if (is_ggml_quantized(type) && row % kRowPadding != 0) bytes += size_of(type, kRowPadding - row % kRowPadding);
+  return (bytes + Bytes(kTensorAlignment - 1)) / kTensorAlignment * kTensorAlignment;
+}
+
+const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept) {
+  if (!kept) kept = std::make_shared<const Loads>(count_loads(job));
+  return *static_cast<const Loads*>(kept.get());
+}
+
+Term weights_term(const Job& job, const Loads& loads, const Placement& placement, int device, bool padded) {
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::exact;
+  term.records = kRecords;
+  term.source = kSource;
+  const auto take = [&](const Load& load) { term.bytes += padded ? load.padded : load.plain; };
+  for (std::size_t layer = 0; layer < loads.layers.size(); ++layer) {
+    const int place = placement.layer_device[layer];
+    if (place == device) take(loads.layers[layer]);
+    const int experts = experts_stay(job, static_cast<std::int64_t>(layer)) ? Placement::kHost : place;
+    if (experts == device) take(loads.experts[layer]);
+  }
+  if (device == Placement::kHost) term.bytes += loads.embedding;
+  // On the host alone, tied embeddings serve as output too.
+  const bool shares_embedding = device == Placement::kHost && job.model.tied_embeddings;
+  if (placement.output_device == device) {
+    take(loads.output);
+    if (shares_embedding) term.bytes -= loads.embedding;
+  }
+  if (std::find(placement.layer_device.begin(), placement.layer_device.end(), device) != placement.layer_device.end()) term.bytes += loads.rope_factors;
+  term.low = term.high = term.bytes;
+  if (job.explain) {
+    term.formula.rows = explain(job, placement, device, term.bytes);
+    term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size"};
+  }
+  return term;
+}
+
+}  // namespace weighbridge::llama_cpp

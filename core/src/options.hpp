@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "key_reader.hpp"
+#include "weighbridge/scenario.hpp"
+
+namespace weighbridge {
+
+/// Most layers a request may name: beyond any model, and no larger than what a config may claim.
+inline constexpr std::int64_t kMostLayers = 4096;
+
+/// Reads `params.engine.options` of any engine, by the engines' own names. Problems stay in `reader`.
+void read_options(KeyReader& reader, Scenario& scenario);
+
+/// The options that were given, as they would be asked for again.
+[[nodiscard]] Json describe_options(const EngineOptions& options);
+
+}  // namespace weighbridge

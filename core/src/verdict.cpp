@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verdict.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace weighbridge {
+
+namespace {
+
+Bytes sum_of(const std::vector<Term>& terms, Bytes Term::*figure) {
+  Bytes sum;
+  for (const Term& term : terms) sum += term.*figure;
+  return sum;
+}
+
+}  // namespace
+
+Bytes DevicePlan::total() const { return sum_of(terms, &Term::bytes); }
+Bytes DevicePlan::low() const { return sum_of(terms, &Term::low); }
+Bytes DevicePlan::high() const { return sum_of(terms, &Term::high); }
+
+Bytes HostPlan::total() const { return sum_of(terms, &Term::bytes); }
+Bytes HostPlan::low() const { return sum_of(terms, &Term::low); }
+Bytes HostPlan::high() const { return sum_of(terms, &Term::high); }
+
+Bytes DevicePlan::inside() const {
+  Bytes sum;
+  for (const Term& term : terms)
+    if (term.inside_limit) sum += term.bytes;
+  return sum;
+}
+
+namespace {
+
+/// One of the two checks of a device: what counts against a bound, and the bound.
+struct Check {
+  std::size_t device = 0;
+  bool is_card = false;
+  Bytes need, low, high, bound;
+};
+
+/// The engine's own limit against what counts inside it. Bounds of terms add plainly: no two are known to be independent.
+Check engine_check(const DevicePlan& device, std::size_t index) {
+  Check check{index, false, {}, {}, {}, device.limit};
+  for (const Term& term : device.terms) {
+    if (!term.inside_limit) continue;
+    check.need += term.bytes;
+    check.low += term.low;
+    check.high += term.high;
+  }
+  return check;
+}
+
+/// The card against all that the engine takes of it: the whole limit if it reserves a pool, plus what lies outside.
+Check card_check(const DevicePlan& device, std::size_t index) {
+  Check check{index, true, device.reserved, device.reserved, device.reserved, device.capacity};
+  for (const Term& term : device.terms) {
+    if (term.inside_limit) continue;
+    check.low = check.low - term.bytes + term.low;
+    check.high = check.high - term.bytes + term.high;
+  }
+  return check;
+}
+
+VerdictClass classify(const Check& check) {
+  if (check.low > check.bound) return VerdictClass::no;
+  if (check.need > check.bound || check.high > check.bound) return VerdictClass::tight;
+  return VerdictClass::fits;
+}
+
+/// Worse verdicts first; among equals the engine's own limit, which is what a person can set; then the smaller margin.
+bool is_worse(const Check& a, const Check& b) {
+  const auto rank = [](const Check& c) { return static_cast<int>(classify(c)); };
+  if (rank(a) != rank(b)) return rank(a) > rank(b);
+  if (a.is_card != b.is_card) return b.is_card;
+  return difference(a.bound, a.need) < difference(b.bound, b.need);
+}
+
+}  // namespace
+
+Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best) {
+  if (devices.empty()) return {};
+  std::vector<Check> checks;
+  for (std::size_t index = 0; index < devices.size(); ++index) {
+    checks.push_back(engine_check(devices[index], index));
+    checks.push_back(card_check(devices[index], index));
+  }
+  const Check& worst = *std::min_element(checks.begin(), checks.end(), is_worse);
+  Verdict verdict;
+  verdict.kind = classify(worst);
+  if (tight_at_best && verdict.kind == VerdictClass::fits) verdict.kind = VerdictClass::tight;
+  verdict.device = worst.device;
+  verdict.card_binds = worst.is_card;
+  verdict.need = worst.need;
+  verdict.low = worst.low;
+  verdict.high = worst.high;
+  verdict.limit = worst.bound;
+  return verdict;
+}
+
+/// The largest share, in hundredths, at which what lies outside the engine's limit still finds room.
+std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group) {
+  Bytes outside;
+  for (const Term& term : device.terms)
+    if (!term.inside_limit) outside += term.bytes;
+  const Bytes room = device.capacity - outside;
+  if (group.device.runtime_bytes == Bytes()) return std::nullopt;
+  const double share = static_cast<double>(room.count()) / static_cast<double>(group.device.runtime_bytes.count());
+  const double hundredths = std::floor(share * 100.0) / 100.0;
+  if (hundredths < 0.01) return std::nullopt;
+  return std::min(hundredths, 1.0);
+}
+
+namespace {
+
+Check host_check(const HostPlan& host) { return {0, false, host.total(), host.low(), host.high(), host.capacity.value_or(Bytes())}; }
+
+}  // namespace
+
+VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
+
+void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial) {
+  const VerdictClass kind = judge_host(host);
+  if (!is_alone && (verdict.kind == VerdictClass::no || kind == VerdictClass::unknown)) return;
+  if (is_alone || kind == VerdictClass::no) {
+    const Check check = host_check(host);
+    verdict = {};
+    verdict.kind = kind;
+    verdict.host_binds = true;
+    verdict.need = check.need;
+    verdict.low = check.low;
+    verdict.high = check.high;
+    verdict.limit = check.bound;
+  } else if (is_partial && verdict.kind == VerdictClass::fits) {
+    verdict.kind = VerdictClass::offload;
+  }
+}
+
+}  // namespace weighbridge

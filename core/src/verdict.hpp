@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "weighbridge/estimate.hpp"
+
+namespace weighbridge {
+
+/// The verdict over the devices: the worst of each one's two checks. Class `unknown` if there are none.
+[[nodiscard]] Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best);
+
+/// Adds the host's memory to a verdict over devices: what it cannot hold does not run; a part of the model there makes a fit an `offload`.
+/// `is_alone`: there are no devices, the host decides. A host of unknown size changes nothing.
+void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial);
+
+/// The largest share, in hundredths, at which what lies outside the engine's limit still finds room.
+[[nodiscard]] std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group);
+
+}  // namespace weighbridge

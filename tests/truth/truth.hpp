@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "weighbridge/model.hpp"
+
+namespace weighbridge::truth {
+
+using Json = nlohmann::ordered_json;
+
+/// The records of one file, one JSON object a line. Ends the program with a message if the file cannot be read.
+[[nodiscard]] std::vector<Json> read_lines(const std::string& path);
+
+using Models = std::map<std::string, Model>;
+/// The models of models.jsonl by name, each with its config.json's keys as `config`.
+[[nodiscard]] Models read_models(const std::string& folder);
+
+/// Each compares one kind of record with the core, prints its table and tells whether the errors stay within their bounds.
+[[nodiscard]] bool check_mix(const std::string& folder, const Models& models);
+[[nodiscard]] bool check_contexts(const std::string& folder);
+
+}  // namespace weighbridge::truth
