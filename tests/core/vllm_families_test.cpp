@@ -58,7 +58,8 @@ TEST(VllmExperts, WithoutPaddingTheLowBoundHolds) {
 TEST(VllmExperts, Mxfp4NeedsComputeCapability8) {
   const Json verdict = testing::estimate(request("openai/gpt-oss-20b", "t4", 1, 4096, 1))["verdict"];
   EXPECT_EQ(verdict["class"], "impossible");
-  EXPECT_EQ(verdict["reason"]["values"]["expected"], "fp16");
+  EXPECT_EQ(verdict["reason"]["code"], "needs_capability");
+  EXPECT_EQ(verdict["reason"]["values"]["key"], "mxfp4");
 }
 
 TEST(VllmExperts, APublishedMxfp4CheckpointIsOffered) {
