@@ -52,8 +52,8 @@ function sendFile(request, response, { file, info }) {
   pipeline(parts, () => {}); // a visitor who leaves early is no error
 }
 
-async function answer(root, request, response) {
-  response.setHeader('Access-Control-Allow-Origin', '*');
+async function answer({ root, cors }, request, response) {
+  if (cors) response.setHeader('Access-Control-Allow-Origin', '*');
   response.setHeader('Cache-Control', 'no-cache'); // ask again each time: the ETag makes that cheap
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return sendText(response, 405, `405: this server does not ${request.method}.`, { Allow: 'GET, HEAD' });
@@ -68,12 +68,12 @@ async function answer(root, request, response) {
   return sendFile(request, response, found);
 }
 
-/** Serves `folder`; port 0 takes any free one. Rejects with one sentence that says what is wrong. */
-export async function startServer({ folder, port = 4173, host = '127.0.0.1' }) {
+/** Serves `folder` (port 0: any free one; without `cors`: not to other sites). Rejects with one sentence that says what is wrong. */
+export async function startServer({ folder, port = 4173, host = '127.0.0.1', cors = true }) {
   const root = await realpath(folder).catch(() => undefined);
   const missing = `There is no folder ${resolve(folder)} to serve: build the page first (./dev build).`;
   if (!root || !(await stat(root)).isDirectory()) throw new Error(missing);
-  const server = createServer((request, response) => void answer(root, request, response));
+  const server = createServer((request, response) => void answer({ root, cors }, request, response));
   await new Promise((done, fail) => server.once('error', fail).listen(port, host, done)).catch((error) => {
     const busy = `Port ${port} on ${host} is in use: stop the other program or choose another port (0 takes any free one).`;
     throw new Error(error.code === 'EADDRINUSE' ? busy : `Cannot listen on ${host}, port ${port}: ${error.message}.`);

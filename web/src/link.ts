@@ -67,9 +67,9 @@ const brokenModel = (value: string): Notice => ({
   values: { key: 'c', value: value.slice(0, 16), expected: '' },
 });
 
-/** Shows what the address says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
-export async function readAddress(store: Store, core: Core): Promise<void> {
-  const reply = core.call('share.decode', { hash: location.hash });
+/** Shows what the text behind a `#` says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
+export async function readLink(store: Store, core: Core, hash: string): Promise<void> {
+  const reply = core.call('share.decode', { hash });
   if (!reply.ok) return;
   const link: DecodedLink = reply.result;
   const notices = [...link.notices];
@@ -109,6 +109,6 @@ export function followAddress(store: Store, core: Core): void {
     const arrived = location.hash.replace(/^#/, '');
     if (arrived === written) return;
     written = arrived;
-    void readAddress(store, core);
+    void readLink(store, core, location.hash);
   });
 }

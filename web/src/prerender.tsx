@@ -6,10 +6,12 @@ import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
+import type { Request } from './core/wire';
 import { t, useLocale, type Locale } from './i18n';
 import { kPaths, type PageName } from './site';
 import { createStore, StoreProvider, type FirstAnswer } from './store';
 import { Calculator } from './views/Calculator';
+import { Embed } from './views/Embed';
 import { verdictTexts } from './views/verdict-texts';
 
 interface PageTexts {
@@ -18,11 +20,10 @@ interface PageTexts {
 }
 
 /** What a page shows, and what it calls itself to search engines and in a tab. */
+const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') });
 const kPages: Record<PageName, { view: ComponentType; texts: (first: FirstAnswer) => PageTexts }> = {
-  calculator: {
-    view: Calculator,
-    texts: ({ answer }) => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') }),
-  },
+  calculator: { view: Calculator, texts: ofTheAnswer },
+  embed: { view: Embed, texts: ofTheAnswer },
 };
 
 const kLanguages: { locale: Locale; folder: string }[] = [
@@ -35,6 +36,13 @@ const kSite = join(kRoot, 'build/site');
 
 const readJson = (path: string) => JSON.parse(readFileSync(join(kRoot, path), 'utf8'));
 const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+
+/** The link that spells out what an empty one asks for: a link that says no more than this needs no core. */
+function defaultLink(core: Core, request: Request): string {
+  const reply = core.call('share.encode', { request, complete: true });
+  if (!reply.ok) throw new Error(reply.error.message);
+  return reply.result.hash;
+}
 
 function firstAnswer(core: Core): FirstAnswer {
   const link = core.call('share.decode', { hash: '' });
@@ -66,7 +74,9 @@ function fill(template: string, locale: Locale, page: PageName, first: FirstAnsw
     .replace('<html lang="en">', `<html lang="${locale}">`)
     .replace('<!--title-->', escapeHtml(`${title} · ${t('brand')}`))
     .replace('<!--description-->', escapeHtml(description))
-    .replace('<!--alternates-->', alternates(page));
+    .replace('<!--alternates-->', alternates(page))
+    .replace('<!--default-->', escapeHtml(defaultLink(core, first.request)))
+    .replaceAll('rel="stylesheet" crossorigin', 'rel="stylesheet"'); // else a sandboxed frame needs the server's leave for it
   return (locale === 'en' ? head : deepened(head))
     .replace('<!--app-->', () => app)
     .replace('<!--first-->', () => JSON.stringify(first).replaceAll('<', '\\u003c'));

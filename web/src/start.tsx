@@ -4,17 +4,28 @@ import { hydrate, type ComponentType } from 'preact';
 import type { Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale } from './i18n';
-import { followAddress, readAddress } from './link';
+import { followAddress, readLink } from './link';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
 
-async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
+/** Where the state of a page comes from when it opens, and what it is kept in step with afterwards. */
+export interface Address {
+  read(store: Store, core: Core): Promise<void>;
+  follow(store: Store, core: Core): void;
+}
+
+const kAddressBar: Address = {
+  read: (store, core) => readLink(store, core, location.hash),
+  follow: followAddress,
+};
+
+async function bringCore(store: Store, loading: Promise<Core>, address: Address): Promise<void> {
   try {
     const core = await loading;
     const catalogue = core.call('catalogue', {});
     if (catalogue.ok) store.catalogue.value = catalogue.result;
-    if (location.hash.length > 1) await readAddress(store, core);
+    if (location.hash.length > 1) await address.read(store, core);
     store.coreState.value = { status: 'ready', core };
-    followAddress(store, core);
+    address.follow(store, core);
     performance.mark('weighbridge:ready');
   } catch (cause) {
     console.warn('Weighbridge: the counting core did not load.', cause);
@@ -24,7 +35,7 @@ async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
   delete document.documentElement.dataset['link'];
 }
 
-export async function start(Page: ComponentType): Promise<void> {
+export async function start(Page: ComponentType, address = kAddressBar): Promise<void> {
   const root = document.getElementById('app');
   const data = document.getElementById('first')?.textContent;
   if (!root || !data) throw new Error('the page lacks its first answer');
@@ -39,5 +50,5 @@ export async function start(Page: ComponentType): Promise<void> {
     root,
   );
   // Only now: what is hydrated must be what stands in the HTML.
-  await bringCore(store, loading);
+  await bringCore(store, loading, address);
 }

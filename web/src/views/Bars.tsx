@@ -194,7 +194,8 @@ function Patterns() {
   );
 }
 
-export function Bars() {
+/** `isBrief` leaves out what a monitor would show. */
+export function Bars({ isBrief = false }: { isBrief?: boolean }) {
   const { answer, problem } = useStore();
   const { groups, devices, request } = answer.value;
   if (devices.length === 0 && answer.value.host.total_bytes === 0) return null;
@@ -229,7 +230,7 @@ export function Bars() {
             </li>
           )}
         </ul>
-        <Observed />
+        {!isBrief && <Observed />}
       </div>
     </section>
   );

@@ -11,11 +11,12 @@ import { modelName } from './verdict-texts';
 
 const kTargets: Record<string, string> = { model: 'model', hardware: 'gpu' };
 
-function List({ notices }: { notices: Notice[] }) {
+/** Sentences, each with the way to the field it is about, unless there are no fields (`isFixed`). */
+export function NoticeList({ notices, isFixed = false }: { notices: Notice[]; isFixed?: boolean }) {
   return (
     <ul>
       {notices.map((notice) => {
-        const target = kTargets[fieldOf(notice)];
+        const target = isFixed ? undefined : kTargets[fieldOf(notice)];
         const text = <Rich text={sayNotice(notice)} />;
         return (
           <li key={notice.where + notice.message}>
@@ -53,7 +54,7 @@ function LinkSummary() {
       <Icon name="alert" />
       <div>
         <h2 id="link-summary">{t('link.summary')}</h2>
-        <List notices={notices} />
+        <NoticeList notices={notices} />
       </div>
       <button class="button icon-only" type="button" aria-label={t('notice.close')} onClick={() => (linkNotices.value = [])}>
         <Icon name="close" />
@@ -100,7 +101,7 @@ export function Notices() {
 }
 
 /** Defaults that were filled in, below the verdict: they are part of the answer. */
-export function Assumptions() {
+export function Assumptions({ isFixed = false }: { isFixed?: boolean }) {
   const { warnings } = useStore();
   if (warnings.value.length === 0) return null;
   return (
@@ -108,7 +109,7 @@ export function Assumptions() {
       <Icon name="alert" />
       <div>
         <h2>{t('answer.assumptions')}</h2>
-        <List notices={warnings.value} />
+        <NoticeList notices={warnings.value} isFixed={isFixed} />
       </div>
     </div>
   );

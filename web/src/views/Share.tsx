@@ -4,10 +4,13 @@ import type { Core } from '../core/core';
 import { column, unitName } from '../format';
 import { t } from '../i18n';
 import { currentHash } from '../link';
+import { linkTo, type PageName } from '../site';
 import { useStore, type Store } from '../store';
 import { Icon } from './Icon';
 import { kParts, sum, termsOf } from './parts';
-import { verdictTexts } from './verdict-texts';
+import { modelName, verdictTexts } from './verdict-texts';
+
+const kFrameHeight = 440; // px; the default answer at 700 px of width, as documentation pages have
 
 async function shareLink(store: Store, core: Core): Promise<string> {
   const [device] = store.answer.value.devices;
@@ -36,7 +39,20 @@ function markdown(store: Store, link: string): string {
   return [...lines, link].join('\n');
 }
 
-export function Share() {
+const attribute = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+
+/** A frame that works where scripts of other sites do not: wikis, notebooks, content systems. */
+function embedCode(store: Store, page: PageName, link: string): string {
+  const address = new URL(linkTo(page, 'embed'), link).href + new URL(link).hash;
+  const title = t('embed.frameTitle', { model: modelName(store.answer.value) });
+  return [
+    `<iframe src="${attribute(address)}" title="${attribute(title)}"`,
+    `  width="100%" height="${kFrameHeight}" loading="lazy" referrerpolicy="no-referrer"`,
+    '  sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"></iframe>',
+  ].join('\n');
+}
+
+export function Share({ page }: { page: PageName }) {
   const store = useStore();
   const [said, setSaid] = useState('');
   const popover = useRef<HTMLDivElement>(null);
@@ -68,6 +84,9 @@ export function Share() {
         </button>
         <button class="menu-item" type="button" onClick={() => void copy((link) => markdown(store, link))}>
           {t('share.markdown')}
+        </button>
+        <button class="menu-item" type="button" onClick={() => void copy((link) => embedCode(store, page, link))}>
+          {t('share.embed')}
         </button>
         <p class="hint">{t(isLong ? 'share.noteCustom' : 'share.note')}</p>
         <p role="status" class="share-said">

@@ -78,7 +78,7 @@ export function TopBar({ page }: { page: PageName }) {
           <button class="button ghost icon-only" type="button" aria-label={t('view.theme')} onClick={toggleTheme}>
             <Icon name="moon" />
           </button>
-          <Share />
+          <Share page={page} />
         </div>
       </div>
     </header>

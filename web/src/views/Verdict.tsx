@@ -76,7 +76,8 @@ function NearestCount({ tensor }: { tensor: number }) {
   );
 }
 
-export function Verdict() {
+/** `isFixed`: nothing can be changed here, and nothing is announced: in a frame, on someone else's page. */
+export function Verdict({ isFixed = false }: { isFixed?: boolean }) {
   const { answer, unit, problem } = useStore();
   const deviceNames = useDeviceNames();
   const { tone, headline, sentence } = verdictTexts(answer.value, unit.value, deviceNames);
@@ -92,7 +93,7 @@ export function Verdict() {
         <p>
           <Rich text={sentence} />
         </p>
-        <Nearest />
+        {!isFixed && <Nearest />}
       </div>
       {known.length > 0 && (
         <dl class="facts">
@@ -104,7 +105,7 @@ export function Verdict() {
           ))}
         </dl>
       )}
-      <Announcer text={`${headline}. ${sentence.replaceAll(/<\/?b>|`/g, '')}`} />
+      {!isFixed && <Announcer text={`${headline}. ${sentence.replaceAll(/<\/?b>|`/g, '')}`} />}
     </section>
   );
 }

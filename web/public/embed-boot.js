@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs in the frame before its first paint, and also where its module cannot: a module needs the server's permission in a sandboxed frame,
+// a classic script does not. It keeps the theme and the height right, and says so when the module does not start.
+(() => {
+  const kPatience = 10_000; // ms after everything has arrived
+  const root = document.documentElement;
+  const stored = new URLSearchParams(document.currentScript.dataset.default);
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const isOfTheFrame = (key) => ['view', 'th', 'id'].includes(key);
+  const changesNothing = (key) => isOfTheFrame(key) || ['d', 't'].includes(key); // what a shared link was counted with, and gave
+  const isDefault = [...asked].every(([key, value]) => changesNothing(key) || stored.get(key) === value);
+
+  const post = (type, more) => {
+    if (parent !== window) parent.postMessage({ type: `weighbridge:${type}`, v: 1, id: root.dataset.id, ...more }, '*');
+  };
+  const setTheme = (theme) => {
+    if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;
+    else delete root.dataset.theme;
+  };
+
+  root.dataset.script = '';
+  root.dataset.id = asked.get('id') ?? '';
+  if (['bar', 'full'].includes(asked.get('view'))) root.dataset.view = asked.get('view');
+  // The stored answer is not the one that was asked for: hidden until the core has counted (styles: [data-link], [data-asked]).
+  if (!isDefault) root.dataset.link = root.dataset.asked = '';
+  setTheme(asked.get('th'));
+  addEventListener('message', ({ source, data }) => {
+    if (source === parent && data?.type === 'weighbridge:theme' && data.v === 1) setTheme(data.theme);
+  });
+
+  const giveUp = () => {
+    if (root.dataset.started !== undefined) return;
+    root.dataset.trouble = origin === 'null' ? 'sandboxed' : 'unstarted';
+    const kept = location.hash.slice(1).split('&').filter((part) => !isOfTheFrame(part.split('=')[0]));
+    for (const link of document.querySelectorAll('a[data-full]')) link.hash = kept.join('&');
+    post('error', { code: root.dataset.trouble, text: document.querySelector(`.why-${root.dataset.trouble}`).textContent });
+  };
+  const reportSize = () => {
+    let told = 0;
+    new ResizeObserver(() => {
+      const height = Math.ceil(document.body.getBoundingClientRect().height);
+      if (height <= told && told - height < 2) return;
+      told = height;
+      post('size', { height });
+    }).observe(document.body);
+  };
+  let isRead = false;
+  let isRefused = false;
+  addEventListener('error', ({ target }) => {
+    isRefused ||= target instanceof HTMLScriptElement;
+    if (isRefused && isRead) giveUp();
+  }, true);
+  addEventListener('DOMContentLoaded', () => {
+    isRead = true;
+    reportSize();
+    if (isRefused) giveUp();
+  });
+  addEventListener('load', () => setTimeout(giveUp, kPatience));
+})();
