@@ -28,12 +28,16 @@
     if (source === parent && data?.type === 'weighbridge:theme' && data.v === 1) setTheme(data.theme);
   });
 
-  const giveUp = () => {
-    if (root.dataset.started !== undefined) return;
-    root.dataset.trouble = origin === 'null' ? 'sandboxed' : 'unstarted';
+  // Every sentence stands in the HTML already; styles show the one of [data-trouble].
+  const tellTrouble = (trouble) => {
+    root.dataset.trouble = trouble;
     const kept = location.hash.slice(1).split('&').filter((part) => !isOfTheFrame(part.split('=')[0]));
     for (const link of document.querySelectorAll('a[data-full]')) link.hash = kept.join('&');
-    post('error', { code: root.dataset.trouble, text: document.querySelector(`.why-${root.dataset.trouble}`).textContent });
+    post('error', { code: trouble, text: document.querySelector(`.why-${trouble}`).textContent });
+  };
+  addEventListener('weighbridge:trouble', ({ detail }) => tellTrouble(detail)); // from the module, when the core is not to be had
+  const giveUp = () => {
+    if (root.dataset.started === undefined) tellTrouble(origin === 'null' ? 'sandboxed' : 'unstarted');
   };
   const reportSize = () => {
     let told = 0;

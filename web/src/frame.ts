@@ -104,9 +104,5 @@ export const kFrame: Address = {
 
 export type Trouble = 'unstarted' | 'sandboxed' | 'blocked' | 'broken';
 
-/** The core is not to be had: styles show the sentence (`[data-trouble]`), the page around hears it. */
-export function reportTrouble(trouble: Trouble): void {
-  document.documentElement.dataset['trouble'] = trouble;
-  stateText.value = splitLink(location.hash).state;
-  post('error', { code: trouble, text: t(`embed.${trouble}`) });
-}
+/** The core is not to be had: public/embed-boot.js says so, on the page and to the page around. */
+export const reportTrouble = (trouble: Trouble): boolean => dispatchEvent(new CustomEvent('weighbridge:trouble', { detail: trouble }));

@@ -53,6 +53,7 @@ function Troubles() {
       <div class="notice warn trouble" role="alert">
         <Icon name="alert" />
         <div>
+          <h1>{t('embed.noAnswer')}</h1>
           {kTroubles.map((trouble) => (
             <p key={trouble} class={`why-${trouble}`}>
               <Rich text={t(`embed.${trouble}`)} />
@@ -75,9 +76,12 @@ function LinkNotices() {
       {problem.value && (
         <div class="notice bad">
           <Icon name="alert" />
-          <p>
-            <Rich text={sayNotice(problem.value)} />
-          </p>
+          <div>
+            <h1>{t('embed.noAnswer')}</h1>
+            <p>
+              <Rich text={sayNotice(problem.value)} />
+            </p>
+          </div>
         </div>
       )}
       {linkNotices.value.length > 0 && (

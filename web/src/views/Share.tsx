@@ -10,7 +10,7 @@ import { Icon } from './Icon';
 import { kParts, sum, termsOf } from './parts';
 import { modelName, verdictTexts } from './verdict-texts';
 
-const kFrameHeight = 440; // px; the default answer at 700 px of width, as documentation pages have
+const kFrameHeight = 540; // px; the default answer in 700 px of width, as documentation has it
 
 async function shareLink(store: Store, core: Core): Promise<string> {
   const [device] = store.answer.value.devices;
