@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds the example documentation against a running copy of the site, and gives the frames in it a name.
+// Builds the example documentation against a running copy of the site.
 import { execFile } from 'node:child_process';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,10 @@ export async function buildDocs(site: string): Promise<string> {
   await cp(join(kRoot, 'e2e/docs'), source, { recursive: true });
   for (const page of kPages) {
     const text = await readFile(join(source, page), 'utf8');
-    await writeFile(join(source, page), text.replaceAll(kExampleSite, site).replaceAll(kExampleSite.slice(0, -1), site.slice(0, -1)));
+    await writeFile(
+      join(source, page),
+      text.replaceAll(kExampleSite, site).replaceAll(kExampleSite.slice(0, -1), site.slice(0, -1)),
+    );
   }
   const vitepress = join(kRoot, 'node_modules/vitepress/bin/vitepress.js');
   await promisify(execFile)(process.execPath, [vitepress, 'build', source], { cwd: kRoot });

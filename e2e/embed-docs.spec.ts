@@ -8,7 +8,6 @@ import { expect, test } from './page';
 type Server = Awaited<ReturnType<typeof startServer>>;
 type Heard = { type: string; id: string; height?: number; state?: string; code?: string; text?: string; result?: { verdict: string; total_bytes: number } };
 declare global {
-  // eslint-disable-next-line no-var
   var heard: Heard[];
 }
 

@@ -164,6 +164,24 @@ test.describe('where the core cannot be had', () => {
     });
 });
 
+test('a module that never arrives is waited for, not for ever; one that comes late still answers', async ({ page }) => {
+  let arrive = (): void => undefined;
+  const arrived = new Promise<void>((done) => (arrive = done));
+  await page.route('**/assets/embed-*.js', async (route) => {
+    await arrived;
+    await route.continue();
+  });
+  await page.clock.install();
+  await page.goto('embed/#m=deepseek-v3', { waitUntil: 'commit' });
+  await expect(page.locator('.wait')).toBeVisible();
+  await expect(verdict(page)).toBeHidden();
+  await page.clock.fastForward(10_000);
+  await expect(page.locator('.trouble')).toContainText('script that counts did not load');
+  arrive();
+  await expect(headline(page)).toHaveText('DeepSeek-V3 fits on 8 × H200');
+  await expect(page.locator('.trouble')).toBeHidden();
+});
+
 test('the Share menu copies the code of a frame with these settings', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   for (const path of ['', 'zh/']) {

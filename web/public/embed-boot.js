@@ -2,7 +2,7 @@
 // Runs in the frame before its first paint, and also where its module cannot: a module needs the server's permission in a sandboxed frame,
 // a classic script does not. It keeps the theme and the height right, and says so when the module does not start.
 (() => {
-  const kPatience = 10_000; // ms after everything has arrived
+  const kPatience = 10_000; // ms; a module that starts later still brings its answer
   const root = document.documentElement;
   const stored = new URLSearchParams(document.currentScript.dataset.default);
   const asked = new URLSearchParams(location.hash.slice(1));
@@ -31,7 +31,10 @@
   // Every sentence stands in the HTML already; styles show the one of [data-trouble].
   const tellTrouble = (trouble) => {
     root.dataset.trouble = trouble;
-    const kept = location.hash.slice(1).split('&').filter((part) => !isOfTheFrame(part.split('=')[0]));
+    const kept = location.hash
+      .slice(1)
+      .split('&')
+      .filter((part) => !isOfTheFrame(part.split('=')[0]));
     for (const link of document.querySelectorAll('a[data-full]')) link.hash = kept.join('&');
     post('error', { code: trouble, text: document.querySelector(`.why-${trouble}`).textContent });
   };
@@ -48,16 +51,21 @@
       post('size', { height });
     }).observe(document.body);
   };
-  let isRead = false;
   let isRefused = false;
-  addEventListener('error', ({ target }) => {
-    isRefused ||= target instanceof HTMLScriptElement;
-    if (isRefused && isRead) giveUp();
-  }, true);
-  addEventListener('DOMContentLoaded', () => {
-    isRead = true;
+  const isRead = () => document.readyState !== 'loading';
+  addEventListener(
+    'error',
+    ({ target }) => {
+      isRefused ||= target instanceof HTMLScriptElement;
+      if (isRefused && isRead()) giveUp();
+    },
+    true,
+  );
+  // Not DOMContentLoaded, nor load: both wait for the module.
+  document.addEventListener('readystatechange', () => {
+    if (document.readyState !== 'interactive') return;
     reportSize();
     if (isRefused) giveUp();
   });
-  addEventListener('load', () => setTimeout(giveUp, kPatience));
+  setTimeout(giveUp, kPatience);
 })();

@@ -7,7 +7,8 @@
   styles.replaceSync(`:host{display:block;position:relative}
 iframe{display:block;box-sizing:border-box;width:100%;height:150px;border:0;border-radius:14px}
 .wait{position:absolute;visibility:hidden;height:1px!important}`);
-  const isKey = (name) => !/-|^(theme|lang|title|sandbox|site|id|class|style|dir|hidden|slot|part|role|tabindex|on.*)$/.test(name);
+  const isKey = (name) =>
+    !/-|^(theme|lang|title|sandbox|site|id|class|style|dir|hidden|slot|part|role|tabindex|on.*)$/.test(name);
   const system = matchMedia('(prefers-color-scheme: dark)');
   let count = 0;
 
@@ -16,7 +17,8 @@ iframe{display:block;box-sizing:border-box;width:100%;height:150px;border:0;bord
     #root = this.attachShadow({ mode: 'open' });
     #update = () => this.#tell();
     #watch = new MutationObserver(this.#update);
-    #hear = ({ source, data }) => source === this.#frame?.contentWindow && data?.v === 1 && data.id === this.#id && this.#take(data);
+    #hear = ({ source, data }) =>
+      source === this.#frame?.contentWindow && data?.v === 1 && data.id === this.#id && this.#take(data);
     #frame;
     #isReady;
     #state;
@@ -54,12 +56,18 @@ iframe{display:block;box-sizing:border-box;width:100%;height:150px;border:0;bord
       if (this.hasAttribute('sandbox')) frame.setAttribute('sandbox', this.getAttribute('sandbox'));
       if (this.innerHTML.trim()) frame.className = 'wait';
       const site = new URL(this.getAttribute('site') || '.', script?.src || document.baseURI);
-      frame.src = new URL(`${zh}embed/#${[this.#state, `th=${this.#theme}`, `id=${this.#id}`].filter(Boolean).join('&')}`, site);
+      frame.src = new URL(
+        `${zh}embed/#${[this.#state, `th=${this.#theme}`, `id=${this.#id}`].filter(Boolean).join('&')}`,
+        site,
+      );
       this.#root.replaceChildren(document.createElement('slot'), frame);
     }
 
     #link() {
-      return [...this.attributes].filter(({ name }) => isKey(name)).map(({ name, value }) => `${name}=${encodeURIComponent(value)}`).join('&');
+      return [...this.attributes]
+        .filter(({ name }) => isKey(name))
+        .map(({ name, value }) => `${name}=${encodeURIComponent(value)}`)
+        .join('&');
     }
 
     /** What the attribute says, else what the page's marks say, else what its text colour tells of its ground. */
