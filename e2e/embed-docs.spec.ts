@@ -214,7 +214,7 @@ test.describe('sandbox', () => {
             await expect(said(frame)).toHaveText(isCounted && !asksForDefault ? 'DeepSeek-V3 fits on 8 × H200' : 'DeepSeek-R1 fits on 8 × H200');
             await expect(frame.locator('.trouble')).toBeHidden();
           } else {
-            await expect(frame.locator('.trouble')).toContainText('this frame is sandboxed');
+            await expect(frame.locator('.trouble')).toContainText('This frame is sandboxed');
             await expect(frame.locator('.trouble a')).toHaveAttribute('href', /\/#m=deepseek-v3&n=4$/);
             await expect(said(frame)).toBeHidden();
           }

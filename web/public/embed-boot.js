@@ -28,17 +28,21 @@
     if (source === parent && data?.type === 'weighbridge:theme' && data.v === 1) setTheme(data.theme);
   });
 
-  // Every sentence stands in the HTML already; styles show the one of [data-trouble].
+  /** Shows the one sentence out of those that stand in the HTML; none once there is no trouble any more. */
   const tellTrouble = (trouble) => {
-    root.dataset.trouble = trouble;
+    const box = document.querySelector('.trouble');
+    box.hidden = isDefault || !trouble;
+    if (trouble) root.dataset.trouble = trouble;
+    else return void delete root.dataset.trouble;
+    for (const line of box.querySelectorAll('[data-why]')) line.hidden = line.dataset.why !== trouble;
     const kept = location.hash
       .slice(1)
       .split('&')
       .filter((part) => !isOfTheFrame(part.split('=')[0]));
     for (const link of document.querySelectorAll('a[data-full]')) link.hash = kept.join('&');
-    post('error', { code: trouble, text: document.querySelector(`.why-${trouble}`).textContent });
+    post('error', { code: trouble, text: box.querySelector(`[data-why=${trouble}]`).textContent });
   };
-  addEventListener('weighbridge:trouble', ({ detail }) => tellTrouble(detail)); // from the module, when the core is not to be had
+  addEventListener('weighbridge:trouble', ({ detail }) => tellTrouble(detail)); // from the module, about the core
   const giveUp = () => {
     if (root.dataset.started === undefined) tellTrouble(origin === 'null' ? 'sandboxed' : 'unstarted');
   };

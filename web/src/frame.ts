@@ -85,7 +85,7 @@ function obey(store: Store, core: Core, message: { type: string; state?: unknown
 export const kFrame: Address = {
   read: (store, core) => show(store, core, location.hash),
   follow(store, core) {
-    delete document.documentElement.dataset['trouble'];
+    reportTrouble('');
     post('ready', {});
     effect(() => {
       void [store.request.value, store.view.value, store.kept.value, store.problem.value];
@@ -104,5 +104,5 @@ export const kFrame: Address = {
 
 export type Trouble = 'unstarted' | 'sandboxed' | 'blocked' | 'broken';
 
-/** The core is not to be had: public/embed-boot.js says so, on the page and to the page around. */
-export const reportTrouble = (trouble: Trouble): boolean => dispatchEvent(new CustomEvent('weighbridge:trouble', { detail: trouble }));
+/** The core is not to be had, or is after all (''): public/embed-boot.js says so, on the page and to the page around. */
+export const reportTrouble = (trouble: Trouble | ''): boolean => dispatchEvent(new CustomEvent('weighbridge:trouble', { detail: trouble }));

@@ -45,17 +45,17 @@ function FullPage({ text, isButton = false }: { text: string; isButton?: boolean
   );
 }
 
-/** Every sentence that may be needed stands in the HTML: a script that does not run cannot bring it (styles: [data-trouble]). */
+/** Every sentence that may be needed stands in the HTML, since a module that does not run cannot bring it; embed-boot.js shows one. */
 function Troubles() {
   return (
     <>
       <p class="notice plain no-script">{t('embed.noScript')}</p>
-      <div class="notice warn trouble" role="alert">
+      <div class="notice warn trouble" role="alert" hidden>
         <Icon name="alert" />
         <div>
           <h1>{t('embed.noAnswer')}</h1>
           {kTroubles.map((trouble) => (
-            <p key={trouble} class={`why-${trouble}`}>
+            <p key={trouble} data-why={trouble} hidden>
               <Rich text={t(`embed.${trouble}`)} />
             </p>
           ))}
