@@ -10,26 +10,16 @@ namespace {
 constexpr std::size_t kMostText = std::size_t{4} << 20;
 constexpr int kMostNesting = 200;
 
-/// Listens to the parser only to learn where it stopped.
-class ErrorPosition : public nlohmann::json_sax<Json> {
+/// Builds the tree as Json::parse() does, and keeps where the text stopped being JSON. One pass and one parser: `Json::parse` brings a second
+/// with callbacks, which nobody here needs, and 4 kB of WebAssembly.
+class TreeBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
  public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return true; }
-  bool key(string_t&) override { return true; }
-  bool end_object() override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+  explicit TreeBuilder(Json& tree) : json_sax_dom_parser(tree, false) {}
+
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     position_ = position;
     return false;
   }
-
   [[nodiscard]] std::size_t position() const { return position_; }
 
  private:
@@ -57,10 +47,9 @@ bool nests_too_deep(std::string_view text) {
   return false;
 }
 
-Error syntax_error(std::string_view text, std::string_view where) {
-  ErrorPosition listener;
-  (void)Json::sax_parse(text, &listener);
-  const std::size_t at = std::min(listener.position() == 0 ? 0 : listener.position() - 1, text.size());
+/// `position` counts the characters read, the offending one included.
+Error syntax_error(std::string_view text, std::size_t position, std::string_view where) {
+  const std::size_t at = std::min(position == 0 ? 0 : position - 1, text.size());
   const std::size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
   const std::size_t line_start = before == std::string_view::npos ? 0 : before + 1;
   const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(line_start), '\n') + 1;
@@ -78,8 +67,9 @@ Result<Json> parse_json(std::string_view text, std::string_view where) {
   if (text.size() > kMostText || nests_too_deep(text))
     return fail(notice::custom("too_large", std::string(where), "This text is too large or nested too deep: expected at most 4 MiB and 200 levels.", "text",
                                grouped(static_cast<std::int64_t>(text.size())), "at most 4 MiB and 200 levels"));
-  Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) return fail(syntax_error(text, where));
+  Json json;
+  TreeBuilder builder(json);
+  if (!Json::sax_parse(text, &builder)) return fail(syntax_error(text, builder.position(), where));
   return json;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/formula.hpp"
 
+#include <algorithm>
+
 namespace weighbridge {
 
 Bytes value_of(std::initializer_list<Factor> factors) {
@@ -34,6 +36,10 @@ FormulaRow make_row(bool explain, std::string_view label, std::initializer_list<
   row.bytes = value_of(factors);
   if (explain) row.factors = factors;
   return row;
+}
+
+void sort_largest_first(std::vector<FormulaRow>& rows) {
+  std::stable_sort(rows.begin(), rows.end(), [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; });
 }
 
 }  // namespace weighbridge

@@ -123,7 +123,7 @@ std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int 
                               {{"elements", group.elements}, {"elements_per_block", group.type.block_size, Op::divide}, {"bytes_per_block", group.type.block_bytes}}));
     counted += rows.back().bytes;
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; });
+  sort_largest_first(rows);
   if (total > counted) rows.push_back({"row_padding", {}, total - counted, true});
   return rows;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "engine/formula.hpp"
 #include "engine/vllm.hpp"
 
 namespace weighbridge::vllm {
@@ -199,11 +200,11 @@ Term weights_term(const Job& job, const Settings& settings) {
   term.id = "weights";
   term.basis = Basis::modelled;
   term.source = kSource;
-  std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.local_bytes > b.local_bytes; });
   for (const Group& group : groups) {
     term.bytes += group.local_bytes;
     if (job.explain) term.formula.rows.push_back(explain(group, ranks));
   }
+  sort_largest_first(term.formula.rows);
   const auto add = [&](FormulaRow row) {
     if (row.bytes == Bytes()) return;
     term.bytes += row.bytes;
