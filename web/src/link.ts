@@ -67,8 +67,12 @@ const brokenModel = (value: string): Notice => ({
   values: { key: 'c', value: value.slice(0, 16), expected: '' },
 });
 
+/** A `#part` of a page is no state: settings are always `key=value`. */
+const isState = (hash: string): boolean => hash.length <= 1 || hash.includes('=');
+
 /** Shows what the address says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
 export async function readAddress(store: Store, core: Core): Promise<void> {
+  if (!isState(location.hash)) return;
   const reply = core.call('share.decode', { hash: location.hash });
   if (!reply.ok) return;
   const link: DecodedLink = reply.result;
@@ -107,7 +111,7 @@ export function followAddress(store: Store, core: Core): void {
   }
   addEventListener('hashchange', () => {
     const arrived = location.hash.replace(/^#/, '');
-    if (arrived === written) return;
+    if (arrived === written || !isState(location.hash)) return;
     written = arrived;
     void readAddress(store, core);
   });

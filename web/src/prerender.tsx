@@ -2,14 +2,17 @@
 // Runs at build time, in node: asks the built WebAssembly core for the default answer and writes it into the pages as HTML.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ComponentType } from 'preact';
+import type { VNode } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
-import { t, useLocale, type Locale } from './i18n';
+import { howData, type HowData } from './how/data';
+import { howMessages } from './how/messages';
+import { t, useLocale, type Locale, type MessageFiles } from './i18n';
 import { kPaths, type PageName } from './site';
 import { createStore, StoreProvider, type FirstAnswer } from './store';
 import { Calculator } from './views/Calculator';
+import { How } from './views/how/How';
 import { verdictTexts } from './views/verdict-texts';
 
 interface PageTexts {
@@ -17,11 +20,29 @@ interface PageTexts {
   description: string;
 }
 
-/** What a page shows, and what it calls itself to search engines and in a tab. */
-const kPages: Record<PageName, { view: ComponentType; texts: (first: FirstAnswer) => PageTexts }> = {
+/** What a page shows, what it calls itself to search engines and in a tab, and what only this page has. */
+interface PageRecipe {
+  view: (data: unknown) => VNode;
+  texts: (first: FirstAnswer) => PageTexts;
+  messages?: MessageFiles;
+  /** Whether the page shows where the memory of the first answer goes. */
+  showsTerms: boolean;
+  /** Figures that are written into the page beside its HTML; fails the build where they do not hold. */
+  data?: (core: Core, first: FirstAnswer) => unknown;
+}
+
+const kPages: Record<PageName, PageRecipe> = {
   calculator: {
-    view: Calculator,
+    view: () => <Calculator />,
+    showsTerms: true,
     texts: ({ answer }) => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') }),
+  },
+  how: {
+    view: (data) => <How data={data as HowData} />,
+    showsTerms: false,
+    texts: () => ({ title: t('nav.how'), description: t('how.description') }),
+    messages: howMessages,
+    data: (of, { answer }) => howData(of, answer),
   },
 };
 
@@ -54,14 +75,17 @@ const alternates = (page: PageName): string => {
 /** A page of another language lies one folder deeper: relative addresses climb once more. */
 const deepened = (html: string): string => html.replaceAll(/(href|src)="(\.\.?\/)/g, (_, attribute, up) => `${attribute}="${up === './' ? '../' : '../../'}`);
 
-function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer): string {
-  const { view: View, texts } = kPages[page];
+const withoutTerms = (first: FirstAnswer): FirstAnswer => ({
+  ...first,
+  answer: { ...first.answer, weights_formats: [], devices: first.answer.devices.map((device) => ({ ...device, terms: [] })) },
+});
+
+const asScript = (data: unknown): string => JSON.stringify(data).replaceAll('<', '\\u003c');
+
+function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer, data: unknown): string {
+  const { view, texts } = kPages[page];
   const { title, description } = texts(first);
-  const app = renderToString(
-    <StoreProvider value={createStore(first)}>
-      <View />
-    </StoreProvider>,
-  );
+  const app = renderToString(<StoreProvider value={createStore(first)}>{view(data)}</StoreProvider>);
   const head = template
     .replace('<html lang="en">', `<html lang="${locale}">`)
     .replace('<!--title-->', escapeHtml(`${title} · ${t('brand')}`))
@@ -69,7 +93,8 @@ function fill(template: string, locale: Locale, page: PageName, first: FirstAnsw
     .replace('<!--alternates-->', alternates(page));
   return (locale === 'en' ? head : deepened(head))
     .replace('<!--app-->', () => app)
-    .replace('<!--first-->', () => JSON.stringify(first).replaceAll('<', '\\u003c'));
+    .replace('<!--first-->', () => asScript(kPages[page].showsTerms ? first : withoutTerms(first)))
+    .replace('<!--data-->', () => asScript(data));
 }
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
@@ -79,11 +104,12 @@ const first = firstAnswer(core);
 
 for (const page of Object.keys(kPages) as PageName[]) {
   const template = readFileSync(join(kSite, kPaths[page], 'index.html'), 'utf8');
+  const data = kPages[page].data?.(core, first);
   for (const { locale, folder } of kLanguages) {
-    await useLocale(locale);
+    await useLocale(locale, kPages[page].messages);
     const target = join(kSite, folder, kPaths[page], 'index.html');
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, fill(template, locale, page, first));
+    writeFileSync(target, fill(template, locale, page, first, data));
     console.log(`prerendered /${folder}${kPaths[page]}`);
   }
 }

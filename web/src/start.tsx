@@ -3,7 +3,7 @@
 import { hydrate, type ComponentType } from 'preact';
 import type { Core } from './core/core';
 import { loadCore } from './core/load';
-import { useLocale, type Locale } from './i18n';
+import { useLocale, type Locale, type MessageFiles } from './i18n';
 import { followAddress, readAddress } from './link';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
 
@@ -24,14 +24,20 @@ async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
   delete document.documentElement.dataset['link'];
 }
 
-export async function start(Page: ComponentType): Promise<void> {
+/** What the build wrote into the page beside its HTML. */
+export function embedded<T>(id: string): T {
+  const text = document.getElementById(id)?.textContent;
+  if (!text) throw new Error(`the page lacks its data: ${id}`);
+  return JSON.parse(text) as T;
+}
+
+export async function start(Page: ComponentType, own?: MessageFiles): Promise<void> {
   const root = document.getElementById('app');
-  const data = document.getElementById('first')?.textContent;
-  if (!root || !data) throw new Error('the page lacks its first answer');
-  const store = createStore(JSON.parse(data) as FirstAnswer);
+  if (!root) throw new Error('the page has no place for itself');
+  const store = createStore(embedded<FirstAnswer>('first'));
   const loading = loadCore();
   loading.catch(() => undefined); // handled in bringCore, once there is a page to say it on
-  await useLocale(document.documentElement.lang as Locale);
+  await useLocale(document.documentElement.lang as Locale, own);
   hydrate(
     <StoreProvider value={store}>
       <Page />

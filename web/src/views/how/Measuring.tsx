@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The article's advice on monitoring, with what each command should show for the case; and its four closing steps through the product.
+import type { ComponentChildren } from 'preact';
+import { count, decimalMemory, largeUnits, kNoBreakSpace } from '../../format';
+import { useHow } from '../../how/store';
+import { t } from '../../i18n';
+import { InPageLink } from '../InPageLink';
+import { partOf, sum } from '../parts';
+import { Rich } from '../Rich';
+import { engineName } from '../verdict-texts';
+import { CalculatorLink, Section, Text, useMachine, VerdictChip } from './parts';
+
+interface Reading {
+  command: string;
+  note: string;
+  expected: string;
+}
+
+/** What to type, and what our count expects it to say. vLLM logs its own lines at start, in GiB; nvidia-smi prints MiB. */
+function useReadings(): Reading[] {
+  const { figures, case: chosen } = useHow();
+  const { observed, engine } = figures.value;
+  const weights = sum(engine.terms.filter((term) => partOf(term) === 'weights'));
+  const gib = (bytes: number | null): string => (bytes === null ? '' : `${largeUnits(bytes, 'gib')}${kNoBreakSpace}GiB`);
+  return [
+    { command: 'nvidia-smi --query-gpu=memory.used,memory.total --format=csv', note: t('how.reading.smi'), expected: `${count(observed.observed / 2 ** 20)}${kNoBreakSpace}MiB` },
+    { command: 'Model loading took … GiB', note: t('how.reading.weights'), expected: gib(weights) },
+    { command: 'Available KV cache memory: … GiB', note: t('how.reading.pool'), expected: gib(observed.poolBytes) },
+    { command: 'GPU KV cache size: … tokens', note: t('how.reading.tokens'), expected: count(observed.cacheTokens ?? 0) },
+    {
+      command: `Maximum concurrency for ${count(chosen.value.tokens)} tokens per request: …x`,
+      note: t('how.reading.concurrency'),
+      expected: `${(observed.concurrency ?? 0).toFixed(2)}x`,
+    },
+    { command: 'curl -s localhost:8000/metrics | grep cache_usage_perc', note: t('how.reading.metrics'), expected: '' },
+    { command: 'torch.cuda.max_memory_allocated()', note: t('how.reading.torch'), expected: '' },
+  ];
+}
+
+export function Measuring() {
+  const { observed } = useHow().figures.value;
+  const readings = useReadings();
+  return (
+    <Section id="measuring" live>
+      <Text id="how.measuring.lead" />
+      <table class="table readings">
+        <thead>
+          <tr>
+            <th scope="col">{t('how.measuring.command')}</th>
+            <th scope="col" class="number">
+              {t('how.measuring.expected')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {readings.map(({ command, note, expected }) => (
+            <tr key={note}>
+              <th scope="row">
+                <code>{command}</code>
+                <small>
+                  <Rich text={note} />
+                </small>
+              </th>
+              <td class="number">{expected || '–'}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <Text
+        id="how.measuring.reserved"
+        values={{ observed: decimalMemory(observed.observed), need: decimalMemory(observed.total), limit: decimalMemory(observed.limit), engine: engineName('vllm') }}
+      />
+      <Text id="how.measuring.profiler" />
+    </Section>
+  );
+}
+
+function Step({ id, children }: { id: 'baseline' | 'quantization' | 'hardware' | 'monitoring'; children: ComponentChildren }) {
+  return (
+    <li>
+      <h3>{t(`how.step.${id}`)}</h3>
+      <Text id={`how.step.${id}Text`} />
+      {children}
+    </li>
+  );
+}
+
+function Formats() {
+  const { formats } = useHow().figures.value;
+  return (
+    <p class="links">
+      {formats.map(({ format, weights, hash }) => (
+        <CalculatorLink key={format} hash={hash}>
+          {t(`format.${format as 'fp16' | 'int8' | 'int4'}`)}: {decimalMemory(weights)}
+        </CalculatorLink>
+      ))}
+    </p>
+  );
+}
+
+function Cards() {
+  const machine = useMachine();
+  const { cards } = useHow().figures.value;
+  return (
+    <ul class="cards">
+      {cards.map((setup) => (
+        <li key={setup.device} data-card={setup.device}>
+          <CalculatorLink hash={setup.hash}>{machine(setup)}</CalculatorLink>
+          <VerdictChip verdict={setup.class} />
+          <small>{t('how.step.cardFacts', { need: decimalMemory(setup.total), card: decimalMemory(setup.capacity), most: count(setup.maxSequences ?? 0) })}</small>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function Steps() {
+  const { engine } = useHow().figures.value;
+  return (
+    <Section id="steps" live>
+      <Text id="how.steps.lead" />
+      <ol class="steps">
+        <Step id="baseline">
+          <p class="links">
+            <CalculatorLink hash={engine.hash}>{t('how.open.engine', { engine: engineName('vllm') })}</CalculatorLink>
+            <InPageLink to="measuring">{t('how.step.readIt')}</InPageLink>
+          </p>
+        </Step>
+        <Step id="quantization">
+          <Formats />
+        </Step>
+        <Step id="hardware">
+          <Cards />
+        </Step>
+        <Step id="monitoring">
+          <p class="links">
+            <InPageLink to="measuring">{t('how.step.readIt')}</InPageLink>
+          </p>
+        </Step>
+      </ol>
+    </Section>
+  );
+}

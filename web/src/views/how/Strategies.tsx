@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The article's strategies: what each saves for the case, or for the reader's own setup, and what is not counted yet.
+import { useState } from 'preact/hooks';
+import { count, decimalMemory, kMinus } from '../../format';
+import type { Saving } from '../../how/savings';
+import { useHow } from '../../how/store';
+import { t, tCode } from '../../i18n';
+import { sayNotice } from '../../notices';
+import { useStore } from '../../store';
+import { Rich } from '../Rich';
+import { engineName, machineName, modelName } from '../verdict-texts';
+import { useDeviceNames } from '../use-device-names';
+import { CaseLine, Choices, sizeName } from './CaseControls';
+import { Section, Text } from './parts';
+
+const kNotCounted = ['zero', 'sparsity', 'fragmentation', 'tensorrt', 'memory'] as const;
+
+/** The change in words: "INT8 weights instead of FP16". */
+function nameOf({ id, from, to }: Saving): string {
+  if (id === 'format') return t('how.saving.format', { from: tCode('format', String(from)), to: tCode('format', String(to)) });
+  if (id === 'sibling') return t('how.saving.sibling', { from, to });
+  if (id === 'cache') return t('how.saving.cache');
+  return t(`how.saving.${id}`, { from: count(Number(from)), to: count(Number(to)), one: Number(to) });
+}
+
+/** A change that costs memory is a saving below zero. */
+function Saved({ bytes, reason }: { bytes: number | null; reason?: string | undefined }) {
+  if (bytes === null) return <span class="muted">{reason ?? t('how.strategies.noRule')}</span>;
+  const sign = bytes < 0 ? '+' : bytes > 0 ? kMinus : '';
+  return <b>{sign + decimalMemory(Math.abs(bytes))}</b>;
+}
+
+function SavingRow({ saving }: { saving: Saving }) {
+  const isRefused = saving.engine === null && saving.reason;
+  return (
+    <tr data-saving={`${saving.id}-${saving.to}`}>
+      <th scope="row">
+        {nameOf(saving)}
+        <small>
+          <Rich text={t(`how.saving.${saving.id}Note`)} />
+        </small>
+        {isRefused && saving.reason && (
+          <small>
+            <Rich text={sayNotice(saving.reason)} />
+          </small>
+        )}
+      </th>
+      <td class="number">
+        <Saved bytes={saving.article} />
+      </td>
+      <td class="number">
+        <Saved bytes={saving.engine} reason={t('how.strategies.doesNotRun')} />
+      </td>
+    </tr>
+  );
+}
+
+export function Strategies() {
+  const { figures, setupSavings, case: chosen } = useHow();
+  const { answer } = useStore();
+  const deviceNames = useDeviceNames();
+  const [whose, setWhose] = useState<'case' | 'setup'>('case');
+  const rows = whose === 'case' ? figures.value.savings : setupSavings.value;
+  const setup = t('how.strategies.setup', { model: modelName(answer.value), machine: machineName(answer.value, deviceNames) });
+  const engine = whose === 'case' ? 'vllm' : answer.value.engine.name;
+  return (
+    <Section id="strategies" live>
+      <Text id="how.strategies.lead" />
+      <Choices
+        label={t('how.strategies.for')}
+        name="whose"
+        options={['case', 'setup'] as const}
+        value={whose}
+        text={(option) => (option === 'case' ? t('how.strategies.case', { size: sizeName(chosen.value.model), format: t(`format.${chosen.value.format}`) }) : setup)}
+        onValue={setWhose}
+      />
+      {whose === 'case' && <CaseLine />}
+      <table class="table savings">
+        <thead>
+          <tr>
+            <th scope="col">{t('how.strategies.strategy')}</th>
+            <th scope="col" class="number">
+              {t('how.theArticle')}
+            </th>
+            <th scope="col" class="number">
+              {engineName(engine)}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((saving) => (
+            <SavingRow key={`${saving.id}-${saving.to}`} saving={saving} />
+          ))}
+        </tbody>
+      </table>
+      <Text id="how.strategies.units" />
+      <h3>{t('how.strategies.notCounted')}</h3>
+      <ul>
+        {kNotCounted.map((line) => (
+          <li key={line}>
+            <Rich text={t(`how.notCounted.${line}`)} />
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
