@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
 
-const kPort = 4178;
+const kPort = Number(process.env['WB_PORT'] ?? 4178);
 const kSystemChromium = '/usr/bin/chromium'; // Debian's; elsewhere Playwright's own
 
 export default defineConfig({

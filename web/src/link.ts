@@ -52,6 +52,9 @@ export async function unpackConfig(packed: string): Promise<{ [key: string]: Jso
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as { [key: string]: Json };
 }
 
+/** Settings are `key=value`; anything else behind a `#` is a part of the page. */
+export const isState = (hash: string): boolean => hash.includes('=');
+
 /** The text behind `#` for the present state. */
 export async function currentHash(store: Store, core: Core, extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {}): Promise<string> {
   const request = store.request.value;
@@ -67,12 +70,8 @@ const brokenModel = (value: string): Notice => ({
   values: { key: 'c', value: value.slice(0, 16), expected: '' },
 });
 
-/** A `#part` of a page is no state: settings are always `key=value`. */
-const isState = (hash: string): boolean => hash.length <= 1 || hash.includes('=');
-
 /** Shows what the address says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
 export async function readAddress(store: Store, core: Core): Promise<void> {
-  if (!isState(location.hash)) return;
   const reply = core.call('share.decode', { hash: location.hash });
   if (!reply.ok) return;
   const link: DecodedLink = reply.result;
@@ -111,7 +110,7 @@ export function followAddress(store: Store, core: Core): void {
   }
   addEventListener('hashchange', () => {
     const arrived = location.hash.replace(/^#/, '');
-    if (arrived === written || !isState(location.hash)) return;
+    if (arrived === written || (arrived && !isState(arrived))) return;
     written = arrived;
     void readAddress(store, core);
   });

@@ -2,11 +2,11 @@
 // Runs at build time, in node: asks the built WebAssembly core for the default answer and writes it into the pages as HTML.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { VNode } from 'preact';
+import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
-import { howData, type HowData } from './how/data';
+import { howData } from './how/data';
 import { howMessages } from './how/messages';
 import { t, useLocale, type Locale, type MessageFiles } from './i18n';
 import { kPaths, type PageName } from './site';
@@ -22,24 +22,23 @@ interface PageTexts {
 
 /** What a page shows, what it calls itself to search engines and in a tab, and what only this page has. */
 interface PageRecipe {
-  view: (data: unknown) => VNode;
+  view: ComponentType<{ data: never }>;
   texts: (first: FirstAnswer) => PageTexts;
   messages?: MessageFiles;
-  /** Whether the page shows where the memory of the first answer goes. */
-  showsTerms: boolean;
+  /** The page does not show the first answer, only what it is about. */
+  namesOnly?: true;
   /** Figures that are written into the page beside its HTML; fails the build where they do not hold. */
   data?: (core: Core, first: FirstAnswer) => unknown;
 }
 
 const kPages: Record<PageName, PageRecipe> = {
   calculator: {
-    view: () => <Calculator />,
-    showsTerms: true,
+    view: Calculator,
     texts: ({ answer }) => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') }),
   },
   how: {
-    view: (data) => <How data={data as HowData} />,
-    showsTerms: false,
+    view: How,
+    namesOnly: true,
     texts: () => ({ title: t('nav.how'), description: t('how.description') }),
     messages: howMessages,
     data: (of, { answer }) => howData(of, answer),
@@ -75,17 +74,22 @@ const alternates = (page: PageName): string => {
 /** A page of another language lies one folder deeper: relative addresses climb once more. */
 const deepened = (html: string): string => html.replaceAll(/(href|src)="(\.\.?\/)/g, (_, attribute, up) => `${attribute}="${up === './' ? '../' : '../../'}`);
 
-const withoutTerms = (first: FirstAnswer): FirstAnswer => ({
+/** Enough to name the setup, until the core has counted it. */
+const withoutDevices = (first: FirstAnswer): FirstAnswer => ({
   ...first,
-  answer: { ...first.answer, weights_formats: [], devices: first.answer.devices.map((device) => ({ ...device, terms: [] })) },
+  answer: { ...first.answer, weights_formats: [], devices: [], groups: [] },
 });
 
 const asScript = (data: unknown): string => JSON.stringify(data).replaceAll('<', '\\u003c');
 
 function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer, data: unknown): string {
-  const { view, texts } = kPages[page];
+  const { view: View, texts } = kPages[page];
   const { title, description } = texts(first);
-  const app = renderToString(<StoreProvider value={createStore(first)}>{view(data)}</StoreProvider>);
+  const app = renderToString(
+    <StoreProvider value={createStore(first)}>
+      <View data={data as never} />
+    </StoreProvider>,
+  );
   const head = template
     .replace('<html lang="en">', `<html lang="${locale}">`)
     .replace('<!--title-->', escapeHtml(`${title} · ${t('brand')}`))
@@ -93,7 +97,7 @@ function fill(template: string, locale: Locale, page: PageName, first: FirstAnsw
     .replace('<!--alternates-->', alternates(page));
   return (locale === 'en' ? head : deepened(head))
     .replace('<!--app-->', () => app)
-    .replace('<!--first-->', () => asScript(kPages[page].showsTerms ? first : withoutTerms(first)))
+    .replace('<!--first-->', () => asScript(kPages[page].namesOnly ? withoutDevices(first) : first))
     .replace('<!--data-->', () => asScript(data));
 }
 

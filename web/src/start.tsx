@@ -4,7 +4,7 @@ import { hydrate, type ComponentType } from 'preact';
 import type { Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale, type MessageFiles } from './i18n';
-import { followAddress, readAddress } from './link';
+import { followAddress, isState, readAddress } from './link';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
 
 async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
@@ -12,7 +12,7 @@ async function bringCore(store: Store, loading: Promise<Core>): Promise<void> {
     const core = await loading;
     const catalogue = core.call('catalogue', {});
     if (catalogue.ok) store.catalogue.value = catalogue.result;
-    if (location.hash.length > 1) await readAddress(store, core);
+    if (isState(location.hash)) await readAddress(store, core);
     store.coreState.value = { status: 'ready', core };
     followAddress(store, core);
     performance.mark('weighbridge:ready');
@@ -31,13 +31,13 @@ export function embedded<T>(id: string): T {
   return JSON.parse(text) as T;
 }
 
-export async function start(Page: ComponentType, own?: MessageFiles): Promise<void> {
+export async function start(Page: ComponentType, { messages }: { messages?: MessageFiles } = {}): Promise<void> {
   const root = document.getElementById('app');
   if (!root) throw new Error('the page has no place for itself');
   const store = createStore(embedded<FirstAnswer>('first'));
   const loading = loadCore();
   loading.catch(() => undefined); // handled in bringCore, once there is a page to say it on
-  await useLocale(document.documentElement.lang as Locale, own);
+  await useLocale(document.documentElement.lang as Locale, messages);
   hydrate(
     <StoreProvider value={store}>
       <Page />

@@ -2,7 +2,6 @@
 // Questions of the page "How we count" to the core, and its answers cut down to what the page shows.
 import type { Core } from '../core/core';
 import type { DeviceAnswer, Estimate, HardwareRow, Notice, Request, Term, VerdictClass } from '../core/wire';
-import { kParts, sum, termsOf, type Part } from '../views/parts';
 
 /** The numbers of the article that a reader can change. */
 export interface Case {
@@ -63,16 +62,13 @@ export interface Brief {
   total: number;
   limit: number;
   capacity: number;
-  parts: Record<Part, number>;
   maxSequences: number | null;
   hash: string;
 }
 
-export function brief(core: Core, request: Request): Brief {
-  const answer = ask(core, request);
+export function brief(core: Core, answer: Estimate): Brief {
   const device = fullest(answer);
   const [row] = answer.request.hardware;
-  const bytes = (part: Part): number => (device ? sum(termsOf(device, part)) : 0);
   return {
     class: answer.verdict.class,
     reason: answer.verdict.reason,
@@ -81,9 +77,8 @@ export function brief(core: Core, request: Request): Brief {
     total: device?.total_bytes ?? 0,
     limit: device?.limit_bytes ?? 0,
     capacity: device?.capacity_bytes ?? 0,
-    parts: Object.fromEntries(kParts.map((part) => [part, bytes(part)])) as Record<Part, number>,
     maxSequences: answer.max_sequences,
-    hash: hashOf(core, request),
+    hash: hashOf(core, answer.request),
   };
 }
 

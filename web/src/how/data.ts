@@ -2,10 +2,9 @@
 // All that the build writes into "How we count": the figures of the article's own case, and those that follow no number of the reader.
 import type { Core } from '../core/core';
 import type { CatalogueModel, Estimate, HardwareRow, Request, Term } from '../core/wire';
-import { ask, fullest, hashOf, kArticleCase, kSizes, requestOf, termOf, type Case } from './ask';
+import { ask, fullest, hashOf, kArticleCase, kSizes, requestOf, termOf, type Case, type EngineName } from './ask';
 import { caseFigures, kDeployments, type CaseFigures, type DeploymentId } from './figures';
 import { reproduced, type Printed } from './prints';
-import { savings, type Saving } from './savings';
 
 /** A model beside the article's sizes. Bytes a token are for one request on one GPU. */
 export interface Member {
@@ -37,12 +36,11 @@ export interface HowData {
   case: Case;
   figures: CaseFigures;
   printed: Printed[];
-  weights: { id: string; fp16: [number, number]; int8: [number, number] }[];
+  weights: { id: string; format: Case['format']; article: number; engine: number }[];
   cacheRows: { one: number; sixteen: number };
   family: Member[];
-  /** The first row of `quantized` with a cache of 8 bits. */
+  /** The 70B distillation with a cache of 8 bits. */
   quantizedToken: { name: string; token: number };
-  setupSavings: Saving[];
   sure: {
     terms: TermFacts[];
     need: number;
@@ -77,7 +75,7 @@ const kSetups: HardwareRow[] = [
   { device: 'h200-sxm', count: 8 },
 ];
 
-const memberRequest = (id: string, engine: 'article' | 'vllm', hardware: HardwareRow): Request => ({
+const memberRequest = (id: string, engine: EngineName, hardware: HardwareRow): Request => ({
   model: { id },
   weights: { format: 'checkpoint' },
   kv_cache: { k: 'auto', v: 'auto' },
@@ -97,8 +95,12 @@ function bytesPerToken(answer: Estimate): number {
 
 function member(core: Core, model: CatalogueModel): Member {
   const answer = ask(core, memberRequest(model.id, 'vllm', kOneCard));
-  const byHeads = termOf(ask(core, { ...memberRequest(model.id, 'article', kOneCard), weights: { format: 'fp16' } }), 'kv_cache').bytes / kProbe.context_tokens;
-  const setup = kSetups.find((hardware) => ask(core, memberRequest(model.id, 'vllm', hardware)).verdict.class === 'fits');
+  const byHeads =
+    termOf(ask(core, { ...memberRequest(model.id, 'article', kOneCard), weights: { format: 'fp16' } }), 'kv_cache')
+      .bytes / kProbe.context_tokens;
+  const setup = kSetups.find(
+    (hardware) => ask(core, memberRequest(model.id, 'vllm', hardware)).verdict.class === 'fits',
+  );
   if (!setup) throw new Error(`${model.id} fits on none of the setups that the page shows`);
   return {
     id: model.id,
@@ -123,11 +125,16 @@ function quantizedToken(core: Core, models: CatalogueModel[]): HowData['quantize
 }
 
 function weightsTable(core: Core): HowData['weights'] {
-  const of = (model: string, format: Case['format']): [number, number] => {
-    const count = (engine: 'article' | 'vllm'): number => termOf(ask(core, requestOf({ ...kArticleCase, model, format }, engine)), 'weights').bytes;
-    return [count('article'), count('vllm')];
-  };
-  return kSizes.map((id) => ({ id, fp16: of(id, 'fp16'), int8: of(id, 'int8') }));
+  const count = (model: string, format: Case['format'], engine: EngineName): number =>
+    termOf(ask(core, requestOf({ ...kArticleCase, model, format }, engine)), 'weights').bytes;
+  return kSizes.flatMap((id) =>
+    (['fp16', 'int8'] as const).map((format) => ({
+      id,
+      format,
+      article: count(id, format, 'article'),
+      engine: count(id, format, 'vllm'),
+    })),
+  );
 }
 
 /** The cache of 32 layers at 2048 tokens, without the spare block, for one request and for sixteen. */
@@ -146,9 +153,17 @@ function sure(core: Core, first: Estimate, figures: CaseFigures): HowData['sure'
   const device = fullest(first);
   if (!device) throw new Error('the default answer has no device');
   const sources = new Map<string, { text: string; url: string | null }>();
-  for (const { source } of [...figures.article.terms, ...figures.engine.terms, ...device.terms]) if (source) sources.set(source.text, source);
+  for (const { source } of [...figures.article.terms, ...figures.engine.terms, ...device.terms])
+    if (source) sources.set(source.text, source);
   return {
-    terms: device.terms.map(({ id, basis, records, bytes, low_bytes: low, high_bytes: high }) => ({ id, basis, records, bytes, low, high })),
+    terms: device.terms.map(({ id, basis, records, bytes, low_bytes: low, high_bytes: high }) => ({
+      id,
+      basis,
+      records,
+      bytes,
+      low,
+      high,
+    })),
     need: device.total_bytes,
     inside: device.need_inside_bytes,
     limit: device.limit_bytes,
@@ -173,13 +188,21 @@ function sure(core: Core, first: Estimate, figures: CaseFigures): HowData['sure'
 function expectDeployments(core: Core): void {
   for (const id of ['edge', 'cloud8', 'consumer'] as DeploymentId[]) {
     const { model, format, device, count } = kDeployments[id];
-    const verdict = ask(core, requestOf({ ...kArticleCase, model, format }, 'article', { device, count })).verdict.class;
+    const verdict = ask(core, requestOf({ ...kArticleCase, model, format }, 'article', { device, count })).verdict
+      .class;
     if (verdict !== 'fits') throw new Error(`the article's deployment ${id}: expected fits, the core gives ${verdict}`);
   }
   const { model, format, device } = kDeployments.cloud8;
   const two = ask(core, requestOf({ ...kArticleCase, model, format }, 'article', { device, count: 2 })).fewest_devices;
   if (two !== 2) throw new Error(`60 GB on cards of 40 GB: expected 2 cards, the core gives ${two}`);
 }
+
+/** The math comes with the core: it would be a good part of the page's first bytes, and nobody has opened it yet. */
+const withoutMath = (figures: CaseFigures): CaseFigures => ({
+  ...figures,
+  article: { ...figures.article, terms: [] },
+  engine: { ...figures.engine, terms: [] },
+});
 
 /** Counts everything; throws where the article's figures do not come out. */
 export function howData(core: Core, first: Estimate): HowData {
@@ -192,17 +215,22 @@ export function howData(core: Core, first: Estimate): HowData {
   expectDeployments(core);
   const shown = new Set<string>([...kSizes]);
   const family = models.filter(({ id }) => kFamily.test(id) || shown.has(id)).map((model) => member(core, model));
-  const used = new Set([...figures.cards, ...figures.deployments.map(({ engine }) => engine), ...family.map(({ setup }) => setup)].map(({ device }) => device));
+  const used = new Set(
+    [...figures.cards, ...figures.deployments.map(({ engine }) => engine), ...family.map(({ setup }) => setup)].map(
+      ({ device }) => device,
+    ),
+  );
   return {
     case: kArticleCase,
-    figures,
+    figures: withoutMath(figures),
     printed,
     weights: weightsTable(core),
     cacheRows: cacheRows(core),
     family,
     quantizedToken: quantizedToken(core, models),
-    setupSavings: savings(core, first, models),
     sure: sure(core, first, figures),
-    deviceNames: Object.fromEntries(devices.filter(({ id }) => used.has(id)).map(({ id, short_name: name }) => [id, name])),
+    deviceNames: Object.fromEntries(
+      devices.filter(({ id }) => used.has(id)).map(({ id, short_name: name }) => [id, name]),
+    ),
   };
 }

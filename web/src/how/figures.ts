@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // The figures of "How we count" that follow the reader's numbers: counted at build time for the HTML, and again with every change.
 import type { Core } from '../core/core';
-import type { CatalogueModel, Estimate, Notice, Request, Term } from '../core/wire';
-import { ask, brief, fullest, hashOf, kCaseHardware, Refusal, requestOf, type Brief, type Case, type EngineName } from './ask';
+import type { CatalogueModel, DeviceAnswer, Estimate, Notice, Request, Term } from '../core/wire';
+import {
+  ask,
+  brief,
+  fullest,
+  hashOf,
+  kCaseHardware,
+  Refusal,
+  requestOf,
+  type Brief,
+  type Case,
+  type EngineName,
+} from './ask';
+import { kParts, sum, termsOf, type Part } from '../views/parts';
 import { savings, type Saving } from './savings';
+
+export interface PartBytes {
+  part: Part;
+  bytes: number;
+}
 
 /** One engine's count of the case. */
 export interface Side {
+  parts: PartBytes[];
+  /** The math behind the parts; it comes with the core. */
   terms: Term[];
   total: number;
   low: number;
@@ -34,6 +53,8 @@ export interface Deployment {
   /** Bytes on each GPU by the article's count. */
   article: number;
   engine: Brief;
+  /** What the engine's count is made of; nothing where it cannot run the setup. */
+  parts: PartBytes[];
 }
 
 export interface CaseFigures {
@@ -58,13 +79,27 @@ export const kDeployments: Record<DeploymentId, Setup> = {
   cloud2: { model: 'article/30b', format: 'fp16', device: 'a100-sxm4-40gb', count: 2 },
   consumer: { model: 'article/13b', format: 'int8', device: 'rtx-4090', count: 1 },
 };
+const kFormats = ['fp16', 'int8', 'int4'];
 const kCards = ['l4', 'rtx-4090', 'a100-sxm4-40gb', 'a100-sxm4-80gb', 'h200-sxm'];
+
+const partsOf = (device: DeviceAnswer | undefined): PartBytes[] =>
+  device ? kParts.map((part) => ({ part, bytes: sum(termsOf(device, part)) })).filter(({ bytes }) => bytes > 0) : [];
 
 function side(core: Core, answer: Estimate): Side {
   const device = fullest(answer);
-  if (!device) throw answer.verdict.reason ? new Refusal(answer.verdict.reason) : new Error('an answer without devices');
+  if (!device)
+    throw answer.verdict.reason ? new Refusal(answer.verdict.reason) : new Error('an answer without devices');
   const { terms, total_bytes: total, low_bytes: low, high_bytes: high } = device;
-  return { terms, total, low, high, layers: answer.model.n_layers, version: answer.engine.version, hash: hashOf(core, answer.request) };
+  return {
+    parts: partsOf(device),
+    terms,
+    total,
+    low,
+    high,
+    layers: answer.model.n_layers,
+    version: answer.engine.version,
+    hash: hashOf(core, answer.request),
+  };
 }
 
 function observedOf(answer: Estimate): Observed {
@@ -84,14 +119,27 @@ function deployments(core: Core, c: Case): Deployment[] {
   return (Object.keys(kDeployments) as DeploymentId[]).map((id) => {
     const { model, format, device, count } = kDeployments[id];
     const on = (engine: EngineName): Request => requestOf({ ...c, model, format }, engine, { device, count });
-    return { id, article: fullest(ask(core, on('article')))?.total_bytes ?? 0, engine: brief(core, on('vllm')) };
+    const answer = ask(core, on('vllm'));
+    return {
+      id,
+      article: fullest(ask(core, on('article')))?.total_bytes ?? 0,
+      engine: brief(core, answer),
+      parts: partsOf(fullest(answer)),
+    };
   });
 }
 
 function formats(core: Core, c: Case, answer: Estimate): CaseFigures['formats'] {
   return answer.weights_formats
-    .filter(({ format, supported }) => supported && ['fp16', 'int8', 'int4'].includes(format))
-    .map(({ format, bytes }) => ({ format, weights: bytes, hash: hashOf(core, { ...requestOf(c, 'vllm'), weights: { format } }) }));
+    .filter(
+      ({ resolved, supported }, index, all) =>
+        supported && kFormats.includes(resolved) && all.findIndex((other) => other.resolved === resolved) === index,
+    )
+    .map(({ resolved: format, bytes }) => ({
+      format,
+      weights: bytes,
+      hash: hashOf(core, { ...requestOf(c, 'vllm'), weights: { format } }),
+    }));
 }
 
 /** Everything that follows the case, or why the core does not count it. */
@@ -104,7 +152,7 @@ export function caseFigures(core: Core, c: Case, models: CatalogueModel[]): Case
       observed: observedOf(answer),
       deployments: deployments(core, c),
       savings: savings(core, answer, models),
-      cards: kCards.map((device) => brief(core, requestOf(c, 'vllm', { ...kCaseHardware, device }))),
+      cards: kCards.map((device) => brief(core, ask(core, requestOf(c, 'vllm', { ...kCaseHardware, device })))),
       formats: formats(core, c, answer),
     };
   } catch (cause) {

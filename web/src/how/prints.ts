@@ -14,7 +14,13 @@ export interface Printed {
 
 /** "Measuring and optimising inference memory for the DeepSeek-R1 versions", 2025-09-25, its worked case. */
 const kPrinted: Printed[] = [
-  { format: 'fp16', activations: 16_777_216, cache: 33_554_432, total: 14_050_331_648, prints: ['16.8', '32.8', '14.05'] },
+  {
+    format: 'fp16',
+    activations: 16_777_216,
+    cache: 33_554_432,
+    total: 14_050_331_648,
+    prints: ['16.8', '32.8', '14.05'],
+  },
   { format: 'int8', activations: 8_388_608, cache: 16_777_216, total: 7_025_165_824, prints: ['8.4', '16.4', '7.02'] },
 ];
 
@@ -36,11 +42,16 @@ export function asPrinted(weights: number, activations: number, cache: number): 
   return [activationsMb, cacheMb, (weights / 1e9 + Number(activationsMb) / 1000 + Number(cacheMb) / 1000).toFixed(2)];
 }
 
-export const ruleOfThumb = (weights: number): [number, number] => [weights * kRuleOfThumb.low, weights * kRuleOfThumb.high];
+export const ruleOfThumb = (weights: number): [number, number] => [
+  weights * kRuleOfThumb.low,
+  weights * kRuleOfThumb.high,
+];
 
 function expectSame(what: string, expected: unknown, counted: unknown): void {
   if (JSON.stringify(expected) !== JSON.stringify(counted))
-    throw new Error(`the article's ${what}: expected ${JSON.stringify(expected)}, the core gives ${JSON.stringify(counted)}`);
+    throw new Error(
+      `the article's ${what}: expected ${JSON.stringify(expected)}, the core gives ${JSON.stringify(counted)}`,
+    );
 }
 
 const gb = (bytes: number): string => (bytes / 1e9).toFixed(1);
@@ -48,7 +59,8 @@ const gb = (bytes: number): string => (bytes / 1e9).toFixed(1);
 /** The article's worked case in both formats, reproduced by the core; throws where a figure differs. */
 export function reproduced(core: Core): Printed[] {
   for (const [model, fp16, int8] of kPrintedWeights) {
-    const weights = (format: Case['format']): string => gb(termOf(ask(core, requestOf({ ...kArticleCase, model, format }, 'article')), 'weights').bytes);
+    const weights = (format: Case['format']): string =>
+      gb(termOf(ask(core, requestOf({ ...kArticleCase, model, format }, 'article')), 'weights').bytes);
     expectSame(`weights of ${model}`, [fp16, int8], [weights('fp16'), weights('int8')]);
   }
   for (const printed of kPrinted) {
@@ -57,10 +69,16 @@ export function reproduced(core: Core): Printed[] {
     const activations = termOf(answer, 'compute').bytes;
     const cache = termOf(answer, 'kv_cache').bytes;
     const total = fullest(answer)?.total_bytes ?? 0;
-    expectSame(`worked case in ${printed.format}`, printed, { format: printed.format, activations, cache, total, prints: asPrinted(weights, activations, cache) });
+    expectSame(`worked case in ${printed.format}`, printed, {
+      format: printed.format,
+      activations,
+      cache,
+      total,
+      prints: asPrinted(weights, activations, cache),
+    });
   }
   const weights = termOf(ask(core, requestOf(kArticleCase, 'article')), 'weights');
   expectSame('rule of thumb', kPrintedRule, ruleOfThumb(weights.bytes).map(gb));
-  expectSame("rule of thumb in the core", weights.high_bytes, weights.bytes * kRuleOfThumb.high);
+  expectSame('rule of thumb in the core', weights.high_bytes, weights.bytes * kRuleOfThumb.high);
   return kPrinted;
 }

@@ -27,11 +27,17 @@ interface Change {
 }
 
 const kSmallStep = 512; // tokens; a quarter of the smallest step that vLLM takes by default
+const kManyRequests = 16; // what one request at a time is held against, where it is all there is
 const kMostDevices = 64; // the most that the core takes
 const kRelative = /^deepseek-ai\/DeepSeek-R1-Distill-/;
 const kMuchSmaller = 3; // times fewer parameters make a relative worth naming
 
-const changeFormat = (request: Request, from: string, to: string): Change => ({ id: 'format', from, to, request: { ...request, weights: { format: to } } });
+const changeFormat = (request: Request, from: string, to: string): Change => ({
+  id: 'format',
+  from,
+  to,
+  request: { ...request, weights: { format: to } },
+});
 
 function formats(request: Request, answer: Estimate): Change[] {
   const from = request.weights.format === 'checkpoint' ? answer.model.checkpoint_format : request.weights.format;
@@ -42,15 +48,30 @@ function workload(request: Request): Change[] {
   const { context_tokens: tokens, sequences } = request.workload;
   const changes: Change[] = [];
   const half = Math.ceil(tokens / 2);
-  if (tokens > 1) changes.push({ id: 'context', from: tokens, to: half, request: { ...request, workload: { context_tokens: half, sequences } } });
-  if (sequences > 1) changes.push({ id: 'sequences', from: sequences, to: 1, request: { ...request, workload: { context_tokens: tokens, sequences: 1 } } });
+  if (tokens > 1)
+    changes.push({
+      id: 'context',
+      from: tokens,
+      to: half,
+      request: { ...request, workload: { context_tokens: half, sequences } },
+    });
+  const others = sequences > 1 ? 1 : kManyRequests;
+  changes.push({
+    id: 'sequences',
+    from: sequences,
+    to: others,
+    request: { ...request, workload: { context_tokens: tokens, sequences: others } },
+  });
   return changes;
 }
 
 /** Tokens of one step, as the engine's own formula has them. */
 function stepTokens(answer: Estimate): number {
   const rows = fullest(answer)?.terms.find(({ id }) => id === 'compute')?.formula?.rows ?? [];
-  return Math.max(0, ...rows.flatMap(({ factors }) => factors.filter(({ name }) => name === 'batch_tokens').map(({ value }) => value)));
+  return Math.max(
+    0,
+    ...rows.flatMap(({ factors }) => factors.filter(({ name }) => name === 'batch_tokens').map(({ value }) => value)),
+  );
 }
 
 function chunks(request: Request, answer: Estimate): Change[] {
@@ -67,7 +88,12 @@ function splits(request: Request): Change[] {
   return [2, 4]
     .map((factor) => row.count * factor)
     .filter((count) => count <= kMostDevices)
-    .map((count) => ({ id: 'tensor', from: row.count, to: count, request: { ...rest, hardware: [{ ...row, count }] } }));
+    .map((count) => ({
+      id: 'tensor',
+      from: row.count,
+      to: count,
+      request: { ...rest, hardware: [{ ...row, count }] },
+    }));
 }
 
 /** The largest of the distillations that is much smaller than the model. */
@@ -78,17 +104,28 @@ function siblings(request: Request, answer: Estimate, models: CatalogueModel[]):
     .sort((a, b) => b.summary.parameters - a.summary.parameters);
   if (!model) return [];
   const tokens = Math.min(request.workload.context_tokens, model.max_context_tokens);
-  const changed: Request = { ...request, model: { id: model.id }, weights: { format: 'checkpoint' }, workload: { ...request.workload, context_tokens: tokens } };
+  const changed: Request = {
+    ...request,
+    model: { id: model.id },
+    weights: { format: 'checkpoint' },
+    workload: { ...request.workload, context_tokens: tokens },
+  };
   return [{ id: 'sibling', from: answer.model.name || answer.model.architecture, to: model.name, request: changed }];
 }
 
 const cacheIn8Bits = (request: Request): Change[] =>
-  request.kv_cache.k.startsWith('fp8') ? [] : [{ id: 'cache', from: request.kv_cache.k, to: 'fp8', request: { ...request, kv_cache: { k: 'fp8', v: 'fp8' } } }];
+  request.kv_cache.k.startsWith('fp8')
+    ? []
+    : [{ id: 'cache', from: request.kv_cache.k, to: 'fp8', request: { ...request, kv_cache: { k: 'fp8', v: 'fp8' } } }];
 
 /** The article has no rule for a cache apart from the weights, nor for the size of a step. */
 const kWithoutRule: SavingId[] = ['cache', 'chunk'];
 
-const byArticle = ({ parallel: _notItsOwn, ...request }: Request): Request => ({ ...request, kv_cache: { k: 'auto', v: 'auto' }, engine: { name: 'article' } });
+const byArticle = ({ parallel: _notItsOwn, ...request }: Request): Request => ({
+  ...request,
+  kv_cache: { k: 'auto', v: 'auto' },
+  engine: { name: 'article' },
+});
 
 interface Total {
   bytes: number | null;
@@ -101,7 +138,8 @@ function totalOf(core: Core, request: Request): Total {
   return { bytes: fullest(reply.result)?.total_bytes ?? null, reason: reply.result.verdict.reason };
 }
 
-const difference = (base: Total, changed: Total): number | null => (base.bytes === null || changed.bytes === null ? null : base.bytes - changed.bytes);
+const difference = (base: Total, changed: Total): number | null =>
+  base.bytes === null || changed.bytes === null ? null : base.bytes - changed.bytes;
 
 /** What each strategy saves for a setup that `answer` counts. */
 export function savings(core: Core, answer: Estimate, models: CatalogueModel[]): Saving[] {

@@ -16,8 +16,8 @@ export interface HowStore {
   /** The last good figures. While `problem` is set they belong to earlier numbers. */
   figures: ReadonlySignal<CaseFigures>;
   problem: ReadonlySignal<Notice | null>;
-  /** What the strategies save for the calculator's own settings. */
-  setupSavings: ReadonlySignal<Saving[]>;
+  /** What the strategies save for the calculator's own settings; nothing until the core is there. */
+  setupSavings: ReadonlySignal<Saving[] | null>;
   change(part: Partial<Case>): void;
   reset(): void;
 }
@@ -26,7 +26,7 @@ export function createHowStore(data: HowData, store: Store): HowStore {
   const chosen = signal(data.case);
   const figures = signal(data.figures);
   const problem = signal<Notice | null>(null);
-  const setupSavings = signal(data.setupSavings);
+  const setupSavings = signal<Saving[] | null>(null);
 
   effect(() => {
     const state = store.coreState.value;
@@ -37,7 +37,8 @@ export function createHowStore(data: HowData, store: Store): HowStore {
   });
   effect(() => {
     const state = store.coreState.value;
-    if (state.status === 'ready') setupSavings.value = savings(state.core, store.answer.value, store.catalogue.value?.models ?? []);
+    if (state.status === 'ready')
+      setupSavings.value = savings(state.core, store.answer.value, store.catalogue.value?.models ?? []);
   });
 
   return {

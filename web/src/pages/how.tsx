@@ -7,4 +7,4 @@ import '../../styles/index.css';
 import '../../styles/how.css';
 
 const data = embedded<HowData>('data');
-void start(() => <How data={data} />, howMessages);
+void start(() => <How data={data} />, { messages: howMessages });

@@ -12,12 +12,17 @@ export interface StopSliderProps {
 }
 
 const nearestStop = (stops: number[], value: number): number =>
-  stops.reduce((best, stop, index) => (Math.abs(Math.log(stop / value)) < Math.abs(Math.log((stops[best] ?? 1) / value)) ? index : best), 0);
+  stops.reduce(
+    (best, stop, index) =>
+      Math.abs(Math.log(stop / value)) < Math.abs(Math.log((stops[best] ?? 1) / value)) ? index : best,
+    0,
+  );
 
 const share = (position: number, last: number): string => `${((position / last) * 100).toFixed(2)}%`;
 
 /** Doubles or halves: the stop nearest to it. */
-const paged = (stops: number[], value: number, up: boolean): number => stops[nearestStop(stops, up ? value * 2 : value / 2)] ?? value;
+const paged = (stops: number[], value: number, up: boolean): number =>
+  stops[nearestStop(stops, up ? value * 2 : value / 2)] ?? value;
 
 export function StopSlider({ id, value, stops, marks, markText, valueText, onValue }: StopSliderProps) {
   const position = nearestStop(stops, Math.max(value, 1));
@@ -28,7 +33,12 @@ export function StopSlider({ id, value, stops, marks, markText, valueText, onVal
         <rect class="track" y="10" width="100%" height="4" rx="2" />
         <rect class="track-fill" y="10" width={share(position, last)} height="4" rx="2" />
         {marks.map((stop, index) => (
-          <text key={stop} x={share(nearestStop(stops, stop), last)} y="36" class={index === 0 ? 'first' : index === marks.length - 1 ? 'last' : undefined}>
+          <text
+            key={stop}
+            x={share(nearestStop(stops, stop), last)}
+            y="36"
+            class={index === 0 ? 'first' : index === marks.length - 1 ? 'last' : undefined}
+          >
             {markText(stop)}
           </text>
         ))}

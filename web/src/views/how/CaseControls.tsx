@@ -32,7 +32,13 @@ export function Choices<T extends string>({ label, name, options, value, text, o
       <div class="segments">
         {options.map((option) => (
           <label key={option} class="segment">
-            <input type="radio" name={name} value={option} checked={option === value} onChange={() => onValue(option)} />
+            <input
+              type="radio"
+              name={name}
+              value={option}
+              checked={option === value}
+              onChange={() => onValue(option)}
+            />
             {text(option)}
           </label>
         ))}
@@ -46,7 +52,10 @@ export function CaseNumber({ field, label }: { field: 'tokens' | 'sequences'; la
   const id = useId();
   const { case: chosen, change, problem } = useHow();
   const [unread, setUnread] = useState<string | undefined>(undefined);
-  const refused = problem.value && fieldOf(problem.value) === (field === 'tokens' ? 'context' : 'sequences') ? sayNotice(problem.value) : undefined;
+  const refused =
+    problem.value && fieldOf(problem.value) === (field === 'tokens' ? 'context' : 'sequences')
+      ? sayNotice(problem.value)
+      : undefined;
   const message = unread === undefined ? refused : unreadable(unread);
   return (
     <>
@@ -84,7 +93,19 @@ export function CaseLine() {
 const nameOf = (size: string): string => size.replace('article/', '').toUpperCase();
 export { nameOf as sizeName };
 
-function Slider({ field, label, stops, marks, text }: { field: 'tokens' | 'sequences'; label: string; stops: number[]; marks: number[]; text: (n: number) => string }) {
+function Slider({
+  field,
+  label,
+  stops,
+  marks,
+  text,
+}: {
+  field: 'tokens' | 'sequences';
+  label: string;
+  stops: number[];
+  marks: number[];
+  text: (n: number) => string;
+}) {
   const id = useId();
   const { case: chosen, change } = useHow();
   return (
@@ -93,7 +114,15 @@ function Slider({ field, label, stops, marks, text }: { field: 'tokens' | 'seque
         <label for={id}>{label}</label>
         <CaseNumber field={field} label={t(`how.case.${field}Number`)} />
       </div>
-      <StopSlider id={id} value={chosen.value[field]} stops={stops} marks={marks} markText={tokensShort} valueText={text} onValue={(value) => change({ [field]: value })} />
+      <StopSlider
+        id={id}
+        value={chosen.value[field]}
+        stops={stops}
+        marks={marks}
+        markText={tokensShort}
+        valueText={text}
+        onValue={(value) => change({ [field]: value })}
+      />
     </div>
   );
 }
@@ -106,8 +135,22 @@ export function CaseControls() {
   const isChanged = (Object.keys(data.case) as (keyof Case)[]).some((key) => data.case[key] !== chosen.value[key]);
   return (
     <div class="case-controls">
-      <Choices label={t('how.case.size')} name="size" options={kSizes} value={model as (typeof kSizes)[number]} text={nameOf} onValue={(value) => change({ model: value })} />
-      <Choices label={t('field.weights')} name="format" options={kFormats} value={format} text={(value) => t(`format.${value}`)} onValue={(value) => change({ format: value })} />
+      <Choices
+        label={t('how.case.size')}
+        name="size"
+        options={kSizes}
+        value={model as (typeof kSizes)[number]}
+        text={nameOf}
+        onValue={(value) => change({ model: value })}
+      />
+      <Choices
+        label={t('field.weights')}
+        name="format"
+        options={kFormats}
+        value={format}
+        text={(value) => t(`format.${value}`)}
+        onValue={(value) => change({ format: value })}
+      />
       <Slider
         field="tokens"
         label={t('field.context')}

@@ -22,7 +22,7 @@ const kPlaces: Place[] = [
 
 function Setup({ deployment }: { deployment: Deployment }) {
   const machine = useMachine();
-  const { article, engine } = deployment;
+  const { article, engine, parts } = deployment;
   const runs = engine.class !== 'impossible';
   return (
     <div class="setup-line" data-deployment={deployment.id}>
@@ -30,7 +30,7 @@ function Setup({ deployment }: { deployment: Deployment }) {
         <CalculatorLink hash={engine.hash}>{machine(engine)}</CalculatorLink>
         <VerdictChip verdict={engine.class} />
       </div>
-      {runs && <MiniBar setup={engine} />}
+      {runs && <MiniBar setup={engine} parts={parts} />}
       <dl class="pairs">
         <div>
           <dt>{t('how.theArticle')}</dt>

@@ -5,7 +5,6 @@ import { count, decimalMemory, largeUnits, kNoBreakSpace } from '../../format';
 import { useHow } from '../../how/store';
 import { t } from '../../i18n';
 import { InPageLink } from '../InPageLink';
-import { partOf, sum } from '../parts';
 import { Rich } from '../Rich';
 import { engineName } from '../verdict-texts';
 import { CalculatorLink, Section, Text, useMachine, VerdictChip } from './parts';
@@ -20,13 +19,22 @@ interface Reading {
 function useReadings(): Reading[] {
   const { figures, case: chosen } = useHow();
   const { observed, engine } = figures.value;
-  const weights = sum(engine.terms.filter((term) => partOf(term) === 'weights'));
-  const gib = (bytes: number | null): string => (bytes === null ? '' : `${largeUnits(bytes, 'gib')}${kNoBreakSpace}GiB`);
+  const weights = engine.parts.find(({ part }) => part === 'weights')?.bytes ?? 0;
+  const gib = (bytes: number | null): string =>
+    bytes === null ? '' : `${largeUnits(bytes, 'gib')}${kNoBreakSpace}GiB`;
   return [
-    { command: 'nvidia-smi --query-gpu=memory.used,memory.total --format=csv', note: t('how.reading.smi'), expected: `${count(observed.observed / 2 ** 20)}${kNoBreakSpace}MiB` },
+    {
+      command: 'nvidia-smi --query-gpu=memory.used,memory.total --format=csv',
+      note: t('how.reading.smi'),
+      expected: `${count(observed.observed / 2 ** 20)}${kNoBreakSpace}MiB`,
+    },
     { command: 'Model loading took … GiB', note: t('how.reading.weights'), expected: gib(weights) },
     { command: 'Available KV cache memory: … GiB', note: t('how.reading.pool'), expected: gib(observed.poolBytes) },
-    { command: 'GPU KV cache size: … tokens', note: t('how.reading.tokens'), expected: count(observed.cacheTokens ?? 0) },
+    {
+      command: 'GPU KV cache size: … tokens',
+      note: t('how.reading.tokens'),
+      expected: count(observed.cacheTokens ?? 0),
+    },
     {
       command: `Maximum concurrency for ${count(chosen.value.tokens)} tokens per request: …x`,
       note: t('how.reading.concurrency'),
@@ -43,7 +51,7 @@ export function Measuring() {
   return (
     <Section id="measuring" live>
       <Text id="how.measuring.lead" />
-      <table class="table readings">
+      <table class="table readings stacked">
         <thead>
           <tr>
             <th scope="col">{t('how.measuring.command')}</th>
@@ -68,14 +76,25 @@ export function Measuring() {
       </table>
       <Text
         id="how.measuring.reserved"
-        values={{ observed: decimalMemory(observed.observed), need: decimalMemory(observed.total), limit: decimalMemory(observed.limit), engine: engineName('vllm') }}
+        values={{
+          observed: decimalMemory(observed.observed),
+          need: decimalMemory(observed.total),
+          limit: decimalMemory(observed.limit),
+          engine: engineName('vllm'),
+        }}
       />
       <Text id="how.measuring.profiler" />
     </Section>
   );
 }
 
-function Step({ id, children }: { id: 'baseline' | 'quantization' | 'hardware' | 'monitoring'; children: ComponentChildren }) {
+function Step({
+  id,
+  children,
+}: {
+  id: 'baseline' | 'quantization' | 'hardware' | 'monitoring';
+  children: ComponentChildren;
+}) {
   return (
     <li>
       <h3>{t(`how.step.${id}`)}</h3>
@@ -107,7 +126,13 @@ function Cards() {
         <li key={setup.device} data-card={setup.device}>
           <CalculatorLink hash={setup.hash}>{machine(setup)}</CalculatorLink>
           <VerdictChip verdict={setup.class} />
-          <small>{t('how.step.cardFacts', { need: decimalMemory(setup.total), card: decimalMemory(setup.capacity), most: count(setup.maxSequences ?? 0) })}</small>
+          <small>
+            {t('how.step.cardFacts', {
+              need: decimalMemory(setup.total),
+              card: decimalMemory(setup.capacity),
+              most: count(setup.maxSequences ?? 0),
+            })}
+          </small>
         </li>
       ))}
     </ul>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The article's three sizes, and the models that DeepSeek published under the name.
-import { decimalMemory, parameters, times } from '../../format';
+import { count, decimalMemory, parameters, times } from '../../format';
 import type { Member } from '../../how/data';
 import { useHow } from '../../how/store';
 import { t, tCode } from '../../i18n';
@@ -13,28 +13,30 @@ export function Sizes() {
   return (
     <Section id="sizes">
       <Text id="how.sizes.lead" />
-      <table class="table compare">
+      <table class="table">
         <thead>
           <tr>
             <th scope="col">{t('how.sizes.version')}</th>
-            {(['fp16', 'int8'] as const).flatMap((format) =>
-              [t('how.theArticle'), engineName('vllm')].map((who) => (
-                <th key={format + who} scope="col" class="number">
-                  {t(`format.${format}`)}, {who}
-                </th>
-              )),
-            )}
+            <th scope="col" class="number">
+              {t('how.theArticle')}
+            </th>
+            <th scope="col" class="number">
+              {engineName('vllm')}
+            </th>
           </tr>
         </thead>
         <tbody>
-          {weights.map(({ id, fp16, int8 }) => (
-            <tr key={id}>
-              <th scope="row">{sizeName(id)}</th>
-              {[...fp16, ...int8].map((bytes, index) => (
-                <td key={index} class="number">
-                  <Figure bytes={bytes} />
-                </td>
-              ))}
+          {weights.map(({ id, format, article, engine }) => (
+            <tr key={id + format}>
+              <th scope="row">
+                {sizeName(id)} {t(`format.${format}`)}
+              </th>
+              <td class="number">
+                <Figure bytes={article} />
+              </td>
+              <td class="number">
+                <Figure bytes={engine} />
+              </td>
             </tr>
           ))}
         </tbody>
@@ -47,8 +49,13 @@ export function Sizes() {
 function MemberRow({ member }: { member: Member }) {
   const machine = useMachine();
   const { name, attention, format, weights, token, tokenByHeads, setup } = member;
-  const facts = [t('model.parameters', { size: parameters(member.parameters) }), tCode('attention', attention), tCode('format', format)];
-  if (member.active < member.parameters * 0.9) facts.splice(1, 0, t('how.family.active', { size: parameters(member.active) }));
+  const facts = [
+    t('model.parameters', { size: parameters(member.parameters) }),
+    tCode('attention', attention),
+    tCode('format', format),
+  ];
+  if (member.active < member.parameters * 0.9)
+    facts.splice(1, 0, t('how.family.active', { size: parameters(member.active) }));
   return (
     <tr>
       <th scope="row">
@@ -59,9 +66,7 @@ function MemberRow({ member }: { member: Member }) {
         </small>
       </th>
       <td class="number optional">{decimalMemory(weights)}</td>
-      <td class="number">
-        <Figure bytes={token} />
-      </td>
+      <td class="number">{count(token)}</td>
       <td class="number">{times(tokenByHeads / token)}</td>
     </tr>
   );
@@ -90,7 +95,7 @@ export function Family() {
   return (
     <Section id="family">
       <Text id="how.family.lead" values={values} />
-      <table class="table">
+      <table class="table stacked">
         <thead>
           <tr>
             <th scope="col">{t('field.model')}</th>

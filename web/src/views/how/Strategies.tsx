@@ -17,7 +17,8 @@ const kNotCounted = ['zero', 'sparsity', 'fragmentation', 'tensorrt', 'memory'] 
 
 /** The change in words: "INT8 weights instead of FP16". */
 function nameOf({ id, from, to }: Saving): string {
-  if (id === 'format') return t('how.saving.format', { from: tCode('format', String(from)), to: tCode('format', String(to)) });
+  if (id === 'format')
+    return t('how.saving.format', { from: tCode('format', String(from)), to: tCode('format', String(to)) });
   if (id === 'sibling') return t('how.saving.sibling', { from, to });
   if (id === 'cache') return t('how.saving.cache');
   return t(`how.saving.${id}`, { from: count(Number(from)), to: count(Number(to)), one: Number(to) });
@@ -37,7 +38,7 @@ function SavingRow({ saving }: { saving: Saving }) {
       <th scope="row">
         {nameOf(saving)}
         <small>
-          <Rich text={t(`how.saving.${saving.id}Note`)} />
+          <Rich text={t(saving.to === 'int4' ? 'how.saving.int4Note' : `how.saving.${saving.id}Note`)} />
         </small>
         {isRefused && saving.reason && (
           <small>
@@ -55,13 +56,40 @@ function SavingRow({ saving }: { saving: Saving }) {
   );
 }
 
+function Savings({ rows, engine }: { rows: Saving[]; engine: string }) {
+  return (
+    <table class="table savings stacked">
+      <thead>
+        <tr>
+          <th scope="col">{t('how.strategies.strategy')}</th>
+          <th scope="col" class="number">
+            {t('how.theArticle')}
+          </th>
+          <th scope="col" class="number">
+            {engine}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((saving) => (
+          <SavingRow key={`${saving.id}-${saving.to}`} saving={saving} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
 export function Strategies() {
-  const { figures, setupSavings, case: chosen } = useHow();
+  const { data, figures, setupSavings, case: chosen } = useHow();
   const { answer } = useStore();
-  const deviceNames = useDeviceNames();
+  const known = useDeviceNames();
+  const deviceNames = known.size > 0 ? known : new Map(Object.entries(data.deviceNames));
   const [whose, setWhose] = useState<'case' | 'setup'>('case');
   const rows = whose === 'case' ? figures.value.savings : setupSavings.value;
-  const setup = t('how.strategies.setup', { model: modelName(answer.value), machine: machineName(answer.value, deviceNames) });
+  const setup = t('how.strategies.setup', {
+    model: modelName(answer.value),
+    machine: machineName(answer.value, deviceNames),
+  });
   const engine = whose === 'case' ? 'vllm' : answer.value.engine.name;
   return (
     <Section id="strategies" live>
@@ -71,28 +99,18 @@ export function Strategies() {
         name="whose"
         options={['case', 'setup'] as const}
         value={whose}
-        text={(option) => (option === 'case' ? t('how.strategies.case', { size: sizeName(chosen.value.model), format: t(`format.${chosen.value.format}`) }) : setup)}
+        text={(option) =>
+          option === 'case'
+            ? t('how.strategies.case', {
+                size: sizeName(chosen.value.model),
+                format: t(`format.${chosen.value.format}`),
+              })
+            : setup
+        }
         onValue={setWhose}
       />
       {whose === 'case' && <CaseLine />}
-      <table class="table savings">
-        <thead>
-          <tr>
-            <th scope="col">{t('how.strategies.strategy')}</th>
-            <th scope="col" class="number">
-              {t('how.theArticle')}
-            </th>
-            <th scope="col" class="number">
-              {engineName(engine)}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((saving) => (
-            <SavingRow key={`${saving.id}-${saving.to}`} saving={saving} />
-          ))}
-        </tbody>
-      </table>
+      {rows ? <Savings rows={rows} engine={engineName(engine)} /> : <Text id="how.strategies.waiting" />}
       <Text id="how.strategies.units" />
       <h3>{t('how.strategies.notCounted')}</h3>
       <ul>

@@ -30,8 +30,14 @@ function Terms() {
           <tr key={id}>
             <th scope="row">{tCode('term', id)}</th>
             <td class="number">{decimalMemory(bytes)}</td>
-            <td class="number">{low === high ? t('how.sure.noBand') : `${decimalMemory(low)} – ${decimalMemory(high)}`}</td>
-            <td>{records > 0 ? t('how.sure.records', { basis: t(`how.basis.${basis}`), records }) : t(`how.basis.${basis}`)}</td>
+            <td class="number">
+              {low === high ? t('how.sure.noBand') : `${decimalMemory(low)} – ${decimalMemory(high)}`}
+            </td>
+            <td>
+              {records > 0
+                ? t('how.sure.records', { basis: t(`how.basis.${basis}`), records })
+                : t(`how.basis.${basis}`)}
+            </td>
           </tr>
         ))}
       </tbody>
@@ -81,7 +87,10 @@ export function Sure() {
       </ul>
       <Text id="how.sure.enginesText" />
       <h3>{t('how.sure.sources')}</h3>
-      <Text id="how.sure.sourcesText" values={{ models: sure.models, devices: sure.devices, measured: sure.measuredDevices, data: sure.dataVersion }} />
+      <Text
+        id="how.sure.sourcesText"
+        values={{ models: sure.models, devices: sure.devices, measured: sure.measuredDevices, data: sure.dataVersion }}
+      />
       <ul class="sources">
         {sure.sources.map(({ text, url }) => (
           <li key={text}>

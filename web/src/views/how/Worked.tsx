@@ -8,13 +8,14 @@ import type { Side } from '../../how/figures';
 import { useHow } from '../../how/store';
 import { t } from '../../i18n';
 import { MathBox } from '../MathBox';
-import { kParts, partOf, sum, type Part } from '../parts';
+import { kParts, partOf, type Part } from '../parts';
 import { Rich } from '../Rich';
 import { engineName } from '../verdict-texts';
 import { CaseControls } from './CaseControls';
 import { CalculatorLink, Figure, Section, Text } from './parts';
 
-const of = (side: Side, part: Part): Term[] => side.terms.filter((term) => partOf(term) === part && term.bytes > 0);
+const bytesOf = (side: Side, part: Part): number => side.parts.find((candidate) => candidate.part === part)?.bytes ?? 0;
+const mathOf = (side: Side, part: Part): Term[] => side.terms.filter((term) => partOf(term) === part && term.bytes > 0);
 
 /** Weights + activations + KV cache, with the figures of the case. */
 function Sum() {
@@ -26,7 +27,7 @@ function Sum() {
         <span key={part} class={`factor-group math-${part}`}>
           {index > 0 && <span class="sign">+</span>}
           <span class="factor">
-            <b>{decimalMemory(sum(of(article, part)))}</b>
+            <b>{decimalMemory(bytesOf(article, part))}</b>
             <small>{t(`part.${part}`)}</small>
           </span>
         </span>
@@ -69,8 +70,8 @@ function PartRow({ part }: { part: Part }) {
   const { figures, case: chosen } = useHow();
   const [isOpen, setOpen] = useState(false);
   const { article, engine } = figures.value;
-  const ours = of(engine, part);
-  const theirs = of(article, part);
+  const ours = bytesOf(engine, part);
+  const theirs = bytesOf(article, part);
   const name = t(`part.${part}`);
   const toggle = isOpen ? 'table.hideMath' : 'table.showMath';
   const names = { article: t('how.theArticle'), engine: engineName('vllm') };
@@ -82,13 +83,20 @@ function PartRow({ part }: { part: Part }) {
           {name}
           <small>{reasonOf(part, engine, chosen.value.format === 'int8')}</small>
         </th>
-        <td class="number">{theirs.length > 0 ? <Figure bytes={sum(theirs)} part={`article-${part}`} /> : '–'}</td>
+        <td class="number">{theirs > 0 ? <Figure bytes={theirs} part={`article-${part}`} /> : '–'}</td>
         <td class="number">
-          <Figure bytes={sum(ours)} part={`engine-${part}`} />
+          <Figure bytes={ours} part={`engine-${part}`} />
         </td>
-        <td class="number ratio">{theirs.length > 0 ? times(sum(ours) / sum(theirs)) : ''}</td>
+        <td class="number ratio">{theirs > 0 ? times(ours / theirs) : ''}</td>
         <td class="number">
-          <button class="math-button" type="button" aria-expanded={isOpen} aria-label={`${t(toggle)}: ${name}`} onClick={() => setOpen(!isOpen)}>
+          <button
+            class="math-button"
+            type="button"
+            disabled={engine.terms.length === 0}
+            aria-expanded={isOpen}
+            aria-label={`${t(toggle)}: ${name}`}
+            onClick={() => setOpen(!isOpen)}
+          >
             <span class="wide">{t(toggle)}</span>
             <span class="narrow">{isOpen ? '–' : 'ƒ'}</span>
           </button>
@@ -97,14 +105,14 @@ function PartRow({ part }: { part: Part }) {
       {isOpen && (
         <tr>
           <td colSpan={5} class="math-cell">
-            {theirs.length > 0 && (
+            {theirs > 0 && (
               <>
                 <h3 class="math-side">{names.article}</h3>
-                <MathBox terms={theirs} unit="gb" />
+                <MathBox terms={mathOf(article, part)} unit="gb" />
               </>
             )}
             <h3 class="math-side">{names.engine}</h3>
-            <MathBox terms={ours} unit="gb" />
+            <MathBox terms={mathOf(engine, part)} unit="gb" />
           </td>
         </tr>
       )}
@@ -115,7 +123,7 @@ function PartRow({ part }: { part: Part }) {
 function Comparison() {
   const { article, engine } = useHow().figures.value;
   return (
-    <table class="table compare">
+    <table class="table compare stacked">
       <thead>
         <tr>
           <th scope="col">{t('table.part')}</th>
@@ -161,32 +169,27 @@ function Prints() {
       <caption>{t('how.worked.prints')}</caption>
       <thead>
         <tr>
-          <th scope="col">{t('field.weights')}</th>
+          <th scope="col">{t('table.part')}</th>
           <th scope="col" class="number">
-            {t('part.act')}
+            {t('how.worked.printed')}
           </th>
           <th scope="col" class="number">
-            {t('part.kv')}
-          </th>
-          <th scope="col" class="number">
-            {t('table.total')}
+            {t('how.worked.exact')}
           </th>
         </tr>
       </thead>
       <tbody>
-        {printed.map(({ format, activations, cache, total, prints }) => (
-          <tr key={format}>
-            <th scope="row">{t(`format.${format}`)}</th>
-            {[activations, cache, total].map((bytes, index) => (
-              <td key={index} class="number">
-                <span class="figure">
-                  {`${prints[index]}${kNoBreakSpace}${index === 2 ? 'GB' : 'MB'}`}
-                  <small>{count(bytes)}</small>
-                </span>
-              </td>
-            ))}
-          </tr>
-        ))}
+        {printed.flatMap(({ format, activations, cache, total, prints }) =>
+          [activations, cache, total].map((bytes, index) => (
+            <tr key={format + index}>
+              <th scope="row">
+                {t(`format.${format}`)}, {[t('part.act'), t('part.kv'), t('table.total')][index]}
+              </th>
+              <td class="number">{`${prints[index]}${kNoBreakSpace}${index === 2 ? 'GB' : 'MB'}`}</td>
+              <td class="number">{count(bytes)}</td>
+            </tr>
+          )),
+        )}
       </tbody>
     </table>
   );
@@ -195,14 +198,14 @@ function Prints() {
 function Differences() {
   const { data, figures } = useHow();
   const { article, engine } = figures.value;
-  const [low, high] = ruleOfThumb(sum(of(article, 'weights')));
+  const [low, high] = ruleOfThumb(bytesOf(article, 'weights'));
   const values = {
     one: `${memory(data.cacheRows.one, 'gib')}`,
     oneBytes: count(data.cacheRows.one),
     printed: `${data.printed[0]?.prints[1] ?? ''}${kNoBreakSpace}MB`,
     sixteen: memory(data.cacheRows.sixteen, 'gib'),
-    hidden: decimalMemory(sum(of(article, 'act'))),
-    peak: decimalMemory(sum(of(engine, 'act'))),
+    hidden: decimalMemory(bytesOf(article, 'act')),
+    peak: decimalMemory(bytesOf(engine, 'act')),
     low: decimalMemory(low),
     high: decimalMemory(high),
     least: kRuleOfThumb.low,

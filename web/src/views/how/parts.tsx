@@ -4,21 +4,37 @@ import type { ComponentChildren } from 'preact';
 import type { HardwareRow, VerdictClass } from '../../core/wire';
 import { count, decimalMemory } from '../../format';
 import type { Brief } from '../../how/ask';
+import type { Deployment } from '../../how/figures';
 import { useHow } from '../../how/store';
 import { t, type MessageId } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { linkTo } from '../../site';
 import { Icon } from '../Icon';
-import { kParts } from '../parts';
 import { Rich } from '../Rich';
 
-export const kSections = ['method', 'worked', 'sizes', 'family', 'deployments', 'strategies', 'measuring', 'steps', 'sure'] as const;
+export const kSections = [
+  'method',
+  'worked',
+  'sizes',
+  'family',
+  'deployments',
+  'strategies',
+  'measuring',
+  'steps',
+  'sure',
+] as const;
 export type SectionId = (typeof kSections)[number];
 
 export function Section({ id, children, live }: { id: SectionId; children: ComponentChildren; live?: boolean }) {
   const { problem } = useHow();
   return (
-    <section class="card" id={id} tabIndex={-1} aria-labelledby={`${id}-title`} data-stale={(live && problem.value !== null) || undefined}>
+    <section
+      class="card"
+      id={id}
+      tabIndex={-1}
+      aria-labelledby={`${id}-title`}
+      data-stale={(live && problem.value !== null) || undefined}
+    >
       <header>
         <h2 id={`${id}-title`}>{t(`how.${id}.title`)}</h2>
       </header>
@@ -47,7 +63,14 @@ export function Figure({ bytes, part }: { bytes: number; part?: string }) {
 }
 
 const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
-const kTones: Record<VerdictClass, keyof typeof kIcons> = { fits: 'ok', tight: 'warn', offload: 'warn', no: 'bad', impossible: 'bad', unknown: 'plain' };
+const kTones: Record<VerdictClass, keyof typeof kIcons> = {
+  fits: 'ok',
+  tight: 'warn',
+  offload: 'warn',
+  no: 'bad',
+  impossible: 'bad',
+  unknown: 'plain',
+};
 
 export function VerdictChip({ verdict }: { verdict: VerdictClass }) {
   const tone = kTones[verdict];
@@ -77,16 +100,16 @@ export function CalculatorLink({ hash, children }: { hash: string; children: Com
 const percent = (share: number): string => `${Number((share * 100).toFixed(1))}%`;
 
 /** The parts of a setup on one GPU, against the engine's limit. */
-export function MiniBar({ setup }: { setup: Brief }) {
+export function MiniBar({ setup, parts }: { setup: Brief; parts: Deployment['parts'] }) {
   const scale = Math.max(setup.capacity, setup.total);
   const limit = percent(setup.limit / scale);
   // From the back: each part drawn from the left edge to its end, so that the ones before it lie on top.
   let end = setup.total;
   return (
     <svg class="mini-bar" aria-hidden="true">
-      {[...kParts].reverse().map((part) => {
+      {[...parts].reverse().map(({ part, bytes }) => {
         const width = percent(end / scale);
-        end -= setup.parts[part];
+        end -= bytes;
         return <rect key={part} class={`fill-${part}`} width={width} height="100%" />;
       })}
       <line x1={limit} x2={limit} y2="100%" />
