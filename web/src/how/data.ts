@@ -33,7 +33,6 @@ export interface TermFacts {
 }
 
 export interface HowData {
-  case: Case;
   figures: CaseFigures;
   printed: Printed[];
   weights: { id: string; format: Case['format']; article: number; engine: number }[];
@@ -221,7 +220,6 @@ export function howData(core: Core, first: Estimate): HowData {
     ),
   );
   return {
-    case: kArticleCase,
     figures: withoutMath(figures),
     printed,
     weights: weightsTable(core),

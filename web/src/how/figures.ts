@@ -58,6 +58,8 @@ export interface Deployment {
 }
 
 export interface CaseFigures {
+  /** What was counted. */
+  case: Case;
   article: Side;
   engine: Side;
   observed: Observed;
@@ -147,6 +149,7 @@ export function caseFigures(core: Core, c: Case, models: CatalogueModel[]): Case
   try {
     const answer = ask(core, requestOf(c, 'vllm'));
     return {
+      case: c,
       article: side(core, ask(core, requestOf(c, 'article'))),
       engine: side(core, answer),
       observed: observedOf(answer),

@@ -23,7 +23,7 @@ export interface HowStore {
 }
 
 export function createHowStore(data: HowData, store: Store): HowStore {
-  const chosen = signal(data.case);
+  const chosen = signal(data.figures.case);
   const figures = signal(data.figures);
   const problem = signal<Notice | null>(null);
   const setupSavings = signal<Saving[] | null>(null);
@@ -51,7 +51,7 @@ export function createHowStore(data: HowData, store: Store): HowStore {
       chosen.value = { ...chosen.value, ...part };
     },
     reset() {
-      chosen.value = data.case;
+      chosen.value = data.figures.case;
     },
   };
 }

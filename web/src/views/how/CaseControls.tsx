@@ -56,7 +56,7 @@ export function CaseNumber({ field, label }: { field: 'tokens' | 'sequences'; la
     problem.value && fieldOf(problem.value) === (field === 'tokens' ? 'context' : 'sequences')
       ? sayNotice(problem.value)
       : undefined;
-  const message = unread === undefined ? refused : unreadable(unread);
+  const message = unread === undefined ? refused && `${refused} ${t('how.case.stale')}` : unreadable(unread);
   return (
     <>
       <NumberField
@@ -130,9 +130,10 @@ function Slider({
 export function CaseControls() {
   const { case: chosen, change, reset, data } = useHow();
   const { catalogue } = useStore();
+  const original = data.figures.case;
   const { model, format } = chosen.value;
-  const most = catalogue.value?.models.find(({ id }) => id === model)?.max_context_tokens ?? data.case.tokens;
-  const isChanged = (Object.keys(data.case) as (keyof Case)[]).some((key) => data.case[key] !== chosen.value[key]);
+  const most = catalogue.value?.models.find(({ id }) => id === model)?.max_context_tokens ?? original.tokens;
+  const isChanged = (Object.keys(original) as (keyof Case)[]).some((key) => original[key] !== chosen.value[key]);
   return (
     <div class="case-controls">
       <Choices

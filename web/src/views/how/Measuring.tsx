@@ -17,7 +17,7 @@ interface Reading {
 
 /** What to type, and what our count expects it to say. vLLM logs its own lines at start, in GiB; nvidia-smi prints MiB. */
 function useReadings(): Reading[] {
-  const { figures, case: chosen } = useHow();
+  const { figures } = useHow();
   const { observed, engine } = figures.value;
   const weights = engine.parts.find(({ part }) => part === 'weights')?.bytes ?? 0;
   const gib = (bytes: number | null): string =>
@@ -36,7 +36,7 @@ function useReadings(): Reading[] {
       expected: count(observed.cacheTokens ?? 0),
     },
     {
-      command: `Maximum concurrency for ${count(chosen.value.tokens)} tokens per request: …x`,
+      command: `Maximum concurrency for ${count(figures.value.case.tokens)} tokens per request: …x`,
       note: t('how.reading.concurrency'),
       expected: `${(observed.concurrency ?? 0).toFixed(2)}x`,
     },

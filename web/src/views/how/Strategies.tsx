@@ -80,7 +80,7 @@ function Savings({ rows, engine }: { rows: Saving[]; engine: string }) {
 }
 
 export function Strategies() {
-  const { data, figures, setupSavings, case: chosen } = useHow();
+  const { data, figures, setupSavings } = useHow();
   const { answer } = useStore();
   const known = useDeviceNames();
   const deviceNames = known.size > 0 ? known : new Map(Object.entries(data.deviceNames));
@@ -102,8 +102,8 @@ export function Strategies() {
         text={(option) =>
           option === 'case'
             ? t('how.strategies.case', {
-                size: sizeName(chosen.value.model),
-                format: t(`format.${chosen.value.format}`),
+                size: sizeName(figures.value.case.model),
+                format: t(`format.${figures.value.case.format}`),
               })
             : setup
         }

@@ -12,7 +12,7 @@ const kBases = ['exact', 'modelled', 'measured'] as const;
 function Terms() {
   const { terms } = useHow().data.sure;
   return (
-    <table class="table">
+    <table class="table stacked">
       <thead>
         <tr>
           <th scope="col">{t('table.part')}</th>

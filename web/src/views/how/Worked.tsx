@@ -67,7 +67,7 @@ function reasonOf(part: Part, engine: Side, isInt8: boolean): string {
 }
 
 function PartRow({ part }: { part: Part }) {
-  const { figures, case: chosen } = useHow();
+  const { figures } = useHow();
   const [isOpen, setOpen] = useState(false);
   const { article, engine } = figures.value;
   const ours = bytesOf(engine, part);
@@ -81,7 +81,7 @@ function PartRow({ part }: { part: Part }) {
         <th scope="row">
           <span class={`swatch ${part}`} />
           {name}
-          <small>{reasonOf(part, engine, chosen.value.format === 'int8')}</small>
+          <small>{reasonOf(part, engine, figures.value.case.format === 'int8')}</small>
         </th>
         <td class="number">{theirs > 0 ? <Figure bytes={theirs} part={`article-${part}`} /> : '–'}</td>
         <td class="number">
