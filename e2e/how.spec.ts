@@ -144,10 +144,10 @@ test('the settings of the calculator travel along, and the contents leave them a
   await open(page, kHash);
   await page.getByRole('link', { name: 'How we count' }).click();
   await expect(page).toHaveURL(/how\/#v=1&m=deepseek-r1-distill-qwen-32b/);
-  await expect(
-    page.getByRole('radio', { name: /^Your setup: DeepSeek-R1-Distill-Qwen-32B on 2 × H100/ }),
-  ).toBeVisible();
-  await page.getByRole('radio', { name: /^Your setup/ }).check();
+  const setup = page
+    .locator('#strategies')
+    .getByRole('radio', { name: /^Your setup: DeepSeek-R1-Distill-Qwen-32B on 2 × H100/ });
+  await setup.check();
   await expect(page.locator('[data-saving=sequences-1]')).toContainText('instead of 2');
   await page.locator('.contents').getByRole('link', { name: 'Measuring' }).click();
   await expect(page.locator('#measuring')).toBeFocused();
@@ -156,6 +156,19 @@ test('the settings of the calculator travel along, and the contents leave them a
   await expect(headline(page)).toHaveText('计算方法');
   await page.getByRole('link', { name: '计算', exact: true }).click();
   await expect(headline(page)).toContainText('DeepSeek-R1-Distill-Qwen-32B');
+});
+
+test('the reader’s own setup has the savings and the log lines of its engine', async ({ page }) => {
+  await open(page, 'how/#v=1&m=deepseek-r1-distill-qwen-32b&w=gguf:q8_0&n=1&g=1xh100&e=llama.cpp');
+  await expect(page.locator('#measuring')).toContainText('GPU KV cache size');
+  await page
+    .locator('#measuring')
+    .getByRole('radio', { name: /^Your setup/ })
+    .check();
+  await expect(page.locator('#measuring')).toContainText('compute buffer size');
+  await expect(page.locator('#measuring')).not.toContainText('GPU KV cache size');
+  await expect(page.locator('#strategies').getByRole('radio', { name: /^Your setup/ })).toBeChecked();
+  await expect(page.locator('[data-saving="format-gguf:Q4_K_M"]')).toContainText('Q4_K_M weights instead of Q8_0');
 });
 
 test('the skip link leaves the settings alone', async ({ page }) => {

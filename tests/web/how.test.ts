@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Core } from '../../web/src/core/core';
-import type { CatalogueModel, Estimate } from '../../web/src/core/wire';
+import type { Estimate } from '../../web/src/core/wire';
 import { ask, kArticleCase, requestOf } from '../../web/src/how/ask';
 import { howData } from '../../web/src/how/data';
 import { caseFigures, type CaseFigures } from '../../web/src/how/figures';
@@ -22,11 +22,12 @@ const core: Core = {
     ),
 };
 const catalogue = core.call('catalogue', {});
-const models: CatalogueModel[] = catalogue.ok ? catalogue.result.models : [];
+if (!catalogue.ok) throw new Error('no catalogue');
+const choices = catalogue.result;
 const kGiB = 2 ** 30;
 
 function figuresOf(change: Partial<typeof kArticleCase> = {}): CaseFigures {
-  const figures = caseFigures(core, { ...kArticleCase, ...change }, models);
+  const figures = caseFigures(core, { ...kArticleCase, ...change }, choices);
   if ('problem' in figures) throw new Error(figures.problem.message);
   return figures;
 }
@@ -70,7 +71,7 @@ describe('the case', () => {
     expect(rows(16)).toBe(16 * kGiB);
   });
   it('that the core refuses says why', () => {
-    const figures = caseFigures(core, { ...kArticleCase, tokens: 4096 }, models);
+    const figures = caseFigures(core, { ...kArticleCase, tokens: 4096 }, choices);
     expect('problem' in figures && figures.problem.where).toBe('params.workload.context_tokens');
   });
   it('deploys 30B on two cards of 40 GB, and on eight only by the article', () => {
@@ -88,9 +89,9 @@ describe('the case', () => {
 
 describe('a strategy saves', () => {
   const answer = ask(core, requestOf({ ...kArticleCase, sequences: 16 }, 'vllm'));
-  const all = savings(core, answer, models);
+  const all = savings(core, answer, choices);
   it('half of everything by the article with INT8, the weights by the engine', () => {
-    const int8 = find(savings(core, ask(core, requestOf(kArticleCase, 'vllm')), models), 'format', 'int8');
+    const int8 = find(savings(core, ask(core, requestOf(kArticleCase, 'vllm')), choices), 'format', 'int8');
     expect(int8).toMatchObject({ from: 'fp16', article: 14_050_331_648 - 7_025_165_824, engine: 7e9 });
   });
   it('nothing by the article where it has no rule', () => {
@@ -107,7 +108,7 @@ describe('a strategy saves', () => {
   it('for a model from the catalogue too, and names a relative', () => {
     const link = core.call('share.decode', { hash: '' });
     if (!link.ok) throw new Error('no default');
-    const ofR1 = savings(core, ask(core, link.result.request), models);
+    const ofR1 = savings(core, ask(core, link.result.request), choices);
     expect(find(ofR1, 'sibling')?.to).toBe('DeepSeek-R1-Distill-Llama-70B');
     expect(find(ofR1, 'tensor', 16)).toBeDefined();
   });

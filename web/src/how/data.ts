@@ -209,7 +209,7 @@ export function howData(core: Core, first: Estimate): HowData {
   const catalogue = core.call('catalogue', {});
   if (!catalogue.ok) throw new Error(catalogue.error.message);
   const { models, devices } = catalogue.result;
-  const figures = caseFigures(core, kArticleCase, models);
+  const figures = caseFigures(core, kArticleCase, catalogue.result);
   if ('problem' in figures) throw new Error(figures.problem.message);
   expectDeployments(core);
   const shown = new Set<string>([...kSizes]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The figures of "How we count" that follow the reader's numbers: counted at build time for the HTML, and again with every change.
 import type { Core } from '../core/core';
-import type { CatalogueModel, DeviceAnswer, Estimate, Notice, Request, Term } from '../core/wire';
+import type { DeviceAnswer, Estimate, Notice, Request, Term } from '../core/wire';
 import {
   ask,
   brief,
@@ -15,7 +15,7 @@ import {
   type EngineName,
 } from './ask';
 import { kParts, sum, termsOf, type Part } from '../views/parts';
-import { savings, type Saving } from './savings';
+import { savings, type Choices, type Saving } from './savings';
 
 export interface PartBytes {
   part: Part;
@@ -37,6 +37,10 @@ export interface Side {
 
 /** What a monitor and the engine's log will say. */
 export interface Observed {
+  engine: string;
+  device: string;
+  tokens: number;
+  parts: PartBytes[];
   total: number;
   observed: number;
   limit: number;
@@ -104,9 +108,13 @@ function side(core: Core, answer: Estimate): Side {
   };
 }
 
-function observedOf(answer: Estimate): Observed {
+export function observedOf(answer: Estimate): Observed {
   const device = fullest(answer);
   return {
+    engine: answer.engine.name,
+    device: device?.device ?? '',
+    tokens: answer.request.workload.context_tokens,
+    parts: partsOf(device),
     total: device?.total_bytes ?? 0,
     observed: device?.observed_bytes ?? 0,
     limit: device?.limit_bytes ?? 0,
@@ -145,7 +153,7 @@ function formats(core: Core, c: Case, answer: Estimate): CaseFigures['formats'] 
 }
 
 /** Everything that follows the case, or why the core does not count it. */
-export function caseFigures(core: Core, c: Case, models: CatalogueModel[]): CaseFigures | { problem: Notice } {
+export function caseFigures(core: Core, c: Case, catalogue: Choices): CaseFigures | { problem: Notice } {
   try {
     const answer = ask(core, requestOf(c, 'vllm'));
     return {
@@ -154,7 +162,7 @@ export function caseFigures(core: Core, c: Case, models: CatalogueModel[]): Case
       engine: side(core, answer),
       observed: observedOf(answer),
       deployments: deployments(core, c),
-      savings: savings(core, answer, models),
+      savings: savings(core, answer, catalogue),
       cards: kCards.map((device) => brief(core, ask(core, requestOf(c, 'vllm', { ...kCaseHardware, device })))),
       formats: formats(core, c, answer),
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The article's strategies as changes of a request; what each saves on the fullest GPU is the difference of two answers of the core.
 import type { Core } from '../core/core';
-import type { CatalogueModel, Estimate, Notice, Request } from '../core/wire';
+import type { Catalogue, CatalogueEngine, CatalogueModel, Estimate, Notice, Request } from '../core/wire';
 import { fullest } from './ask';
 
 export type SavingId = 'format' | 'cache' | 'context' | 'sequences' | 'chunk' | 'tensor' | 'sibling';
@@ -19,6 +19,9 @@ export interface Saving {
   reason: Notice | null;
 }
 
+/** What there is to change to. */
+export type Choices = Pick<Catalogue, 'models' | 'engines'>;
+
 interface Change {
   id: SavingId;
   from: string | number;
@@ -32,16 +35,23 @@ const kMostDevices = 64; // the most that the core takes
 const kRelative = /^deepseek-ai\/DeepSeek-R1-Distill-/;
 const kMuchSmaller = 3; // times fewer parameters make a relative worth naming
 
-const changeFormat = (request: Request, from: string, to: string): Change => ({
-  id: 'format',
-  from,
-  to,
-  request: { ...request, weights: { format: to } },
-});
+/** Formats worth naming, of those that the engine runs. */
+const kFormats = ['int8', 'int4', 'gguf:Q8_0', 'gguf:Q4_K_M'];
+const kCacheTypes = ['fp8', 'q8_0'];
 
-function formats(request: Request, answer: Estimate): Change[] {
+function formats(request: Request, answer: Estimate, engine: CatalogueEngine | undefined): Change[] {
   const from = request.weights.format === 'checkpoint' ? answer.model.checkpoint_format : request.weights.format;
-  return ['int8', 'int4'].filter((to) => to !== from).map((to) => changeFormat(request, from, to));
+  return kFormats
+    .filter((to) => to !== from && engine?.weights_formats.includes(to))
+    .map((to) => ({ id: 'format', from, to, request: { ...request, weights: { format: to } } }));
+}
+
+function cacheIn8Bits(request: Request, engine: CatalogueEngine | undefined): Change[] {
+  const to = kCacheTypes.find((type) => engine?.kv_types.includes(type));
+  const from = request.kv_cache.k;
+  return to && !from.startsWith(to)
+    ? [{ id: 'cache', from, to, request: { ...request, kv_cache: { k: to, v: to } } }]
+    : [];
 }
 
 function workload(request: Request): Change[] {
@@ -107,16 +117,11 @@ function siblings(request: Request, answer: Estimate, models: CatalogueModel[]):
   const changed: Request = {
     ...request,
     model: { id: model.id },
-    weights: { format: 'checkpoint' },
+    weights: request.weights.format.startsWith('gguf:') ? request.weights : { format: 'checkpoint' },
     workload: { ...request.workload, context_tokens: tokens },
   };
   return [{ id: 'sibling', from: answer.model.name || answer.model.architecture, to: model.name, request: changed }];
 }
-
-const cacheIn8Bits = (request: Request): Change[] =>
-  request.kv_cache.k.startsWith('fp8')
-    ? []
-    : [{ id: 'cache', from: request.kv_cache.k, to: 'fp8', request: { ...request, kv_cache: { k: 'fp8', v: 'fp8' } } }];
 
 /** The article has no rule for a cache apart from the weights, nor for the size of a step. */
 const kWithoutRule: SavingId[] = ['cache', 'chunk'];
@@ -142,17 +147,18 @@ const difference = (base: Total, changed: Total): number | null =>
   base.bytes === null || changed.bytes === null ? null : base.bytes - changed.bytes;
 
 /** What each strategy saves for a setup that `answer` counts. */
-export function savings(core: Core, answer: Estimate, models: CatalogueModel[]): Saving[] {
+export function savings(core: Core, answer: Estimate, catalogue: Choices): Saving[] {
   const { request } = answer;
+  const engine = catalogue.engines.find(({ name }) => name === request.engine.name);
   const base = totalOf(core, request);
   const articleBase = totalOf(core, byArticle(request));
   const changes = [
-    ...formats(request, answer),
-    ...cacheIn8Bits(request),
+    ...formats(request, answer, engine),
+    ...cacheIn8Bits(request, engine),
     ...workload(request),
     ...chunks(request, answer),
     ...splits(request),
-    ...siblings(request, answer, models),
+    ...siblings(request, answer, catalogue.models),
   ];
   return changes.map(({ id, from, to, request: changed }) => {
     const total = totalOf(core, changed);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The article's strategies: what each saves for the case, or for the reader's own setup, and what is not counted yet.
-import { useState } from 'preact/hooks';
 import { count, decimalMemory, kMinus } from '../../format';
 import type { Saving } from '../../how/savings';
 import { useHow } from '../../how/store';
@@ -8,19 +7,23 @@ import { t, tCode } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { useStore } from '../../store';
 import { Rich } from '../Rich';
-import { engineName, machineName, modelName } from '../verdict-texts';
-import { useDeviceNames } from '../use-device-names';
-import { CaseLine, Choices, sizeName } from './CaseControls';
+import { engineName } from '../verdict-texts';
 import { Section, Text } from './parts';
+import { Whose } from './Whose';
 
+const kFourBits: (string | number)[] = ['int4', 'gguf:Q4_K_M'];
 const kNotCounted = ['zero', 'sparsity', 'fragmentation', 'tensorrt', 'memory'] as const;
+
+function formatName(format: string | number): string {
+  const name = String(format);
+  return name.startsWith('gguf:') ? name.slice(5) : tCode('format', name);
+}
 
 /** The change in words: "INT8 weights instead of FP16". */
 function nameOf({ id, from, to }: Saving): string {
-  if (id === 'format')
-    return t('how.saving.format', { from: tCode('format', String(from)), to: tCode('format', String(to)) });
+  if (id === 'format') return t('how.saving.format', { from: formatName(from), to: formatName(to) });
   if (id === 'sibling') return t('how.saving.sibling', { from, to });
-  if (id === 'cache') return t('how.saving.cache');
+  if (id === 'cache') return t('how.saving.cache', { to: String(to).toUpperCase() });
   return t(`how.saving.${id}`, { from: count(Number(from)), to: count(Number(to)), one: Number(to) });
 }
 
@@ -38,7 +41,7 @@ function SavingRow({ saving }: { saving: Saving }) {
       <th scope="row">
         {nameOf(saving)}
         <small>
-          <Rich text={t(saving.to === 'int4' ? 'how.saving.int4Note' : `how.saving.${saving.id}Note`)} />
+          <Rich text={t(kFourBits.includes(saving.to) ? 'how.saving.int4Note' : `how.saving.${saving.id}Note`)} />
         </small>
         {isRefused && saving.reason && (
           <small>
@@ -80,37 +83,19 @@ function Savings({ rows, engine }: { rows: Saving[]; engine: string }) {
 }
 
 export function Strategies() {
-  const { data, figures, setupSavings } = useHow();
+  const { figures, setupSavings, whose } = useHow();
   const { answer } = useStore();
-  const known = useDeviceNames();
-  const deviceNames = known.size > 0 ? known : new Map(Object.entries(data.deviceNames));
-  const [whose, setWhose] = useState<'case' | 'setup'>('case');
-  const rows = whose === 'case' ? figures.value.savings : setupSavings.value;
-  const setup = t('how.strategies.setup', {
-    model: modelName(answer.value),
-    machine: machineName(answer.value, deviceNames),
-  });
-  const engine = whose === 'case' ? 'vllm' : answer.value.engine.name;
+  const isCase = whose.value === 'case';
+  const rows = isCase ? figures.value.savings : setupSavings.value;
   return (
     <Section id="strategies" live>
       <Text id="how.strategies.lead" />
-      <Choices
-        label={t('how.strategies.for')}
-        name="whose"
-        options={['case', 'setup'] as const}
-        value={whose}
-        text={(option) =>
-          option === 'case'
-            ? t('how.strategies.case', {
-                size: sizeName(figures.value.case.model),
-                format: t(`format.${figures.value.case.format}`),
-              })
-            : setup
-        }
-        onValue={setWhose}
-      />
-      {whose === 'case' && <CaseLine />}
-      {rows ? <Savings rows={rows} engine={engineName(engine)} /> : <Text id="how.strategies.waiting" />}
+      <Whose name="strategies-whose" />
+      {rows ? (
+        <Savings rows={rows} engine={engineName(isCase ? 'vllm' : answer.value.engine.name)} />
+      ) : (
+        <Text id="how.whose.waiting" />
+      )}
       <Text id="how.strategies.units" />
       <h3>{t('how.strategies.notCounted')}</h3>
       <ul>
