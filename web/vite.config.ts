@@ -15,7 +15,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0, // inlined data would need a wider Content-Security-Policy
-    rollupOptions: { input: { calculator: page(''), embed: page('embed/') } },
+    rollupOptions: { input: { calculator: page(''), how: page('how/'), embed: page('embed/') } },
     modulePreload: { polyfill: false },
   },
   server: { fs: { allow: ['..'] } },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest';
-import { apportion, column, count, largeUnits, memory, parameters, parseCount, parseFraction, tokensShort } from '../../web/src/format';
+import { apportion, column, count, decimalMemory, largeUnits, memory, parameters, parseCount, parseFraction, times, tokensShort } from '../../web/src/format';
 import { useLocale } from '../../web/src/i18n';
 
 const kGiB = 2 ** 30;
@@ -15,6 +15,13 @@ describe('memory', () => {
     expect(memory(1.5 * 2 ** 20, 'gib')).toBe('1.5\u00a0MiB');
     expect(memory(0, 'gib')).toBe('0.00\u00a0GiB');
   });
+  it('is as the article writes it where it is held against the article', () => {
+    expect(decimalMemory(14_050_331_648)).toBe('14.05\u00a0GB');
+    expect(decimalMemory(16_777_216)).toBe('16.8\u00a0MB');
+    expect(decimalMemory(70_272)).toBe('70.3\u00a0kB');
+    expect(decimalMemory(0)).toBe('0.00\u00a0GB');
+  });
+  it('is a multiple of other memory', () => expect([32, 4.25, 56.9].map(times)).toEqual(['32\u00a0×', '4.3\u00a0×', '57\u00a0×']));
   it('counts GB by the thousand', () => expect(memory(141e9, 'gb')).toBe('141.0\u00a0GB'));
   it('uses a real minus, but none for zero', () => {
     expect(largeUnits(-2 * kGiB, 'gib')).toBe('−2.00');

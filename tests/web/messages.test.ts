@@ -9,7 +9,9 @@ import { sayNotice } from '../../web/src/notices';
 
 const read = (name: string): Record<string, string> => JSON.parse(readFileSync(`web/messages/${name}.json`, 'utf8'));
 const english = read('en');
-const languages = readdirSync('web/messages').map((file) => file.replace('.json', ''));
+/** "zh-CN", or "how.zh-CN" where a page has texts of its own. */
+const files = readdirSync('web/messages').map((file) => file.replace('.json', ''));
+const englishOf = (file: string): Record<string, string> => read(file.replace(/[^.]+$/, 'en'));
 /** The names of the values in a compiled message: a list of texts and of [name, format, choices]. */
 function valuesIn(compiled: unknown): string[] {
   if (!Array.isArray(compiled)) return [];
@@ -21,8 +23,9 @@ function valuesIn(compiled: unknown): string[] {
 }
 const values = (text: string): string[] => [...new Set(valuesIn(compileMessage(text)))].filter((name) => name !== '#').sort();
 
-describe.each(languages)('%s', (language) => {
-  const texts = read(language);
+describe.each(files)('%s', (file) => {
+  const texts = read(file);
+  const english = englishOf(file);
   // English takes the core's own sentences: only other languages have texts for its notices.
   const isOfTheCore = (id: string): boolean => /^(notice|phrase)\./.test(id) && !(id in english);
   const common = Object.entries(texts).filter(([id]) => !isOfTheCore(id));

@@ -3,7 +3,7 @@
 // its numbers belong to other settings until the core has counted (styles: [data-link]).
 (function () {
   var root = document.documentElement;
-  if (location.hash.length > 1) root.dataset.link = '';
+  if (location.hash.indexOf('=') > 0) root.dataset.link = '';
   try {
     var theme = localStorage.getItem('theme');
     if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;

@@ -33,6 +33,16 @@ export function memory(bytes: number, unit: Unit): string {
   return fixed(value, Math.abs(value) >= 9.995 ? 0 : 1) + kNoBreakSpace + kSmallName[unit];
 }
 
+/** Memory by the thousand, as the article writes it: 14.05 GB, 16.8 MB, 288 bytes are 0.3 kB. */
+export function decimalMemory(bytes: number): string {
+  const size = Math.abs(bytes);
+  const [scale, name, digits] = size >= 1e9 || bytes === 0 ? ([1e9, 'GB', 2] as const) : size >= 1e6 ? ([1e6, 'MB', 1] as const) : ([1e3, 'kB', 1] as const);
+  return fixed(bytes / scale, digits) + kNoBreakSpace + name;
+}
+
+/** "32 ×", "4.2 ×": how many times one figure is another. */
+export const times = (ratio: number): string => `${fixed(ratio, ratio >= 9.95 || Number.isInteger(ratio) ? 0 : 1)}${kNoBreakSpace}×`;
+
 /** Whole numbers with the locale's grouping: 32,768. */
 export function count(value: number): string {
   return new Intl.NumberFormat(currentLocale(), { maximumFractionDigits: 0 }).format(value);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type english from '../messages/en.json';
+import type howEnglish from '../messages/how.en.json';
 
-export type MessageId = keyof typeof english;
+export type MessageId = keyof typeof english | keyof typeof howEnglish;
 export type Locale = 'en' | 'zh-CN';
 type Values = Record<string, string | number>;
 
-const kLoaders: Record<Locale, () => Promise<{ default: unknown }>> = {
+/** A file of messages for each language. */
+export type MessageFiles = Record<Locale, () => Promise<{ default: unknown }>>;
+
+const kCommon: MessageFiles = {
   en: () => import('../messages/en.json'),
   'zh-CN': () => import('../messages/zh-CN.json'),
 };
@@ -15,9 +19,10 @@ const isMessage = (id: string): id is MessageId => id in translator.messages;
 
 export const translator: I18n = setupI18n();
 
-/** Loads one language and makes it the page's own. */
-export async function useLocale(locale: Locale): Promise<void> {
-  const messages = (await kLoaders[locale]()).default as Messages;
+/** Loads one language and makes it the page's own; `own` are the texts that only this page has. */
+export async function useLocale(locale: Locale, own?: MessageFiles): Promise<void> {
+  const files = await Promise.all([kCommon[locale](), own?.[locale]()]);
+  const messages = Object.assign({}, ...files.map((file) => file?.default)) as Messages;
   translator.loadAndActivate({ locale, messages });
 }
 

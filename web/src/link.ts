@@ -52,6 +52,9 @@ export async function unpackConfig(packed: string): Promise<{ [key: string]: Jso
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as { [key: string]: Json };
 }
 
+/** Settings are `key=value`; anything else behind a `#` is a part of the page. */
+export const isState = (hash: string): boolean => hash.includes('=');
+
 /** The text behind `#` for the present state. */
 export async function currentHash(store: Store, core: Core, extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {}): Promise<string> {
   const request = store.request.value;
@@ -107,7 +110,7 @@ export function followAddress(store: Store, core: Core): void {
   }
   addEventListener('hashchange', () => {
     const arrived = location.hash.replace(/^#/, '');
-    if (arrived === written) return;
+    if (arrived === written || (arrived && !isState(arrived))) return;
     written = arrived;
     void readLink(store, core, location.hash);
   });

@@ -6,12 +6,15 @@ import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
+import { howData } from './how/data';
 import type { Request } from './core/wire';
-import { t, useLocale, type Locale } from './i18n';
+import { howMessages } from './how/messages';
+import { t, useLocale, type Locale, type MessageFiles } from './i18n';
 import { kPaths, type PageName } from './site';
 import { createStore, StoreProvider, type FirstAnswer } from './store';
 import { Calculator } from './views/Calculator';
 import { Embed } from './views/Embed';
+import { How } from './views/how/How';
 import { verdictTexts } from './views/verdict-texts';
 
 interface PageTexts {
@@ -19,11 +22,29 @@ interface PageTexts {
   description: string;
 }
 
-/** What a page shows, and what it calls itself to search engines and in a tab. */
+/** What a page shows, what it calls itself to search engines and in a tab, and what only this page has. */
+interface PageRecipe {
+  view: ComponentType<{ data: never }>;
+  texts: (first: FirstAnswer) => PageTexts;
+  messages?: MessageFiles;
+  /** The page does not show the first answer, only what it is about. */
+  namesOnly?: true;
+  /** Figures that are written into the page beside its HTML; fails the build where they do not hold. */
+  data?: (core: Core, first: FirstAnswer) => unknown;
+}
+
 const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') });
-const kPages: Record<PageName, { view: ComponentType; texts: (first: FirstAnswer) => PageTexts }> = {
+
+const kPages: Record<PageName, PageRecipe> = {
   calculator: { view: Calculator, texts: ofTheAnswer },
   embed: { view: Embed, texts: ofTheAnswer },
+  how: {
+    view: How,
+    namesOnly: true,
+    texts: () => ({ title: t('nav.how'), description: t('how.description') }),
+    messages: howMessages,
+    data: (of, { answer }) => howData(of, answer),
+  },
 };
 
 const kLanguages: { locale: Locale; folder: string }[] = [
@@ -62,12 +83,20 @@ const alternates = (page: PageName): string => {
 /** A page of another language lies one folder deeper: relative addresses climb once more. */
 const deepened = (html: string): string => html.replaceAll(/(href|src)="(\.\.?\/)/g, (_, attribute, up) => `${attribute}="${up === './' ? '../' : '../../'}`);
 
-function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer): string {
+/** Enough to name the setup, until the core has counted it. */
+const withoutDevices = (first: FirstAnswer): FirstAnswer => ({
+  ...first,
+  answer: { ...first.answer, weights_formats: [], devices: [], groups: [] },
+});
+
+const asScript = (data: unknown): string => JSON.stringify(data).replaceAll('<', '\\u003c');
+
+function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer, data: unknown): string {
   const { view: View, texts } = kPages[page];
   const { title, description } = texts(first);
   const app = renderToString(
     <StoreProvider value={createStore(first)}>
-      <View />
+      <View data={data as never} />
     </StoreProvider>,
   );
   const head = template
@@ -79,7 +108,8 @@ function fill(template: string, locale: Locale, page: PageName, first: FirstAnsw
     .replaceAll('rel="stylesheet" crossorigin', 'rel="stylesheet"'); // else a sandboxed frame needs the server's leave for it
   return (locale === 'en' ? head : deepened(head))
     .replace('<!--app-->', () => app)
-    .replace('<!--first-->', () => JSON.stringify(first).replaceAll('<', '\\u003c'));
+    .replace('<!--first-->', () => asScript(kPages[page].namesOnly ? withoutDevices(first) : first))
+    .replace('<!--data-->', () => asScript(data));
 }
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
@@ -89,11 +119,12 @@ const first = firstAnswer(core);
 
 for (const page of Object.keys(kPages) as PageName[]) {
   const template = readFileSync(join(kSite, kPaths[page], 'index.html'), 'utf8');
+  const data = kPages[page].data?.(core, first);
   for (const { locale, folder } of kLanguages) {
-    await useLocale(locale);
+    await useLocale(locale, kPages[page].messages);
     const target = join(kSite, folder, kPaths[page], 'index.html');
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, fill(template, locale, page, first));
+    writeFileSync(target, fill(template, locale, page, first, data));
     console.log(`prerendered /${folder}${kPaths[page]}`);
   }
 }

@@ -3,8 +3,8 @@
 import { hydrate, type ComponentType } from 'preact';
 import type { Core } from './core/core';
 import { loadCore } from './core/load';
-import { useLocale, type Locale } from './i18n';
-import { followAddress, readLink } from './link';
+import { useLocale, type Locale, type MessageFiles } from './i18n';
+import { followAddress, isState, readLink } from './link';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
 
 /** Where the state of a page comes from when it opens, and what it is kept in step with afterwards. */
@@ -14,7 +14,7 @@ export interface Address {
 }
 
 const kAddressBar: Address = {
-  read: (store, core) => readLink(store, core, location.hash),
+  read: (store, core) => (isState(location.hash) ? readLink(store, core, location.hash) : Promise.resolve()),
   follow: followAddress,
 };
 
@@ -35,14 +35,26 @@ async function bringCore(store: Store, loading: Promise<Core>, address: Address)
   delete document.documentElement.dataset['link'];
 }
 
-export async function start(Page: ComponentType, address = kAddressBar): Promise<void> {
+/** What the build wrote into the page beside its HTML. */
+export function embedded<T>(id: string): T {
+  const text = document.getElementById(id)?.textContent;
+  if (!text) throw new Error(`the page lacks its data: ${id}`);
+  return JSON.parse(text) as T;
+}
+
+export interface StartOptions {
+  /** Texts that only this page has. */
+  messages?: MessageFiles;
+  address?: Address;
+}
+
+export async function start(Page: ComponentType, { messages, address = kAddressBar }: StartOptions = {}): Promise<void> {
   const root = document.getElementById('app');
-  const data = document.getElementById('first')?.textContent;
-  if (!root || !data) throw new Error('the page lacks its first answer');
-  const store = createStore(JSON.parse(data) as FirstAnswer);
+  if (!root) throw new Error('the page has no place for itself');
+  const store = createStore(embedded<FirstAnswer>('first'));
   const loading = loadCore();
   loading.catch(() => undefined); // handled in bringCore, once there is a page to say it on
-  await useLocale(document.documentElement.lang as Locale);
+  await useLocale(document.documentElement.lang as Locale, messages);
   hydrate(
     <StoreProvider value={store}>
       <Page />

@@ -5,7 +5,7 @@ import { Embed } from '../views/Embed';
 import '../../styles/embed.css';
 
 document.documentElement.dataset['started'] = ''; // public/embed-boot.js waits for it
-start(Embed, kFrame).catch((cause: unknown) => {
+start(Embed, { address: kFrame }).catch((cause: unknown) => {
   console.warn('Weighbridge: the page did not load.', cause);
   reportTrouble('broken');
 });

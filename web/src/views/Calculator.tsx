@@ -6,6 +6,7 @@ import { useStore } from '../store';
 import { Bars } from './Bars';
 import { Breakdown } from './Breakdown';
 import { Dock } from './Dock';
+import { InPageLink } from './InPageLink';
 import { Assumptions, Notices } from './Notices';
 import { Setup } from './Setup';
 import { TopBar } from './TopBar';
@@ -62,9 +63,9 @@ export function Calculator() {
   const isOver = usePageDrop();
   return (
     <>
-      <a class="skip" href="#answer">
+      <InPageLink class="skip" to="answer">
         {t('page.skip')}
-      </a>
+      </InPageLink>
       <TopBar page="calculator" />
       <div class="page">
         <Setup />

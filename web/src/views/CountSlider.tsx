@@ -5,34 +5,18 @@ import { count, parseCount } from '../format';
 import type { Field } from '../notices';
 import { FieldMessage, FieldMessages, messageId, useFieldNotices } from './Field';
 import { NumberField, unreadable } from './NumberField';
+import { StopSlider, type StopSliderProps } from './StopSlider';
 
-interface CountSliderProps {
+interface CountSliderProps extends Omit<StopSliderProps, 'id'> {
   field: Field;
   label: string;
   numberLabel: string;
-  value: number;
-  stops: number[];
-  /** Stops with a short text under the slider. */
-  marks: number[];
-  markText: (stop: number) => string;
-  valueText: (value: number) => string;
-  onValue: (value: number) => void;
 }
-
-const nearestStop = (stops: number[], value: number): number =>
-  stops.reduce((best, stop, index) => (Math.abs(Math.log(stop / value)) < Math.abs(Math.log((stops[best] ?? 1) / value)) ? index : best), 0);
-
-const share = (position: number, last: number): string => `${((position / last) * 100).toFixed(2)}%`;
-
-/** Doubles or halves: the stop nearest to it. */
-const paged = (stops: number[], value: number, up: boolean): number => stops[nearestStop(stops, up ? value * 2 : value / 2)] ?? value;
 
 export function CountSlider({ field, label, numberLabel, value, stops, marks, markText, valueText, onValue }: CountSliderProps) {
   const id = useId();
   const [unread, setUnread] = useState<string | undefined>(undefined);
   const notices = useFieldNotices(field);
-  const position = nearestStop(stops, Math.max(value, 1));
-  const last = Math.max(1, stops.length - 1);
   const isWrong = unread !== undefined || notices.length > 0;
   return (
     <div class="field">
@@ -49,35 +33,7 @@ export function CountSlider({ field, label, numberLabel, value, stops, marks, ma
           describedBy={isWrong ? `${id}-unread ${messageId(field)}` : undefined}
         />
       </div>
-      <div class="slider">
-        <svg aria-hidden="true">
-          <rect class="track" y="10" width="100%" height="4" rx="2" />
-          <rect class="track-fill" y="10" width={share(position, last)} height="4" rx="2" />
-          {marks.map((stop, index) => (
-            <text key={stop} x={share(nearestStop(stops, stop), last)} y="36" class={index === 0 ? 'first' : index === marks.length - 1 ? 'last' : undefined}>
-              {markText(stop)}
-            </text>
-          ))}
-        </svg>
-        <input
-          id={id}
-          type="range"
-          min="0"
-          max={last}
-          step="1"
-          value={position}
-          aria-valuetext={valueText(value)}
-          onInput={(event) => {
-            const stop = stops[Number(event.currentTarget.value)];
-            if (stop !== undefined) onValue(stop);
-          }}
-          onKeyDown={(event) => {
-            if (event.key !== 'PageUp' && event.key !== 'PageDown') return;
-            event.preventDefault();
-            onValue(paged(stops, value, event.key === 'PageUp'));
-          }}
-        />
-      </div>
+      <StopSlider id={id} value={value} stops={stops} marks={marks} markText={markText} valueText={valueText} onValue={onValue} />
       {unread !== undefined && <FieldMessage id={`${id}-unread`} text={unreadable(unread)} />}
       <FieldMessages field={field} />
     </div>

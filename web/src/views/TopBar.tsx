@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ComponentChildren, TargetedEvent } from 'preact';
 import { unitName, type Unit } from '../format';
 import { currentLocale, t } from '../i18n';
 import { linkTo, otherLanguage, type PageName } from '../site';
@@ -37,22 +38,47 @@ function UnitSwitch() {
   );
 }
 
-/** The other language is another page; the settings travel along in the address. */
+interface SettingsLinkProps {
+  to: string;
+  class?: string;
+  lang?: string;
+  current?: boolean;
+  children: ComponentChildren;
+}
+
+/** A link to another page of the site; the settings travel along in the address, whichever way it is opened. */
+function SettingsLink({ to, class: className, lang, current, children }: SettingsLinkProps) {
+  const carry = (event: TargetedEvent<HTMLAnchorElement>): void => {
+    event.currentTarget.href = to + location.hash;
+  };
+  return (
+    <a class={className} href={to} lang={lang} hreflang={lang} aria-current={current ? 'page' : undefined} onPointerEnter={carry} onFocus={carry} onClick={carry}>
+      {children}
+    </a>
+  );
+}
+
 function LanguageLink({ page }: { page: PageName }) {
   const isChinese = currentLocale() === 'zh-CN';
-  const target = otherLanguage(page);
+  const other = isChinese ? 'en' : 'zh-CN';
   return (
-    <a
-      class="button ghost"
-      href={target}
-      lang={isChinese ? 'en' : 'zh-CN'}
-      hreflang={isChinese ? 'en' : 'zh-CN'}
-      onClick={(event) => {
-        event.currentTarget.href = target + location.hash;
-      }}
-    >
+    <SettingsLink class="button ghost" to={otherLanguage(page)} lang={other}>
       {isChinese ? 'English' : '中文'}
-    </a>
+    </SettingsLink>
+  );
+}
+
+const kTabs = ['calculator', 'how'] as const;
+
+function Tabs({ page }: { page: PageName }) {
+  return (
+    <nav class="tabs" aria-label={t('nav.label')}>
+      {kTabs.map((name) => (
+        <SettingsLink key={name} to={linkTo(page, name)} current={name === page}>
+          {t(`nav.${name}`)}
+        </SettingsLink>
+      ))}
+    </nav>
   );
 }
 
@@ -67,18 +93,21 @@ function toggleTheme(): void {
   }
 }
 
+/** On every page; what acts on the calculator's answer stands on the calculator only. */
 export function TopBar({ page }: { page: PageName }) {
+  const isCalculator = page === 'calculator';
   return (
     <header class="top">
       <div>
         <Brand page={page} />
+        <Tabs page={page} />
         <div class="tools">
-          <UnitSwitch />
+          {isCalculator && <UnitSwitch />}
           <LanguageLink page={page} />
           <button class="button ghost icon-only" type="button" aria-label={t('view.theme')} onClick={toggleTheme}>
             <Icon name="moon" />
           </button>
-          <Share page={page} />
+          {isCalculator && <Share page={page} />}
         </div>
       </div>
     </header>
