@@ -20,7 +20,7 @@ export function compiledMessages(): Plugin {
           }
         }),
       );
-      return { code: `export default JSON.parse(${JSON.stringify(JSON.stringify(compiled))});`, moduleType: 'js', map: null };
+      return { code: `export default ${JSON.stringify(compiled)};`, moduleType: 'js', map: null };
     },
   };
 }

@@ -39,7 +39,9 @@ FormulaRow make_row(bool explain, std::string_view label, std::initializer_list<
 }
 
 void sort_largest_first(std::vector<FormulaRow>& rows) {
-  std::stable_sort(rows.begin(), rows.end(), [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; });
+  // Insertion sort: a sum has a dozen rows, and std::stable_sort would be 4 kB of WebAssembly.
+  const auto is_larger = [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; };
+  for (auto row = rows.begin(); row != rows.end(); ++row) std::rotate(std::upper_bound(rows.begin(), row, *row, is_larger), row, row + 1);
 }
 
 }  // namespace weighbridge

@@ -56,8 +56,8 @@ void check_head_groups(KeyReader& config, const FullAttention& attention) {
                                     "a multiple of num_key_value_heads, " + grouped(attention.n_kv_heads)));
 }
 
-std::vector<bool> read_sliding_layers(KeyReader& config, std::int64_t n_layers) {
-  std::vector<bool> sliding;
+LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers) {
+  LayerFlags sliding;
   if (config.error() || !config.has("layer_types")) return sliding;
   const Json& types = *config.json().find("layer_types");
   const std::string expected = "\"full_attention\" or \"sliding_attention\" for each of num_hidden_layers, " + grouped(n_layers);
@@ -70,7 +70,7 @@ std::vector<bool> read_sliding_layers(KeyReader& config, std::int64_t n_layers) 
       config.fail(notice::unknown("unsupported", config.path("layer_types"), "layer_types", excerpt(type), expected));
       return sliding;
     }
-    sliding.push_back(type == "sliding_attention");
+    sliding.push_back(type == "sliding_attention" ? 1 : 0);
   }
   return sliding;
 }

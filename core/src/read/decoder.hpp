@@ -31,12 +31,15 @@ void read_common(KeyReader& config, Model& model);
 /// Fails unless the query heads are a multiple of the key and value heads.
 void check_head_groups(KeyReader& config, const FullAttention& attention);
 
+/// One flag a layer, 1 or 0. Not vector<bool>: its bit packing costs 2 kB of WebAssembly.
+using LayerFlags = std::vector<char>;
+
 /// The mixer of each of `n_layers` layers: those that `layer_types` names "sliding_attention" see `window` tokens; without that key,
 /// those for which `slides(index)` is true. A window of 0 means that no layer slides.
 template <class Slides>
 [[nodiscard]] std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window, Slides slides);
 /// What `layer_types` says, one entry a layer, true = sliding; empty if the key is absent. Other kinds of layers are an error.
-[[nodiscard]] std::vector<bool> read_sliding_layers(KeyReader& config, std::int64_t n_layers);
+[[nodiscard]] LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers);
 
 /// The elements of a head that rotate: `factor` of them (partial_rotary_factor), rounded down as transformers does.
 [[nodiscard]] std::int64_t rotary_part(std::int64_t head_dim, double factor);
@@ -49,11 +52,11 @@ template <class Slides>
 
 template <class Slides>
 std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window, Slides slides) {
-  const std::vector<bool> named = read_sliding_layers(config, n_layers);
+  const LayerFlags named = read_sliding_layers(config, n_layers);
   std::vector<Mixer> mixers;
   if (config.error()) return mixers;
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
-    const bool is_sliding = window > 0 && (named.empty() ? slides(layer) : named[static_cast<std::size_t>(layer)]);
+    const bool is_sliding = window > 0 && (named.empty() ? slides(layer) : named[static_cast<std::size_t>(layer)] != 0);
     mixers.push_back(is_sliding ? Mixer(SlidingAttention{heads, window}) : Mixer(heads));
   }
   return mixers;

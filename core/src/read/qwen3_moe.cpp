@@ -8,8 +8,8 @@ namespace weighbridge {
 namespace {
 
 /// `mlp_only_layers`: the layers that stay dense although their turn would be MoE.
-std::vector<bool> read_dense_layers(KeyReader& config, std::int64_t n_layers) {
-  std::vector<bool> dense(static_cast<std::size_t>(n_layers), false);
+LayerFlags read_dense_layers(KeyReader& config, std::int64_t n_layers) {
+  LayerFlags dense(static_cast<std::size_t>(n_layers), 0);
   if (config.error() || !config.has("mlp_only_layers")) return dense;
   const Json& listed = *config.json().find("mlp_only_layers");
   const std::string expected = "a list of layer numbers from 0 to " + grouped(n_layers - 1);
@@ -17,7 +17,7 @@ std::vector<bool> read_dense_layers(KeyReader& config, std::int64_t n_layers) {
   for (const Json& item : listed) {
     const std::optional<std::int64_t> layer = whole_number_of(item);
     if (layer && *layer >= 0 && *layer < n_layers)
-      dense[static_cast<std::size_t>(*layer)] = true;
+      dense[static_cast<std::size_t>(*layer)] = 1;
     else
       config.fail(notice::out_of_range(config.path("mlp_only_layers"), "mlp_only_layers", excerpt(item), expected));
   }
@@ -36,11 +36,11 @@ void read_qwen3_moe(KeyReader& config, Model& model) {
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t step = config.positive_or("decoder_sparse_step", config_limit::layers, 1, "");
   if (config.error()) return;
-  const std::vector<bool> stays_dense = read_dense_layers(config, n_layers);
+  const LayerFlags stays_dense = read_dense_layers(config, n_layers);
 
   DenseFfn dense;
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
-    const bool is_moe = (layer + 1) % step == 0 && !stays_dense[static_cast<std::size_t>(layer)];
+    const bool is_moe = (layer + 1) % step == 0 && stays_dense[static_cast<std::size_t>(layer)] == 0;
     if (!is_moe && dense.ffn_size == 0) dense.ffn_size = config.positive("intermediate_size", config_limit::ffn);
     model.layers.push_back(is_moe ? LayerSpec{attention, moe} : LayerSpec{attention, dense});
   }
