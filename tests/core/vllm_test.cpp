@@ -58,7 +58,7 @@ TEST(VllmCache, AQwen3EightBillionTokenTakes147456Bytes) {
   const Json result = testing::estimate(with("deepseek-ai/DeepSeek-R1-0528-Qwen3-8B", "h100-sxm", 1));
   EXPECT_EQ(row_bytes(testing::term(result, "kv_cache"), "full_sequences"), 147'456LL * 4096 * 8);
   const auto pool = result["engine"]["kv_cache_pool_bytes"].get<std::int64_t>();
-  EXPECT_EQ(result["engine"]["kv_cache_tokens"].get<std::int64_t>(), pool / (147'456 * 16) * 16);
+  EXPECT_EQ(result["engine"]["kv_cache_tokens"].get<std::int64_t>(), pool / (147'456LL * 16) * 16);
 }
 
 // 14.9889 GiB were logged for Llama 3.1 8B on one GPU (vllm-project/vllm#17122).

@@ -57,7 +57,7 @@ TEST(Weights, EveryFormatHoldsTheSameParameters) {
 
 TEST(Weights, Bf16TakesTwoBytesForEachParameterButTheRouterBias) {
   const Model model = deepseek_r1();
-  const std::int64_t router_bias = 59 * 256;  // f32: 58 MoE layers and the MTP layer
+  const std::int64_t router_bias = 59LL * 256;  // f32: 58 MoE layers and the MTP layer
   EXPECT_EQ(total_bytes(tensors_in(model, "bf16")), Bytes(static_cast<std::uint64_t>(2 * (671'026'419'200 + 13'463'426'304) + 2 * router_bias)));
 }
 

@@ -12,7 +12,7 @@ namespace weighbridge {
 
 /// A model from an HF `config.json`. `where` is the path of the config in the request, for error texts.
 /// Errors: missing_key, wrong_type, out_of_range, unknown_architecture, unsupported. Defaults that were filled in land in `warnings`.
-[[nodiscard]] Result<Model> read_config(const nlohmann::ordered_json& config, std::string_view where, Notices& warnings);
+[[nodiscard]] Result<Model> read_config(const nlohmann::ordered_json& json, std::string_view where, Notices& warnings);
 
 /// `config` without the keys that the count does not depend on: what is left reads as the same model, with the same warnings.
 /// Requires a config that read_config() accepts.

@@ -185,7 +185,7 @@ Term cache_term(const Job& job, const Settings& settings) {
     term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};
   else
     term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim"};
-  if (sliding_layers(job.model).n_layers > 0) term.formula.config_keys.push_back("sliding_window");
+  if (sliding_layers(job.model).n_layers > 0) term.formula.config_keys.emplace_back("sliding_window");
   return term;
 }
 

@@ -57,6 +57,7 @@ bool is_known_version(std::string_view version) {
 
 std::vector<std::string_view> versions() {
   std::vector<std::string_view> names;
+  names.reserve(kRules.size());
   for (const Rules& rules : kRules) names.push_back(rules.version);
   return names;
 }
