@@ -216,7 +216,7 @@ test.describe('sandbox', () => {
           } else {
             await expect(frame.locator('.trouble')).toContainText('This frame is sandboxed');
             await expect(frame.locator('.trouble a')).toHaveAttribute('href', /\/#m=deepseek-v3&n=4$/);
-            await expect(said(frame)).toBeHidden();
+            await expect(frame.locator('.verdict')).toBeHidden();
           }
           const surface = await frame.locator('.embed').evaluate((element) => getComputedStyle(element).display);
           expect(surface).toBe('grid'); // styles arrive in every case
