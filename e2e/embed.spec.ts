@@ -161,6 +161,9 @@ test.describe('where the core cannot be had', () => {
       await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
       await expect(verdict(page)).toBeVisible();
       await expect(trouble(page)).toBeHidden();
+      await page.evaluate(() => (location.hash = '#m=deepseek-v3'));
+      await expect(trouble(page)).toContainText(sentence);
+      await expect(verdict(page)).toBeHidden();
     });
 });
 

@@ -12,8 +12,8 @@ const kText = { ...kPage, html: 14_336, js: 50_000, all: 230_000 }; // a long te
 const kPages = [
   ['index.html', 'en', kPage],
   ['zh/index.html', 'zh-CN', kPage],
-  ['embed/index.html', 'en', kFrame],
-  ['zh/embed/index.html', 'zh-CN', kFrame],
+  ['embed/index.html', 'en', kFrame, 'embed'],
+  ['zh/embed/index.html', 'zh-CN', kFrame, 'embed'],
   ['how/index.html', 'en', kText, 'how'],
   ['zh/how/index.html', 'zh-CN', kText, 'how'],
 ];

@@ -5,10 +5,10 @@
   const kPatience = 10_000; // ms; a module that starts later still brings its answer
   const root = document.documentElement;
   const stored = new URLSearchParams(document.currentScript.dataset.default);
-  const asked = new URLSearchParams(location.hash.slice(1));
   const isOfTheFrame = (key) => ['view', 'th', 'id'].includes(key);
   const changesNothing = (key) => isOfTheFrame(key) || ['d', 't'].includes(key); // what a shared link was counted with, and gave
-  const isDefault = [...asked].every(([key, value]) => changesNothing(key) || stored.get(key) === value);
+  const linkNow = () => new URLSearchParams(location.hash.slice(1));
+  const isDefault = () => [...linkNow()].every(([key, value]) => changesNothing(key) || stored.get(key) === value);
 
   const post = (type, more) => {
     if (parent !== window) parent.postMessage({ type: `weighbridge:${type}`, v: 1, id: root.dataset.id, ...more }, '*');
@@ -18,11 +18,12 @@
     else delete root.dataset.theme;
   };
 
+  const asked = linkNow();
   root.dataset.script = '';
   root.dataset.id = asked.get('id') ?? '';
   if (['bar', 'full'].includes(asked.get('view'))) root.dataset.view = asked.get('view');
-  // The stored answer is not the one that was asked for: hidden until the core has counted (styles: [data-link], [data-asked]).
-  if (!isDefault) root.dataset.link = root.dataset.asked = '';
+  // The stored answer is not the one that was asked for: hidden until the core has counted (styles: [data-link]).
+  if (!isDefault()) root.dataset.link = '';
   setTheme(asked.get('th'));
   addEventListener('message', ({ source, data }) => {
     if (source === parent && data?.type === 'weighbridge:theme' && data.v === 1) setTheme(data.theme);
@@ -31,7 +32,8 @@
   /** Shows the one sentence out of those that stand in the HTML; none once there is no trouble any more. */
   const tellTrouble = (trouble) => {
     const box = document.querySelector('.trouble');
-    box.hidden = isDefault || !trouble;
+    box.hidden = isDefault() || !trouble;
+    root.toggleAttribute('data-asked', !box.hidden); // hides the stored answer
     if (trouble) root.dataset.trouble = trouble;
     else return void delete root.dataset.trouble;
     for (const line of box.querySelectorAll('[data-why]')) line.hidden = line.dataset.why !== trouble;
@@ -43,6 +45,7 @@
     post('error', { code: trouble, text: box.querySelector(`[data-why=${trouble}]`).textContent });
   };
   addEventListener('weighbridge:trouble', ({ detail }) => tellTrouble(detail)); // from the module, about the core
+  addEventListener('hashchange', () => root.dataset.trouble && tellTrouble(root.dataset.trouble));
   const giveUp = () => {
     if (root.dataset.started === undefined) tellTrouble(origin === 'null' ? 'sandboxed' : 'unstarted');
   };

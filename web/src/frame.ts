@@ -5,7 +5,7 @@
 import { effect, signal, untracked } from '@preact/signals';
 import type { Core } from './core/core';
 import type { Notice } from './core/wire';
-import { t } from './i18n';
+import { t, type MessageFiles } from './i18n';
 import { currentHash, readLink } from './link';
 import { sayNotice } from './notices';
 import type { Address } from './start';
@@ -14,6 +14,12 @@ import type { Store } from './store';
 const kProtocol = 1;
 const kViews = ['card', 'bar', 'full'] as const;
 export type FrameView = (typeof kViews)[number];
+
+/** The texts of the frame, which no other page loads. */
+export const frameMessages: MessageFiles = {
+  en: () => import('../messages/embed.en.json'),
+  'zh-CN': () => import('../messages/embed.zh-CN.json'),
+};
 
 /** How much of the answer is shown; known once the core is ready, so that what is hydrated is what stands in the HTML. */
 export const frameView = signal<FrameView>('card');

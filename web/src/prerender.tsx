@@ -6,8 +6,9 @@ import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
-import { howData } from './how/data';
 import type { Request } from './core/wire';
+import { frameMessages } from './frame';
+import { howData } from './how/data';
 import { howMessages } from './how/messages';
 import { t, useLocale, type Locale, type MessageFiles } from './i18n';
 import { kPaths, type PageName } from './site';
@@ -37,7 +38,7 @@ const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({ title: verdictTex
 
 const kPages: Record<PageName, PageRecipe> = {
   calculator: { view: Calculator, texts: ofTheAnswer },
-  embed: { view: Embed, texts: ofTheAnswer },
+  embed: { view: Embed, texts: ofTheAnswer, messages: frameMessages },
   how: {
     view: How,
     namesOnly: true,
