@@ -44,9 +44,7 @@ function filesOf(page, locale, own) {
 for (const [page, locale, budgets, own] of kPages) {
   const files = filesOf(page, locale, own);
   const sum = (kind) =>
-    files
-      .filter((path) => kind === 'all' || path.endsWith(`.${kind}`))
-      .reduce((bytes, path) => bytes + size(path), 0);
+    files.filter((path) => kind === 'all' || path.endsWith(`.${kind}`)).reduce((bytes, path) => bytes + size(path), 0);
   console.log(`/${page.replace('index.html', '')}`);
   for (const [kind, budget] of Object.entries(budgets)) hold(kind, sum(kind), budget);
 }
