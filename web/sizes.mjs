@@ -6,14 +6,14 @@ import { gzipSync } from 'node:zlib';
 
 const kSite = 'build/site';
 const kPage = { html: 10_000, js: 45_000, css: 12_000, wasm: 120_000, json: 33_000, all: 220_000 };
-const kFrame = { ...kPage, js: 40_000, css: 7_000, all: 200_000 }; // a frame has no form
-const kText = { ...kPage, html: 14_336, js: 50_000, all: 230_000 }; // a long text, in a file of its own once more for its script
+const kFrame = { ...kPage, js: 41_500, css: 7_000, all: 200_000 }; // a frame has no form
+const kText = { ...kPage, html: 14_336, js: 53_000, all: 230_000 }; // a long text, in a file of its own once more for its script
 // Page, language, budgets, and the name of texts that only this page has.
 const kPages = [
   ['index.html', 'en', kPage],
   ['zh/index.html', 'zh-CN', kPage],
-  ['embed/index.html', 'en', kFrame],
-  ['zh/embed/index.html', 'zh-CN', kFrame],
+  ['embed/index.html', 'en', kFrame, 'embed'],
+  ['zh/embed/index.html', 'zh-CN', kFrame, 'embed'],
   ['how/index.html', 'en', kText, 'how'],
   ['zh/how/index.html', 'zh-CN', kText, 'how'],
 ];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type english from '../messages/en.json';
+import type embedEnglish from '../messages/embed.en.json';
 import type howEnglish from '../messages/how.en.json';
 
-export type MessageId = keyof typeof english | keyof typeof howEnglish;
+export type MessageId = keyof typeof english | keyof typeof howEnglish | keyof typeof embedEnglish;
 export type Locale = 'en' | 'zh-CN';
 type Values = Record<string, string | number>;
 

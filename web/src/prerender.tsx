@@ -8,8 +8,9 @@ import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
 import { howData } from './how/data';
 import type { Request } from './core/wire';
-import { howMessages } from './how/messages';
 import { t, useLocale, type Locale, type MessageFiles } from './i18n';
+import { embedMessages } from './frame-messages';
+import { howMessages } from './how/messages';
 import { kPaths, type PageName } from './site';
 import { createStore, StoreProvider, type FirstAnswer } from './store';
 import { Calculator } from './views/Calculator';
@@ -37,7 +38,7 @@ const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({ title: verdictTex
 
 const kPages: Record<PageName, PageRecipe> = {
   calculator: { view: Calculator, texts: ofTheAnswer },
-  embed: { view: Embed, texts: ofTheAnswer },
+  embed: { view: Embed, texts: ofTheAnswer, messages: embedMessages },
   how: {
     view: How,
     namesOnly: true,
