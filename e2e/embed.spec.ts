@@ -142,7 +142,7 @@ test.describe('where the core cannot be had', () => {
     ['a missing data file', /part of the page did not load/, (page) => page.route('**/models-*.json', (route) => route.fulfill({ status: 404 }))],
     ['a missing language', /part of the page did not load/, (page) => page.route('**/en-*.js', (route) => route.fulfill({ status: 404 }))],
     ['a blocked module', /script that counts did not load/, (page) => page.route('**/assets/embed-*.js', (route) => route.fulfill({ status: 404 }))],
-    ['a blocked part of the module', /script that counts did not load/, (page) => page.route('**/assets/Verdict-*.js', (route) => route.fulfill({ status: 404 }))],
+    ['a blocked part of the module', /script that counts did not load/, (page) => page.route('**/assets/shared-*.js', (route) => route.fulfill({ status: 404 }))],
   ];
   for (const [name, sentence, bring] of kCases)
     test(`${name}: one sentence and the way out, at 240 px too; the default keeps its stored answer`, async ({ page }) => {

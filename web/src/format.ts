@@ -40,8 +40,9 @@ export function decimalMemory(bytes: number): string {
   return fixed(bytes / scale, digits) + kNoBreakSpace + name;
 }
 
-/** "32 ×", "4.2 ×": how many times one figure is another. */
-export const times = (ratio: number): string => `${fixed(ratio, ratio >= 9.95 || Number.isInteger(ratio) ? 0 : 1)}${kNoBreakSpace}×`;
+/** "32", "4.2": how many times one figure is another. */
+export const multiple = (ratio: number): string => fixed(ratio, ratio >= 9.95 || Number.isInteger(ratio) ? 0 : 1);
+export const times = (ratio: number): string => `${multiple(ratio)}${kNoBreakSpace}×`;
 
 /** Whole numbers with the locale's grouping: 32,768. */
 export function count(value: number): string {

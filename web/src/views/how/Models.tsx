@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The article's three sizes, and the models that DeepSeek published under the name.
-import { count, decimalMemory, parameters, times } from '../../format';
+import { count, decimalMemory, multiple, parameters, times } from '../../format';
 import type { Member } from '../../how/data';
 import { useHow } from '../../how/store';
 import { t, tCode } from '../../i18n';
@@ -85,12 +85,12 @@ export function Family() {
     weights: decimalMemory(r1.weights),
     r1: decimalMemory(r1.token),
     mha: decimalMemory(largest.token),
-    times: times(largest.token / r1.token),
-    most: times(Math.max(...factors)),
+    times: multiple(largest.token / r1.token),
+    most: multiple(Math.max(...factors)),
     gqa: gqa.name,
     gqaToken: decimalMemory(gqa.token),
     halved: decimalMemory(quantizedToken.token),
-    both: times(gqa.tokenByHeads / quantizedToken.token),
+    both: multiple(gqa.tokenByHeads / quantizedToken.token),
   };
   return (
     <Section id="family">
