@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 
 const kSite = 'build/site';
 const kPage = { html: 10_000, js: 45_000, css: 12_000, wasm: 120_000, json: 33_000, all: 220_000 };
-const kFrame = { ...kPage, js: 41_500, css: 7_000, all: 200_000 }; // a frame has no form
-const kText = { ...kPage, html: 14_336, js: 53_000, all: 230_000 }; // a long text, in a file of its own once more for its script
+const kFrame = { ...kPage, js: 43_000, css: 7_000, all: 200_000 }; // a frame has no form
+const kText = { ...kPage, html: 14_336, js: 54_000, all: 230_000 }; // a long text, in a file of its own once more for its script
 // Page, language, budgets, and the name of texts that only this page has.
 const kPages = [
   ['index.html', 'en', kPage],

@@ -182,6 +182,12 @@ class LinkReader {
     }
   }
 
+  void read_host_memory(const std::string& value) {
+    const std::optional<double> gib = decimal_of(value);
+    if (!gib || *gib <= 0 || *gib > 1048576) return reject("ram", value, "GiB of system memory, such as 64");
+    request_["host"]["memory_bytes"] = static_cast<std::int64_t>(*gib * 1073741824.0);
+  }
+
   void read_engine(const std::string& value) {
     const std::size_t sign = value.find('@');
     const std::string name = lower_case(value.substr(0, sign));
@@ -267,10 +273,10 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 25> kHandlers{{
+  static constexpr std::array<Handler, 26> kHandlers{{
       {"v", &LinkReader::read_version},        {"c", &LinkReader::read_custom},     {"m", &LinkReader::read_model},
       {"w", &LinkReader::read_weights},        {"ctx", &LinkReader::read_context},  {"n", &LinkReader::read_sequences},
-      {"g", &LinkReader::read_hardware},       {"used", &LinkReader::read_used},    {"e", &LinkReader::read_engine},
+      {"g", &LinkReader::read_hardware},       {"used", &LinkReader::read_used},        {"ram", &LinkReader::read_host_memory},    {"e", &LinkReader::read_engine},
       {"tp", &LinkReader::read_tensor},        {"pp", &LinkReader::read_pipeline},  {"dp", &LinkReader::read_data},
       {"ep", &LinkReader::read_expert},        {"util", &LinkReader::read_utilization}, {"kv", &LinkReader::read_cache},
       {"bt", &LinkReader::read_batch},         {"graphs", &LinkReader::read_graphs},

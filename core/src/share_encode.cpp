@@ -39,28 +39,28 @@ class LinkWriter {
   std::string text_;
 };
 
+constexpr double kGiBytes = 1073741824.0;
+
 std::string hardware_text(const Json& hardware, const Catalogue& catalogue) {
-  constexpr double gib = 1073741824.0;
   std::string text;
   for (const Json& row : hardware) {
     const std::string id = text_of(at(row, {"device"}));
     const CatalogueDevice* known = catalogue.find_device(id);
     std::string name = known != nullptr ? known->device.slug : id;
-    if (known == nullptr && at(row, {"memory_bytes"}).is_number()) name = decimal_text(at(row, {"memory_bytes"}).get<double>() / gib) + "gib";
+    if (known == nullptr && at(row, {"memory_bytes"}).is_number()) name = decimal_text(at(row, {"memory_bytes"}).get<double>() / kGiBytes) + "gib";
     text += (text.empty() ? "" : "+") + std::to_string(whole_number_of(at(row, {"count"})).value_or(1)) + "x" + name;
   }
   return text.empty() ? "none" : text;
 }
 
 std::string used_text(const Json& hardware) {
-  constexpr double gib = 1073741824.0;
   std::string text;
   bool any = false;
   for (const Json& row : hardware) {
     const Json& used = at(row, {"used_bytes"});
     const double bytes = used.is_number() ? used.get<double>() : 0;
     any = any || bytes > 0;
-    text += (text.empty() ? "" : "+") + decimal_text(bytes / gib);
+    text += (text.empty() ? "" : "+") + decimal_text(bytes / kGiBytes);
   }
   return any ? text : std::string();
 }
@@ -153,6 +153,7 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
     if (text != usual_text || complete) link.add("g", text);
     if (const std::string used = used_text(hardware); !used.empty()) link.add("used", used);
   }
+  if (const Json& memory = at(request, {"host", "memory_bytes"}); memory.is_number()) link.add("ram", decimal_text(memory.get<double>() / kGiBytes));
   write_engine(link, request, complete);
   write_parallel(link, request);
   write_options(link, request);

@@ -40,6 +40,16 @@ describe('codes of the core', () => {
     {},
     { engine: { name: 'article' }, model: { id: 'article/7b' }, weights: { format: 'int8' }, workload: { context_tokens: 2048 } },
     { model: { id: 'deepseek-ai/DeepSeek-R1-Distill-Qwen-32B' }, weights: { format: 'int4' } },
+    { model: { id: 'google/gemma-3-27b-it' } },
+    { model: { id: 'openai/gpt-oss-120b' } },
+    ...['deepseek-ai/DeepSeek-R1', 'Qwen/Qwen3-30B-A3B', 'google/gemma-3-27b-it', 'zai-org/GLM-4.5-Air', 'microsoft/phi-4'].flatMap((id) =>
+      [{}, { options: { flash_attn: 'off' } }, { options: { n_gpu_layers: 5, type_k: 'q8_0', type_v: 'q8_0' } }].map((engine) => ({
+        model: { id },
+        weights: { format: 'gguf:Q4_K_M' },
+        engine: { name: 'llama.cpp', ...engine },
+        hardware: [{ device: 'rtx-3090', count: 2 }],
+      })),
+    ),
   ];
   const lines = requests.map((params) =>
     JSON.stringify({ method: 'estimate', params: { model: { id: 'deepseek-ai/DeepSeek-R1' }, hardware: [{ device: 'h200-sxm', count: 8 }], ...params } }),
@@ -48,7 +58,7 @@ describe('codes of the core', () => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line).result);
-  const terms = answers.flatMap((answer) => answer.devices[0].terms);
+  const terms = answers.flatMap(({ devices, host }) => [...devices.flatMap((device: { terms: object[] }) => device.terms), ...host.terms]).filter(({ formula }) => formula);
   const expectWords = (prefix: string, codes: string[]): void => expect(codes.filter((code) => !(`${prefix}.${code}` in english))).toEqual([]);
 
   it('are answers', () => expect(terms.length).toBeGreaterThan(12));

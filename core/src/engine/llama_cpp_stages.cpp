@@ -102,7 +102,9 @@ std::int64_t output_states(const Model& model) { return model.architecture == "g
 
 void Stages::add(FormulaRow row) {
   row.chosen = false;
-  rows.push_back(std::move(row));
+  // Layers take turns with windows or experts: each kind of stage stands here once.
+  const auto is_known = [&](const FormulaRow& known) { return known.label == row.label && known.bytes == row.bytes; };
+  if (std::none_of(rows.begin(), rows.end(), is_known)) rows.push_back(std::move(row));
 }
 
 Bytes Stages::settle() {

@@ -1,30 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One bar for each group of equal devices, drawn in SVG with percentages: it needs no script, and no style attribute that a strict
 // Content-Security-Policy would refuse.
-import type { DeviceAnswer, Group, Term } from '../core/wire';
+import type { DeviceAnswer, Estimate, Group, Term } from '../core/wire';
 import { largeUnits, memory, type Unit } from '../format';
 import { t } from '../i18n';
 import { useStore } from '../store';
-import { kParts, sum, termsOf, type Part } from './parts';
+import { hostAsDevice, kParts, sum, termsOf, type Part } from './parts';
 import { engineName } from './verdict-texts';
-
-const emptyDevice: DeviceAnswer = {
-  name: '',
-  device: '',
-  device_name: '',
-  runtime_bytes: 0,
-  used_bytes: 0,
-  capacity_bytes: 0,
-  limit_bytes: 0,
-  total_bytes: 0,
-  low_bytes: 0,
-  high_bytes: 0,
-  need_inside_bytes: 0,
-  free_bytes: 0,
-  reserved_bytes: 0,
-  observed_bytes: 0,
-  terms: [],
-};
 
 const kLabelFrom = 0.13; // share of the bar from which a segment has room for its label
 
@@ -152,16 +134,13 @@ function HostRow() {
   const { host } = answer.value;
   if (host.total_bytes === 0) return null;
   const shown = unit.value;
-  const capacity = host.capacity_bytes ?? host.total_bytes;
-  const terms = host.terms.filter(({ bytes }) => bytes > 0);
-  const device: DeviceAnswer = { ...emptyDevice, terms, capacity_bytes: capacity, limit_bytes: capacity, total_bytes: host.total_bytes, need_inside_bytes: host.total_bytes };
   return (
     <div class="device">
       <div>
         <b>{t('bar.host')}</b>
         <small>{host.capacity_bytes ? t(`class.${host.class ?? 'unknown'}`) : t('bar.hostUnknown')}</small>
       </div>
-      <Bar device={device} name={t('bar.host')} unit={shown} />
+      <Bar device={hostAsDevice(host)} name={t('bar.host')} unit={shown} />
       <div class="device-total">
         <b>{memory(host.total_bytes, shown)}</b>
         {host.capacity_bytes ? <small>{t('bar.of', { card: memory(host.capacity_bytes, shown) })}</small> : null}
@@ -177,6 +156,10 @@ function Observed() {
   if (!device || device.reserved_bytes <= device.total_bytes) return null;
   return <p class="note">{t('bar.observed', { observed: memory(device.observed_bytes, unit.value), engine: engineName(answer.value.engine.name) })}</p>;
 }
+
+/** How the model is spread over several devices. */
+const splitName = ({ engine, request }: Estimate): string =>
+  engine.all_gpu_layers ? t('bar.layers') : t('bar.split', { tensor: request.parallel?.tensor ?? 1 });
 
 function Patterns() {
   return (
@@ -197,14 +180,14 @@ function Patterns() {
 /** `isBrief` leaves out what a monitor would show. */
 export function Bars({ isBrief = false }: { isBrief?: boolean }) {
   const { answer, problem } = useStore();
-  const { groups, devices, request } = answer.value;
+  const { groups, devices } = answer.value;
   if (devices.length === 0 && answer.value.host.total_bytes === 0) return null;
   const hasPool = devices.some((device) => device.limit_bytes < device.capacity_bytes);
   return (
     <section class="card" data-stale={problem.value !== null || undefined} aria-labelledby="bars">
       <header>
         <h2 id="bars">{t('bar.title', { devices: devices.length })}</h2>
-        {(request.parallel?.tensor ?? 1) > 1 && <span class="muted">{t('bar.split', { tensor: request.parallel?.tensor ?? 1 })}</span>}
+        {devices.length > 1 && <span class="muted">{splitName(answer.value)}</span>}
       </header>
       <div class="card-body">
         <Patterns />

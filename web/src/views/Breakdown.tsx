@@ -6,7 +6,7 @@ import type { DeviceAnswer, Estimate, Term } from '../core/wire';
 import { column, count, memory, unitName, type Unit } from '../format';
 import { t, tCode } from '../i18n';
 import { useStore } from '../store';
-import { kParts, sum, termsOf, type Part } from './parts';
+import { hostAsDevice, kParts, sum, termsOf, type Part } from './parts';
 import { MathBox } from './MathBox';
 import { engineName } from './verdict-texts';
 
@@ -50,8 +50,9 @@ function captionOf(part: Part, answer: Estimate): string {
   return t('table.overhead');
 }
 
-/** The device that decides; its group's first device carries the formulas. */
+/** The device that decides; its group's first device carries the formulas. Without any, system memory does. */
 function fullestOf(answer: Estimate): DeviceAnswer | undefined {
+  if (answer.devices.length === 0) return answer.host.total_bytes > 0 ? hostAsDevice(answer.host) : undefined;
   const index = answer.verdict.device ?? 0;
   const group = answer.groups.find(({ first, count: n }) => index >= first && index < first + n);
   return answer.devices[group?.device_index ?? index];
@@ -123,8 +124,9 @@ export function Breakdown() {
     parts.map(({ terms }) => sum(terms)),
     unit.value,
   );
+  const everywhere = answer.value.devices.length > 0 ? answer.value.devices : [fullest];
   const all = column(
-    parts.map(({ part }) => answer.value.devices.reduce((bytes, device) => bytes + sum(termsOf(device, part)), 0)),
+    parts.map(({ part }) => everywhere.reduce((bytes, device) => bytes + sum(termsOf(device, part)), 0)),
     unit.value,
   );
   return (

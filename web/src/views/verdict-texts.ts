@@ -23,13 +23,12 @@ const kTones: Record<VerdictClass, VerdictTexts['tone']> = { fits: 'ok', tight: 
 export const modelName = ({ model }: Estimate): string => model.name || model.id || `${model.architecture} ${parameters(model.parameters.text)}`;
 export const engineName = (engine: string): string => tCode('engine', engine);
 
-/** "8 × H200", "2 × RTX 3090 + 1 × RTX 4090". The settings count, so that a refusal has a name too. */
+/** "8 × H200", "2 × RTX 3090 + RTX 4090". The settings count, so that a refusal has a name too. */
 export function machineName(answer: Estimate, deviceNames: Map<string, string>): string {
-  const rows = answer.groups.length
-    ? answer.groups.map((group) => ({ count: group.count, name: answer.devices[group.device_index]?.device_name ?? group.device }))
-    : answer.request.hardware.map((row) => ({ count: row.count, name: deviceNames.get(row.device ?? '') ?? row.device ?? '' }));
-  const known = rows.map(({ count: n, name }) => (n === 1 ? name || t('device.own') : `${n} × ${name || t('device.own')}`));
-  return known.length ? known.join(' + ') : t('device.none');
+  const shortNames = new Map(answer.devices.map(({ device, device_name }) => [device, device_name]));
+  const nameOf = (device = ''): string => shortNames.get(device) ?? deviceNames.get(device) ?? (device || t('device.own'));
+  const rows = answer.request.hardware.map(({ count: n, device }) => (n === 1 ? nameOf(device) : `${n} × ${nameOf(device)}`));
+  return rows.length ? rows.join(' + ') : t('device.none');
 }
 
 const none: Map<string, string> = new Map();
@@ -66,6 +65,7 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     host: memory(verdict.nearest?.host_bytes ?? 0, unit),
   };
   if (verdict.class === 'offload') return { tone, headline, sentence: t('verdict.offload.sentence', figures) };
+  if (verdict.class === 'tight' && (verdict.high_bytes ?? 0) <= verdict.limit_bytes) return { tone, headline, sentence: t('verdict.tight.shared', figures) };
   if (verdict.class === 'tight') {
     const outcome = (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
     return { tone, headline, sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}` };
