@@ -219,8 +219,9 @@ test.describe('sandbox', () => {
             await expect(frame.locator('.verdict')).toBeHidden();
           }
           await expect(frame.locator('.embed')).toHaveCSS('display', 'grid'); // styles arrive in every case
-          if (sandbox !== 'allow-scripts' || !isOpen) return;
+          if (sandbox !== 'allow-scripts') return;
           await frame.getByRole('link', { name: /^Change settings/ }).click();
           await expect(frame.locator('footer')).toContainText('may not open other pages');
+          await expect(frame.locator('footer code')).toHaveText(isCounted && asksForDefault ? /^http/ : /#.*m=deepseek/);
         });
 });

@@ -29,6 +29,12 @@
     if (source === parent && data?.type === 'weighbridge:theme' && data.v === 1) setTheme(data.theme);
   });
 
+  /** The full page opens with what this link says; once the core has read it, the module writes it anew. */
+  const carryState = () => {
+    const parts = location.hash.slice(1).split('&');
+    const kept = parts.filter((part) => !isOfTheFrame(part.split('=')[0])).join('&');
+    for (const link of document.querySelectorAll('a[data-full]')) link.hash = kept;
+  };
   /** Shows the one sentence out of those that stand in the HTML; none once there is no trouble any more. */
   const tellTrouble = (trouble) => {
     const box = document.querySelector('.trouble');
@@ -37,15 +43,20 @@
     if (trouble) root.dataset.trouble = trouble;
     else return void delete root.dataset.trouble;
     for (const line of box.querySelectorAll('[data-why]')) line.hidden = line.dataset.why !== trouble;
-    const kept = location.hash
-      .slice(1)
-      .split('&')
-      .filter((part) => !isOfTheFrame(part.split('=')[0]));
-    for (const link of document.querySelectorAll('a[data-full]')) link.hash = kept.join('&');
+    carryState();
     post('error', { code: trouble, text: box.querySelector(`[data-why=${trouble}]`).textContent });
   };
   addEventListener('weighbridge:trouble', ({ detail }) => tellTrouble(detail)); // from the module, about the core
   addEventListener('hashchange', () => root.dataset.trouble && tellTrouble(root.dataset.trouble));
+  // A sandboxed frame may lack the right to open a tab; then the address is there to copy.
+  addEventListener('click', (event) => {
+    const link = origin === 'null' && event.target.closest('a[data-full]');
+    if (!link) return;
+    event.preventDefault();
+    const note = document.querySelector('.refused');
+    note.hidden = open(link.href, '_blank') !== null;
+    note.querySelector('code').textContent = link.href;
+  });
   const giveUp = () => {
     if (root.dataset.started === undefined) tellTrouble(origin === 'null' ? 'sandboxed' : 'unstarted');
   };
@@ -72,6 +83,7 @@
   document.addEventListener('readystatechange', () => {
     if (document.readyState !== 'interactive') return;
     reportSize();
+    carryState();
     if (isRefused) giveUp();
   });
   setTimeout(giveUp, kPatience);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer to a link, in a frame on another page: verdict, bars, three facts, and the way to the full page. Nothing can be changed here.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { frameView, reportTrouble, stateText, type Trouble } from '../frame';
 import { t } from '../i18n';
 import { sayNotice } from '../notices';
@@ -17,31 +17,12 @@ const kTroubles: Trouble[] = ['unstarted', 'sandboxed', 'blocked', 'broken'];
 
 /** To the full page with the same state, in a new tab. */
 function FullPage({ text, isButton = false }: { text: string; isButton?: boolean }) {
-  const [refused, setRefused] = useState('');
   const href = linkTo('embed', 'calculator') + (stateText.value && `#${stateText.value}`);
   return (
-    <>
-      <a
-        class={isButton ? 'button small' : undefined}
-        href={href}
-        target="_blank"
-        rel="noopener"
-        data-full
-        onClick={(event) => {
-          if (origin !== 'null') return; // only a sandboxed frame can lack the right to open a tab
-          event.preventDefault();
-          setRefused(open(event.currentTarget.href, '_blank') ? '' : event.currentTarget.href);
-        }}
-      >
-        {text}
-        <span class="visually-hidden"> {t('embed.newTab')}</span>
-      </a>
-      {refused && (
-        <span class="refused" role="status">
-          {t('embed.noTab')} <code>{refused}</code>
-        </span>
-      )}
-    </>
+    <a class={isButton ? 'button small' : undefined} href={href} target="_blank" rel="noopener" data-full>
+      {text}
+      <span class="visually-hidden"> {t('embed.newTab')}</span>
+    </a>
   );
 }
 
@@ -131,6 +112,9 @@ export function Embed() {
       <footer>
         <span>{t('brand')}</span>
         <FullPage text={t('embed.change')} isButton />
+        <p class="refused" role="status" hidden>
+          {t('embed.noTab')} <code />
+        </p>
       </footer>
     </div>
   );
