@@ -15,8 +15,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   weighbridge::Api api;
-  const std::string load = R"({"method":"catalogue.load","params":{"models":)" + std::string(weighbridge::embedded("models.json")) + R"(,"devices":)" +
-                           std::string(weighbridge::embedded("gpus.json")) + "}}";
+  const std::string load = R"({"method":"catalogue.load","params":{"models":)" + std::string(weighbridge::embedded("models.json")) +
+                           R"(,"devices":)" + std::string(weighbridge::embedded("gpus.json")) + "}}";
   const std::string loaded = api.call(load);
   if (loaded.rfind(R"({"ok":true)", 0) != 0) {
     std::cerr << "the embedded catalogue cannot be read: " << loaded << '\n';

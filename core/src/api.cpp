@@ -86,7 +86,10 @@ JsonOut describe_catalogue_model(const CatalogueModel& entry) {
   return {{"id", entry.model.id},
           {"slug", entry.model.slug},
           {"name", entry.model.name},
-          {"summary", {{"parameters", count_parameters(entry.model.tensors).text}, {"n_experts", moe != nullptr ? moe->n_experts : 0}, {"attention", attention_kind(entry.model)}}},
+          {"summary",
+           {{"parameters", count_parameters(entry.model.tensors).text},
+            {"n_experts", moe != nullptr ? moe->n_experts : 0},
+            {"attention", attention_kind(entry.model)}}},
           {"kind", entry.kind},
           {"relation", entry.relation},
           {"released", entry.released.empty() ? JsonOut() : JsonOut(entry.released)},
@@ -160,7 +163,7 @@ struct Method {
 };
 
 constexpr std::array kMethods{
-    Method{"estimate", call_estimate},         Method{"read_config", call_read_config},   Method{"sweep", call_sweep},
+    Method{"estimate", call_estimate},         Method{"read_config", call_read_config},       Method{"sweep", call_sweep},
     Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load}, Method{"share.encode", call_share_encode},
     Method{"share.decode", call_share_decode},
 };

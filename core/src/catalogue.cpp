@@ -84,7 +84,8 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.raise_command = text_of(*memory, "raise_command");
   device.formats = texts_of(row, "formats");
   entry.aliases = texts_of(row, "aliases");
-  if (!is_backend(device.backend)) return fail(notice::unknown("unknown_backend", where + ".backend", "backend", device.backend, std::string(kBackendNames)));
+  if (!is_backend(device.backend))
+    return fail(notice::unknown("unknown_backend", where + ".backend", "backend", device.backend, std::string(kBackendNames)));
   if (device.id.empty() || device.slug.empty() || device.runtime_bytes == Bytes())
     return fail(notice::missing_key(where, "id", "an id, a slug and memory.runtime_mib"));
   return entry;

@@ -29,18 +29,22 @@ std::optional<Notice> unsupported(const Engine& engine, const Scenario& scenario
   if (!scenario.hardware.empty() && p.tensor * p.pipeline * p.data != scenario.device_count())
     return notice::custom("parallel_mismatch", "params.parallel",
                           "tensor " + grouped(p.tensor) + " x pipeline " + grouped(p.pipeline) + " x data " + grouped(p.data) + " makes " +
-                              grouped(p.tensor * p.pipeline * p.data) + " devices: expected " + grouped(scenario.device_count()) + ", the devices given.",
+                              grouped(p.tensor * p.pipeline * p.data) + " devices: expected " + grouped(scenario.device_count()) +
+                              ", the devices given.",
                           "parallel", grouped(p.tensor * p.pipeline * p.data), grouped(scenario.device_count()));
   if (scenario.weights_format != "checkpoint" && !contains(engine.weights_formats, scenario.weights_format))
     return notice::custom("unsupported", "params.weights.format",
-                          std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " + join(engine.weights_formats) + ".",
+                          std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " +
+                              join(engine.weights_formats) + ".",
                           "weights.format", scenario.weights_format, "checkpoint, " + join(engine.weights_formats));
   const auto no_cache = [&](const std::string& type) {
-    return notice::custom("unsupported", "params.kv_cache", std::string(engine.name) + " has no " + type + " cache: expected auto, " + join(engine.kv_types) + ".",
-                          "kv_cache", type, "auto, " + join(engine.kv_types));
+    return notice::custom("unsupported", "params.kv_cache",
+                          std::string(engine.name) + " has no " + type + " cache: expected auto, " + join(engine.kv_types) + ".", "kv_cache", type,
+                          "auto, " + join(engine.kv_types));
   };
   if (engine.kv_types.empty()) return std::nullopt;
-  if (!engine.splits_kv_types && scenario.kv_type != scenario.kv_value_type) return no_cache(scenario.kv_type + " keys with " + scenario.kv_value_type + " values");
+  if (!engine.splits_kv_types && scenario.kv_type != scenario.kv_value_type)
+    return no_cache(scenario.kv_type + " keys with " + scenario.kv_value_type + " values");
   for (const std::string& type : {scenario.kv_type, scenario.kv_value_type})
     if (type != "auto" && !contains(engine.kv_types, type)) return no_cache(type);
   return std::nullopt;

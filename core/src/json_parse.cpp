@@ -65,8 +65,8 @@ Error syntax_error(std::string_view text, std::size_t position, std::string_view
 
 Result<Json> parse_json(std::string_view text, std::string_view where) {
   if (text.size() > kMostText || nests_too_deep(text))
-    return fail(notice::custom("too_large", std::string(where), "This text is too large or nested too deep: expected at most 4 MiB and 200 levels.", "text",
-                               grouped(static_cast<std::int64_t>(text.size())), "at most 4 MiB and 200 levels"));
+    return fail(notice::custom("too_large", std::string(where), "This text is too large or nested too deep: expected at most 4 MiB and 200 levels.",
+                               "text", grouped(static_cast<std::int64_t>(text.size())), "at most 4 MiB and 200 levels"));
   Json json;
   TreeBuilder builder(json);
   if (!Json::sax_parse(text, &builder)) return fail(syntax_error(text, builder.position(), where));

@@ -76,9 +76,7 @@ std::optional<double> KeyReader::fraction(std::string_view key, double most) {
   return std::nullopt;
 }
 
-std::optional<bool> KeyReader::flag_if_given(std::string_view key) {
-  return has(key) ? std::optional<bool>(flag_or(key, false)) : std::nullopt;
-}
+std::optional<bool> KeyReader::flag_if_given(std::string_view key) { return has(key) ? std::optional<bool>(flag_or(key, false)) : std::nullopt; }
 
 std::optional<std::string> KeyReader::text_if_given(std::string_view key) {
   const Json* value = find_value(object_, key);

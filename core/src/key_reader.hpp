@@ -38,7 +38,9 @@ class KeyReader {
   /// A positive whole number up to `most`, or nothing if the key is absent.
   [[nodiscard]] std::optional<std::int64_t> positive_if_given(std::string_view key, std::int64_t most) { return whole_number(key, 1, most); }
   /// A whole number from `least` to `most`, or nothing if the key is absent.
-  [[nodiscard]] std::optional<std::int64_t> whole_number_if_given(std::string_view key, std::int64_t least, std::int64_t most) { return whole_number(key, least, most); }
+  [[nodiscard]] std::optional<std::int64_t> whole_number_if_given(std::string_view key, std::int64_t least, std::int64_t most) {
+    return whole_number(key, least, most);
+  }
   [[nodiscard]] std::optional<bool> flag_if_given(std::string_view key);
   [[nodiscard]] std::optional<std::string> text_if_given(std::string_view key);
   /// Warns of every key that is not in `known`.

@@ -46,7 +46,8 @@ std::vector<double> read_tensor_split(KeyReader& reader) {
     shares.push_back(number);
   }
   if (!valid) {
-    reader.fail(notice::wrong_type(reader.path("tensor_split"), "tensor_split", excerpt(value), "a list of numbers from 0 to 1,000,000,000, one per device"));
+    reader.fail(
+        notice::wrong_type(reader.path("tensor_split"), "tensor_split", excerpt(value), "a list of numbers from 0 to 1,000,000,000, one per device"));
     return {};
   }
   return sum > 0 ? shares : std::vector<double>{};  // nothing but zeros means the default
@@ -78,9 +79,28 @@ void add(Json& json, const char* name, const std::optional<T>& value) {
 }  // namespace
 
 void read_options(KeyReader& reader, Scenario& scenario) {
-  reader.warn_of_other_keys({"gpu_memory_utilization", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype", "enforce_eager", "block_size",
-                             "n_ctx", "n_batch", "n_ubatch", "n_seq_max", "n_outputs", "n_gpu_layers", "kv_unified", "flash_attn", "swa_full", "offload_kqv",
-                             "op_offload", "split_mode", "tensor_split", "type_k", "type_v"});
+  reader.warn_of_other_keys({"gpu_memory_utilization",
+                             "max_model_len",
+                             "max_num_seqs",
+                             "max_num_batched_tokens",
+                             "kv_cache_dtype",
+                             "enforce_eager",
+                             "block_size",
+                             "n_ctx",
+                             "n_batch",
+                             "n_ubatch",
+                             "n_seq_max",
+                             "n_outputs",
+                             "n_gpu_layers",
+                             "kv_unified",
+                             "flash_attn",
+                             "swa_full",
+                             "offload_kqv",
+                             "op_offload",
+                             "split_mode",
+                             "tensor_split",
+                             "type_k",
+                             "type_v"});
   EngineOptions& o = scenario.options;
   o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 1.0);
   o.max_model_len = reader.positive_if_given("max_model_len", kMaxContextTokens);

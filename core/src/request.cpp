@@ -85,14 +85,16 @@ Result<void> read_hardware(const Json& params, const Catalogue& catalogue, Scena
   if (found == params.end()) return fail(notice::missing_key("params.hardware", "hardware", "a list of devices, [] for CPU only"));
   if (!found->is_array()) return fail(notice::wrong_type("params.hardware", "hardware", excerpt(*found), "a list of devices"));
   if (found->size() > most_groups)
-    return fail(notice::out_of_range("params.hardware", "hardware", grouped(static_cast<std::int64_t>(found->size())), "at most 64 kinds of devices"));
+    return fail(
+        notice::out_of_range("params.hardware", "hardware", grouped(static_cast<std::int64_t>(found->size())), "at most 64 kinds of devices"));
   for (std::size_t i = 0; i < found->size(); ++i) {
     Result<DeviceGroup> group = read_group((*found)[i], "params.hardware[" + std::to_string(i) + "]", catalogue, warnings);
     if (!group) return fail(group.error());
     scenario.hardware.push_back(std::move(*group));
   }
   if (scenario.device_count() > kMaxDevices)
-    return fail(notice::out_of_range("params.hardware", "count", grouped(scenario.device_count()), "at most " + grouped(kMaxDevices) + " devices in all"));
+    return fail(
+        notice::out_of_range("params.hardware", "count", grouped(scenario.device_count()), "at most " + grouped(kMaxDevices) + " devices in all"));
   return {};
 }
 
@@ -183,7 +185,8 @@ Result<void> read_parallel(const Json& params, Scenario& scenario, Notices& warn
   scenario.parallel.pipeline = keys.positive_or("pipeline", kMaxDevices, 1, "");
   scenario.parallel.data = keys.positive_or("data", kMaxDevices, 1, "");
   const std::int64_t others = scenario.parallel.pipeline * scenario.parallel.data;
-  if (!keys.error()) scenario.parallel.tensor = keys.positive_or("tensor", kMaxDevices, std::max<std::int64_t>(1, scenario.device_count() / others), "");
+  if (!keys.error())
+    scenario.parallel.tensor = keys.positive_or("tensor", kMaxDevices, std::max<std::int64_t>(1, scenario.device_count() / others), "");
   scenario.parallel.expert = keys.flag_or("expert", false);
   if (keys.error()) return fail(*keys.error());
   return {};

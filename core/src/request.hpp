@@ -11,8 +11,8 @@ namespace weighbridge {
 
 /// The params of an `estimate` request, read and checked.
 struct Request {
-  std::optional<Model> own;                ///< a model that came with the request
-  const CatalogueModel* entry = nullptr;   ///< or one of the catalogue
+  std::optional<Model> own;               ///< a model that came with the request
+  const CatalogueModel* entry = nullptr;  ///< or one of the catalogue
   Scenario scenario;
 
   [[nodiscard]] const Model& model() const { return own ? *own : entry->model; }

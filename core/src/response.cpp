@@ -56,18 +56,21 @@ JsonOut describe_formula(const Formula& formula) {
     for (const Factor& factor : row.factors) factors.push_back({{"name", factor.name}, {"value", factor.value}, {"op", name_of(factor.op)}});
     rows.push_back({{"label", row.label}, {"factors", std::move(factors)}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
   }
-  return {{"combine", formula.is_maximum ? "max" : "sum"}, {"rows", std::move(rows)}, {"keys", formula.config_keys}, {"note", optional_json(formula.note)}};
+  return {{"combine", formula.is_maximum ? "max" : "sum"},
+          {"rows", std::move(rows)},
+          {"keys", formula.config_keys},
+          {"note", optional_json(formula.note)}};
 }
 
 /// `explained`: with formula and source; the later devices of a group repeat the figures only.
 JsonOut describe_term(const Term& term, bool explained) {
   JsonOut json{{"id", term.id},
-            {"bytes", term.bytes.count()},
-            {"low_bytes", term.low.count()},
-            {"high_bytes", term.high.count()},
-            {"inside_limit", term.inside_limit},
-            {"basis", name_of(term.basis)},
-            {"records", term.records}};
+               {"bytes", term.bytes.count()},
+               {"low_bytes", term.low.count()},
+               {"high_bytes", term.high.count()},
+               {"inside_limit", term.inside_limit},
+               {"basis", name_of(term.basis)},
+               {"records", term.records}};
   if (!explained) return json;
   json.add("formula", describe_formula(term.formula));
   json.add("source", {{"text", term.source.text}, {"url", optional_json(term.source.url)}});
@@ -75,8 +78,7 @@ JsonOut describe_term(const Term& term, bool explained) {
 }
 
 bool is_measured(const std::vector<Term>& terms) {
-  return std::all_of(terms.begin(), terms.end(),
-                     [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
+  return std::all_of(terms.begin(), terms.end(), [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
 }
 
 /// All but the device's number, which is what devices of a group differ in.
@@ -113,9 +115,9 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
 
 Json describe_verdict(const Estimate& estimate) {
   const Verdict& v = estimate.verdict;
-  Json json{{"class", name_of(v.kind)}, {"device", nullptr},     {"need_bytes", nullptr},      {"low_bytes", nullptr},
-            {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},           {"free_bytes", nullptr},
-            {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},         {"reason", nullptr}};
+  Json json{{"class", name_of(v.kind)}, {"device", nullptr},      {"need_bytes", nullptr}, {"low_bytes", nullptr},
+            {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},      {"free_bytes", nullptr},
+            {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},    {"reason", nullptr}};
   if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
   if (v.nearest_gpu_memory_utilization) json["nearest"] = {{"gpu_memory_utilization", *v.nearest_gpu_memory_utilization}};
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
@@ -138,12 +140,9 @@ JsonOut describe_host(const std::optional<HostPlan>& host) {
   if (!host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};
   JsonOut terms = JsonOut::array();
   for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
-  return {{"total_bytes", host->total().count()},
-          {"low_bytes", host->low().count()},
-          {"high_bytes", host->high().count()},
-          {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
-          {"class", name_of(judge_host(*host))},
-          {"terms", std::move(terms)}};
+  return {{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
+          {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
+          {"class", name_of(judge_host(*host))},  {"terms", std::move(terms)}};
 }
 
 JsonOut describe_engine_report(const EngineReport& engine) {
@@ -168,7 +167,9 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
 JsonOut describe_formats(const Model& model, const Engine& engine) {
   const std::string_view published = engine.loads_checkpoint_as != nullptr ? engine.loads_checkpoint_as(model) : checkpoint_format(model);
   JsonOut formats = JsonOut::array();
-  const auto holds = [](const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto holds = [](const std::vector<std::string_view>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   const auto add = [&](std::string_view format, std::string_view resolved) {
     const bool runs = holds(engine.weights_formats, resolved) || (format == "checkpoint" && holds(engine.checkpoint_formats, resolved));
     formats.push_back({{"format", format},
@@ -217,7 +218,8 @@ Json describe_request(const Request& request, const Estimate& estimate) {
                  {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options)}}},
                  {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
                  {"hardware", std::move(hardware)},
-                 {"parallel", {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
+                 {"parallel",
+                  {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
   if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", s.host->used.count()}};
   if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
   return described;
@@ -272,7 +274,11 @@ JsonOut describe_model(const Model& model) {
           {"name", model.name},
           {"architecture", model.architecture},
           {"parameters",
-           {{"text", counts.text}, {"mtp", counts.mtp}, {"multimodal", counts.multimodal}, {"total", counts.text + counts.mtp + counts.multimodal}, {"stored", counts.stored}}},
+           {{"text", counts.text},
+            {"mtp", counts.mtp},
+            {"multimodal", counts.multimodal},
+            {"total", counts.text + counts.mtp + counts.multimodal},
+            {"stored", counts.stored}}},
           {"active_parameters", count_active_parameters(model)},
           {"checkpoint_bytes", total_bytes(model.tensors).count()},
           {"checkpoint_format", checkpoint_format(model)},
@@ -291,15 +297,15 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
   JsonOut groups = JsonOut::array();
   JsonOut devices = describe_devices(request, estimate, groups);
   JsonOut result{{"model", describe_model(request.model())},
-              {"engine", describe_engine_report(engine)},
-              {"devices", std::move(devices)},
-              {"groups", std::move(groups)},
-              {"host", describe_host(estimate.host)},
-              {"verdict", describe_verdict(estimate)},
-              {"max_context_tokens", optional_json(estimate.max_context_tokens)},
-              {"max_sequences", optional_json(estimate.max_sequences)},
-              {"fewest_devices", optional_json(estimate.fewest_devices)},
-              {"request", describe_request(request, estimate)}};
+                 {"engine", describe_engine_report(engine)},
+                 {"devices", std::move(devices)},
+                 {"groups", std::move(groups)},
+                 {"host", describe_host(estimate.host)},
+                 {"verdict", describe_verdict(estimate)},
+                 {"max_context_tokens", optional_json(estimate.max_context_tokens)},
+                 {"max_sequences", optional_json(estimate.max_sequences)},
+                 {"fewest_devices", optional_json(estimate.fewest_devices)},
+                 {"request", describe_request(request, estimate)}};
   if (const Engine* known = find_engine(engine.name)) result.add("weights_formats", describe_formats(request.model(), *known));
   return result;
 }

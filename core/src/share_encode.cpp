@@ -114,7 +114,8 @@ void write_options(LinkWriter& link, const Json& request) {
   if (!layers) layers = whole_number_of(at(request, {"offload", "gpu_layers"}));
   if (layers && *layers >= 0) link.add("ngl", std::to_string(*layers));
   if (const auto batch = whole_number_of(at(request, {"engine", "options", "n_ubatch"}))) link.add("ub", std::to_string(*batch));
-  if (const std::string attention = text_of(at(request, {"engine", "options", "flash_attn"})); attention == "on" || attention == "off") link.add("fa", attention);
+  if (const std::string attention = text_of(at(request, {"engine", "options", "flash_attn"})); attention == "on" || attention == "off")
+    link.add("fa", attention);
   const Json& eager = at(request, {"engine", "options", "enforce_eager"});
   if (eager.is_boolean()) link.add("graphs", eager.get<bool>() ? "0" : "1");
 }
@@ -142,14 +143,17 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   const bool complete = at(params, {"complete"}) == true;
   LinkWriter link;
   write_model(link, request, catalogue, complete);
-  if (const std::string format = text_of(at(request, {"weights", "format"})); !format.empty() && format != "checkpoint") link.add("w", link_format(format));
-  if (const auto context = whole_number_of(at(request, {"workload", "context_tokens"})); context && (complete || *context != link_default::context_tokens))
+  if (const std::string format = text_of(at(request, {"weights", "format"})); !format.empty() && format != "checkpoint")
+    link.add("w", link_format(format));
+  if (const auto context = whole_number_of(at(request, {"workload", "context_tokens"}));
+      context && (complete || *context != link_default::context_tokens))
     link.add("ctx", tokens_text(*context));
   write_count(link, "n", at(request, {"workload", "sequences"}), link_default::sequences, complete);
   if (const Json& hardware = at(request, {"hardware"}); hardware.is_array()) {
     const std::string text = hardware_text(hardware, catalogue);
     const CatalogueDevice* usual = catalogue.find_device(link_default::device);
-    const std::string usual_text = std::to_string(link_default::device_count) + "x" + (usual != nullptr ? usual->device.slug : std::string(link_default::device));
+    const std::string usual_text = std::to_string(link_default::device_count) + "x" +
+                                   (usual != nullptr ? usual->device.slug : std::string(link_default::device));
     if (text != usual_text || complete) link.add("g", text);
     if (const std::string used = used_text(hardware); !used.empty()) link.add("used", used);
   }

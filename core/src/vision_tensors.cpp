@@ -35,14 +35,22 @@ std::vector<Tensor> vision_tensors(const VisionTower& tower, std::int64_t hidden
              tower.n_channels * tower.patch_size * tower.patch_size);
   add.add("vision_tower.vision_model.embeddings.position_embedding.weight", tower.patches(), width);
   add.layers = {0, tower.n_layers};
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.layer_norm1.weight", "vision_tower.vision_model.encoder.layers.{layer}.layer_norm1.bias", width, 1);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.q_proj.weight", "vision_tower.vision_model.encoder.layers.{layer}.self_attn.q_proj.bias", width, width);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.k_proj.weight", "vision_tower.vision_model.encoder.layers.{layer}.self_attn.k_proj.bias", width, width);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.v_proj.weight", "vision_tower.vision_model.encoder.layers.{layer}.self_attn.v_proj.bias", width, width);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.out_proj.weight", "vision_tower.vision_model.encoder.layers.{layer}.self_attn.out_proj.bias", width, width);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.layer_norm2.weight", "vision_tower.vision_model.encoder.layers.{layer}.layer_norm2.bias", width, 1);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.mlp.fc1.weight", "vision_tower.vision_model.encoder.layers.{layer}.mlp.fc1.bias", tower.ffn_size, width);
-  add.linear("vision_tower.vision_model.encoder.layers.{layer}.mlp.fc2.weight", "vision_tower.vision_model.encoder.layers.{layer}.mlp.fc2.bias", width, tower.ffn_size);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.layer_norm1.weight",
+             "vision_tower.vision_model.encoder.layers.{layer}.layer_norm1.bias", width, 1);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.q_proj.weight",
+             "vision_tower.vision_model.encoder.layers.{layer}.self_attn.q_proj.bias", width, width);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.k_proj.weight",
+             "vision_tower.vision_model.encoder.layers.{layer}.self_attn.k_proj.bias", width, width);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.v_proj.weight",
+             "vision_tower.vision_model.encoder.layers.{layer}.self_attn.v_proj.bias", width, width);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.self_attn.out_proj.weight",
+             "vision_tower.vision_model.encoder.layers.{layer}.self_attn.out_proj.bias", width, width);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.layer_norm2.weight",
+             "vision_tower.vision_model.encoder.layers.{layer}.layer_norm2.bias", width, 1);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.mlp.fc1.weight", "vision_tower.vision_model.encoder.layers.{layer}.mlp.fc1.bias",
+             tower.ffn_size, width);
+  add.linear("vision_tower.vision_model.encoder.layers.{layer}.mlp.fc2.weight", "vision_tower.vision_model.encoder.layers.{layer}.mlp.fc2.bias",
+             width, tower.ffn_size);
   add.layers = {};
   add.linear("vision_tower.vision_model.post_layernorm.weight", "vision_tower.vision_model.post_layernorm.bias", width, 1);
   add.add("multi_modal_projector.mm_input_projection_weight", width, hidden_size);

@@ -9,8 +9,11 @@ namespace weighbridge {
 const std::vector<WeightsFormat>& weights_formats() {
   using Q = WeightQuantization;
   static const std::vector<WeightsFormat> formats{
-      {"bf16", {Q::none, dtype::bf16, 0, 0}},          {"fp16", {Q::none, dtype::f16, 0, 0}}, {"fp32", {Q::none, dtype::f32, 0, 0}},
-      {"fp8", {Q::fp8_per_channel, dtype::bf16, 0, 0}}, {"int8", {Q::int8_per_channel, dtype::bf16, 0, 0}},
+      {"bf16", {Q::none, dtype::bf16, 0, 0}},
+      {"fp16", {Q::none, dtype::f16, 0, 0}},
+      {"fp32", {Q::none, dtype::f32, 0, 0}},
+      {"fp8", {Q::fp8_per_channel, dtype::bf16, 0, 0}},
+      {"int8", {Q::int8_per_channel, dtype::bf16, 0, 0}},
       {"int4", {Q::int4_group, dtype::bf16, 0, 128}},  // groups of 128: the usual choice of GPTQ, AWQ and compressed-tensors
   };
   return formats;

@@ -76,7 +76,9 @@ void call_json(benchmark::State& state, const std::string& params) {
 }
 BENCHMARK_CAPTURE(call_json, r1_on_8_h200, R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200","count":8}]})");
 BENCHMARK_CAPTURE(call_json, qwen_on_1, R"({"model":{"id":"deepseek-r1-distill-qwen-7b"},"hardware":[{"device":"h200","count":1}]})");
-BENCHMARK_CAPTURE(call_json, article_on_1024_devices, R"({"model":{"id":"article-30b"},"engine":{"name":"article"},"workload":{"context_tokens":2048},"hardware":[{"device":"h200","count":1024}]})");
+BENCHMARK_CAPTURE(
+    call_json, article_on_1024_devices,
+    R"({"model":{"id":"article-30b"},"engine":{"name":"article"},"workload":{"context_tokens":2048},"hardware":[{"device":"h200","count":1024}]})");
 
 }  // namespace
 }  // namespace weighbridge

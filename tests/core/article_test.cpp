@@ -28,7 +28,8 @@ TEST(Article, ItsWorkedCaseComesOutInWholeBytes) {
 }
 
 TEST(Article, ItsTableOfWeightsComesOut) {
-  const std::array<std::pair<const char*, std::int64_t>, 3> rows{{{"article/7b", 7'000'000'000}, {"article/13b", 13'000'000'000}, {"article/30b", 30'000'000'000}}};
+  const std::array<std::pair<const char*, std::int64_t>, 3> rows{
+      {{"article/7b", 7'000'000'000}, {"article/13b", 13'000'000'000}, {"article/30b", 30'000'000'000}}};
   for (const auto& [model, parameters] : rows) {
     EXPECT_EQ(testing::term(article(model, "fp16", "h200-sxm"), "weights")["bytes"], 2 * parameters) << model;
     EXPECT_EQ(testing::term(article(model, "int8", "h200-sxm"), "weights")["bytes"], parameters) << model;

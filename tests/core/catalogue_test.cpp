@@ -37,7 +37,8 @@ TEST(CatalogueData, EveryRowNamesItsSources) {
 }
 
 TEST(CatalogueData, TheRuntimeNeverSeesMoreThanTheDriverReports) {
-  for (const Json& device : devices()) EXPECT_LE(device["memory"]["runtime_mib"].get<double>(), device["memory"]["driver_mib"].get<double>()) << device["id"];
+  for (const Json& device : devices())
+    EXPECT_LE(device["memory"]["runtime_mib"].get<double>(), device["memory"]["driver_mib"].get<double>()) << device["id"];
 }
 
 TEST(CatalogueData, BackendAndBasisAreOnesThatWeKnow) {
@@ -68,11 +69,39 @@ TEST(CatalogueData, ALimitThatCanBeRaisedNamesItsCommandAndItsSource) {
 }
 
 TEST(CatalogueData, WellKnownDevicesAreThere) {
-  for (const char* id :
-       {"rtx-3060-12gb", "rtx-3080-10gb", "rtx-4060-ti-16gb", "rtx-4070-ti-super", "rtx-4080", "rtx-4090-laptop", "rtx-5060-ti-16gb", "rtx-5070-ti", "rtx-5080",
-        "rtx-a6000", "rtx-6000-ada", "rtx-pro-6000-blackwell-ws", "a10g", "a40", "v100-sxm2-32gb", "tesla-p40", "gb10-dgx-spark", "rx-7900-xtx", "rx-9070-xt",
-        "mi250x", "mi300x", "mi325x", "ryzen-ai-max-395-128gb", "arc-b580", "apple-m1-max-64gb", "apple-m2-ultra-192gb", "apple-m3-max-128gb",
-        "apple-m3-ultra-256gb", "apple-m3-ultra-512gb", "apple-m4-pro-48gb", "apple-m4-pro-64gb", "apple-m4-max-64gb", "apple-m4-max-128gb"}) {
+  for (const char* id : {"rtx-3060-12gb",
+                         "rtx-3080-10gb",
+                         "rtx-4060-ti-16gb",
+                         "rtx-4070-ti-super",
+                         "rtx-4080",
+                         "rtx-4090-laptop",
+                         "rtx-5060-ti-16gb",
+                         "rtx-5070-ti",
+                         "rtx-5080",
+                         "rtx-a6000",
+                         "rtx-6000-ada",
+                         "rtx-pro-6000-blackwell-ws",
+                         "a10g",
+                         "a40",
+                         "v100-sxm2-32gb",
+                         "tesla-p40",
+                         "gb10-dgx-spark",
+                         "rx-7900-xtx",
+                         "rx-9070-xt",
+                         "mi250x",
+                         "mi300x",
+                         "mi325x",
+                         "ryzen-ai-max-395-128gb",
+                         "arc-b580",
+                         "apple-m1-max-64gb",
+                         "apple-m2-ultra-192gb",
+                         "apple-m3-max-128gb",
+                         "apple-m3-ultra-256gb",
+                         "apple-m3-ultra-512gb",
+                         "apple-m4-pro-48gb",
+                         "apple-m4-pro-64gb",
+                         "apple-m4-max-64gb",
+                         "apple-m4-max-128gb"}) {
     Json params = testing::usual_request();
     params["model"]["id"] = "Qwen/Qwen3-0.6B";
     params["hardware"] = Json::array({{{"device", id}, {"count", 1}}});
@@ -97,16 +126,46 @@ TEST(CatalogueData, PublishedParameterCountsComeOut) {
 
 // Ids and slugs stand in links: none may ever change or go.
 TEST(CatalogueData, WellKnownModelsAreThere) {
-  for (const char* id :
-       {"meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct", "meta-llama/Llama-3.3-70B-Instruct", "meta-llama/Llama-3.1-405B-Instruct",
-        "meta-llama/Llama-3.2-1B-Instruct", "meta-llama/Llama-3.2-3B-Instruct", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-14B-Instruct",
-        "Qwen/Qwen2.5-32B-Instruct", "Qwen/Qwen2.5-72B-Instruct", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-1.7B", "Qwen/Qwen3-4B", "Qwen/Qwen3-8B", "Qwen/Qwen3-14B",
-        "Qwen/Qwen3-32B", "Qwen/Qwen3-30B-A3B", "Qwen/Qwen3-30B-A3B-Instruct-2507", "Qwen/Qwen3-235B-A22B", "Qwen/Qwen3-235B-A22B-Instruct-2507",
-        "Qwen/Qwen3-Coder-30B-A3B-Instruct", "Qwen/Qwen3-Coder-480B-A35B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3",
-        "mistralai/Mistral-Small-24B-Instruct-2501", "mistralai/Mixtral-8x7B-Instruct-v0.1", "mistralai/Mixtral-8x22B-Instruct-v0.1", "google/gemma-2-2b-it",
-        "google/gemma-2-9b-it", "google/gemma-2-27b-it", "google/gemma-3-1b-it", "google/gemma-3-4b-it", "google/gemma-3-12b-it", "google/gemma-3-27b-it",
-        "openai/gpt-oss-20b", "openai/gpt-oss-120b", "zai-org/GLM-4.5", "zai-org/GLM-4.5-Air", "zai-org/GLM-4.6", "microsoft/phi-4",
-        "microsoft/Phi-4-mini-instruct"}) {
+  for (const char* id : {"meta-llama/Llama-3.1-8B-Instruct",
+                         "meta-llama/Llama-3.1-70B-Instruct",
+                         "meta-llama/Llama-3.3-70B-Instruct",
+                         "meta-llama/Llama-3.1-405B-Instruct",
+                         "meta-llama/Llama-3.2-1B-Instruct",
+                         "meta-llama/Llama-3.2-3B-Instruct",
+                         "Qwen/Qwen2.5-7B-Instruct",
+                         "Qwen/Qwen2.5-14B-Instruct",
+                         "Qwen/Qwen2.5-32B-Instruct",
+                         "Qwen/Qwen2.5-72B-Instruct",
+                         "Qwen/Qwen3-0.6B",
+                         "Qwen/Qwen3-1.7B",
+                         "Qwen/Qwen3-4B",
+                         "Qwen/Qwen3-8B",
+                         "Qwen/Qwen3-14B",
+                         "Qwen/Qwen3-32B",
+                         "Qwen/Qwen3-30B-A3B",
+                         "Qwen/Qwen3-30B-A3B-Instruct-2507",
+                         "Qwen/Qwen3-235B-A22B",
+                         "Qwen/Qwen3-235B-A22B-Instruct-2507",
+                         "Qwen/Qwen3-Coder-30B-A3B-Instruct",
+                         "Qwen/Qwen3-Coder-480B-A35B-Instruct",
+                         "mistralai/Mistral-7B-Instruct-v0.3",
+                         "mistralai/Mistral-Small-24B-Instruct-2501",
+                         "mistralai/Mixtral-8x7B-Instruct-v0.1",
+                         "mistralai/Mixtral-8x22B-Instruct-v0.1",
+                         "google/gemma-2-2b-it",
+                         "google/gemma-2-9b-it",
+                         "google/gemma-2-27b-it",
+                         "google/gemma-3-1b-it",
+                         "google/gemma-3-4b-it",
+                         "google/gemma-3-12b-it",
+                         "google/gemma-3-27b-it",
+                         "openai/gpt-oss-20b",
+                         "openai/gpt-oss-120b",
+                         "zai-org/GLM-4.5",
+                         "zai-org/GLM-4.5-Air",
+                         "zai-org/GLM-4.6",
+                         "microsoft/phi-4",
+                         "microsoft/Phi-4-mini-instruct"}) {
     Json params = testing::usual_request();
     params["model"]["id"] = id;
     params["workload"]["context_tokens"] = 1024;
@@ -117,9 +176,9 @@ TEST(CatalogueData, WellKnownModelsAreThere) {
 }
 
 TEST(CatalogueData, TheFirstModelsAndDevicesAreThere) {
-  for (const char* id : {"deepseek-r1", "deepseek-r1-0528", "deepseek-v3", "deepseek-r1-distill-qwen-1.5b", "deepseek-r1-distill-qwen-7b", "deepseek-r1-distill-qwen-14b",
-                         "deepseek-r1-distill-qwen-32b", "deepseek-r1-distill-llama-8b", "deepseek-r1-distill-llama-70b", "deepseek-r1-0528-qwen3-8b",
-                         "article-7b", "article-13b", "article-30b"}) {
+  for (const char* id : {"deepseek-r1", "deepseek-r1-0528", "deepseek-v3", "deepseek-r1-distill-qwen-1.5b", "deepseek-r1-distill-qwen-7b",
+                         "deepseek-r1-distill-qwen-14b", "deepseek-r1-distill-qwen-32b", "deepseek-r1-distill-llama-8b",
+                         "deepseek-r1-distill-llama-70b", "deepseek-r1-0528-qwen3-8b", "article-7b", "article-13b", "article-30b"}) {
     Json params = testing::usual_request();
     params["model"]["id"] = id;
     params["workload"]["context_tokens"] = 1024;
@@ -155,7 +214,8 @@ TEST(Catalogue, AnUnknownBackendIsRefused) {
 }
 
 TEST(Catalogue, ABadFileChangesNothing) {
-  const Json bad = testing::call("catalogue.load", {{"models", {{"models", Json::array({Json::object()})}}}, {"devices", {{"devices", Json::array()}}}});
+  const Json bad = testing::call("catalogue.load",
+                                 {{"models", {{"models", Json::array({Json::object()})}}}, {"devices", {{"devices", Json::array()}}}});
   EXPECT_EQ(bad["ok"], false);
   EXPECT_EQ(testing::call("estimate", testing::usual_request())["ok"], true);
 }

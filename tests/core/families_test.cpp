@@ -113,24 +113,23 @@ TEST_P(FamilyInventory, EqualsThePublishedCheckpoint) {
 
 // Stored elements as Hugging Face counts them. Bytes: total_size of the index where one was found (Mixtral, gpt-oss); else two bytes an element,
 // four for a router's correction bias, one for FP8 and four for its scales.
-INSTANTIATE_TEST_SUITE_P(
-    Families, FamilyInventory,
-    ::testing::Values(Published{"Qwen3_30B_A3B", kQwen3Moe30B, 30'532'122'624, 0, 0, 30'532'122'624, 61'064'245'248},
-                      Published{"Qwen3_Coder_480B", kQwen3Moe480B, 480'154'875'392, 0, 0, 480'154'875'392, 960'309'750'784},
-                      Published{"Qwen3_235B_FP8", kQwen3Moe235BFp8, 235'093'634'560, 0, 0, 235'107'904'512, 236'445'455'360},
-                      Published{"Mixtral_8x7B", kMixtral8x7B, 46'702'792'704, 0, 0, 46'702'792'704, 93'405'585'408},
-                      Published{"Mistral_7B_v01", kMistral7BV01, 7'241'732'096, 0, 0, 7'241'732'096, 14'483'464'192},
-                      Published{"Phi3_mini", kPhi3Mini, 3'821'079'552, 0, 0, 3'821'079'552, 7'642'159'104},
-                      Published{"Gemma2_27B", kGemma2_27B, 27'227'128'320, 0, 0, 27'227'128'320, 54'454'256'640},
-                      Published{"Gemma3_1B", kGemma3_1B, 999'885'952, 0, 0, 999'885'952, 1'999'771'904},
-                      Published{"Gemma3_4B", kGemma3_4B, 3'880'263'168, 0, 419'816'304, 4'300'079'472, 8'600'158'944},
-                      Published{"GptOss_20B", kGptOss20B, 20'914'757'184, 0, 0, 21'511'953'984, 13'761'264'768},
-                      Published{"GptOss_120B", kGptOss120B, 116'829'156'672, 0, 0, 120'412'337'472, 65'248'815'744},
-                      Published{"GLM_45", kGlm45, 352'797'829'024, 5'539'962'272, 0, 358'337'791'296, 716'675'611'392},
-                      Published{"GLM_46", kGlm46, 352'797'829'024, 3'988'069'792, 0, 356'785'898'816, 713'571'826'432},
-                      Published{"GLM_45_Air", kGlm45Air, 106'852'251'264, 3'616'573'568, 0, 110'468'824'832, 220'937'661'440},
-                      Published{"Qwen3_06B", kQwen3_06B, 596'049'920, 0, 0, 751'632'384, 1'503'264'768}),
-    [](const auto& published) { return std::string(published.param.name); });
+INSTANTIATE_TEST_SUITE_P(Families, FamilyInventory,
+                         ::testing::Values(Published{"Qwen3_30B_A3B", kQwen3Moe30B, 30'532'122'624, 0, 0, 30'532'122'624, 61'064'245'248},
+                                           Published{"Qwen3_Coder_480B", kQwen3Moe480B, 480'154'875'392, 0, 0, 480'154'875'392, 960'309'750'784},
+                                           Published{"Qwen3_235B_FP8", kQwen3Moe235BFp8, 235'093'634'560, 0, 0, 235'107'904'512, 236'445'455'360},
+                                           Published{"Mixtral_8x7B", kMixtral8x7B, 46'702'792'704, 0, 0, 46'702'792'704, 93'405'585'408},
+                                           Published{"Mistral_7B_v01", kMistral7BV01, 7'241'732'096, 0, 0, 7'241'732'096, 14'483'464'192},
+                                           Published{"Phi3_mini", kPhi3Mini, 3'821'079'552, 0, 0, 3'821'079'552, 7'642'159'104},
+                                           Published{"Gemma2_27B", kGemma2_27B, 27'227'128'320, 0, 0, 27'227'128'320, 54'454'256'640},
+                                           Published{"Gemma3_1B", kGemma3_1B, 999'885'952, 0, 0, 999'885'952, 1'999'771'904},
+                                           Published{"Gemma3_4B", kGemma3_4B, 3'880'263'168, 0, 419'816'304, 4'300'079'472, 8'600'158'944},
+                                           Published{"GptOss_20B", kGptOss20B, 20'914'757'184, 0, 0, 21'511'953'984, 13'761'264'768},
+                                           Published{"GptOss_120B", kGptOss120B, 116'829'156'672, 0, 0, 120'412'337'472, 65'248'815'744},
+                                           Published{"GLM_45", kGlm45, 352'797'829'024, 5'539'962'272, 0, 358'337'791'296, 716'675'611'392},
+                                           Published{"GLM_46", kGlm46, 352'797'829'024, 3'988'069'792, 0, 356'785'898'816, 713'571'826'432},
+                                           Published{"GLM_45_Air", kGlm45Air, 106'852'251'264, 3'616'573'568, 0, 110'468'824'832, 220'937'661'440},
+                                           Published{"Qwen3_06B", kQwen3_06B, 596'049'920, 0, 0, 751'632'384, 1'503'264'768}),
+                         [](const auto& published) { return std::string(published.param.name); });
 
 TEST(Families, Qwen3MoeUsesThreeBillionOfThirty) { EXPECT_EQ(count_active_parameters(model_of(kQwen3Moe30B)), 3'353'032'704); }
 TEST(Families, MixtralUsesTwoOfEightExperts) { EXPECT_EQ(count_active_parameters(model_of(kMixtral8x7B)), 12'879'925'248); }

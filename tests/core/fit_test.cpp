@@ -57,7 +57,8 @@ TEST_P(Solved, LimitsHoldAndOneStepMoreDoesNot) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, Solved,
-                         ::testing::Values(std::tuple{"deepseek-ai/DeepSeek-R1", "h200-sxm", 8, "vllm"}, std::tuple{"deepseek-ai/DeepSeek-R1", "h100-sxm", 8, "vllm"},
+                         ::testing::Values(std::tuple{"deepseek-ai/DeepSeek-R1", "h200-sxm", 8, "vllm"},
+                                           std::tuple{"deepseek-ai/DeepSeek-R1", "h100-sxm", 8, "vllm"},
                                            std::tuple{"deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "rtx-3090", 1, "vllm"},
                                            std::tuple{"deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "rtx-4090", 2, "vllm"},
                                            std::tuple{"deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "h100-sxm", 4, "vllm"},
@@ -81,7 +82,8 @@ TEST(FewestDevices, IsNullWhenNoCountHolds) {
 }
 
 TEST(Sweep, GivesTheFiguresOfSingleEstimates) {
-  const Json points = testing::call("sweep", {{"request", testing::usual_request()}, {"axis", "context_tokens"}, {"values", {1024, 32768}}})["result"]["points"];
+  const Json points = testing::call(
+      "sweep", {{"request", testing::usual_request()}, {"axis", "context_tokens"}, {"values", {1024, 32768}}})["result"]["points"];
   ASSERT_EQ(points.size(), 2U);
   const Json single = testing::estimate(testing::usual_request());
   EXPECT_EQ(points[1]["need_bytes"], single["devices"][0]["total_bytes"]);

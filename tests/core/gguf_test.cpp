@@ -19,7 +19,8 @@ Model model_of(const char* config) {
 }
 
 Model small_llama() {
-  return model_of(R"({"model_type":"llama","hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,
+  return model_of(
+      R"({"model_type":"llama","hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,
                       "vocab_size":151936,"max_position_embeddings":32768,"torch_dtype":"bfloat16"})");
 }
 

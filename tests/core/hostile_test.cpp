@@ -23,11 +23,26 @@ Json timed_call(const Json& params) {
 
 /// The largest keys that pass one by one.
 Json largest_config(const char* type) {
-  return {{"model_type", type},          {"hidden_size", 262'144},        {"intermediate_size", 1'048'576},   {"num_hidden_layers", 4096},
-          {"num_attention_heads", 16'384}, {"num_key_value_heads", 16'384}, {"head_dim", 16'384},               {"vocab_size", 16'777'216},
-          {"max_position_embeddings", 134'217'728}, {"torch_dtype", "float32"}, {"q_lora_rank", 262'144},       {"kv_lora_rank", 16'384},
-          {"qk_nope_head_dim", 16'384},  {"qk_rope_head_dim", 16'384},    {"v_head_dim", 16'384},             {"n_routed_experts", 16'384},
-          {"num_experts_per_tok", 16'384}, {"n_shared_experts", 64},      {"moe_intermediate_size", 131'072}, {"num_nextn_predict_layers", 64},
+  return {{"model_type", type},
+          {"hidden_size", 262'144},
+          {"intermediate_size", 1'048'576},
+          {"num_hidden_layers", 4096},
+          {"num_attention_heads", 16'384},
+          {"num_key_value_heads", 16'384},
+          {"head_dim", 16'384},
+          {"vocab_size", 16'777'216},
+          {"max_position_embeddings", 134'217'728},
+          {"torch_dtype", "float32"},
+          {"q_lora_rank", 262'144},
+          {"kv_lora_rank", 16'384},
+          {"qk_nope_head_dim", 16'384},
+          {"qk_rope_head_dim", 16'384},
+          {"v_head_dim", 16'384},
+          {"n_routed_experts", 16'384},
+          {"num_experts_per_tok", 16'384},
+          {"n_shared_experts", 64},
+          {"moe_intermediate_size", 131'072},
+          {"num_nextn_predict_layers", 64},
           {"first_k_dense_replace", 1}};
 }
 
@@ -48,9 +63,10 @@ TEST(Hostile, ProductsOfTheLargestKeysAreRefusedNotWrapped) {
 
 /// One large key at a time passes; whatever it is multiplied with must saturate, so the need never looks small.
 TEST(Hostile, LargeButAllowedSizesNeverLookSmall) {
-  const Json small{{"model_type", "llama"},      {"hidden_size", 1024},     {"intermediate_size", 4096}, {"num_hidden_layers", 2},
-                   {"num_attention_heads", 8},   {"num_key_value_heads", 8}, {"head_dim", 128},           {"vocab_size", 1024},
-                   {"max_position_embeddings", 134'217'728}, {"torch_dtype", "bfloat16"}};
+  const Json small{{"model_type", "llama"},    {"hidden_size", 1024},      {"intermediate_size", 4096},
+                   {"num_hidden_layers", 2},   {"num_attention_heads", 8}, {"num_key_value_heads", 8},
+                   {"head_dim", 128},          {"vocab_size", 1024},       {"max_position_embeddings", 134'217'728},
+                   {"torch_dtype", "bfloat16"}};
   for (const auto& [key, value] : {std::pair{"hidden_size", 262'144}, std::pair{"intermediate_size", 1'048'576}, std::pair{"num_hidden_layers", 4096},
                                    std::pair{"num_attention_heads", 16'384}, std::pair{"head_dim", 16'384}, std::pair{"vocab_size", 16'777'216}}) {
     for (const char* engine : {"vllm", "article"}) {
@@ -69,7 +85,8 @@ TEST(Hostile, LargeButAllowedSizesNeverLookSmall) {
 
 TEST(Hostile, LatentAttentionSaturatesToo) {
   Json params = testing::usual_request();
-  params["model"] = {{"config", testing::parse(R"({"model_type":"deepseek_v3","hidden_size":1024,"intermediate_size":1024,"moe_intermediate_size":1024,
+  params["model"] = {
+      {"config", testing::parse(R"({"model_type":"deepseek_v3","hidden_size":1024,"intermediate_size":1024,"moe_intermediate_size":1024,
     "num_hidden_layers":2,"num_attention_heads":16384,"q_lora_rank":64,"kv_lora_rank":16384,"qk_nope_head_dim":16384,"qk_rope_head_dim":16384,"v_head_dim":16384,
     "n_routed_experts":8,"num_experts_per_tok":8,"first_k_dense_replace":1,"vocab_size":1024,"max_position_embeddings":134217728,"torch_dtype":"bfloat16"})")}};
   params["engine"]["options"] = {{"block_size", 4096}};
@@ -92,13 +109,14 @@ TEST(Hostile, AThousandDevicesAreAnsweredInTime) {
 }
 
 TEST(Hostile, EmptyNamesAndOddTypesNameTheKey) {
-  for (const char* text : {R"({"model":{"id":""}})", R"({"model":{"id":5}})", R"({"model":[]})", R"({"model":{"id":"deepseek-r1"},"hardware":{}})",
-                           R"({"model":{"id":"deepseek-r1"},"hardware":[5]})", R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200","count":0}]})",
-                           R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"context_tokens":0}})",
-                           R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"context_tokens":1000000000}})",
-                           R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"sequences":-3}})",
-                           R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"parallel":{"tensor":1.5}})",
-                           R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"engine":{"options":{"gpu_memory_utilization":2}}})"}) {
+  for (const char* text :
+       {R"({"model":{"id":""}})", R"({"model":{"id":5}})", R"({"model":[]})", R"({"model":{"id":"deepseek-r1"},"hardware":{}})",
+        R"({"model":{"id":"deepseek-r1"},"hardware":[5]})", R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200","count":0}]})",
+        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"context_tokens":0}})",
+        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"context_tokens":1000000000}})",
+        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"sequences":-3}})",
+        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"parallel":{"tensor":1.5}})",
+        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"engine":{"options":{"gpu_memory_utilization":2}}})"}) {
     const Json response = timed_call(testing::parse(text));
     ASSERT_EQ(response["ok"], false) << text;
     EXPECT_NE(response["error"]["message"].get<std::string>().find("expected"), std::string::npos) << response["error"].dump();

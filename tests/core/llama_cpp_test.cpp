@@ -112,7 +112,8 @@ TEST(LlamaCppPlacement, UnlikeDevicesTakeSharesOfTheirFreeMemory) {
 
 TEST(LlamaCppPlacement, SharesCanBeGiven) {
   const Json result = testing::estimate(with(kLlama70B, memory(96, 2), {{"tensor_split", {3, 1}}}));
-  EXPECT_NEAR(static_cast<double>(bytes_of(result["devices"][0], "kv_cache")) / static_cast<double>(bytes_of(result["devices"][1], "kv_cache")), 3.0, 0.25);
+  EXPECT_NEAR(static_cast<double>(bytes_of(result["devices"][0], "kv_cache")) / static_cast<double>(bytes_of(result["devices"][1], "kv_cache")), 3.0,
+              0.25);
 }
 
 TEST(LlamaCppRefusals, EachIsOneSentence) {
@@ -187,7 +188,8 @@ TEST(LlamaCppSolvers, TheLongestContextHoldsAndOneMoreDoesNot) {
     params["workload"]["context_tokens"] = tokens;
     const Json result = testing::estimate(params);
     bool all = true;
-    for (const Json& device : result["devices"]) all = all && device["total_bytes"].get<std::int64_t>() <= device["capacity_bytes"].get<std::int64_t>();
+    for (const Json& device : result["devices"])
+      all = all && device["total_bytes"].get<std::int64_t>() <= device["capacity_bytes"].get<std::int64_t>();
     return all;
   };
   EXPECT_TRUE(holds(most));

@@ -70,7 +70,8 @@ TEST(VllmExperts, APublishedMxfp4CheckpointIsOffered) {
 
 // Logs of vLLM 0.10.2 (one H100), 0.12 (two GPUs) and 0.8.5 (four): 56.9342, 28.4571 and 14.2474 GiB.
 TEST(VllmWeights, Qwen3MoeMatchesTheLoggedSizes) {
-  EXPECT_NEAR(weights_gib(request("Qwen/Qwen3-30B-A3B-Instruct-2507", "h100-sxm", 1, 4096, 1)), 56.9342, 0.04);  // its rope cache is for 262,144 tokens
+  EXPECT_NEAR(weights_gib(request("Qwen/Qwen3-30B-A3B-Instruct-2507", "h100-sxm", 1, 4096, 1)), 56.9342,
+              0.04);  // its rope cache is for 262,144 tokens
   EXPECT_NEAR(weights_gib(request("Qwen/Qwen3-30B-A3B", "h100-sxm", 2, 4096, 1)), 28.4571, 0.001);
   EXPECT_NEAR(weights_gib(request("Qwen/Qwen3-30B-A3B", "h100-sxm", 4, 4096, 1)), 14.2474, 0.003);
 }
@@ -151,7 +152,8 @@ TEST(VllmVision, TheEncoderIsLoadedAndItsLargestBatchCounted) {
   const Json response = testing::call("estimate", request("google/gemma-3-4b-it", "h100-sxm", 1, 4096, 1));
   EXPECT_EQ(row_bytes(testing::term(response["result"], "weights"), "vision"), 2LL * 419'816'304);
   // 8192 / 256 = 32 images of 4096 patches: fc1 and its activation, four hidden states; and 32 x 256 outputs.
-  EXPECT_EQ(row_bytes(testing::term(response["result"], "compute"), "vision_encoder"), (2LL * 4304 + 4 * 1152) * 4096 * 32 * 2 + 32LL * 256 * 2560 * 2);
+  EXPECT_EQ(row_bytes(testing::term(response["result"], "compute"), "vision_encoder"),
+            (2LL * 4304 + 4 * 1152) * 4096 * 32 * 2 + 32LL * 256 * 2560 * 2);
   EXPECT_EQ(response["warnings"][0]["code"], "vision_counted");
 }
 

@@ -45,7 +45,8 @@ TEST(VllmCache, ContextIsRoundedUpToWholeBlocks) {
 // Llama 8B: 32 layers x 8 heads x 128 x 2 (K and V) x 2 bytes = 131,072 a token; ranks beyond the heads repeat them.
 TEST(VllmCache, KeyValueHeadsAreSplitAndThenCopied) {
   const auto bytes = [](int ranks) {
-    return row_bytes(testing::term(testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h100-sxm", ranks)), "kv_cache"), "full_sequences");
+    return row_bytes(testing::term(testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h100-sxm", ranks)), "kv_cache"),
+                     "full_sequences");
   };
   const std::int64_t whole = 131'072LL * 4096 * 8;
   EXPECT_EQ(bytes(1), whole);
@@ -63,7 +64,8 @@ TEST(VllmCache, AQwen3EightBillionTokenTakes147456Bytes) {
 
 // 14.9889 GiB were logged for Llama 3.1 8B on one GPU (vllm-project/vllm#17122).
 TEST(VllmWeights, Llama8BMatchesTheLoggedSize) {
-  const auto bytes = testing::term(testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h100-sxm", 1)), "weights")["bytes"].get<double>();
+  const auto bytes =
+      testing::term(testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h100-sxm", 1)), "weights")["bytes"].get<double>();
   EXPECT_NEAR(bytes / 1073741824.0, 14.9889, 0.0005);
 }
 
@@ -85,7 +87,8 @@ TEST(VllmWeights, SplittingConservesWhatIsNotCopied) {
   for (const int ranks : {2, 4, 8}) {
     const auto one = testing::term(testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "h200-sxm", 1)), "weights");
     const auto part = testing::term(testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "h200-sxm", ranks)), "weights");
-    for (const char* label : {"dense_ffn", "attention", "embeddings", "output_head"}) EXPECT_EQ(row_bytes(part, label) * ranks, row_bytes(one, label)) << label;
+    for (const char* label : {"dense_ffn", "attention", "embeddings", "output_head"})
+      EXPECT_EQ(row_bytes(part, label) * ranks, row_bytes(one, label)) << label;
     for (const char* label : {"norms", "rope_cache"}) EXPECT_EQ(row_bytes(part, label), row_bytes(one, label)) << label;
   }
 }

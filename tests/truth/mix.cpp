@@ -45,7 +45,8 @@ std::string first_difference(const std::vector<Tensor>& tensors, const Json& typ
     if (class_of(tensor).empty()) continue;
     const std::string expected = recorded_type(types, tensor);
     if (expected != tensor.type.name)
-      return std::string(tensor.name) + " of layer " + std::to_string(tensor.layers.first) + ": " + std::string(tensor.type.name) + ", recorded " + expected;
+      return std::string(tensor.name) + " of layer " + std::to_string(tensor.layers.first) + ": " + std::string(tensor.type.name) + ", recorded " +
+             expected;
   }
   return {};
 }

@@ -69,10 +69,10 @@ struct Term {
 struct DevicePlan {
   std::size_t group = 0;   ///< index into Scenario::hardware
   std::int64_t count = 1;  ///< devices of the group that this describes, in the order of the hardware
-  Bytes capacity;         ///< what the runtime sees of the card, less what is used there
-  Bytes limit;            ///< what the engine lets itself use
-  Bytes reserved;         ///< what the engine takes, needed or not (a pool)
-  Bytes observed;         ///< what nvidia-smi would show
+  Bytes capacity;          ///< what the runtime sees of the card, less what is used there
+  Bytes limit;             ///< what the engine lets itself use
+  Bytes reserved;          ///< what the engine takes, needed or not (a pool)
+  Bytes observed;          ///< what nvidia-smi would show
   std::vector<Term> terms;
 
   [[nodiscard]] Bytes total() const;
@@ -106,16 +106,16 @@ enum class VerdictClass { fits, tight, offload, no, impossible, unknown };
 
 struct Verdict {
   VerdictClass kind = VerdictClass::unknown;
-  std::size_t device = 0;    ///< index into Estimate::devices of the device that decides
-  bool card_binds = false;   ///< the card, not the engine's own limit, is the nearer bound
-  bool host_binds = false;   ///< the host's memory is what decides
-  Bytes need, low, high, limit;  ///< all against the binding bound
-  std::optional<Notice> reason;  ///< why it cannot run this way, or cannot be counted
-  std::optional<std::int64_t> nearest_tensor_parallel;    ///< a split that works
-  std::optional<double> nearest_gpu_memory_utilization;   ///< the largest share at which the engine starts
-  std::optional<std::int64_t> nearest_gpu_layers;         ///< most layers that the devices hold
-  std::optional<Bytes> offload_host_bytes;                ///< what the host needs at nearest_gpu_layers
-  std::optional<std::string_view> nearest_weights_format; ///< a format that the engine runs
+  std::size_t device = 0;                                  ///< index into Estimate::devices of the device that decides
+  bool card_binds = false;                                 ///< the card, not the engine's own limit, is the nearer bound
+  bool host_binds = false;                                 ///< the host's memory is what decides
+  Bytes need, low, high, limit;                            ///< all against the binding bound
+  std::optional<Notice> reason;                            ///< why it cannot run this way, or cannot be counted
+  std::optional<std::int64_t> nearest_tensor_parallel;     ///< a split that works
+  std::optional<double> nearest_gpu_memory_utilization;    ///< the largest share at which the engine starts
+  std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
+  std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
+  std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs
 };
 
 struct Estimate {

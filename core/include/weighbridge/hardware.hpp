@@ -25,14 +25,14 @@ struct Device {
   std::string architecture;
   std::string backend = "cuda";  ///< cuda, rocm, metal, vulkan: the runtime that the byte figures are of
   int compute_capability = 0;    ///< 90 for 9.0; 0 if it has none
-  double marketed_gb = 0;      ///< the vendor's number, for display only
-  Bytes driver_bytes;          ///< what nvidia-smi reports
-  Bytes runtime_bytes;         ///< what the runtime sees (cudaMemGetInfo total, Metal's recommendedMaxWorkingSetSize): the real ceiling
+  double marketed_gb = 0;        ///< the vendor's number, for display only
+  Bytes driver_bytes;            ///< what nvidia-smi reports
+  Bytes runtime_bytes;           ///< what the runtime sees (cudaMemGetInfo total, Metal's recommendedMaxWorkingSetSize): the real ceiling
   bool runtime_measured = false;
   bool unified_memory = false;
-  Bytes default_limit_bytes;  ///< unified memory: what the system lets a GPU take as delivered; 0 where no such limit exists
-  Bytes raised_limit_bytes;   ///< what it lets it take after `raise_command`, with room left for the system
-  std::string raise_command;  ///< the command or kernel parameter that raises the limit; empty if none
+  Bytes default_limit_bytes;         ///< unified memory: what the system lets a GPU take as delivered; 0 where no such limit exists
+  Bytes raised_limit_bytes;          ///< what it lets it take after `raise_command`, with room left for the system
+  std::string raise_command;         ///< the command or kernel parameter that raises the limit; empty if none
   std::vector<std::string> formats;  ///< formats its matrix units run: fp16, bf16, fp8, int8, int4
 
   [[nodiscard]] bool runs(std::string_view format) const;

@@ -197,7 +197,8 @@ struct Model {
   std::int64_t max_context_tokens = 0;
   std::int64_t rotary_dim = 0;       ///< rotated elements of one head
   std::int64_t n_rotary_tables = 1;  ///< 2 where sliding layers rotate with a base of their own (Gemma 3)
-  std::int64_t rope_factors = 0;     ///< values of a table that scales the rotation by frequency (Llama 3.1's rope_scaling); engines that store it count it
+  std::int64_t rope_factors =
+      0;  ///< values of a table that scales the rotation by frequency (Llama 3.1's rope_scaling); engines that store it count it
   bool tied_embeddings = false;
   bool stores_tied_head = false;        ///< the checkpoint holds lm_head although it is tied
   bool mtp_stores_embeddings = true;    ///< the MTP layer brings its own copy of embedding and head

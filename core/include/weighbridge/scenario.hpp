@@ -72,7 +72,7 @@ struct Scenario {
   std::int64_t sequences = 16;          ///< at the same time, all of them full
   std::vector<DeviceGroup> hardware;
   Parallel parallel;
-  std::optional<Host> host;        ///< empty: not known
+  std::optional<Host> host;         ///< empty: not known
   std::int64_t cpu_moe_layers = 0;  ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)
 
   [[nodiscard]] std::int64_t device_count() const;

@@ -19,9 +19,15 @@ struct HeadShape {
 };
 
 HeadShape head_shape(const Model& model) {
-  return std::visit(Overloaded{[](const FullAttention& a) { return HeadShape{a.n_heads, a.head_dim_v}; },
-                               [](const SlidingAttention& a) { return HeadShape{a.heads.n_heads, a.heads.head_dim_v}; },
-                               [](const LatentAttention& a) { return HeadShape{a.n_heads, a.head_dim_v}; }},
+  return std::visit(Overloaded{[](const FullAttention& a) {
+                                 return HeadShape{a.n_heads, a.head_dim_v};
+                               },
+                               [](const SlidingAttention& a) {
+                                 return HeadShape{a.heads.n_heads, a.heads.head_dim_v};
+                               },
+                               [](const LatentAttention& a) {
+                                 return HeadShape{a.n_heads, a.head_dim_v};
+                               }},
                     model.layers.front().mixer);
 }
 
@@ -57,12 +63,14 @@ Plan plan_article(const Job& job) {
   const std::int64_t width = bytes_per_value(job);
   if (width == 0) {
     plan.impossible = notice::custom("unsupported", "params.weights.format",
-                                     "The article has a rule for FP16 and for INT8 only: expected fp16, bf16, int8 or fp8, got " + scenario.weights_format + ".",
+                                     "The article has a rule for FP16 and for INT8 only: expected fp16, bf16, int8 or fp8, got " +
+                                         scenario.weights_format + ".",
                                      "weights.format", scenario.weights_format, "fp16, bf16, int8 or fp8");
     return plan;
   }
   if (scenario.hardware.empty()) {
-    plan.impossible = notice::custom("needs_device", "params.hardware", "The article's rule needs at least one device.", "hardware", "[]", "at least one device");
+    plan.impossible = notice::custom("needs_device", "params.hardware", "The article's rule needs at least one device.", "hardware", "[]",
+                                     "at least one device");
     return plan;
   }
   const std::int64_t devices = scenario.device_count();

@@ -12,8 +12,8 @@ namespace weighbridge {
 
 /// What stays the same while a solver moves context and sequences, kept by the engine between its answers about one model and format.
 struct Memo {
-  std::int64_t ranks = 0;  ///< tensor parallel that `weights` was counted for and that the model can be split by; 0 = nothing kept yet
-  Term weights;            ///< without its formula
+  std::int64_t ranks = 0;             ///< tensor parallel that `weights` was counted for and that the model can be split by; 0 = nothing kept yet
+  Term weights;                       ///< without its formula
   std::shared_ptr<const void> loads;  ///< llama.cpp: what each layer weighs
 };
 
@@ -55,7 +55,7 @@ struct Engine {
   std::vector<std::string_view> weights_formats;  ///< formats it runs, besides `checkpoint`
   std::vector<std::string_view> kv_types;         ///< cache types it accepts, besides `auto`
   Plan (*plan)(const Job& job);
-  std::vector<std::string_view> checkpoint_formats = {};  ///< published formats it runs as they are but does not make itself
+  std::vector<std::string_view> checkpoint_formats = {};                  ///< published formats it runs as they are but does not make itself
   std::string_view (*loads_checkpoint_as)(const Model& model) = nullptr;  ///< the format it makes of the published one; null: as it is
   bool splits_kv_types = false;                                           ///< keys and values may have types of their own
 };

@@ -45,19 +45,22 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
 
 void add_warnings(const Job& job, const Settings& settings, const Placement& placement, Plan& plan) {
   if (host_attends(settings, placement))
-    plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache", "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache", "iq4_nl",
-                                           "q4_0, q8_0 or f16"));
+    plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache",
+                                           "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache",
+                                           "iq4_nl", "q4_0, q8_0 or f16"));
   const std::string& version = job.scenario.engine_version;
   if (!version.empty() && version != kVersion)
-    plan.warnings.push_back(notice::custom("unknown_version", "params.engine.version",
-                                           "We have not read llama.cpp " + version + "; it was counted by the rules of " + std::string(kVersion) + ".", "engine.version", version,
-                                           std::string(kVersion)));
+    plan.warnings.push_back(
+        notice::custom("unknown_version", "params.engine.version",
+                       "We have not read llama.cpp " + version + "; it was counted by the rules of " + std::string(kVersion) + ".", "engine.version",
+                       version, std::string(kVersion)));
   const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
   const std::int64_t all = job.model.n_layers() + 1;
   if (wanted > all && settings.gpu_layers == all)
-    plan.warnings.push_back(notice::custom("gpu_layers_capped", "params.offload.gpu_layers",
-                                           "The model has " + grouped(all) + " layers to offload, the output included; " + grouped(wanted) + " means all of them.", "gpu_layers",
-                                           grouped(wanted), "-1 to " + grouped(all)));
+    plan.warnings.push_back(
+        notice::custom("gpu_layers_capped", "params.offload.gpu_layers",
+                       "The model has " + grouped(all) + " layers to offload, the output included; " + grouped(wanted) + " means all of them.",
+                       "gpu_layers", grouped(wanted), "-1 to " + grouped(all)));
 }
 
 /// What a checkpoint of another kind is converted to with the least loss.

@@ -13,14 +13,14 @@ namespace weighbridge::llama_cpp {
 
 /// The context as the engine sets it up: src/llama-context.cpp, llama_context::llama_context.
 struct Settings {
-  std::int64_t n_ctx = 0;      ///< tokens of all sequences together, padded
+  std::int64_t n_ctx = 0;  ///< tokens of all sequences together, padded
   std::int64_t n_seq_max = 0;
   std::int64_t n_streams = 0;  ///< caches side by side: one if unified, else one per sequence
   std::int64_t cells = 0;      ///< tokens of one stream
   std::int64_t n_batch = 0;
-  std::int64_t n_ubatch = 0;   ///< tokens of one graph
-  std::int64_t n_outputs = 0;  ///< tokens of it whose logits are wanted
-  std::int64_t gpu_layers = 0; ///< 0 to layers + 1, the output counted as a layer
+  std::int64_t n_ubatch = 0;    ///< tokens of one graph
+  std::int64_t n_outputs = 0;   ///< tokens of it whose logits are wanted
+  std::int64_t gpu_layers = 0;  ///< 0 to layers + 1, the output counted as a layer
   DType type_k;
   DType type_v;
   bool flash_attention = true;
@@ -61,17 +61,17 @@ struct Placement {
 
 /// What the tensors of one layer weigh.
 struct Load {
-  Bytes padded;   ///< in a buffer that pads rows
+  Bytes padded;  ///< in a buffer that pads rows
   Bytes plain;
   Bytes largest;          ///< the largest tensor
   Bytes largest_gate_up;  ///< the larger of the feed-forward block's first two matrices
 };
 struct Loads {
-  std::vector<Load> layers;   ///< without routed experts
+  std::vector<Load> layers;  ///< without routed experts
   std::vector<Load> experts;
-  Load output;                ///< output matrix and norm
-  Bytes embedding;            ///< on the host
-  Bytes rope_factors;         ///< on every device that holds a layer
+  Load output;         ///< output matrix and norm
+  Bytes embedding;     ///< on the host
+  Bytes rope_factors;  ///< on every device that holds a layer
 };
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
 

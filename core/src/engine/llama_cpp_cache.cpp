@@ -25,7 +25,9 @@ Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k, a.n_
 
 Rows rows_of(const Mixer& mixer) {
   return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
-                               [](const LatentAttention& a) { return Rows{a.kv_lora_rank + a.qk_rope_head_dim, 0}; }},
+                               [](const LatentAttention& a) {
+                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim, 0};
+                               }},
                     mixer);
 }
 
@@ -48,12 +50,13 @@ std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placeme
 }
 
 FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DType type, std::int64_t row) {
-  return make_row(true, label, {{"layers", run.layers},
-                                {"values_per_token", row},
-                                {"elements_per_block", type.block_size, Op::divide},
-                                {"bytes_per_block", type.block_bytes},
-                                {"cells", cells_of(*run.mixer, s)},
-                                {"streams", s.n_streams}});
+  return make_row(true, label,
+                  {{"layers", run.layers},
+                   {"values_per_token", row},
+                   {"elements_per_block", type.block_size, Op::divide},
+                   {"bytes_per_block", type.block_bytes},
+                   {"cells", cells_of(*run.mixer, s)},
+                   {"streams", s.n_streams}});
 }
 
 }  // namespace
@@ -67,7 +70,9 @@ std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
 
 Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
   const Rows rows = rows_of(mixer);
-  const auto tensor = [&](DType type, std::int64_t row) { return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * s.n_streams, padded); };
+  const auto tensor = [&](DType type, std::int64_t row) {
+    return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * s.n_streams, padded);
+  };
   return tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value);
 }
 

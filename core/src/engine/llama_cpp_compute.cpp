@@ -10,8 +10,9 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-graph.cpp, ggml/src/ggml-alloc.c; closed forms against 800 contexts planned by the engine",
-                         "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-graph.cpp"};
+constexpr Source kSource{
+    "ggml-org/llama.cpp v0.5.0 src/llama-graph.cpp, ggml/src/ggml-alloc.c; closed forms against 800 contexts planned by the engine",
+    "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-graph.cpp"};
 
 constexpr std::int64_t kOffloadBatch = 32;  // ggml-cuda.cu, ggml_backend_cuda_device_offload_op: least tokens for which host weights are copied
 
@@ -23,7 +24,9 @@ struct Spread {
   int records = 0;
 };
 
-bool is_any_of(const std::string& name, std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool is_any_of(const std::string& name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 Spread spread_of(const Job& job) {
   const Model& model = job.model;
@@ -114,7 +117,8 @@ Term finish(const Job& job, Stages stages, const Spread& spread) {
   if (!job.explain) return term;
   term.formula.is_maximum = true;
   term.formula.rows = std::move(stages.rows);
-  term.formula.config_keys = {"hidden_size", "intermediate_size", "moe_intermediate_size", "num_experts_per_tok", "num_attention_heads", "head_dim", "vocab_size"};
+  term.formula.config_keys = {"hidden_size", "intermediate_size", "moe_intermediate_size", "num_experts_per_tok", "num_attention_heads",
+                              "head_dim",    "vocab_size"};
   return term;
 }
 
@@ -160,10 +164,12 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   // Attention on the host: queries and results cross over; how many holes they find depends on the sizes.
   const Bytes attention = host_attends(s, placement) ? hidden * 2 + new_values_bytes(job.model, s) + mask : Bytes();
   // Embedded tokens and the input for embeddings given from outside are both reserved; a pipeline keeps the other inputs several times.
-  stages.add(make_row(job.explain, "graph_inputs", {{"embedding_inputs", 2},
-                                                    {"hidden_state", as_factor(hidden)},
-                                                    {"mask_and_indices", as_factor((mask + value_index_bytes(job.model, s)) * static_cast<std::uint64_t>(placement.copies)), Op::plus},
-                                                    {"attention_on_host", as_factor(attention), Op::plus}}));
+  stages.add(
+      make_row(job.explain, "graph_inputs",
+               {{"embedding_inputs", 2},
+                {"hidden_state", as_factor(hidden)},
+                {"mask_and_indices", as_factor((mask + value_index_bytes(job.model, s)) * static_cast<std::uint64_t>(placement.copies)), Op::plus},
+                {"attention_on_host", as_factor(attention), Op::plus}}));
   if (host_computes(s, placement)) {
     for_each_kind(job, placement, Placement::kHost, [&](const LayerSpec& layer) {
       stages.add(ffn_stage(job, layer, s, mask + hidden));

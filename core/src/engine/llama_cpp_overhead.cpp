@@ -9,13 +9,16 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr Source kContextSource{"free memory before any model in public start-up logs: 195 to 236 MiB taken on cards of 16 and 22 GiB, 348 to 625 on larger ones; 338 under ROCm",
-                                ""};
-constexpr Source kPoolSource{"ggml-org/llama.cpp v0.5.0 ggml/src/ggml-cuda (pool of 2 MiB pages; quantized activations, 16-bit scores), decoded batches of ten models",
-                             "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cuda/ggml-cuda.cu"};
+constexpr Source kContextSource{
+    "free memory before any model in public start-up logs: 195 to 236 MiB taken on cards of 16 and 22 GiB, 348 to 625 on larger ones; 338 under ROCm",
+    ""};
+constexpr Source kPoolSource{
+    "ggml-org/llama.cpp v0.5.0 ggml/src/ggml-cuda (pool of 2 MiB pages; quantized activations, 16-bit scores), decoded batches of ten models",
+    "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cuda/ggml-cuda.cu"};
 constexpr Source kOutputSource{"ggml-org/llama.cpp v0.5.0 src/llama-context.cpp, output_reserve: one row of logits per output",
                                "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-context.cpp"};
-constexpr Source kServerSource{"ggml-org/llama.cpp tools/server/README.md: --cache-ram, 8192 MiB at most", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"};
+constexpr Source kServerSource{"ggml-org/llama.cpp tools/server/README.md: --cache-ram, 8192 MiB at most",
+                               "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"};
 
 constexpr std::int64_t kFloat = 4;
 
@@ -53,7 +56,11 @@ FormulaRow scores_row(const Job& job, const Settings& s) {
   const auto* latent = std::get_if<LatentAttention>(&mixer);
   const std::int64_t query = latent != nullptr ? latent->kv_lora_rank + latent->qk_rope_head_dim : 0;
   return make_row(job.explain, "scores_16_bit",
-                  {{"cells", s.cells}, {"latent_query", query, Op::plus}, {"n_heads", heads_of(mixer)}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 2}});
+                  {{"cells", s.cells},
+                   {"latent_query", query, Op::plus},
+                   {"n_heads", heads_of(mixer)},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", 2}});
 }
 
 }  // namespace
@@ -83,7 +90,10 @@ Term runtime_pool_term(const Job& job, const Settings& s, const Device& device) 
   term.records = 170;
   // block_q8_1 holds 32 values in 36 bytes.
   FormulaRow inputs = make_row(job.explain, "quantized_activations",
-                               {{"widest_input", widest_input(job.model)}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_block", 36}, {"elements_per_block", 32, Op::divide}});
+                               {{"widest_input", widest_input(job.model)},
+                                {"micro_batch_tokens", s.n_ubatch},
+                                {"bytes_per_block", 36},
+                                {"elements_per_block", 32, Op::divide}});
   term.bytes = inputs.bytes;
   if (job.explain) term.formula.rows.push_back(std::move(inputs));
   if (!s.flash_attention) {
@@ -95,7 +105,7 @@ Term runtime_pool_term(const Job& job, const Settings& s, const Device& device) 
   term.bytes = in_pages(sum) + 4 * kMiB;  // cuBLAS keeps a workspace of 4 MiB
   if (job.explain) term.formula.rows.push_back({"pages_and_workspace", {}, term.bytes - sum, true});
   term.low = s.flash_attention ? term.bytes / 2 : in_pages(sum) / 8;  // scores grow with the tokens really used
-  term.high = term.bytes + term.bytes / 4 + 16 * kMiB;               // partial sums of kernels depend on the card
+  term.high = term.bytes + term.bytes / 4 + 16 * kMiB;                // partial sums of kernels depend on the card
   return term;
 }
 

@@ -25,7 +25,8 @@ std::vector<float> cumulative_shares(const Scenario& scenario, const std::vector
 /// src/llama-context.cpp: pipeline parallelism needs all layers on devices that can copy asynchronously, and no tensor moved by hand.
 bool works_as_pipeline(const Job& job, const Settings& settings, int n_devices) {
   const bool all_layers = settings.gpu_layers > job.model.n_layers();
-  const bool asynchronous = std::all_of(job.scenario.hardware.begin(), job.scenario.hardware.end(), [](const DeviceGroup& g) { return pads_rows(g.device); });
+  const bool asynchronous = std::all_of(job.scenario.hardware.begin(), job.scenario.hardware.end(),
+                                        [](const DeviceGroup& g) { return pads_rows(g.device); });
   return n_devices > 1 && all_layers && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && asynchronous;
 }
 

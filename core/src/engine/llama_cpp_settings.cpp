@@ -24,14 +24,15 @@ std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
     return unsupported("params.kv_cache", std::move(message), "kv_cache", std::move(value), std::move(expected));
   };
   if (is_ggml_quantized(s.type_v) && !s.flash_attention)
-    return refuse("llama.cpp quantizes cached values only with flash attention: expected flash_attn on or auto, or an f16, bf16 or f32 value cache, got " +
-                      std::string(s.type_v.name) + " without it.",
-                  std::string(s.type_v.name), "flash_attn on or auto, or f16, bf16, f32");
+    return refuse(
+        "llama.cpp quantizes cached values only with flash attention: expected flash_attn on or auto, or an f16, bf16 or f32 value cache, got " +
+            std::string(s.type_v.name) + " without it.",
+        std::string(s.type_v.name), "flash_attn on or auto, or f16, bf16, f32");
   for (const LayerSpec& layer : job.model.layers) {
     if (std::holds_alternative<LatentAttention>(layer.mixer)) {
       if (s.type_k == s.type_v) continue;
-      return refuse("A latent (MLA) cache holds keys and values in one: expected one type for both, got " + std::string(s.type_k.name) + " keys with " +
-                        std::string(s.type_v.name) + " values.",
+      return refuse("A latent (MLA) cache holds keys and values in one: expected one type for both, got " + std::string(s.type_k.name) +
+                        " keys with " + std::string(s.type_v.name) + " values.",
                     std::string(s.type_k.name) + ", " + std::string(s.type_v.name), "one type for both");
     }
     const FullAttention& attention = *grouped_attention(layer.mixer);
@@ -50,10 +51,11 @@ std::optional<Notice> split_refusal(const Job& job) {
   const auto given = static_cast<std::int64_t>(o.tensor_split.size());
   if (given > 0 && given != devices)
     return unsupported("params.engine.options.tensor_split",
-                       "`tensor_split` names " + grouped(given) + " shares for " + grouped(devices) + " devices: expected one share for each device.", "tensor_split",
-                       grouped(given), grouped(devices) + " shares");
+                       "`tensor_split` names " + grouped(given) + " shares for " + grouped(devices) + " devices: expected one share for each device.",
+                       "tensor_split", grouped(given), grouped(devices) + " shares");
   if (o.split_mode == SplitMode::row || o.split_mode == SplitMode::tensor)
-    return unsupported("params.engine.options.split_mode", "Splitting rows or tensors over devices is not counted: expected split_mode layer or none.", "split_mode",
+    return unsupported("params.engine.options.split_mode",
+                       "Splitting rows or tensors over devices is not counted: expected split_mode layer or none.", "split_mode",
                        o.split_mode == SplitMode::row ? "row" : "tensor", "layer or none");
   if (devices > 0 && (scenario.parallel.data != 1 || scenario.parallel.expert))
     return unsupported("params.parallel", "llama.cpp splits a model by layers over all devices: expected no data or expert parallel.", "parallel",
@@ -99,11 +101,12 @@ Settings settle(const Job& job) {
 
 std::optional<Notice> refusal(const Job& job, const Settings& settings) {
   if (job.model.parameters_by_name > 0)
-    return unsupported("params.model", "A model known by its size only has no GGUF file: expected one with a config.json.", "model", job.model.id, "a model with a config.json");
+    return unsupported("params.model", "A model known by its size only has no GGUF file: expected one with a config.json.", "model", job.model.id,
+                       "a model with a config.json");
   const std::string format(loaded_format(job.model, job.scenario));
   if (!format.starts_with("gguf:"))
-    return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.", "weights.format", format,
-                       "gguf:Q8_0 or another GGUF file type");
+    return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.",
+                       "weights.format", format, "gguf:Q8_0 or another GGUF file type");
   if (auto problem = split_refusal(job)) return problem;
   return cache_refusal(job, settings);
 }

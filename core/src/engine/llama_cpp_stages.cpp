@@ -34,10 +34,11 @@ FormulaRow moe_stage(const Job& job, const MoeFfn& f, const Settings& s, Bytes i
   const bool biased = f.router_bias || f.n_shared_experts > 0;
   const std::int64_t kept = results > 2 * products ? 4 * hidden : 0;
   const std::int64_t after = biased ? 2 * results + 2 * products + 5 * hidden : results + 3 * products + kept;
-  return make_row(job.explain, "routed_experts", {{"values_alive_per_token", std::max(before, after)},
-                                                  {"micro_batch_tokens", s.n_ubatch},
-                                                  {"bytes_per_value", kFloat},
-                                                  {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "routed_experts",
+                  {{"values_alive_per_token", std::max(before, after)},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 FormulaRow dense_stage(const Job& job, const LayerSpec& layer, const DenseFfn& f, const Settings& s, Bytes inputs) {
@@ -45,32 +46,35 @@ FormulaRow dense_stage(const Job& job, const LayerSpec& layer, const DenseFfn& f
   // Heads wider than the hidden state leave a hole of their size for one of its three copies.
   const bool fused = job.model.naming == CheckpointNaming::phi3;  // gate and up are views of one product, and one state is gone
   const std::int64_t states = (fused ? 1 : 2) * hidden + std::max(hidden, query_size(layer.mixer));
-  return make_row(job.explain, "dense_ffn", {{"ffn_size", f.ffn_size},
-                                             {"gate_up_and_product", 3},
-                                             {"hidden_states_kept", states, Op::plus},
-                                             {"micro_batch_tokens", s.n_ubatch},
-                                             {"bytes_per_value", kFloat},
-                                             {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "dense_ffn",
+                  {{"ffn_size", f.ffn_size},
+                   {"gate_up_and_product", 3},
+                   {"hidden_states_kept", states, Op::plus},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 FormulaRow full_attention_stage(const Job& job, const FullAttention& a, std::int64_t cells, const Settings& s, Bytes inputs, bool with_value_index) {
   const std::int64_t tail = with_value_index || s.flash_attention ? 2 * a.n_kv_heads * a.head_dim_v : 0;
   const std::int64_t states = 2 * job.model.hidden_size + 2 * a.n_heads * a.head_dim_k + tail;
   if (!s.flash_attention)
-    return make_row(job.explain, "attention_scores", {{"n_heads", a.n_heads},
-                                                      {"cells", cells},
-                                                      {"queries_and_hidden_states", states, Op::plus},
-                                                      {"micro_batch_tokens", s.n_ubatch},
-                                                      {"bytes_per_value", kFloat},
-                                                      {"graph_inputs", as_factor(inputs), Op::plus}});
+    return make_row(job.explain, "attention_scores",
+                    {{"n_heads", a.n_heads},
+                     {"cells", cells},
+                     {"queries_and_hidden_states", states, Op::plus},
+                     {"micro_batch_tokens", s.n_ubatch},
+                     {"bytes_per_value", kFloat},
+                     {"graph_inputs", as_factor(inputs), Op::plus}});
   // Flash attention reads 16-bit floats: a cache of another type is copied, for all cells of one layer.
   const std::int64_t copied = (s.type_k == dtype::f16 ? 0 : a.n_kv_heads * a.head_dim_k) + (s.type_v == dtype::f16 ? 0 : a.n_kv_heads * a.head_dim_v);
   const Bytes f16_copy = value_of({{"copied_values", copied}, {"cells", cells}, {"streams", s.n_streams}, {"bytes_per_value", kHalf}});
-  return make_row(job.explain, "flash_attention", {{"queries_and_hidden_states", states},
-                                                   {"micro_batch_tokens", s.n_ubatch},
-                                                   {"bytes_per_value", kFloat},
-                                                   {"cache_as_f16", as_factor(f16_copy), Op::plus},
-                                                   {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "flash_attention",
+                  {{"queries_and_hidden_states", states},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"cache_as_f16", as_factor(f16_copy), Op::plus},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 /// MLA multiplies queries into the latent space. Without flash attention the scores come last and lie beyond all else, unless they fit into the
@@ -80,19 +84,21 @@ FormulaRow latent_attention_stage(const Job& job, const LatentAttention& a, cons
   const std::int64_t query = a.qk_nope_head_dim + a.qk_rope_head_dim;
   const std::int64_t hidden = 2 * job.model.hidden_size;
   if (s.flash_attention)
-    return make_row(job.explain, "flash_attention", {{"n_heads", a.n_heads},
-                                                     {"latent_query_and_result_per_head", latent + a.kv_lora_rank + query + a.head_dim_v},
-                                                     {"hidden_states_kept", hidden, Op::plus},
-                                                     {"micro_batch_tokens", s.n_ubatch},
-                                                     {"bytes_per_value", kFloat},
-                                                     {"graph_inputs", as_factor(inputs), Op::plus}});
-  return make_row(job.explain, "attention_scores", {{"cells", s.cells > a.kv_lora_rank ? s.cells : 0},
-                                                    {"latent_query_and_result_per_head", latent + a.kv_lora_rank + query + a.qk_rope_head_dim, Op::plus},
-                                                    {"n_heads", a.n_heads},
-                                                    {"hidden_states_kept", hidden + a.q_lora_rank + latent, Op::plus},
-                                                    {"micro_batch_tokens", s.n_ubatch},
-                                                    {"bytes_per_value", kFloat},
-                                                    {"graph_inputs", as_factor(inputs), Op::plus}});
+    return make_row(job.explain, "flash_attention",
+                    {{"n_heads", a.n_heads},
+                     {"latent_query_and_result_per_head", latent + a.kv_lora_rank + query + a.head_dim_v},
+                     {"hidden_states_kept", hidden, Op::plus},
+                     {"micro_batch_tokens", s.n_ubatch},
+                     {"bytes_per_value", kFloat},
+                     {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "attention_scores",
+                  {{"cells", s.cells > a.kv_lora_rank ? s.cells : 0},
+                   {"latent_query_and_result_per_head", latent + a.kv_lora_rank + query + a.qk_rope_head_dim, Op::plus},
+                   {"n_heads", a.n_heads},
+                   {"hidden_states_kept", hidden + a.q_lora_rank + latent, Op::plus},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 /// gpt-oss keeps the last layer's sum beside its norm.
@@ -124,7 +130,10 @@ Bytes mask_bytes(const Model& model, const Settings& s) {
   if (s.keeps_windows)
     for (const LayerSpec& layer : model.layers)
       if (std::holds_alternative<SlidingAttention>(layer.mixer)) windowed = cells_of(layer.mixer, s);
-  return value_of({{"cells", s.cells}, {"windowed_cells", windowed, Op::plus}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", s.flash_attention ? kHalf : kFloat}});
+  return value_of({{"cells", s.cells},
+                   {"windowed_cells", windowed, Op::plus},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", s.flash_attention ? kHalf : kFloat}});
 }
 
 Bytes value_index_bytes(const Model& model, const Settings& s) {
@@ -133,7 +142,8 @@ Bytes value_index_bytes(const Model& model, const Settings& s) {
   for (const LayerSpec& layer : model.layers)
     if (const FullAttention* a = grouped_attention(layer.mixer)) widest = std::max(widest, a->n_kv_heads * a->head_dim_v);
   const std::int64_t caches = s.keeps_windows && sliding_layers(model).n_layers > 0 ? 2 : 1;
-  return s.flash_attention ? Bytes() : value_of({{"values", widest}, {"caches", caches}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_index", index}});
+  return s.flash_attention ? Bytes()
+                           : value_of({{"values", widest}, {"caches", caches}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_index", index}});
 }
 
 Bytes hidden_bytes(const Model& model, const Settings& s) {
@@ -141,21 +151,25 @@ Bytes hidden_bytes(const Model& model, const Settings& s) {
 }
 
 FormulaRow output_stage(const Job& job, const Settings& s, Bytes inputs) {
-  return make_row(job.explain, "logits", {{"vocab_size", job.model.vocab_size},
-                                          {"hidden_states_kept", output_states(job.model) * job.model.hidden_size, Op::plus},
-                                          {"output_tokens", s.n_outputs},
-                                          {"bytes_per_value", kFloat},
-                                          {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "logits",
+                  {{"vocab_size", job.model.vocab_size},
+                   {"hidden_states_kept", output_states(job.model) * job.model.hidden_size, Op::plus},
+                   {"output_tokens", s.n_outputs},
+                   {"bytes_per_value", kFloat},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 FormulaRow ffn_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes inputs) {
-  return std::visit(Overloaded{[&](const DenseFfn& f) { return dense_stage(job, layer, f, s, inputs); }, [&](const MoeFfn& f) { return moe_stage(job, f, s, inputs); }},
+  return std::visit(Overloaded{[&](const DenseFfn& f) { return dense_stage(job, layer, f, s, inputs); },
+                               [&](const MoeFfn& f) { return moe_stage(job, f, s, inputs); }},
                     layer.ffn);
 }
 
 FormulaRow attention_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes inputs, bool with_value_index) {
   return std::visit(Overloaded{[&](const FullAttention& a) { return full_attention_stage(job, a, s.cells, s, inputs, with_value_index); },
-                               [&](const SlidingAttention& a) { return full_attention_stage(job, a.heads, cells_of(layer.mixer, s), s, inputs, with_value_index); },
+                               [&](const SlidingAttention& a) {
+                                 return full_attention_stage(job, a.heads, cells_of(layer.mixer, s), s, inputs, with_value_index);
+                               },
                                [&](const LatentAttention& a) { return latent_attention_stage(job, a, s, inputs); }},
                     layer.mixer);
 }
@@ -165,11 +179,12 @@ FormulaRow copied_down_stage(const Job& job, const LayerSpec& layer, const Setti
   const std::int64_t alive = std::visit(Overloaded{[&](const DenseFfn& f) { return f.ffn_size + 3 * hidden; },
                                                    [&](const MoeFfn& f) { return f.n_experts_used * (f.moe_ffn_size + 2 * hidden) + 2 * hidden; }},
                                         layer.ffn);
-  return make_row(job.explain, "copied_matrix_down", {{"values_alive_per_token", alive},
-                                                      {"micro_batch_tokens", s.n_ubatch},
-                                                      {"bytes_per_value", kFloat},
-                                                      {"matrix_copy", as_factor(matrix), Op::plus},
-                                                      {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "copied_matrix_down",
+                  {{"values_alive_per_token", alive},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"matrix_copy", as_factor(matrix), Op::plus},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 FormulaRow copied_up_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes matrix, Bytes inputs) {
@@ -177,11 +192,12 @@ FormulaRow copied_up_stage(const Job& job, const LayerSpec& layer, const Setting
   const std::int64_t alive = std::visit(Overloaded{[&](const DenseFfn& f) { return 2 * f.ffn_size + 3 * hidden; },
                                                    [&](const MoeFfn& f) { return 2 * f.n_experts_used * f.moe_ffn_size + 3 * hidden; }},
                                         layer.ffn);
-  return make_row(job.explain, "copied_matrix_up", {{"values_alive_per_token", alive},
-                                                    {"micro_batch_tokens", s.n_ubatch},
-                                                    {"bytes_per_value", kFloat},
-                                                    {"matrix_copy", as_factor(matrix), Op::plus},
-                                                    {"graph_inputs", as_factor(inputs), Op::plus}});
+  return make_row(job.explain, "copied_matrix_up",
+                  {{"values_alive_per_token", alive},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"matrix_copy", as_factor(matrix), Op::plus},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
 }  // namespace weighbridge::llama_cpp

@@ -10,9 +10,10 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/llama-model.cpp load_tensors (place), ggml-cuda.cu get_alloc_size (padding)",
-                         "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp"};
-constexpr std::int64_t kRowPadding = 512;       // ggml-cuda.cu MATRIX_ROW_PADDING, elements
+constexpr Source kSource{
+    "ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/llama-model.cpp load_tensors (place), ggml-cuda.cu get_alloc_size (padding)",
+    "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp"};
+constexpr std::int64_t kRowPadding = 512;        // ggml-cuda.cu MATRIX_ROW_PADDING, elements
 constexpr std::uint64_t kTensorAlignment = 128;  // ggml_backend_cuda_buffer_type_get_alignment, bytes
 constexpr int kRecords = 200;                    // planned contexts of the families llama, qwen2, qwen3 and deepseek2: equal to 0.01 %
 
@@ -119,8 +120,9 @@ std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int 
     if (group.type.block_size == 1)
       rows.push_back(make_row(true, group.label, {{"elements", group.elements}, {"bytes_per_element", group.type.block_bytes}}));
     else
-      rows.push_back(make_row(true, group.label,
-                              {{"elements", group.elements}, {"elements_per_block", group.type.block_size, Op::divide}, {"bytes_per_block", group.type.block_bytes}}));
+      rows.push_back(make_row(
+          true, group.label,
+          {{"elements", group.elements}, {"elements_per_block", group.type.block_size, Op::divide}, {"bytes_per_block", group.type.block_bytes}}));
     counted += rows.back().bytes;
   }
   sort_largest_first(rows);
@@ -164,7 +166,8 @@ Term weights_term(const Job& job, const Loads& loads, const Placement& placement
     take(loads.output);
     if (shares_embedding) term.bytes -= loads.embedding;
   }
-  if (std::find(placement.layer_device.begin(), placement.layer_device.end(), device) != placement.layer_device.end()) term.bytes += loads.rope_factors;
+  if (std::find(placement.layer_device.begin(), placement.layer_device.end(), device) != placement.layer_device.end())
+    term.bytes += loads.rope_factors;
   term.low = term.high = term.bytes;
   if (job.explain) {
     term.formula.rows = explain(job, placement, device, term.bytes);

@@ -35,7 +35,8 @@ Plan plan_vllm(const Job& job) {
   plan.report.version = rules.version;
   if (job.explain && !is_known_version(job.scenario.engine_version))
     plan.warnings.push_back(notice::custom("unknown_version", "params.engine.version",
-                                           "We have not read vLLM " + job.scenario.engine_version + "; it was counted by the rules of " + std::string(rules.version) + ".",
+                                           "We have not read vLLM " + job.scenario.engine_version + "; it was counted by the rules of " +
+                                               std::string(rules.version) + ".",
                                            "engine.version", job.scenario.engine_version, std::string(rules.version)));
   plan.impossible = refusal(job);
   if (plan.impossible) return plan;

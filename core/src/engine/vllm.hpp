@@ -21,13 +21,13 @@ struct Rules {
   double gpu_memory_utilization;  ///< default
   bool context_inside;            ///< everything on the card counts against the budget, other processes too, as in early V1
   NcclAccount nccl;
-  bool graphs_inside;             ///< the budget sets CUDA graphs aside (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since v0.21.0)
-  bool full_decode_graphs;        ///< FULL_AND_PIECEWISE capture: a second set of graphs for decode batches
-  std::int64_t bytes_per_graph;   ///< fitted on logs of 32- and 36-layer models
-  std::int64_t sampler_tenths;    ///< tenths of a byte per logit at the sampler's peak
-  std::int64_t most_mla_tokens;   ///< cap of the MLA chunked-prefill workspace
-  bool hybrid_cache;              ///< the hybrid KV cache manager is in every release of this version (vllm/v1/core/kv_cache_utils.py)
-  bool tokens_by_concurrency;     ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
+  bool graphs_inside;            ///< the budget sets CUDA graphs aside (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since v0.21.0)
+  bool full_decode_graphs;       ///< FULL_AND_PIECEWISE capture: a second set of graphs for decode batches
+  std::int64_t bytes_per_graph;  ///< fitted on logs of 32- and 36-layer models
+  std::int64_t sampler_tenths;   ///< tenths of a byte per logit at the sampler's peak
+  std::int64_t most_mla_tokens;  ///< cap of the MLA chunked-prefill workspace
+  bool hybrid_cache;             ///< the hybrid KV cache manager is in every release of this version (vllm/v1/core/kv_cache_utils.py)
+  bool tokens_by_concurrency;    ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).

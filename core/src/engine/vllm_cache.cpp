@@ -123,7 +123,11 @@ FormulaRow sequences_row(const Job& job, const Part& part, const Settings& s) {
   const std::int64_t blocks = all_blocks(part, s, job.scenario.context_tokens, sequences);
   if (part.window > 0)
     return make_row(job.explain, "sliding_sequences",
-                    {{"n_layers", part.layers}, {part.caption, part.values}, {"bytes_per_value", s.cache_value_bytes}, {"window_blocks", blocks}, {"block_size", s.block_size}});
+                    {{"n_layers", part.layers},
+                     {part.caption, part.values},
+                     {"bytes_per_value", s.cache_value_bytes},
+                     {"window_blocks", blocks},
+                     {"block_size", s.block_size}});
   return make_row(job.explain, "full_sequences",
                   {{"n_layers", part.layers},
                    {part.caption, part.values},
@@ -153,8 +157,9 @@ PoolReport report_pool(const Model& model, const Settings& s, const Rules& rules
   }
   PoolReport report;
   report.concurrency = static_cast<double>(blocks) / static_cast<double>(per_request);
-  report.tokens = layout.pooled() && rules.tokens_by_concurrency ? static_cast<std::int64_t>(report.concurrency * static_cast<double>(s.max_model_len))
-                                                                 : blocks / groups * s.block_size;
+  report.tokens = layout.pooled() && rules.tokens_by_concurrency
+                      ? static_cast<std::int64_t>(report.concurrency * static_cast<double>(s.max_model_len))
+                      : blocks / groups * s.block_size;
   return report;
 }
 

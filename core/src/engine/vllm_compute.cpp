@@ -31,53 +31,58 @@ const LatentAttention* latent(const Model& model) { return std::get_if<LatentAtt
 FormulaRow sampler_row(const Job& job, const Settings& s, std::int64_t tenths) {
   const std::int64_t rows = std::min(s.max_num_seqs, s.max_num_batched_tokens);
   const std::int64_t kept = kKeptHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
-  return make_row(job.explain, "sampler", {{"vocab_size", job.model.vocab_size},
-                                           {"sampled_rows", rows},
-                                           {"bytes_per_logit_tenths", tenths},
-                                           {"tenths", 10, Op::divide},
-                                           {"hidden_states_kept", kept, Op::plus}});
+  return make_row(job.explain, "sampler",
+                  {{"vocab_size", job.model.vocab_size},
+                   {"sampled_rows", rows},
+                   {"bytes_per_logit_tenths", tenths},
+                   {"tenths", 10, Op::divide},
+                   {"hidden_states_kept", kept, Op::plus}});
 }
 
 FormulaRow dense_row(const Job& job, const Settings& s, std::int64_t ffn_size) {
-  return make_row(job.explain, "dense_ffn", {{"ffn_size", ffn_size},
-                                             {"gate_up_and_product", 3},
-                                             {"tensor_parallel", s.tensor, Op::ceil_divide},
-                                             {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
-                                             {"batch_tokens", s.max_num_batched_tokens},
-                                             {"bytes_per_value", kActivationBytes}});
+  return make_row(job.explain, "dense_ffn",
+                  {{"ffn_size", ffn_size},
+                   {"gate_up_and_product", 3},
+                   {"tensor_parallel", s.tensor, Op::ceil_divide},
+                   {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
+                   {"batch_tokens", s.max_num_batched_tokens},
+                   {"bytes_per_value", kActivationBytes}});
 }
 
 FormulaRow moe_row(const Job& job, const MoeFfn& moe, const Settings& s) {
   const std::int64_t local = ceil_div(moe.moe_ffn_size, s.tensor);
-  return make_row(job.explain, "routed_experts", {{"widest_expert_buffer", std::max(2 * local, job.model.hidden_size)},
-                                                  {"expert_product", local, Op::plus},
-                                                  {"n_experts_used", moe.n_experts_used},
-                                                  {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
-                                                  {"batch_tokens", std::min(s.max_num_batched_tokens, kFusedMoeChunk)},
-                                                  {"bytes_per_value", kActivationBytes}});
+  return make_row(job.explain, "routed_experts",
+                  {{"widest_expert_buffer", std::max(2 * local, job.model.hidden_size)},
+                   {"expert_product", local, Op::plus},
+                   {"n_experts_used", moe.n_experts_used},
+                   {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
+                   {"batch_tokens", std::min(s.max_num_batched_tokens, kFusedMoeChunk)},
+                   {"bytes_per_value", kActivationBytes}});
 }
 
 /// Images of one batch through the encoder, and their outputs, which stay (profile_run: as many images of full size as the batch's tokens
 /// hold). Nothing is divided: the encoder may run whole on every rank.
 FormulaRow vision_row(const Job& job, const VisionTower& tower, const Settings& s) {
   const std::int64_t images = std::max<std::int64_t>(1, s.max_num_batched_tokens / tower.tokens_per_image);
-  return make_row(job.explain, "vision_encoder", {{"ffn_size", tower.ffn_size},
-                                                  {"fc1_and_its_activation", 2},
-                                                  {"hidden_states_4", kLiveHiddenStates * tower.hidden_size, Op::plus},
-                                                  {"patches", tower.patches()},
-                                                  {"images", images},
-                                                  {"bytes_per_value", kActivationBytes},
-                                                  {"encoder_outputs_kept", images * tower.tokens_per_image * job.model.hidden_size * kActivationBytes, Op::plus}});
+  return make_row(job.explain, "vision_encoder",
+                  {{"ffn_size", tower.ffn_size},
+                   {"fc1_and_its_activation", 2},
+                   {"hidden_states_4", kLiveHiddenStates * tower.hidden_size, Op::plus},
+                   {"patches", tower.patches()},
+                   {"images", images},
+                   {"bytes_per_value", kActivationBytes},
+                   {"encoder_outputs_kept", images * tower.tokens_per_image * job.model.hidden_size * kActivationBytes, Op::plus}});
 }
 
 /// Profiling allocates what the up-projection of the whole workspace would take.
 FormulaRow latent_row(const Job& job, const LatentAttention& a, const Settings& s) {
   const std::int64_t kept = kLiveHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
-  return make_row(job.explain, "latent_prefill", {{"workspace_tokens", s.mla_workspace_tokens},
-                                                  {"heads_here", ceil_div(a.n_heads, s.tensor)},
-                                                  {"k_and_v_dims", a.qk_nope_head_dim + a.head_dim_v},
-                                                  {"bytes_per_value", kActivationBytes},
-                                                  {"hidden_states_kept", kept, Op::plus}});
+  return make_row(job.explain, "latent_prefill",
+                  {{"workspace_tokens", s.mla_workspace_tokens},
+                   {"heads_here", ceil_div(a.n_heads, s.tensor)},
+                   {"k_and_v_dims", a.qk_nope_head_dim + a.head_dim_v},
+                   {"bytes_per_value", kActivationBytes},
+                   {"hidden_states_kept", kept, Op::plus}});
 }
 
 /// What a real prefill adds beyond the profiled step: K joined with its rotary part, and V padded to K's width where the kernel asks for it.

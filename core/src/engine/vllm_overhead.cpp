@@ -10,9 +10,11 @@ namespace weighbridge::vllm {
 namespace {
 
 constexpr Source kContextSource{
-    "free memory at start-up in public logs (A100 0.41 GiB, H100 0.61, RTX 3090 0.4, L4 0.19 before any model); NCCL: vllm-project/vllm#25359, pytorch/pytorch#175666",
+    "free memory at start-up in public logs (A100 0.41 GiB, H100 0.61, RTX 3090 0.4, L4 0.19 before any model); NCCL: vllm-project/vllm#25359, "
+    "pytorch/pytorch#175666",
     "https://github.com/vllm-project/vllm/pull/25359"};
-constexpr Source kInsideSource{"vLLM start-up logs: 0.02 to 0.07 GiB outside torch with one GPU, below 0.2 with two", "https://github.com/kolyangg/mlops-assignment/blob/daaf8cb3262f5daa5d099ff13a25e2a38e7cf765/logs/vllm.log"};
+constexpr Source kInsideSource{"vLLM start-up logs: 0.02 to 0.07 GiB outside torch with one GPU, below 0.2 with two",
+                               "https://github.com/kolyangg/mlops-assignment/blob/daaf8cb3262f5daa5d099ff13a25e2a38e7cf765/logs/vllm.log"};
 constexpr Source kGraphSource{"vllm-project/vllm vllm/config (cudagraph_capture_sizes); bytes per graph from start-up logs",
                               "https://github.com/vllm-project/vllm/tree/v0.11.0/vllm/config"};
 
@@ -65,7 +67,9 @@ Term context_term(const Job& job, const Settings& settings, const Rules& rules) 
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
-  term.records = settings.tensor == 1 ? 3 : 2;  // with an address: LukeJYK/AutoScientists, kolyangg/mlops-assignment, Sandermage/genesis-vllm-patches#24; the two of NCCL
+  term.records = settings.tensor == 1
+                     ? 3
+                     : 2;  // with an address: LukeJYK/AutoScientists, kolyangg/mlops-assignment, Sandermage/genesis-vllm-patches#24; the two of NCCL
   term.inside_limit = rules.context_inside;
   term.source = kContextSource;
   term.bytes = context + nccl.usual;
@@ -92,7 +96,9 @@ Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
   FormulaRow workspace;
   if (attention != nullptr)
     workspace = make_row(job.explain, "latent_workspace",
-                         {{"workspace_tokens", settings.mla_workspace_tokens}, {"latent_values", attention->kv_lora_rank + attention->qk_rope_head_dim}, {"bytes_per_value", 2}});
+                         {{"workspace_tokens", settings.mla_workspace_tokens},
+                          {"latent_values", attention->kv_lora_rank + attention->qk_rope_head_dim},
+                          {"bytes_per_value", 2}});
   term.bytes = other + nccl.usual + workspace.bytes;
   term.low = 20 * kMiB + nccl.low + workspace.bytes;
   term.high = (settings.tensor > 1 ? 1024 * kMiB : 256 * kMiB) + nccl.high + workspace.bytes;

@@ -10,18 +10,19 @@ namespace weighbridge::vllm {
 
 namespace {
 
-constexpr int kLeastCapability = 70;      // setup: CUDA architectures 7.0 and newer
-constexpr int kLeastBf16Capability = 80;  // vllm/platforms/cuda.py check_if_supports_dtype
-constexpr int kLeastFp8Capability = 75;   // W8A16 Marlin kernels (documentation of v0.32, supported hardware)
+constexpr int kLeastCapability = 70;       // setup: CUDA architectures 7.0 and newer
+constexpr int kLeastBf16Capability = 80;   // vllm/platforms/cuda.py check_if_supports_dtype
+constexpr int kLeastFp8Capability = 75;    // W8A16 Marlin kernels (documentation of v0.32, supported hardware)
 constexpr int kLeastMxfp4Capability = 80;  // vllm/model_executor/layers/quantization/mxfp4.py get_min_capability
-constexpr int kFp8UnitsCapability = 89;   // W8A8 on the card's own units from here on
+constexpr int kFp8UnitsCapability = 89;    // W8A8 on the card's own units from here on
 
 std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
 /// `what` needs a newer card than this one.
 Notice needs_capability(std::string where, const std::string& what, const std::string& expected, int capability) {
   const std::string value = capability_text(capability);
-  return notice::custom("needs_capability", std::move(where), what + " needs compute capability " + expected + " or newer, got " + value + ".", what, value, expected);
+  return notice::custom("needs_capability", std::move(where), what + " needs compute capability " + expected + " or newer, got " + value + ".", what,
+                        value, expected);
 }
 
 std::int64_t attention_heads(const Model& model) {
@@ -91,8 +92,9 @@ std::optional<Notice> device_problem(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
   const int capability = device.compute_capability;
   if (device.backend != "cuda" && device.backend != "rocm")
-    return notice::custom("unknown_backend", "params.hardware[0].device", "We have no rules for vLLM on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend",
-                          device.backend, "cuda or rocm");
+    return notice::custom("unknown_backend", "params.hardware[0].device",
+                          "We have no rules for vLLM on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend", device.backend,
+                          "cuda or rocm");
   if (capability == 0) return std::nullopt;  // not an NVIDIA card, or unknown
   if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "vLLM", "7.0", capability);
   const std::string_view format = job.scenario.weights_format;
@@ -107,11 +109,13 @@ std::optional<Notice> device_problem(const Job& job) {
 void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
   const SlidingLayers sliding = sliding_layers(model);
   if (sliding.n_layers > 0 && sliding.n_layers < model.n_layers() && !settings.hybrid_cache)
-    warnings.push_back(notice::custom("sliding_counted_full", "params.engine",
-                                      "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",
-                                      "sliding_window", grouped(sliding.window), "the full cache in every layer"));
+    warnings.push_back(
+        notice::custom("sliding_counted_full", "params.engine",
+                       "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",
+                       "sliding_window", grouped(sliding.window), "the full cache in every layer"));
   if (model.vision)
-    warnings.push_back(notice::custom("vision_counted", "params.model", "The image encoder and its largest batch are counted: `--language-model-only` leaves them out.",
+    warnings.push_back(notice::custom("vision_counted", "params.model",
+                                      "The image encoder and its largest batch are counted: `--language-model-only` leaves them out.",
                                       "language_model_only", "false", "true"));
 }
 
@@ -120,14 +124,17 @@ void add_model_warnings(const Model& model, const Settings& settings, Notices& w
 std::optional<Notice> refusal(const Job& job) {
   const Scenario& s = job.scenario;
   if (s.hardware.empty())
-    return notice::custom("needs_device", "params.hardware", "vLLM needs at least one GPU here: its CPU build is not counted.", "hardware", "[]", "at least one GPU");
+    return notice::custom("needs_device", "params.hardware", "vLLM needs at least one GPU here: its CPU build is not counted.", "hardware", "[]",
+                          "at least one GPU");
   if (s.hardware.size() > 1) {
     const std::string kinds = grouped(static_cast<std::int64_t>(s.hardware.size()));
-    return notice::custom("unlike_devices", "params.hardware", "vLLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
+    return notice::custom("unlike_devices", "params.hardware",
+                          "vLLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
                           "one kind of GPU");
   }
   if (s.parallel.pipeline != 1 || s.parallel.data != 1 || s.parallel.expert)
-    return notice::custom("layout_not_counted", "params.parallel", "Pipeline, data and expert parallel are not counted for vLLM: expected tensor parallel over all GPUs.", "parallel",
+    return notice::custom("layout_not_counted", "params.parallel",
+                          "Pipeline, data and expert parallel are not counted for vLLM: expected tensor parallel over all GPUs.", "parallel",
                           "pipeline " + grouped(s.parallel.pipeline) + ", data " + grouped(s.parallel.data), "tensor parallel over all GPUs");
   // vllm/config/scheduler.py: a step must have room for one token of each sequence.
   const EngineOptions& o = s.options;
@@ -166,21 +173,24 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   add_model_warnings(job.model, settings, warnings);
   if (device.backend == "rocm")
     warnings.push_back(notice::custom("rocm_by_cuda_rules", "params.hardware[0].device",
-                                      "Counted by the rules of CUDA devices: no record of vLLM on " + device.short_name + " was found.", "device", device.short_name,
-                                      "a CUDA device"));
+                                      "Counted by the rules of CUDA devices: no record of vLLM on " + device.short_name + " was found.", "device",
+                                      device.short_name, "a CUDA device"));
   if (capability == 0) return;
   const std::string_view format = job.scenario.weights_format;
   const std::string_view stored = format == "checkpoint" ? checkpoint_format(job.model) : format;
   // vllm/config/model.py _resolve_auto_dtype.
   if (format == "checkpoint" && job.model.checkpoint.base == dtype::bf16 && capability < kLeastBf16Capability)
-    warnings.push_back(notice::custom("runs_as_fp16", "params.weights.format", device.short_name + " has no bf16 units: vLLM runs this checkpoint in float16, in the same memory.",
-                                      "dtype", device.short_name, "float16"));
+    warnings.push_back(notice::custom("runs_as_fp16", "params.weights.format",
+                                      device.short_name + " has no bf16 units: vLLM runs this checkpoint in float16, in the same memory.", "dtype",
+                                      device.short_name, "float16"));
   if (stored == "fp8" && capability < kFp8UnitsCapability)
-    warnings.push_back(notice::custom("no_fp8_units", "params.weights.format", device.short_name + " has no FP8 units: vLLM runs FP8 weights through Marlin, in the same memory but slower.",
+    warnings.push_back(notice::custom("no_fp8_units", "params.weights.format",
+                                      device.short_name + " has no FP8 units: vLLM runs FP8 weights through Marlin, in the same memory but slower.",
                                       "weights.format", device.short_name, "compute capability 8.9 or newer"));
   // FlashInfer ran it on A100 (vllm-project/vllm#24577), Triton failed on RTX 3090 (vllm-project/vllm#26431).
   if (job.scenario.kv_type.starts_with("fp8") && capability < kFp8UnitsCapability)
-    warnings.push_back(notice::custom("fp8_cache_by_backend", "params.kv_cache", "Whether an FP8 cache runs on " + device.short_name + " depends on the attention backend.", "kv_cache",
+    warnings.push_back(notice::custom("fp8_cache_by_backend", "params.kv_cache",
+                                      "Whether an FP8 cache runs on " + device.short_name + " depends on the attention backend.", "kv_cache",
                                       device.short_name, "compute capability 8.9 or newer"));
 }
 

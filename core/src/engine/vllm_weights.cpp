@@ -114,7 +114,10 @@ int records_of(const Job& job) {
 FormulaRow rotary_row(const Model& model) {
   // vllm/model_executor/models/gpt_oss.py asks for an f32 table; all others are of the model's 16-bit type.
   const std::int64_t width = model.architecture == "gpt_oss" ? 4 : 2;
-  FormulaRow row{"rope_cache", {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}}, {}, true};
+  FormulaRow row{"rope_cache",
+                 {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},
+                 {},
+                 true};
   if (model.n_rotary_tables > 1) row.factors.push_back({"rope_tables", model.n_rotary_tables});
   row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * model.n_rotary_tables));
   return row;
@@ -219,7 +222,8 @@ Term weights_term(const Job& job, const Settings& settings) {
   // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds. Nothing shrinks.
   // Another expert kernel pads less, and an encoder that is split over the ranks takes a share of each.
   term.records = records_of(job);
-  term.low = term.bytes - term.bytes / 200 - loaded.expert_padding - loaded.encoder * static_cast<std::uint64_t>(ranks - 1) / static_cast<std::uint64_t>(ranks);
+  term.low = term.bytes - term.bytes / 200 - loaded.expert_padding -
+             loaded.encoder * static_cast<std::uint64_t>(ranks - 1) / static_cast<std::uint64_t>(ranks);
   term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33);
   return term;
 }

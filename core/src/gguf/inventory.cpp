@@ -52,7 +52,8 @@ class GgufBuilder {
       return;
     }
     linear("blk.{layer}.attn_k.weight", "blk.{layer}.attn_k.bias", TensorRole::attention_k, a.n_kv_heads * a.head_dim_k, hidden, a.qkv_bias);
-    linear("blk.{layer}.attn_output.weight", "blk.{layer}.attn_output.bias", TensorRole::attention_output, hidden, a.n_heads * a.head_dim_v, a.output_bias);
+    linear("blk.{layer}.attn_output.weight", "blk.{layer}.attn_output.bias", TensorRole::attention_output, hidden, a.n_heads * a.head_dim_v,
+           a.output_bias);
     linear("blk.{layer}.attn_q.weight", "blk.{layer}.attn_q.bias", TensorRole::attention_q, a.n_heads * a.head_dim_k, hidden, a.qkv_bias);
     linear("blk.{layer}.attn_v.weight", "blk.{layer}.attn_v.bias", TensorRole::attention_v, a.n_kv_heads * a.head_dim_v, hidden, a.qkv_bias);
     if (a.sinks) vector("blk.{layer}.attn_sinks.weight", TensorRole::attention_sinks, a.n_heads);

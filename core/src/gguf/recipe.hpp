@@ -20,7 +20,7 @@ enum class When {
   middle,                ///< neither the first nor the last eighth of the layers
   first_two,
   first_four,
-  grouped_by_four,        ///< four or more query heads share one key head
+  grouped_by_four,  ///< four or more query heads share one key head
   grouped_or_four_experts,
   eight_experts,
   eight_experts_more_bits,  ///< both

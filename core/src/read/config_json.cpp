@@ -17,20 +17,13 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
-    Family{"llama", read_llama},
-    Family{"qwen2", read_qwen2},
-    Family{"qwen3", read_qwen3},
-    Family{"deepseek_v3", read_deepseek_v3},
-    Family{"qwen3_moe", read_qwen3_moe},
-    Family{"mistral", read_mistral},
-    Family{"mixtral", read_mixtral},
-    Family{"phi3", read_phi3},
-    Family{"gemma2", read_gemma2},
-    Family{"gemma3_text", read_gemma3_text},
-    Family{"gemma3", read_gemma3},
-    Family{"gpt_oss", read_gpt_oss},
-    Family{"glm4_moe", read_glm4_moe},
-    Family{"generic_dense", read_generic_dense},
+    Family{"llama", read_llama},         Family{"qwen2", read_qwen2},
+    Family{"qwen3", read_qwen3},         Family{"deepseek_v3", read_deepseek_v3},
+    Family{"qwen3_moe", read_qwen3_moe}, Family{"mistral", read_mistral},
+    Family{"mixtral", read_mixtral},     Family{"phi3", read_phi3},
+    Family{"gemma2", read_gemma2},       Family{"gemma3_text", read_gemma3_text},
+    Family{"gemma3", read_gemma3},       Family{"gpt_oss", read_gpt_oss},
+    Family{"glm4_moe", read_glm4_moe},   Family{"generic_dense", read_generic_dense},
 };
 
 std::string known_families() {
@@ -82,8 +75,8 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     if (config.error()) return fail(*config.error());
     model.tensors = derive_tensors(model, model.checkpoint);
     if (!is_plausible(model.tensors))
-      return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.", "config", "",
-                                 "the sizes of a real model"));
+      return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
+                                 "config", "", "the sizes of a real model"));
     return model;
   }
   return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));

@@ -37,7 +37,8 @@ using LayerFlags = std::vector<char>;
 /// The mixer of each of `n_layers` layers: those that `layer_types` names "sliding_attention" see `window` tokens; without that key,
 /// those for which `slides(index)` is true. A window of 0 means that no layer slides.
 template <class Slides>
-[[nodiscard]] std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window, Slides slides);
+[[nodiscard]] std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window,
+                                                    Slides slides);
 /// What `layer_types` says, one entry a layer, true = sliding; empty if the key is absent. Other kinds of layers are an error.
 [[nodiscard]] LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers);
 

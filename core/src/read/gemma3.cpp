@@ -26,7 +26,8 @@ std::optional<VisionTower> read_tower(KeyReader& config) {
   tower.tokens_per_image = config.positive_or("mm_tokens_per_image", config_limit::context, 256, "");
   config.adopt(vision);
   if (!vision.error() && tower.image_size < tower.patch_size)
-    config.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(tower.image_size), "at least patch_size, " + grouped(tower.patch_size)));
+    config.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(tower.image_size),
+                                     "at least patch_size, " + grouped(tower.patch_size)));
   return tower;
 }
 
@@ -58,7 +59,8 @@ void read_gemma3_text(KeyReader& config, Model& model) {
 
 /// Gemma 3 with its image encoder: `text_config` and `vision_config`.
 void read_gemma3(KeyReader& config, Model& model) {
-  if (!config.has("text_config")) return config.fail(notice::missing_key(config.path("text_config"), "text_config", "an object with the language model's keys"));
+  if (!config.has("text_config"))
+    return config.fail(notice::missing_key(config.path("text_config"), "text_config", "an object with the language model's keys"));
   const Json& text = *config.json().find("text_config");
   if (!text.is_object()) return config.fail(notice::wrong_type(config.path("text_config"), "text_config", excerpt(text), "an object"));
   KeyReader language = config.under("text_config");
@@ -67,7 +69,8 @@ void read_gemma3(KeyReader& config, Model& model) {
   model.vision = read_tower(config);
   if (!model.vision)
     config.warn(notice::custom("not_counted", config.path("vision_config"),
-                               "The image encoder is not counted: expected a SigLIP `vision_config` with its sizes.", "vision_config", "", "a SigLIP vision_config"));
+                               "The image encoder is not counted: expected a SigLIP `vision_config` with its sizes.", "vision_config", "",
+                               "a SigLIP vision_config"));
 }
 
 }  // namespace weighbridge

@@ -19,7 +19,8 @@ void read_glm4_moe(KeyReader& config, Model& model) {
   const std::int64_t n_mtp = config.count_or_zero("num_nextn_predict_layers", 64);
   const DenseFfn dense{config.positive("intermediate_size", config_limit::ffn), false};
   if (config.error()) return;
-  for (std::int64_t layer = 0; layer < n_layers; ++layer) model.layers.push_back(layer < n_dense ? LayerSpec{attention, dense} : LayerSpec{attention, moe});
+  for (std::int64_t layer = 0; layer < n_layers; ++layer)
+    model.layers.push_back(layer < n_dense ? LayerSpec{attention, dense} : LayerSpec{attention, moe});
   model.mtp_layers.assign(static_cast<std::size_t>(n_mtp), LayerSpec{attention, moe});
   model.rotary_dim = rotary_part(attention.head_dim_k, config.fraction("partial_rotary_factor", 1.0).value_or(0.5));
 }
