@@ -29,7 +29,8 @@ class LinkReader {
   Json read(std::string_view text) && {
     if (text.starts_with("#")) text.remove_prefix(1);
     if (text.size() > kMostLinkText) {
-      reject("link", grouped(static_cast<std::int64_t>(text.size())) + " characters", "at most " + grouped(static_cast<std::int64_t>(kMostLinkText)) + " characters");
+      reject("link", grouped(static_cast<std::int64_t>(text.size())) + " characters",
+             "at most " + grouped(static_cast<std::int64_t>(kMostLinkText)) + " characters");
       text = {};
     }
     split(text);
@@ -40,7 +41,7 @@ class LinkReader {
     clamp_default_context();
     for (const Entry& entry : entries_)
       if (std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; })) keep(entry);
-    return {{"request", std::move(request_)}, {"view", std::move(view_)}, {"kept", std::move(kept_)},
+    return {{"request", std::move(request_)}, {"view", std::move(view_)},     {"kept", std::move(kept_)},
             {"custom", std::move(custom_)},   {"shared", std::move(shared_)}, {"notices", std::move(notices_)}};
   }
 
@@ -76,7 +77,8 @@ class LinkReader {
     kept_.push_back(Json::array({entry.key, entry.raw}));
     notices_.push_back({{"code", "unknown_key"},
                         {"where", "link." + entry.key},
-                        {"message", "This link has a setting that this version does not know: `" + entry.key + "=" + entry.raw + "`. It stays in the link but is not counted."},
+                        {"message", "This link has a setting that this version does not know: `" + entry.key + "=" + entry.raw +
+                                        "`. It stays in the link but is not counted."},
                         {"values", {{"key", entry.key}, {"value", entry.raw}, {"expected", ""}}}});
   }
 
@@ -91,19 +93,24 @@ class LinkReader {
     const std::optional<std::int64_t> version = digits_of(value);
     if (!version) return reject("v", value, "a whole number");
     if (*version > link_default::version)
-      reject("v", value, "version " + std::to_string(link_default::version) + ": this link was made with a newer version, some settings may be missing", "newer_link");
+      reject("v", value,
+             "version " + std::to_string(link_default::version) + ": this link was made with a newer version, some settings may be missing",
+             "newer_link");
   }
 
   void read_model(const std::string& value) {
     const CatalogueModel* known = catalogue_.find_model(value);
-    if (known == nullptr) return reject("m", value, "a model of the catalogue; " + std::string(link_default::model) + " was counted", "unknown_model");
+    if (known == nullptr)
+      return reject("m", value, "a model of the catalogue; " + std::string(link_default::model) + " was counted", "unknown_model");
     request_["model"]["id"] = known->model.id;
   }
 
   void read_weights(const std::string& value) {
     std::optional<std::string_view> format = find_weights_format(value);
     if (!format) format = find_weights_format("gguf:" + value);
-    if (!format) return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8, int4 or a GGUF file type such as q4_k_m; the checkpoint was counted", "unknown_format");
+    if (!format)
+      return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8, int4 or a GGUF file type such as q4_k_m; the checkpoint was counted",
+                    "unknown_format");
     request_["weights"]["format"] = *format;
   }
 
@@ -132,7 +139,8 @@ class LinkReader {
   void read_sequences(const std::string& value) {
     const std::optional<std::int64_t> number = digits_of(value);
     if (!number || *number < 1 || *number > kMaxSequences)
-      return reject("n", value, "1 to " + grouped(kMaxSequences) + " requests; " + grouped(link_default::sequences) + " were counted", "out_of_range");
+      return reject("n", value, "1 to " + grouped(kMaxSequences) + " requests; " + grouped(link_default::sequences) + " were counted",
+                    "out_of_range");
     request_["workload"]["sequences"] = *number;
   }
 
@@ -251,7 +259,8 @@ class LinkReader {
 
   void read_custom(const std::string& value) {
     if (value.size() > kMostCustomText)
-      return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters", "at most " + grouped(static_cast<std::int64_t>(kMostCustomText)) + " characters", "too_large");
+      return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters",
+                    "at most " + grouped(static_cast<std::int64_t>(kMostCustomText)) + " characters", "too_large");
     custom_ = value;
   }
 
@@ -274,16 +283,15 @@ class LinkReader {
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
   static constexpr std::array<Handler, 26> kHandlers{{
-      {"v", &LinkReader::read_version},        {"c", &LinkReader::read_custom},     {"m", &LinkReader::read_model},
-      {"w", &LinkReader::read_weights},        {"ctx", &LinkReader::read_context},  {"n", &LinkReader::read_sequences},
-      {"g", &LinkReader::read_hardware},       {"used", &LinkReader::read_used},        {"ram", &LinkReader::read_host_memory},    {"e", &LinkReader::read_engine},
-      {"tp", &LinkReader::read_tensor},        {"pp", &LinkReader::read_pipeline},  {"dp", &LinkReader::read_data},
-      {"ep", &LinkReader::read_expert},        {"util", &LinkReader::read_utilization}, {"kv", &LinkReader::read_cache},
-      {"bt", &LinkReader::read_batch},         {"graphs", &LinkReader::read_graphs},
-      {"ngl", &LinkReader::read_gpu_layers},   {"ub", &LinkReader::read_micro_batch}, {"fa", &LinkReader::read_flash_attention},
-      {"unit", &LinkReader::read_unit},
-      {"lang", &LinkReader::read_language},    {"th", &LinkReader::read_theme},     {"d", &LinkReader::read_data_version},
-      {"t", &LinkReader::read_total},
+      {"v", &LinkReader::read_version},      {"c", &LinkReader::read_custom},       {"m", &LinkReader::read_model},
+      {"w", &LinkReader::read_weights},      {"ctx", &LinkReader::read_context},    {"n", &LinkReader::read_sequences},
+      {"g", &LinkReader::read_hardware},     {"used", &LinkReader::read_used},      {"ram", &LinkReader::read_host_memory},
+      {"e", &LinkReader::read_engine},       {"tp", &LinkReader::read_tensor},      {"pp", &LinkReader::read_pipeline},
+      {"dp", &LinkReader::read_data},        {"ep", &LinkReader::read_expert},      {"util", &LinkReader::read_utilization},
+      {"kv", &LinkReader::read_cache},       {"bt", &LinkReader::read_batch},       {"graphs", &LinkReader::read_graphs},
+      {"ngl", &LinkReader::read_gpu_layers}, {"ub", &LinkReader::read_micro_batch}, {"fa", &LinkReader::read_flash_attention},
+      {"unit", &LinkReader::read_unit},      {"lang", &LinkReader::read_language},  {"th", &LinkReader::read_theme},
+      {"d", &LinkReader::read_data_version}, {"t", &LinkReader::read_total},
   }};
 
   const Catalogue& catalogue_;
