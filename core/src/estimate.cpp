@@ -107,17 +107,12 @@ Prepared::Prepared(const Model& model, std::string_view weights_format) : model_
 
 Prepared::~Prepared() = default;
 
-std::optional<std::int64_t> device_margin(const Estimate& estimate) {
+std::optional<std::int64_t> margin(const Estimate& estimate) {
   std::optional<std::int64_t> least;
   for (const DevicePlan& device : estimate.devices) {
     const std::int64_t room = std::min(difference(device.limit, device.inside()), difference(device.capacity, device.reserved));
     least = std::min(least.value_or(room), room);
   }
-  return least;
-}
-
-std::optional<std::int64_t> margin(const Estimate& estimate) {
-  std::optional<std::int64_t> least = device_margin(estimate);
   if (!estimate.host || !estimate.host->capacity) return least;
   const std::int64_t room = difference(*estimate.host->capacity, estimate.host->total());
   return std::min(least.value_or(room), room);

@@ -86,13 +86,23 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
   return std::nullopt;
 }
 
+namespace {
+
+/// Every device has room even for the high bound: what is proposed as the way out must not end in an out-of-memory error.
+bool surely_holds(const Estimate& estimate) {
+  return std::all_of(estimate.devices.begin(), estimate.devices.end(),
+                     [](const DevicePlan& device) { return device.high() <= std::min(device.limit, device.capacity); });
+}
+
+}  // namespace
+
 std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most) {
   Scenario trial = scenario;
   // Downwards, since over several devices the need of the fullest one need not fall with every single layer.
   for (std::int64_t layers = most; layers >= 0; --layers) {
     trial.options.llama_cpp.n_gpu_layers = layers;
     const Result<Estimate> result = evaluate(prepared, trial);
-    if (result && holds(device_margin(*result))) return layers;
+    if (result && surely_holds(*result)) return layers;
   }
   return std::nullopt;
 }

@@ -168,7 +168,4 @@ class Prepared {
 /// hold; nothing if it cannot run this way at all. A host whose memory is known counts as one more device.
 [[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate);
 
-/// The same for the devices alone.
-[[nodiscard]] std::optional<std::int64_t> device_margin(const Estimate& estimate);
-
 }  // namespace weighbridge

@@ -16,7 +16,8 @@ namespace weighbridge {
 /// Fewest devices of the first group's kind, split as the engine splits by default, that hold the scenario; nothing if no count up to 64 does.
 [[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
 
-/// Most layers that the devices hold when the rest stays on the host, for an engine that can split so; nothing if not even none holds.
+/// Most layers that the devices hold, by the high bound, when the rest stays on the host; for an engine that can split so. Nothing if not even
+/// none holds.
 [[nodiscard]] std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most);
 
 }  // namespace weighbridge

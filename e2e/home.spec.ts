@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Machines that people own: one tap sets GPUs, engine and a model that suits them; llama.cpp with its layers, file types and system memory.
+import { expect, headline, open, test, verdict } from './page';
+
+test.describe('I have', () => {
+  for (const [machine, model] of [
+    ['2 × RTX 3090', 'DeepSeek-R1-Distill-Llama-70B'],
+    ['RTX 4090', 'Qwen3-32B'],
+    ['RTX 5090', 'Qwen3-32B'],
+    ['Mac 64 GB', 'Llama-3.3-70B-Instruct'],
+    ['Strix Halo 128 GB', 'gpt-oss-120b'],
+    ['8 × H100', 'Llama-3.3-70B-Instruct'],
+  ] as const)
+    test(`${machine}: one tap, and ${model} fits`, async ({ page }) => {
+      await open(page);
+      const chip = page.getByRole('button', { name: machine, exact: true });
+      await chip.click();
+      await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+      await expect(headline(page)).toContainText(`${model} fits on`);
+      await expect(chip).toHaveAttribute('aria-pressed', 'true');
+      await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue(model);
+    });
+});
+
+test('two RTX 3090 at 8,192 tokens: the cache of the 70B distillation is 2,684,354,560 bytes', async ({ page }) => {
+  await open(page);
+  await page.getByRole('button', { name: '2 × RTX 3090' }).click();
+  await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
+  const shown = await page.locator('.math-kv .math-row .factor.result:first-child b, .math-kv .factor.result b').allTextContents();
+  const bytes = shown.filter((text) => /^[\d,]+$/.test(text)).map((text) => Number(text.replaceAll(',', '')));
+  // The fuller card holds 41 of 80 layers, keys and values in rows of their own.
+  expect(bytes.reduce((sum, part) => sum + part, 0)).toBe((2_684_354_560 / 80) * 41);
+  await expect(page.locator('.table tfoot')).toContainText('21.67');
+});
+
+test('a model that is too large runs with part of it in system memory, once that is given', async ({ page }) => {
+  await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&w=q4_k_m&ctx=8k&n=1&g=1xrtx-4090&e=llama.cpp');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+  await page.getByRole('textbox', { name: 'System memory, GiB' }).fill('64');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'offload');
+  await expect(page).toHaveURL(/ram=64/);
+  await page.getByRole('button', { name: 'Keep 43 layers on the GPUs' }).click();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+  await expect(page).toHaveURL(/ngl=43/);
+  await page.locator('.expert summary').click();
+  await page.getByRole('textbox', { name: 'Layers on the GPUs' }).fill('44');
+  await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'fits');
+});
+
+test('file types: the common ones as chips, all of them in a list', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-8b&n=1&g=1xrtx-4090&e=llama.cpp&w=q4_k_m');
+  await expect(page.locator('.chip')).toHaveCount(4);
+  await page.getByRole('combobox', { name: 'All file types, with their sizes' }).selectOption('gguf:IQ3_XXS');
+  await expect(page).toHaveURL(/w=iq3_xxs/);
+  await expect(page.locator('.chip')).toHaveCount(5);
+  await page.getByRole('radio', { name: /Q8_0/ }).check({ force: true });
+  await expect(page).toHaveURL(/w=q8_0/);
+});
+
+test('the engine brings its own defaults, and gives them back', async ({ page }) => {
+  await open(page);
+  await page.getByRole('radio', { name: 'llama.cpp' }).check({ force: true });
+  await expect(page).toHaveURL(/w=q4_k_m&n=1&e=llama.cpp/);
+  await page.getByRole('radio', { name: 'vLLM' }).check({ force: true });
+  await expect(page).toHaveURL(/\/$/);
+});
+
+test('unlike GPUs: llama.cpp uses both, vLLM says that it cannot', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090+1xrtx-3090&e=llama.cpp');
+  await expect(headline(page)).toHaveText('Qwen3-32B fits on RTX 4090 + RTX 3090');
+  await expect(page.locator('.device')).toHaveCount(3);
+  await page.getByRole('radio', { name: 'vLLM' }).check({ force: true });
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+  await expect(verdict(page)).toContainText('one kind of GPU');
+});
+
+test('without a GPU everything lies in system memory', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-30b-a3b&w=q4_k_m&ctx=8k&n=1&g=none&ram=64&e=llama.cpp');
+  await expect(headline(page)).toHaveText('Qwen3-30B-A3B fits on the CPU alone');
+  await expect(page.locator('.table tfoot')).toContainText('18.3');
+});
+
+test('an FP8 checkpoint is refused with the nearest file type', async ({ page }) => {
+  await open(page, '#v=1&m=deepseek-r1&e=llama.cpp&n=1');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+  await page.getByRole('button', { name: 'Use Q8_0 weights' }).click();
+  await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'impossible');
+});
+
+test('more layers than there are: all of them, and a word about it', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-8b&w=q4_k_m&n=1&ctx=8k&g=1xrtx-4090&e=llama.cpp&ngl=999');
+  await expect(page.getByText('999 means all of them')).toBeVisible();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+});
