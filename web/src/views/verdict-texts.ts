@@ -60,11 +60,11 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     card: memory(device.capacity_bytes, unit),
     free: memory(verdict.free_bytes ?? 0, unit),
     short: memory(verdict.shortfall_bytes, unit),
-    layers: verdict.nearest?.gpu_layers ?? 0,
+    layers: verdict.nearest?.gpu_layers ?? answer.engine.gpu_layers ?? 0,
     all: answer.engine.all_gpu_layers ?? 0,
-    host: memory(verdict.nearest?.host_bytes ?? 0, unit),
+    host: memory(verdict.nearest?.host_bytes ?? answer.host.total_bytes, unit),
   };
-  if (verdict.class === 'offload') return { tone, headline, sentence: t('verdict.offload.sentence', figures) };
+  if (verdict.class === 'offload') return { tone, headline, sentence: t(verdict.nearest ? 'verdict.offload.sentence' : 'verdict.offload.chosen', figures) };
   if (verdict.class === 'tight' && (verdict.high_bytes ?? 0) <= verdict.limit_bytes) return { tone, headline, sentence: t('verdict.tight.shared', figures) };
   if (verdict.class === 'tight') {
     const outcome = (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
