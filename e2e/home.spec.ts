@@ -93,3 +93,13 @@ test('more layers than there are: all of them, and a word about it', async ({ pa
   await expect(page.getByText('999 means all of them')).toBeVisible();
   await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
 });
+
+test('a Mac can give its GPU more than the system does by default', async ({ page }) => {
+  await open(page);
+  await page.getByRole('button', { name: 'Mac 64 GB' }).click();
+  const before = Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', ''));
+  await page.getByRole('checkbox', { name: /GPU limit raised/ }).check();
+  await expect(page.getByText('iogpu.wired_limit_mb')).toBeVisible();
+  await expect(page).toHaveURL(/raised=1/);
+  await expect.poll(async () => Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', ''))).toBeGreaterThan(before);
+});

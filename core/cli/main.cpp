@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// weighbridge: request JSON from stdin, response JSON to stdout. `--lines` takes one request a line and answers one a line.
+// weighbridge: request JSON from stdin, response JSON to stdout. `--lines` takes one request a line and answers one a line. A model may be a
+// file: files.hpp.
 #include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <string>
 
 #include "embedded.hpp"
+#include "files.hpp"
 #include "weighbridge/api.hpp"
 
 int main(int argc, char** argv) {
@@ -23,11 +25,11 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (mode == "--lines") {
-    for (std::string line; std::getline(std::cin, line);) std::cout << api.call(line) << '\n' << std::flush;
+    for (std::string line; std::getline(std::cin, line);) std::cout << weighbridge::call_with_files(api, line) << '\n' << std::flush;
     return 0;
   }
   const std::string request{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-  const std::string response = api.call(request);
+  const std::string response = weighbridge::call_with_files(api, request);
   std::cout << response << '\n';
   return response.rfind(R"({"ok":true)", 0) == 0 ? 0 : 1;
 }

@@ -52,7 +52,7 @@ std::string known_devices(const Catalogue& catalogue) {
 Result<DeviceGroup> read_group(const Json& row, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
   if (!row.is_object()) return fail(notice::wrong_type(where, "hardware", excerpt(row), "an object with device and count"));
   KeyReader keys(row, where, warnings);
-  keys.warn_of_other_keys({"device", "count", "used_bytes", "memory_bytes", "backend", "name"});
+  keys.warn_of_other_keys({"device", "count", "used_bytes", "raised_limit", "memory_bytes", "backend", "name"});
   DeviceGroup group;
   group.count = keys.positive_or("count", kMaxDevices, 1, "");
   group.used = Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes)));
@@ -75,6 +75,12 @@ Result<DeviceGroup> read_group(const Json& row, const std::string& where, const 
       return fail(notice::unknown("unknown_backend", where + ".backend", "backend", group.device.backend, std::string(kBackendNames)));
     group.device.runtime_bytes = group.device.driver_bytes = Bytes(static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes)));
   }
+  group.raised_limit = keys.flag_or("raised_limit", false);
+  if (group.raised_limit && group.device.raised_limit_bytes == Bytes())
+    return fail(notice::custom("no_raised_limit", where + ".raised_limit",
+                               group.device.short_name + " has no limit that can be raised: expected raised_limit false.", "raised_limit",
+                               group.device.short_name, "false"));
+  if (group.raised_limit) group.device.runtime_bytes = group.device.raised_limit_bytes;
   if (keys.error()) return fail(*keys.error());
   return group;
 }

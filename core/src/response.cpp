@@ -209,6 +209,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   Json hardware = Json::array();
   for (const DeviceGroup& group : s.hardware) {
     Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", group.used.count()}};
+    if (group.raised_limit) row["raised_limit"] = true;
     if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
     hardware.push_back(std::move(row));
   }

@@ -190,6 +190,16 @@ class LinkReader {
     }
   }
 
+  /// Holds for every device that has a limit to raise.
+  void read_raised(const std::string& value) {
+    if (value != "0" && value != "1") return reject("raised", value, "0 or 1");
+    if (value == "0") return;
+    for (Json& row : request_["hardware"]) {
+      const CatalogueDevice* known = row.contains("device") ? catalogue_.find_device(row["device"].get_ref<const std::string&>()) : nullptr;
+      if (known != nullptr && known->device.raised_limit_bytes > Bytes()) row["raised_limit"] = true;
+    }
+  }
+
   void read_host_memory(const std::string& value) {
     const std::optional<double> gib = decimal_of(value);
     if (!gib || *gib <= 0 || *gib > 1048576) return reject("ram", value, "GiB of system memory, such as 64");
@@ -282,16 +292,16 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 26> kHandlers{{
-      {"v", &LinkReader::read_version},      {"c", &LinkReader::read_custom},       {"m", &LinkReader::read_model},
-      {"w", &LinkReader::read_weights},      {"ctx", &LinkReader::read_context},    {"n", &LinkReader::read_sequences},
-      {"g", &LinkReader::read_hardware},     {"used", &LinkReader::read_used},      {"ram", &LinkReader::read_host_memory},
-      {"e", &LinkReader::read_engine},       {"tp", &LinkReader::read_tensor},      {"pp", &LinkReader::read_pipeline},
-      {"dp", &LinkReader::read_data},        {"ep", &LinkReader::read_expert},      {"util", &LinkReader::read_utilization},
-      {"kv", &LinkReader::read_cache},       {"bt", &LinkReader::read_batch},       {"graphs", &LinkReader::read_graphs},
-      {"ngl", &LinkReader::read_gpu_layers}, {"ub", &LinkReader::read_micro_batch}, {"fa", &LinkReader::read_flash_attention},
-      {"unit", &LinkReader::read_unit},      {"lang", &LinkReader::read_language},  {"th", &LinkReader::read_theme},
-      {"d", &LinkReader::read_data_version}, {"t", &LinkReader::read_total},
+  static constexpr std::array<Handler, 27> kHandlers{{
+      {"v", &LinkReader::read_version},          {"c", &LinkReader::read_custom},       {"m", &LinkReader::read_model},
+      {"w", &LinkReader::read_weights},          {"ctx", &LinkReader::read_context},    {"n", &LinkReader::read_sequences},
+      {"g", &LinkReader::read_hardware},         {"used", &LinkReader::read_used},      {"raised", &LinkReader::read_raised},
+      {"ram", &LinkReader::read_host_memory},    {"e", &LinkReader::read_engine},       {"tp", &LinkReader::read_tensor},
+      {"pp", &LinkReader::read_pipeline},        {"dp", &LinkReader::read_data},        {"ep", &LinkReader::read_expert},
+      {"util", &LinkReader::read_utilization},   {"kv", &LinkReader::read_cache},       {"bt", &LinkReader::read_batch},
+      {"graphs", &LinkReader::read_graphs},      {"ngl", &LinkReader::read_gpu_layers}, {"ub", &LinkReader::read_micro_batch},
+      {"fa", &LinkReader::read_flash_attention}, {"unit", &LinkReader::read_unit},      {"lang", &LinkReader::read_language},
+      {"th", &LinkReader::read_theme},           {"d", &LinkReader::read_data_version}, {"t", &LinkReader::read_total},
   }};
 
   const Catalogue& catalogue_;

@@ -157,6 +157,8 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
     if (text != usual_text || complete) link.add("g", text);
     if (const std::string used = used_text(hardware); !used.empty()) link.add("used", used);
   }
+  if (const Json& hardware = at(request, {"hardware"}); hardware.is_array())
+    if (std::any_of(hardware.begin(), hardware.end(), [](const Json& row) { return at(row, {"raised_limit"}) == true; })) link.add("raised", "1");
   if (const Json& memory = at(request, {"host", "memory_bytes"}); memory.is_number()) link.add("ram", decimal_text(memory.get<double>() / kGiBytes));
   write_engine(link, request, complete);
   write_parallel(link, request);

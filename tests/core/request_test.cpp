@@ -114,5 +114,17 @@ TEST(Api, DeepNestingAndHugeTextsAreRefused) {
   EXPECT_EQ(testing::parse(testing::api().call(std::string(5'000'000, ' ')))["error"]["code"], "too_large");
 }
 
+TEST(Hardware, ARaisedLimitIsTheCapacityWhereThereIsOne) {
+  const auto request = [](const char* device) {
+    return testing::Json{{"model", {{"id", "qwen3-8b"}}},
+                         {"weights", {{"format", "gguf:Q4_K_M"}}},
+                         {"engine", {{"name", "llama.cpp"}}},
+                         {"workload", {{"context_tokens", 4096}, {"sequences", 1}}},
+                         {"hardware", testing::Json::array({{{"device", device}, {"raised_limit", true}}})}};
+  };
+  EXPECT_EQ(testing::estimate(request("m4-max-64gb"))["devices"][0]["capacity_bytes"], std::int64_t{56} << 30);
+  EXPECT_EQ(testing::call("estimate", request("rtx-4090"))["error"]["code"], "no_raised_limit");
+}
+
 }  // namespace
 }  // namespace weighbridge

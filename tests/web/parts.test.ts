@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useLocale } from '../../web/src/i18n';
+import { kMachines } from '../../web/src/machines';
 import { packConfig, unpackConfig } from '../../web/src/link';
 import { fieldOf } from '../../web/src/notices';
 import { matches } from '../../web/src/views/Combobox';
@@ -66,4 +68,16 @@ describe('a notice', () => {
     ['link.foo', 'expert'],
   ])('about %s belongs to the field %s', (where, field) =>
     expect(fieldOf({ code: '', where, message: '', values: { key: '', value: '', expected: '' } })).toBe(field));
+});
+
+describe('machines people own', () => {
+  const read = (file: string) => JSON.parse(readFileSync(`core/data/${file}.json`, 'utf8'));
+  it('name models and devices of the catalogue by their ids', () => {
+    const models = read('models').models.map(({ id }: { id: string }) => id);
+    const devices = read('gpus').devices.map(({ id }: { id: string }) => id);
+    for (const { request } of kMachines) {
+      expect(models).toContain(request.model.id);
+      expect(devices).toContain(request.hardware[0]?.device);
+    }
+  });
 });

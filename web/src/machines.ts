@@ -26,8 +26,8 @@ export const kMachines: Machine[] = [
   home('2 × RTX 3090', 'rtx-3090', 2, 'deepseek-ai/DeepSeek-R1-Distill-Llama-70B', 64, 8192),
   home('RTX 4090', 'rtx-4090', 1, 'Qwen/Qwen3-32B', 64, 8192),
   home('RTX 5090', 'rtx-5090', 1, 'Qwen/Qwen3-32B', 64, 32768),
-  home('Mac 64 GB', 'm4-max-64gb', 1, 'meta-llama/Llama-3.3-70B-Instruct', undefined, 16384),
-  home('Strix Halo 128 GB', 'strix-halo-128gb', 1, 'openai/gpt-oss-120b', undefined, 32768, 'gguf:MXFP4_MOE'),
+  home('Mac 64 GB', 'apple-m4-max-64gb', 1, 'meta-llama/Llama-3.3-70B-Instruct', undefined, 16384),
+  home('Strix Halo 128 GB', 'ryzen-ai-max-395-128gb', 1, 'openai/gpt-oss-120b', undefined, 32768, 'gguf:MXFP4_MOE'),
   {
     name: '8 × H100',
     request: {

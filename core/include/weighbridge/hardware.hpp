@@ -43,6 +43,7 @@ struct DeviceGroup {
   Device device;
   std::int64_t count = 1;
   Bytes used;
+  bool raised_limit = false;  ///< the system's share was raised (Device::raise_command); `device.runtime_bytes` is then the raised one
 
   /// What the runtime sees of the card, less what is already used there.
   [[nodiscard]] Bytes capacity() const { return device.runtime_bytes - used; }

@@ -26,6 +26,7 @@ export interface HardwareRow {
   memory_bytes?: number;
   count: number;
   used_bytes?: number;
+  raised_limit?: boolean;
 }
 
 export interface EngineChoice {
@@ -214,6 +215,8 @@ export interface CatalogueDevice {
   driver_bytes: number;
   runtime_bytes: number;
   capacity_basis: 'measured' | 'estimated';
+  raised_limit_bytes: number;
+  raise_command: string;
 }
 
 export interface EngineOption {

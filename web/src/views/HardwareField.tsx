@@ -51,7 +51,7 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
   const id = index === 0 ? 'gpu' : `gpu-${index}`;
 
   function choose(choice: Choice): void {
-    const { device: _device, memory_bytes: _memory, ...rest } = row;
+    const { device: _device, memory_bytes: _memory, raised_limit: _limit, ...rest } = row;
     onRow(choice.id.startsWith(kOwnPrefix) ? { ...rest, memory_bytes: Number(choice.id.slice(kOwnPrefix.length)) } : { ...rest, device: choice.id });
   }
   const step = (by: number): void => onRow({ ...row, count: Math.max(1, row.count + by) });
@@ -93,7 +93,24 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
         )}
       </div>
       {unread !== undefined && <FieldMessage id={`${id}-unread`} text={unreadable(unread)} />}
+      {known && known.raised_limit_bytes > 0 && <RaisedLimit row={row} device={known} onRow={onRow} />}
     </>
+  );
+}
+
+/** A Mac lets its GPU take a share of the memory, which its owner can raise. */
+function RaisedLimit({ row, device, onRow }: { row: HardwareRow; device: CatalogueDevice; onRow: (row: HardwareRow) => void }) {
+  const { unit } = useStore();
+  const isRaised = row.raised_limit === true;
+  const { raised_limit: _limit, ...usual } = row;
+  return (
+    <label class="raised">
+      <input type="checkbox" checked={isRaised} onChange={() => onRow(isRaised ? usual : { ...row, raised_limit: true })} />
+      <span>
+        {t('device.raised', { memory: memory(device.raised_limit_bytes, unit.value) })}
+        {isRaised && <code>{device.raise_command}</code>}
+      </span>
+    </label>
   );
 }
 
