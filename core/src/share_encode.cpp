@@ -73,9 +73,9 @@ std::int64_t device_count(const Json& hardware) {
 
 /// Links write `gguf:Q4_K_M` as `q4_k_m`; the three names that other formats have too keep their prefix.
 std::string link_format(const std::string& format) {
-  const std::string lower = lower_case(format);
+  std::string lower = lower_case(format);
   if (!lower.starts_with("gguf:")) return lower;
-  const std::string bare = lower.substr(5);
+  std::string bare = lower.substr(5);
   const auto& others = weights_formats();
   const bool taken = std::any_of(others.begin(), others.end(), [&](const WeightsFormat& other) { return other.name == bare; });
   return taken ? lower : bare;

@@ -132,7 +132,8 @@ TEST(VllmWindows, ThePoolIsReportedAsTheVersionDoes) {
     Json params = request("openai/gpt-oss-120b", "h200-sxm", 1, 131072, 1, version);
     const Json engine = testing::estimate(params)["engine"];
     const std::int64_t blocks = engine["kv_cache_pool_bytes"].get<std::int64_t>() / (18LL * 16 * 8 * 128 * 2);
-    const double concurrency = static_cast<double>(blocks) / (131072 / 16 + (127 + 8192 + 15) / 16 + 1);
+    const std::int64_t each = 131072 / 16 + (127 + 8192 + 15) / 16 + 1;
+    const double concurrency = static_cast<double>(blocks) / static_cast<double>(each);
     EXPECT_DOUBLE_EQ(engine["max_concurrency"].get<double>(), concurrency);
     const std::int64_t tokens = std::string_view(version) == "0.11" ? blocks / 2 * 16 : static_cast<std::int64_t>(concurrency * 131072);
     EXPECT_EQ(engine["kv_cache_tokens"].get<std::int64_t>(), tokens) << version;
@@ -153,7 +154,7 @@ TEST(VllmVision, TheEncoderIsLoadedAndItsLargestBatchCounted) {
   EXPECT_EQ(row_bytes(testing::term(response["result"], "weights"), "vision"), 2LL * 419'816'304);
   // 8192 / 256 = 32 images of 4096 patches: fc1 and its activation, four hidden states; and 32 x 256 outputs.
   EXPECT_EQ(row_bytes(testing::term(response["result"], "compute"), "vision_encoder"),
-            (2LL * 4304 + 4 * 1152) * 4096 * 32 * 2 + 32LL * 256 * 2560 * 2);
+            (2LL * 4304 + 4LL * 1152) * 4096 * 32 * 2 + 32LL * 256 * 2560 * 2);
   EXPECT_EQ(response["warnings"][0]["code"], "vision_counted");
 }
 

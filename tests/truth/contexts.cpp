@@ -90,7 +90,7 @@ void compare(const Estimate& estimate, const Json& record, Table& table) {
 
 const char* way_of(const Json& record) {
   if (record["gpus"] == 0) return "no device";
-  const bool partial = record["options"].contains("n_gpu_layers") || record["options"].value("offload_kqv", true) == false;
+  const bool partial = record["options"].contains("n_gpu_layers") || !record["options"].value("offload_kqv", true);
   if (partial) return "one device, part of the layers";
   return record["gpus"] == 1 ? "one device, all layers" : "two devices, all layers";
 }
@@ -138,7 +138,7 @@ bool check_contexts(const std::string& folder) {
   Verdicts verdicts;
   std::size_t records = 0;
   for (const Json& record : read_lines(folder + "/llama_cpp_contexts.jsonl")) {
-    if (configs.count(record["model"].get<std::string>()) == 0) continue;
+    if (!configs.contains(record["model"].get<std::string>())) continue;
     ++records;
     check(record, configs, tables, verdicts);
   }
