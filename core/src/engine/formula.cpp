@@ -38,6 +38,45 @@ FormulaRow make_row(bool explain, std::string_view label, std::initializer_list<
   return row;
 }
 
+std::string_view row_label(const Tensor& tensor) {
+  if (tensor.is_scale) return "scales";
+  switch (tensor.role) {
+    case TensorRole::embedding:
+      return "embeddings";
+    case TensorRole::output_head:
+      return "output_head";
+    case TensorRole::norm:
+      return "norms";
+    case TensorRole::router:
+      return "router";
+    case TensorRole::expert_gate_up:
+    case TensorRole::expert_down:
+      return "routed_experts";
+    case TensorRole::shared_gate_up:
+    case TensorRole::shared_down:
+      return "shared_experts";
+    case TensorRole::ffn_gate_up:
+    case TensorRole::ffn_down:
+      return "dense_ffn";
+    case TensorRole::generic:
+      return "parameters";
+    case TensorRole::vision:
+      return "vision";
+    case TensorRole::attention_q:
+    case TensorRole::attention_k:
+    case TensorRole::attention_v:
+    case TensorRole::attention_output:
+    case TensorRole::attention_sinks:
+    case TensorRole::latent_q_down:
+    case TensorRole::latent_q_up:
+    case TensorRole::latent_kv_down:
+    case TensorRole::latent_kv_up:
+    case TensorRole::mtp_projection:
+      return "attention";
+  }
+  return "attention";
+}
+
 void sort_largest_first(std::vector<FormulaRow>& rows) {
   // Insertion sort: a sum has a dozen rows, and std::stable_sort would be 4 kB of WebAssembly.
   const auto is_larger = [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; };

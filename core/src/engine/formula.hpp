@@ -13,6 +13,9 @@ namespace weighbridge {
 /// A row whose bytes are the value of its factors. They are kept only if someone will read them (`explain`): solvers evaluate often.
 [[nodiscard]] FormulaRow make_row(bool explain, std::string_view label, std::initializer_list<Factor> factors);
 
+/// The row of a weights term that `tensor` belongs to: routed_experts, attention and so on.
+[[nodiscard]] std::string_view row_label(const Tensor& tensor);
+
 /// The order in which a person reads a sum; equal rows keep theirs.
 void sort_largest_first(std::vector<FormulaRow>& rows);
 

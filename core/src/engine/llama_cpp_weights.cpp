@@ -55,30 +55,6 @@ Loads count_loads(const Job& job) {
   return loads;
 }
 
-std::string_view label_of(TensorRole role) {
-  switch (role) {
-    case TensorRole::embedding:
-      return "embeddings";
-    case TensorRole::output_head:
-      return "output_head";
-    case TensorRole::norm:
-      return "norms";
-    case TensorRole::router:
-      return "router";
-    case TensorRole::expert_gate_up:
-    case TensorRole::expert_down:
-      return "routed_experts";
-    case TensorRole::shared_gate_up:
-    case TensorRole::shared_down:
-      return "shared_experts";
-    case TensorRole::ffn_gate_up:
-    case TensorRole::ffn_down:
-      return "dense_ffn";
-    default:
-      return "attention";
-  }
-}
-
 /// Elements of one kind and type on one device.
 struct Group {
   std::string_view label;
@@ -108,7 +84,7 @@ std::vector<Group> groups_on(const Job& job, const Placement& placement, int dev
     } else if (tensor.name == "rope_freqs.weight") {
       place = placement.has_layers(device) ? device : place;
     }
-    if (place == device) add_to(groups, label_of(tensor.role), tensor);
+    if (place == device) add_to(groups, row_label(tensor), tensor);
   }
   return groups;
 }

@@ -22,45 +22,6 @@ std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_
   return ceil_div(std::max<std::int64_t>(1, heads / ranks) * tensor.rows, heads);
 }
 
-std::string_view label_of(const Tensor& tensor) {
-  if (tensor.is_scale) return "scales";
-  switch (tensor.role) {
-    case TensorRole::embedding:
-      return "embeddings";
-    case TensorRole::output_head:
-      return "output_head";
-    case TensorRole::norm:
-      return "norms";
-    case TensorRole::router:
-      return "router";
-    case TensorRole::expert_gate_up:
-    case TensorRole::expert_down:
-      return "routed_experts";
-    case TensorRole::shared_gate_up:
-    case TensorRole::shared_down:
-      return "shared_experts";
-    case TensorRole::ffn_gate_up:
-    case TensorRole::ffn_down:
-      return "dense_ffn";
-    case TensorRole::generic:
-      return "parameters";
-    case TensorRole::vision:
-      return "vision";
-    case TensorRole::attention_q:
-    case TensorRole::attention_k:
-    case TensorRole::attention_v:
-    case TensorRole::attention_output:
-    case TensorRole::attention_sinks:
-    case TensorRole::latent_q_down:
-    case TensorRole::latent_q_up:
-    case TensorRole::latent_kv_down:
-    case TensorRole::latent_kv_up:
-    case TensorRole::mtp_projection:
-      return "attention";
-  }
-  return "attention";
-}
-
 /// Sums of one kind of tensor: over the whole model, and on one rank.
 struct Group {
   std::string_view label;
@@ -181,7 +142,7 @@ Loaded load(const Job& job, std::int64_t ranks) {
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part == ModelPart::mtp || tensor.is_copy) continue;  // the MTP layer is loaded with speculative decoding only
     const Tensor local = local_part(job.model, tensor, ranks, padding);
-    const std::string_view label = label_of(tensor);
+    const std::string_view label = row_label(tensor);
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
     if (group == groups.end()) group = groups.insert(group, Group{label, tensor.type, 0, 0, {}});
     group->elements += tensor.elements();
