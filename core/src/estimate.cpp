@@ -50,8 +50,23 @@ std::optional<Notice> unsupported(const Engine& engine, const Scenario& scenario
   return std::nullopt;
 }
 
-bool is_partly_on_host(const Scenario& scenario, const EngineReport& report) {
-  return scenario.cpu_moe_layers > 0 || (report.gpu_layers && report.all_gpu_layers && *report.gpu_layers < *report.all_gpu_layers);
+bool is_partly_on_host(const Model& model, const Scenario& scenario, const EngineReport& report) {
+  return (scenario.cpu_moe_layers > 0 && first_moe(model) != nullptr) ||
+         (report.gpu_layers && report.all_gpu_layers && *report.gpu_layers < *report.all_gpu_layers);
+}
+
+/// Where devices and processor share one memory, what the devices take of it is gone for the host; its size is the machine's.
+void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devices, HostPlan& host) {
+  Bytes taken;
+  Bytes size;
+  for (const DevicePlan& device : devices) {
+    const Device& kind = scenario.hardware[device.group].device;
+    if (!kind.unified_memory) continue;
+    taken += device.total() * static_cast<std::uint64_t>(device.count);
+    size = std::max(size, kind.driver_bytes);
+  }
+  if (taken == Bytes()) return;
+  host.capacity = std::min(host.capacity.value_or(size), size) - taken;
 }
 
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
@@ -76,7 +91,8 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       result.devices = std::move(plan.devices);
       result.host = std::move(plan.host);
       result.verdict = judge(result.devices, plan.tight_at_best);
-      if (result.host) weigh_host(result.verdict, *result.host, result.devices.empty(), is_partly_on_host(scenario, result.engine));
+      if (result.host) share_memory(scenario, result.devices, *result.host);
+      if (result.host) weigh_host(result.verdict, *result.host, result.devices.empty(), is_partly_on_host(prepared.model(), scenario, result.engine));
       const Verdict& v = result.verdict;
       if (v.card_binds && v.kind == VerdictClass::no) {
         const DevicePlan& device = result.devices[v.device];

@@ -122,7 +122,7 @@ VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(
 
 void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial) {
   const VerdictClass kind = judge_host(host);
-  if (!is_alone && (verdict.kind == VerdictClass::no || kind == VerdictClass::unknown)) return;
+  if (!is_alone && verdict.kind == VerdictClass::no) return;
   if (is_alone || kind == VerdictClass::no) {
     const Check check = host_check(host);
     verdict = {};
@@ -132,9 +132,19 @@ void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_p
     verdict.low = check.low;
     verdict.high = check.high;
     verdict.limit = check.bound;
-  } else if (is_partial && verdict.kind == VerdictClass::fits) {
-    verdict.kind = VerdictClass::offload;
+    return;
   }
+  if (!is_partial) {
+    // The little that always stays on the host is worth a word only where there is too little of it.
+    if (host.capacity && host.total() > *host.capacity) verdict.kind = VerdictClass::tight;
+    return;
+  }
+  if (kind == VerdictClass::unknown)
+    verdict.kind = VerdictClass::unknown;
+  else if (host.total() > *host.capacity)
+    verdict.kind = VerdictClass::tight;
+  else if (verdict.kind == VerdictClass::fits)
+    verdict.kind = VerdictClass::offload;
 }
 
 }  // namespace weighbridge

@@ -165,6 +165,27 @@ TEST(LlamaCppHost, WhatDoesNotFitMayRunWithLayersInItsMemory) {
   EXPECT_FALSE(surely_fits(layers + 1));
 }
 
+TEST(LlamaCppHost, OfUnknownSizeWithLayersOnItIsUnknown) {
+  Json params = with(kLlama70B, cards("rtx-3090", 1));
+  params["offload"] = {{"gpu_layers", 0}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "unknown");
+}
+
+TEST(LlamaCppHost, SharedWithTheDeviceItIsCountedOnce) {
+  Json params = with(kLlama70B, cards("apple-m4-max-64gb", 1));
+  params["weights"]["format"] = "gguf:Q8_0";
+  params["host"] = {{"memory_bytes", 64 * kGiBytes}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
+}
+
+TEST(LlamaCppSettings, MoreSequencesThanTheEngineTakesAreRefused) {
+  Json params = with(kLlama8B, memory(80));
+  params["workload"] = {{"context_tokens", 256}, {"sequences", 257}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "out_of_range");
+  params["workload"]["sequences"] = 256;
+  EXPECT_EQ(testing::estimate(params)["max_sequences"], 256);
+}
+
 TEST(LlamaCppHost, TooLittleOfItIsNo) {
   Json params = with(kLlama70B, cards("rtx-3090", 1));
   params["host"] = {{"memory_bytes", 8 * kGiBytes}};

@@ -90,16 +90,20 @@ export async function readLink(store: Store, core: Core, hash: string): Promise<
   store.view.value = link.view;
   store.kept.value = link.kept;
   store.linkNotices.value = notices;
-  store.request.value = request;
+  store.open(request);
 }
 
 /** Keeps the address and the state the same, in both directions. `core` must be ready. */
 export function followAddress(store: Store, core: Core): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let written = location.hash.replace(/^#/, '');
+  const state = (): unknown[] => [store.request.value, store.view.value, store.kept.value];
+  // A link stays as it came, with what could not be read in it, until the person changes something.
+  let opened = untracked(state);
   effect(() => {
-    void [store.request.value, store.view.value, store.kept.value];
-    untracked(() => clearTimeout(timer));
+    const now = state();
+    clearTimeout(timer);
+    if (now.every((part, index) => part === opened[index])) return;
     timer = setTimeout(() => void write(), kWriteDelay);
   });
   async function write(): Promise<void> {
@@ -112,6 +116,9 @@ export function followAddress(store: Store, core: Core): void {
     const arrived = location.hash.replace(/^#/, '');
     if (arrived === written || (arrived && !isState(arrived))) return;
     written = arrived;
-    void readLink(store, core, location.hash);
+    void readLink(store, core, location.hash).then(() => {
+      opened = untracked(state);
+      clearTimeout(timer);
+    });
   });
 }

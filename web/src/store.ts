@@ -45,6 +45,10 @@ export interface Store {
   setEngine(engine: EngineChoice): void;
   setHostMemory(bytes: number | undefined): void;
   setGpuLayers(layers: number | undefined): void;
+  /** The whole request at once, as a link gives it. */
+  open(request: Request): void;
+  /** Counts the times that the form was filled anew, so that half-typed text goes with what it was typed over. */
+  generation: Signal<number>;
   /** Several settings at once, such as a machine with a model that suits it. */
   take(part: Partial<Request>): void;
   setOption(name: string, value: number | string | boolean | undefined): void;
@@ -82,8 +86,13 @@ export function createStore(first: FirstAnswer): Store {
     warnings.value = reply.warnings;
   });
 
+  const generation = signal(0);
+
   const change = (part: Partial<Request>): void => {
     request.value = { ...request.value, ...part };
+  };
+  const forgetNotices = (...places: string[]): void => {
+    linkNotices.value = linkNotices.value.filter(({ where }) => !places.includes(where));
   };
   const changeWorkload = (part: Partial<Request['workload']>): void => change({ workload: { ...request.value.workload, ...part } });
 
@@ -98,23 +107,36 @@ export function createStore(first: FirstAnswer): Store {
     answer,
     warnings,
     problem,
+    generation,
     unit: computed<Unit>(() => view.value.unit ?? 'gib'),
     first,
 
     chooseModel(model, maxContext) {
       fileNotice.value = null;
-      const tokens = Math.min(Math.max(wantedContext, request.value.workload.context_tokens), maxContext);
+      forgetNotices('link.m', 'link.c', 'link.ngl');
+      const { offload: _ofTheOtherModel, ...rest } = request.value;
+      request.value = rest;
+      const tokens = Math.min(wantedContext, maxContext);
       change({ model, weights: { format: defaultsOf(request.value.engine.name).format }, workload: { ...request.value.workload, context_tokens: tokens } });
     },
     setFormat: (format) => change({ weights: { format } }),
     setContext(tokens) {
+      forgetNotices('link.ctx');
       wantedContext = tokens;
       changeWorkload({ context_tokens: tokens });
     },
     setSequences: (sequences) => changeWorkload({ sequences }),
     setHardware(hardware) {
-      const { parallel: _followsTheDevices, ...rest } = request.value;
-      request.value = { ...rest, hardware };
+      forgetNotices('link.g', 'link.used', 'link.raised');
+      const shape = (rows: HardwareRow[]): string => rows.map(({ device, memory_bytes, count }) => `${count}x${device ?? memory_bytes}`).join('+');
+      const { parallel: _split, offload: _layers, ...rest } = request.value;
+      const isSameMachine = shape(hardware) === shape(request.value.hardware);
+      request.value = isSameMachine ? { ...request.value, hardware } : { ...rest, hardware };
+    },
+    open(opened) {
+      wantedContext = opened.workload.context_tokens;
+      generation.value += 1;
+      request.value = opened;
     },
     setEngine(engine) {
       const { parallel: _split, offload: _layers, ...rest } = request.value;

@@ -148,7 +148,7 @@ export interface Verdict {
   low_bytes: number | null;
   high_bytes: number | null;
   limit_bytes: number | null;
-  limit: 'card' | 'engine' | null;
+  limit: 'card' | 'engine' | 'host' | null;
   free_bytes: number | null;
   shortfall_bytes: number;
   measured: boolean;

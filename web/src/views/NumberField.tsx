@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
+import { useStore } from '../store';
 
 interface NumberFieldProps {
   id: string;
@@ -22,7 +23,11 @@ interface NumberFieldProps {
 /** A number as text: what is typed stays until it is left, even where it makes no sense. */
 export function NumberField({ id, label, value, parse, onValue, onUnreadable, describedBy, invalid, class: className, placeholder, onEmpty }: NumberFieldProps) {
   const [draft, setDraft] = useState<string | null>(null);
-  useEffect(() => setDraft(null), [value]);
+  const generation = useStore().generation.value;
+  useEffect(() => {
+    setDraft(null);
+    onUnreadable(undefined);
+  }, [value, generation]);
 
   function take(text: string): void {
     setDraft(text);

@@ -33,7 +33,9 @@ export function machineName(answer: Estimate, deviceNames: Map<string, string>):
 
 const none: Map<string, string> = new Map();
 
-/** Without a GPU everything lies in system memory. */
+/** System memory decides: without a GPU everything lies there, and with one there may be too little of it, or nobody knows how much. */
+const hostDecides = ({ devices, verdict }: Estimate): boolean => devices.length === 0 || verdict.limit === 'host' || verdict.class === 'unknown';
+
 function hostSentence({ host }: Estimate, unit: Unit): string {
   const need = memory(host.total_bytes, unit);
   if (!host.capacity_bytes) return t('verdict.host.unknown', { need });
@@ -47,7 +49,7 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
   const headline = t(`verdict.${verdict.class}.headline`, names);
   const tone = kTones[verdict.class];
   if (verdict.reason) return { tone, headline, sentence: sayNotice(verdict.reason) };
-  if (answer.devices.length === 0 && verdict.class !== 'unknown') return { tone, headline, sentence: hostSentence(answer, unit) };
+  if (hostDecides(answer) && answer.host.total_bytes > 0) return { tone, headline, sentence: hostSentence(answer, unit) };
   const device = verdict.device === null ? undefined : answer.devices[verdict.device];
   if (!device || verdict.need_bytes === null || verdict.limit_bytes === null) return { tone, headline, sentence: t('verdict.unknown.sentence', names) };
   const figures = {
@@ -93,6 +95,7 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
   if (answer.verdict.class === 'impossible' || answer.verdict.class === 'unknown') return [];
   const range = certainty(answer, unit);
   const { nearest } = answer.verdict;
+  if (answer.verdict.class === 'no' && hostDecides(answer)) return range;
   if (nearest?.gpu_layers !== undefined)
     return [
       { value: t('fact.layersOf', { layers: nearest.gpu_layers, all: answer.engine.all_gpu_layers ?? 0 }), caption: t('fact.layers') },
@@ -102,8 +105,9 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
   if (answer.verdict.class === 'no') {
     const device = answer.devices[0]?.device_name ?? '';
     const fewest = answer.fewest_devices;
+    const hasAnswer = fewest !== null || answer.verdict.limit !== 'card'; // more cards do not help where each has too little beside the engine
     return [
-      { value: fewest === null ? t('fact.noneEnough') : count(fewest), caption: t('fact.fewest', { device }) },
+      ...(hasAnswer ? [{ value: fewest === null ? t('fact.noneEnough') : count(fewest), caption: t('fact.fewest', { device }) }] : []),
       { value: memory(answer.verdict.shortfall_bytes, unit), caption: t('fact.short') },
       ...range,
     ];
