@@ -103,3 +103,18 @@ test('a Mac can give its GPU more than the system does by default', async ({ pag
   await expect(page).toHaveURL(/raised=1/);
   await expect.poll(async () => Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', ''))).toBeGreaterThan(before);
 });
+
+test('layers in system memory of unknown size: neither fits nor does not, until it is given', async ({ page }) => {
+  await open(page, '#v=1&m=deepseek-r1&w=q4_k_m&ctx=4k&n=1&g=1xrtx-4090&e=llama.cpp&ngl=0');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'unknown');
+  await expect(verdict(page)).toContainText('Give yours');
+  await page.getByRole('textbox', { name: 'System memory, GiB' }).fill('512');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'offload');
+});
+
+test('too little system memory is what the sentence is about', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-8b&w=q4_k_m&n=1&ctx=8k&g=1xrtx-4090&ram=2&e=llama.cpp&ngl=20');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+  await expect(verdict(page)).toContainText('of system memory');
+  await expect(verdict(page)).not.toContainText('fewest');
+});

@@ -141,6 +141,14 @@ test.describe('links', () => {
       await expect(headline(page)).toContainText('DeepSeek-R1');
     });
 
+  test('stay as they came until something changes', async ({ page }) => {
+    await open(page, '#v=1&m=gpt-9&ctx=64k&g=4xh300');
+    await page.waitForTimeout(600); // twice the delay of writing
+    expect(page.url()).toContain('#v=1&m=gpt-9&ctx=64k&g=4xh300');
+    await page.getByLabel('Requests at the same time, number').fill('5');
+    await expect(page).toHaveURL(/#v=1&ctx=64k&n=5$/);
+  });
+
   test('with hostile text create nothing', async ({ page }) => {
     for (const key of ['m', 'g', 'e', 'w', 'ctx', 'n', 'c', 'kv', 'x']) {
       await page.goto('about:blank');

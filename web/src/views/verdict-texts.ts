@@ -67,7 +67,9 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     host: memory(verdict.nearest?.host_bytes ?? answer.host.total_bytes, unit),
   };
   if (verdict.class === 'offload') return { tone, headline, sentence: t(verdict.nearest ? 'verdict.offload.sentence' : 'verdict.offload.chosen', figures) };
-  if (verdict.class === 'tight' && (verdict.high_bytes ?? 0) <= verdict.limit_bytes) return { tone, headline, sentence: t('verdict.tight.shared', figures) };
+  const devicesFit = (verdict.high_bytes ?? 0) <= verdict.limit_bytes;
+  if (verdict.class === 'tight' && devicesFit && answer.host.class === 'tight') return { tone, headline, sentence: hostSentence(answer, unit) };
+  if (verdict.class === 'tight' && devicesFit) return { tone, headline, sentence: t('verdict.tight.shared', figures) };
   if (verdict.class === 'tight') {
     const outcome = (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
     return { tone, headline, sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}` };
