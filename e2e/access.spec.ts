@@ -32,7 +32,9 @@ for (const path of ['', 'zh/'])
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
         const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
         expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
+        expect(
+          await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
+        ).toBe(0);
       }
     });
 
@@ -67,7 +69,12 @@ test('thirty quick edits are announced once they settle, not thirty times', asyn
     const said: string[] = [];
     Object.assign(globalThis, { said });
     const region = document.querySelector('.verdict [role=status]');
-    if (region) new MutationObserver(() => said.push(region.textContent ?? '')).observe(region, { childList: true, characterData: true, subtree: true });
+    if (region)
+      new MutationObserver(() => said.push(region.textContent ?? '')).observe(region, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
   });
   await page.waitForTimeout(800);
   const before = await page.evaluate(() => (globalThis as unknown as { said: string[] }).said.length);

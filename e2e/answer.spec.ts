@@ -34,23 +34,34 @@ test('the math of the cache multiplies out to the bytes shown', async ({ page })
   expect(product).toBe(36_842_766_336n);
   await expect(page.locator('.math-kv .math-row').first()).toContainText('36,842,766,336');
   await expect(page.locator('.math-kv')).toContainText('every GPU holds all of it');
-  await expect(page.locator('.math-kv .source a')).toHaveAttribute('href', /^https:\/\/github\.com\/vllm-project\/vllm/);
+  await expect(page.locator('.math-kv .source a')).toHaveAttribute(
+    'href',
+    /^https:\/\/github\.com\/vllm-project\/vllm/,
+  );
 });
 
 test('the rows of the table add up to its total as shown', async ({ page }) => {
-  for (const hash of ['', '#v=1&m=deepseek-r1-distill-qwen-7b&g=1xrtx-4090&n=1', '#v=1&m=article-7b&w=int8&ctx=2k&n=1&g=1xagx-orin-64gb&e=article']) {
+  for (const hash of [
+    '',
+    '#v=1&m=deepseek-r1-distill-qwen-7b&g=1xrtx-4090&n=1',
+    '#v=1&m=article-7b&w=int8&ctx=2k&n=1&g=1xagx-orin-64gb&e=article',
+  ]) {
     await page.goto('about:blank');
     await open(page, hash);
     const cells = await page.locator('.table tbody tr:not(.sub) td:nth-child(2)').allTextContents();
     const total = await page.locator('.table tfoot td').first().textContent();
     const digits = (total ?? '').split('.')[1]?.length ?? 0;
-    expect(cells.reduce((sum, cell) => sum + Number(cell.replaceAll(',', '')), 0).toFixed(digits)).toBe((total ?? '').replaceAll(',', ''));
+    expect(cells.reduce((sum, cell) => sum + Number(cell.replaceAll(',', '')), 0).toFixed(digits)).toBe(
+      (total ?? '').replaceAll(',', ''),
+    );
   }
 });
 
 test('segments of the bar are as wide as their bytes, and the limit stands where it is', async ({ page }) => {
   await open(page);
-  const device = await page.evaluate(() => JSON.parse(document.getElementById('first')?.textContent ?? '{}').answer.devices[0]);
+  const device = await page.evaluate(
+    () => JSON.parse(document.getElementById('first')?.textContent ?? '{}').answer.devices[0],
+  );
   const bar = await page.locator('.bar-fill').boundingBox();
   const weights = await page.locator('.bar-fill .fill-weights').boundingBox();
   const limit = await page.locator('.bar-limit line').boundingBox();
@@ -82,7 +93,12 @@ test.describe('each input', () => {
   test('context, by number, in every way people write it', async ({ page }) => {
     await open(page);
     const field = page.getByLabel('Context length, number');
-    for (const [typed, link] of [['128k', '128k'], ['65,536', '64k'], ['8×1024', '8k'], ['2500', '2500']] as const) {
+    for (const [typed, link] of [
+      ['128k', '128k'],
+      ['65,536', '64k'],
+      ['8×1024', '8k'],
+      ['2500', '2500'],
+    ] as const) {
       await field.fill(typed);
       await expect(page).toHaveURL(new RegExp(`ctx=${link}`));
     }

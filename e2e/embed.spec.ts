@@ -22,7 +22,8 @@ const kStates: [string, string][] = [
 ];
 
 const change = (page: Page) => page.getByRole('link', { name: /^(Change settings|修改设置)/ });
-const tooWide = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const tooWide = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 for (const path of ['embed/', 'zh/embed/'])
   for (const [state, hash] of kStates)
@@ -138,14 +139,36 @@ test.describe('where the core cannot be had', () => {
   test.use({ allow: /did not load|no native wasm|404|Failed to load resource/ });
   const trouble = (page: Page) => page.locator('.trouble');
   const kCases: [string, RegExp, (page: Page) => Promise<unknown>][] = [
-    ['no WebAssembly', /blocks WebAssembly/, (page) => page.addInitScript(() => Object.defineProperty(globalThis, 'WebAssembly', { value: undefined }))],
-    ['a missing data file', /part of the page did not load/, (page) => page.route('**/models-*.json', (route) => route.fulfill({ status: 404 }))],
-    ['a missing language', /part of the page did not load/, (page) => page.route('**/en-*.js', (route) => route.fulfill({ status: 404 }))],
-    ['a blocked module', /script that counts did not load/, (page) => page.route('**/assets/embed-*.js', (route) => route.fulfill({ status: 404 }))],
-    ['a blocked part of the module', /script that counts did not load/, (page) => page.route('**/assets/shared-*.js', (route) => route.fulfill({ status: 404 }))],
+    [
+      'no WebAssembly',
+      /blocks WebAssembly/,
+      (page) => page.addInitScript(() => Object.defineProperty(globalThis, 'WebAssembly', { value: undefined })),
+    ],
+    [
+      'a missing data file',
+      /part of the page did not load/,
+      (page) => page.route('**/models-*.json', (route) => route.fulfill({ status: 404 })),
+    ],
+    [
+      'a missing language',
+      /part of the page did not load/,
+      (page) => page.route('**/en-*.js', (route) => route.fulfill({ status: 404 })),
+    ],
+    [
+      'a blocked module',
+      /script that counts did not load/,
+      (page) => page.route('**/assets/embed-*.js', (route) => route.fulfill({ status: 404 })),
+    ],
+    [
+      'a blocked part of the module',
+      /script that counts did not load/,
+      (page) => page.route('**/assets/shared-*.js', (route) => route.fulfill({ status: 404 })),
+    ],
   ];
   for (const [name, sentence, bring] of kCases)
-    test(`${name}: one sentence and the way out, at 240 px too; the default keeps its stored answer`, async ({ page }) => {
+    test(`${name}: one sentence and the way out, at 240 px too; the default keeps its stored answer`, async ({
+      page,
+    }) => {
       await bring(page);
       await page.setViewportSize({ width: 240, height: 400 });
       await page.goto('embed/#m=deepseek-v3&n=4&view=card');
@@ -154,7 +177,8 @@ test.describe('where the core cannot be had', () => {
       await expect(verdict(page)).toBeHidden();
       await expect(page.locator('.wait')).toBeHidden();
       expect(await tooWide(page)).toBe(0);
-      for (const link of [trouble(page).getByRole('link'), change(page)]) await expect(link).toHaveAttribute('href', /\/#m=deepseek-v3&n=4$/);
+      for (const link of [trouble(page).getByRole('link'), change(page)])
+        await expect(link).toHaveAttribute('href', /\/#m=deepseek-v3&n=4$/);
       await page.goto('about:blank');
       await page.goto('embed/#m=deepseek-r1&g=8xh200&ctx=32k');
       await expect(page.locator('html')).toHaveAttribute('data-trouble');
@@ -193,7 +217,9 @@ test('the Share menu copies the code of a frame with these settings', async ({ p
     await page.getByRole('button', { name: /^(Copy embed code|复制嵌入代码)$/ }).click();
     await expect(page.locator('.share-said')).toHaveText(/Copied|已复制/);
     const code = await page.evaluate(() => navigator.clipboard.readText());
-    expect(code).toMatch(/^<iframe src="[^"]+\/embed\/#v=1&amp;m=deepseek-v3&amp;[^"]*n=4[^"]*" title="[^"]*DeepSeek-V3[^"]*"/);
+    expect(code).toMatch(
+      /^<iframe src="[^"]+\/embed\/#v=1&amp;m=deepseek-v3&amp;[^"]*n=4[^"]*" title="[^"]*DeepSeek-V3[^"]*"/,
+    );
     await page.goto('about:blank');
     await open(page, /src="([^"]*)"/.exec(code)?.[1]?.replaceAll('&amp;', '&') ?? '');
     await expect(headline(page)).toContainText('DeepSeek-V3');

@@ -26,7 +26,9 @@ test('two RTX 3090 at 8,192 tokens: the cache of the 70B distillation is 2,684,3
   await open(page);
   await page.getByRole('button', { name: '2 × RTX 3090' }).click();
   await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
-  const shown = await page.locator('.math-kv .math-row .factor.result:first-child b, .math-kv .factor.result b').allTextContents();
+  const shown = await page
+    .locator('.math-kv .math-row .factor.result:first-child b, .math-kv .factor.result b')
+    .allTextContents();
   const bytes = shown.filter((text) => /^[\d,]+$/.test(text)).map((text) => Number(text.replaceAll(',', '')));
   // The fuller card holds 41 of 80 layers, keys and values in rows of their own.
   expect(bytes.reduce((sum, part) => sum + part, 0)).toBe((2_684_354_560 / 80) * 41);
@@ -101,7 +103,9 @@ test('a Mac can give its GPU more than the system does by default', async ({ pag
   await page.getByRole('checkbox', { name: /GPU limit raised/ }).check();
   await expect(page.getByText('iogpu.wired_limit_mb')).toBeVisible();
   await expect(page).toHaveURL(/raised=1/);
-  await expect.poll(async () => Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', ''))).toBeGreaterThan(before);
+  await expect
+    .poll(async () => Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', '')))
+    .toBeGreaterThan(before);
 });
 
 test('layers in system memory of unknown size: neither fits nor does not, until it is given', async ({ page }) => {

@@ -4,7 +4,11 @@ import { expect, fixture, headline, open, test, verdict } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
 const kFile = 'A config.json from this device';
-const json = (text: string, name = 'config.json') => ({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+const json = (text: string, name = 'config.json') => ({
+  name,
+  mimeType: 'application/json',
+  buffer: Buffer.from(text),
+});
 const changed = (keys: Record<string, unknown>): string => JSON.stringify({ ...JSON.parse(kConfig), ...keys });
 
 test('a dropped config.json of DeepSeek-R1 gives the very figures of the catalogue', async ({ page }) => {
@@ -28,7 +32,9 @@ test('a config.json can be picked, or pasted into the model field', async ({ pag
   await page.evaluate((text) => {
     const data = new DataTransfer();
     data.setData('text/plain', text);
-    document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    document.activeElement?.dispatchEvent(
+      new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+    );
   }, kConfig);
   await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
 });
@@ -52,7 +58,9 @@ for (const [name, text, sentence] of [
 
 test('a file of another kind is named', async ({ page }) => {
   await open(page);
-  await page.getByLabel(kFile).setInputFiles({ name: 'notes.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF') });
+  await page
+    .getByLabel(kFile)
+    .setInputFiles({ name: 'notes.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF') });
   await expect(page.locator('.notice.bad')).toContainText('notes.pdf');
 });
 
@@ -101,7 +109,9 @@ test.describe('links', () => {
     const colleague = await context.newPage();
     await open(colleague, link);
     await expect(headline(colleague)).toHaveText((await headline(page).textContent()) ?? '');
-    expect(await colleague.locator('.facts dd').allTextContents()).toEqual(await page.locator('.facts dd').allTextContents());
+    expect(await colleague.locator('.facts dd').allTextContents()).toEqual(
+      await page.locator('.facts dd').allTextContents(),
+    );
     await expect(colleague.getByLabel('Context length, number')).toHaveValue('20,000');
     await expect(colleague.locator('.expert summary')).toContainText('2 changed');
   });

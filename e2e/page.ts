@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test as base, type Locator, type Page } from '@playwright/test';
 
-export const fixture = (name: string): string => readFileSync(fileURLToPath(new URL(`../tests/fixtures/${name}`, import.meta.url)), 'utf8');
+export const fixture = (name: string): string =>
+  readFileSync(fileURLToPath(new URL(`../tests/fixtures/${name}`, import.meta.url)), 'utf8');
 
 interface Promises {
   /** Console messages that this test brings about on purpose. */
@@ -27,11 +28,14 @@ export const test = base.extend<Promises>({
       page.on('pageerror', (error) => report(`exception: ${String(error)}`));
       page.on('request', (request) => {
         const url = new URL(request.url());
-        const isLocal = url.protocol === 'data:' || url.protocol === 'blob:' || url.origin === new URL(baseURL ?? '').origin;
+        const isLocal =
+          url.protocol === 'data:' || url.protocol === 'blob:' || url.origin === new URL(baseURL ?? '').origin;
         if (!isLocal) report(`foreign request: ${request.url()}`);
       });
       await page.addInitScript(() => {
-        addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+        addEventListener('securitypolicyviolation', (event) =>
+          console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+        );
       });
       await use();
       expect(broken).toEqual([]);

@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { beforeAll, describe, expect, it } from 'vitest';
-import { apportion, column, count, decimalMemory, largeUnits, memory, parameters, parseCount, parseFraction, times, tokensShort } from '../../web/src/format';
+import {
+  apportion,
+  column,
+  count,
+  decimalMemory,
+  largeUnits,
+  memory,
+  parameters,
+  parseCount,
+  parseFraction,
+  times,
+  tokensShort,
+} from '../../web/src/format';
 import { useLocale } from '../../web/src/i18n';
 
 const kGiB = 2 ** 30;
@@ -21,7 +33,8 @@ describe('memory', () => {
     expect(decimalMemory(70_272)).toBe('70.3\u00a0kB');
     expect(decimalMemory(0)).toBe('0.00\u00a0GB');
   });
-  it('is a multiple of other memory', () => expect([32, 4.25, 56.9].map(times)).toEqual(['32\u00a0×', '4.3\u00a0×', '57\u00a0×']));
+  it('is a multiple of other memory', () =>
+    expect([32, 4.25, 56.9].map(times)).toEqual(['32\u00a0×', '4.3\u00a0×', '57\u00a0×']));
   it('counts GB by the thousand', () => expect(memory(141e9, 'gb')).toBe('141.0\u00a0GB'));
   it('uses a real minus, but none for zero', () => {
     expect(largeUnits(-2 * kGiB, 'gib')).toBe('−2.00');
@@ -35,7 +48,8 @@ describe('columns', () => {
     const shown = column(parts, 'gib');
     expect(shown.parts.reduce((sum, part) => sum + Number(part), 0).toFixed(1)).toBe(shown.total);
   });
-  it('show two decimals of a small total', () => expect(column([13.04 * kGiB, 0.03 * kGiB], 'gib')).toEqual({ parts: ['13.04', '0.03'], total: '13.07' }));
+  it('show two decimals of a small total', () =>
+    expect(column([13.04 * kGiB, 0.03 * kGiB], 'gib')).toEqual({ parts: ['13.04', '0.03'], total: '13.07' }));
   it('give the missing step to the largest remainder', () => expect(apportion([14, 14, 12], 10)).toEqual([2, 1, 1]));
 });
 
@@ -62,7 +76,9 @@ describe('what people type', () => {
     ['1m', 1048576],
     [' 16 ', 16],
   ])('%s is a count', (text, value) => expect(parseCount(text)).toBe(value));
-  it.each(['', 'many', '1.5', '-3', '1e5', '32,76', '12345678901234567890', '0x10'])('“%s” is none', (text) => expect(parseCount(text)).toBeUndefined());
+  it.each(['', 'many', '1.5', '-3', '1e5', '32,76', '12345678901234567890', '0x10'])('“%s” is none', (text) =>
+    expect(parseCount(text)).toBeUndefined(),
+  );
   it.each([
     ['0.9', 0.9],
     ['0,9', 0.9],

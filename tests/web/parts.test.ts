@@ -25,7 +25,8 @@ describe('slider stops', () => {
       expect(stops.every((stop, index) => index === 0 || stop > (stops[index - 1] ?? 0))).toBe(true);
     }
   });
-  it('hold every power of two', () => expect(octaveStops(2048, 163840, 8, 64)).toEqual(expect.arrayContaining([4096, 32768, 131072])));
+  it('hold every power of two', () =>
+    expect(octaveStops(2048, 163840, 8, 64)).toEqual(expect.arrayContaining([4096, 32768, 131072])));
   it('are marked at the ends and between', () => expect(marksOf(2048, 163840)).toEqual([2048, 8192, 32768, 163840]));
 });
 
@@ -42,7 +43,11 @@ describe('a model in a link', () => {
 });
 
 describe('choices', () => {
-  const choice = { id: 'a', label: 'DeepSeek-R1-Distill-Llama-70B', keywords: 'deepseek-ai/DeepSeek-R1-Distill-Llama-70B r1-distill' };
+  const choice = {
+    id: 'a',
+    label: 'DeepSeek-R1-Distill-Llama-70B',
+    keywords: 'deepseek-ai/DeepSeek-R1-Distill-Llama-70B r1-distill',
+  };
   it('are found by any part, in any order', () => {
     expect(matches(choice, '70b llama')).toBe(true);
     expect(matches(choice, 'deepseek-ai')).toBe(true);
@@ -67,7 +72,8 @@ describe('a notice', () => {
     ['link.ctx', 'context'],
     ['link.foo', 'expert'],
   ])('about %s belongs to the field %s', (where, field) =>
-    expect(fieldOf({ code: '', where, message: '', values: { key: '', value: '', expected: '' } })).toBe(field));
+    expect(fieldOf({ code: '', where, message: '', values: { key: '', value: '', expected: '' } })).toBe(field),
+  );
 });
 
 describe('machines people own', () => {

@@ -6,7 +6,12 @@ import type { Store } from './store';
 
 const kMostConfigBytes = 4 << 20; // the core's own limit for a text; a config.json has a few kB
 
-const cannotRead = (code: string, name: string): Notice => ({ code, where: 'file', message: name, values: { key: name, value: '', expected: 'config.json' } });
+const cannotRead = (code: string, name: string): Notice => ({
+  code,
+  where: 'file',
+  message: name,
+  values: { key: name, value: '', expected: 'config.json' },
+});
 
 /** Takes the text of a config.json as the model. What was there stays if it cannot be read. */
 export function takeConfigText(store: Store, core: Core, text: string): boolean {

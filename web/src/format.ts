@@ -12,7 +12,10 @@ const kLargeName: Record<Unit, string> = { gib: 'GiB', gb: 'GB' };
 const kSmallName: Record<Unit, string> = { gib: 'MiB', gb: 'MB' };
 
 function fixed(value: number, digits: number): string {
-  const text = new Intl.NumberFormat(currentLocale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(Math.abs(value));
+  const text = new Intl.NumberFormat(currentLocale(), {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(Math.abs(value));
   const isZero = !/[1-9]/.test(text);
   return value < 0 && !isZero ? kMinus + text : text;
 }
@@ -36,7 +39,12 @@ export function memory(bytes: number, unit: Unit): string {
 /** Memory by the thousand, as the article writes it: 14.05 GB, 16.8 MB, 288 bytes are 0.3 kB. */
 export function decimalMemory(bytes: number): string {
   const size = Math.abs(bytes);
-  const [scale, name, digits] = size >= 1e9 || bytes === 0 ? ([1e9, 'GB', 2] as const) : size >= 1e6 ? ([1e6, 'MB', 1] as const) : ([1e3, 'kB', 1] as const);
+  const [scale, name, digits] =
+    size >= 1e9 || bytes === 0
+      ? ([1e9, 'GB', 2] as const)
+      : size >= 1e6
+        ? ([1e6, 'MB', 1] as const)
+        : ([1e3, 'kB', 1] as const);
   return fixed(bytes / scale, digits) + kNoBreakSpace + name;
 }
 
@@ -68,7 +76,9 @@ export function apportion(parts: number[], step: number): number[] {
   const total = Math.round(parts.reduce((sum, part) => sum + part, 0) / step);
   const floors = parts.map((part) => Math.floor(part / step));
   const missing = total - floors.reduce((sum, part) => sum + part, 0);
-  const byRemainder = parts.map((part, index) => ({ index, rest: part / step - Math.floor(part / step) })).sort((a, b) => b.rest - a.rest);
+  const byRemainder = parts
+    .map((part, index) => ({ index, rest: part / step - Math.floor(part / step) }))
+    .sort((a, b) => b.rest - a.rest);
   for (const { index } of byRemainder.slice(0, missing)) floors[index] = (floors[index] ?? 0) + 1;
   return floors;
 }
@@ -79,7 +89,10 @@ export function column(parts: number[], unit: Unit): { parts: string[]; total: s
   const digits = sum / kLarge[unit] >= 99.95 ? 1 : 2;
   const steps = 10 ** digits;
   const shown = apportion(parts, kLarge[unit] / steps);
-  return { parts: shown.map((part) => fixed(part / steps, digits)), total: fixed(shown.reduce((all, part) => all + part, 0) / steps, digits) };
+  return {
+    parts: shown.map((part) => fixed(part / steps, digits)),
+    total: fixed(shown.reduce((all, part) => all + part, 0) / steps, digits),
+  };
 }
 
 /**
@@ -87,7 +100,10 @@ export function column(parts: number[], unit: Unit): { parts: string[]; total: s
  * a decimal as well (1.5).
  */
 export function parseCount(text: string): number | undefined {
-  const plain = text.trim().toLowerCase().replaceAll(/[\s_'\u00a0\u202f]/g, '');
+  const plain = text
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[\s_'\u00a0\u202f]/g, '');
   const product = /^([1-9]\d{0,7})[x×*]([1-9]\d{0,7})$/.exec(plain);
   if (product) return Number(product[1]) * Number(product[2]);
   const match = /^(\d{1,15}|\d{1,3}(?:[,.]\d{3})+)(k|m)?$/.exec(plain);

@@ -61,7 +61,10 @@ async function show(store: Store, core: Core, hash: string): Promise<void> {
 
 function post(type: 'ready' | 'change' | 'error', more: object): void {
   if (parent === window) return;
-  parent.postMessage({ type: `weighbridge:${type}`, v: kProtocol, id: document.documentElement.dataset['id'] ?? '', ...more }, '*');
+  parent.postMessage(
+    { type: `weighbridge:${type}`, v: kProtocol, id: document.documentElement.dataset['id'] ?? '', ...more },
+    '*',
+  );
 }
 
 /** The answer in five figures, for the page around the frame; nothing while the settings have none. */
@@ -69,7 +72,13 @@ function resultOf({ answer, problem }: Store): object | null {
   if (problem.value) return null;
   const { verdict, devices, max_context_tokens, max_sequences } = answer.value;
   const device = devices[verdict.device ?? 0];
-  return { verdict: verdict.class, total_bytes: device?.total_bytes ?? null, limit_bytes: device?.limit_bytes ?? null, max_context_tokens, max_sequences };
+  return {
+    verdict: verdict.class,
+    total_bytes: device?.total_bytes ?? null,
+    limit_bytes: device?.limit_bytes ?? null,
+    max_context_tokens,
+    max_sequences,
+  };
 }
 
 async function tell(store: Store, core: Core): Promise<void> {
@@ -111,4 +120,5 @@ export const kFrame: Address = {
 export type Trouble = 'unstarted' | 'sandboxed' | 'blocked' | 'broken';
 
 /** The core is not to be had, or is after all (''): public/embed-boot.js says so, on the page and to the page around. */
-export const reportTrouble = (trouble: Trouble | ''): boolean => dispatchEvent(new CustomEvent('weighbridge:trouble', { detail: trouble }));
+export const reportTrouble = (trouble: Trouble | ''): boolean =>
+  dispatchEvent(new CustomEvent('weighbridge:trouble', { detail: trouble }));

@@ -34,7 +34,8 @@ export function t(id: MessageId, values?: Values): string {
 }
 
 /** A message that not every language has, or nothing: English takes the core's own sentences as they are. */
-export const translated = (id: string, values: Values): string | undefined => (id in translator.messages ? translator._(id, values) : undefined);
+export const translated = (id: string, values: Values): string | undefined =>
+  id in translator.messages ? translator._(id, values) : undefined;
 
 /** A message whose id is built from a code of the core; codes that have no text yet are shown as they are. */
 export function tCode(prefix: string, code: string, values?: Values): string {

@@ -20,7 +20,10 @@ const base64url = (bytes: Uint8Array): string =>
 const fromBase64url = (text: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (character) => character.charCodeAt(0));
 
-async function transformed(bytes: Uint8Array<ArrayBuffer>, stream: ReadableWritablePair<Uint8Array, BufferSource>): Promise<Uint8Array> {
+async function transformed(
+  bytes: Uint8Array<ArrayBuffer>,
+  stream: ReadableWritablePair<Uint8Array, BufferSource>,
+): Promise<Uint8Array> {
   const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -48,7 +51,10 @@ export async function packConfig(config: { [key: string]: Json }): Promise<strin
 /** The config of a link; rejects if the text was damaged on its way. */
 export async function unpackConfig(packed: string): Promise<{ [key: string]: Json }> {
   if (!packed.startsWith(kPackPrefix)) throw new TypeError('unknown packing');
-  const bytes = await transformed(fromBase64url(packed.slice(kPackPrefix.length)), new DecompressionStream('deflate-raw'));
+  const bytes = await transformed(
+    fromBase64url(packed.slice(kPackPrefix.length)),
+    new DecompressionStream('deflate-raw'),
+  );
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as { [key: string]: Json };
 }
 
@@ -56,10 +62,20 @@ export async function unpackConfig(packed: string): Promise<{ [key: string]: Jso
 export const isState = (hash: string): boolean => hash.includes('=');
 
 /** The text behind `#` for the present state. */
-export async function currentHash(store: Store, core: Core, extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {}): Promise<string> {
+export async function currentHash(
+  store: Store,
+  core: Core,
+  extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {},
+): Promise<string> {
   const request = store.request.value;
   const custom = request.model.config ? await packConfig(request.model.config) : undefined;
-  const reply = core.call('share.encode', { request, view: store.view.value, kept: store.kept.value, ...(custom ? { custom } : {}), ...extra });
+  const reply = core.call('share.encode', {
+    request,
+    view: store.view.value,
+    kept: store.kept.value,
+    ...(custom ? { custom } : {}),
+    ...extra,
+  });
   return reply.ok ? reply.result.hash : '';
 }
 

@@ -10,7 +10,15 @@ export interface Machine {
 
 const kGiB = 2 ** 30;
 
-const home = (name: string, device: string, count: number, model: string, hostGiB: number | undefined, tokens: number, format = 'gguf:Q4_K_M'): Machine => ({
+const home = (
+  name: string,
+  device: string,
+  count: number,
+  model: string,
+  hostGiB: number | undefined,
+  tokens: number,
+  format = 'gguf:Q4_K_M',
+): Machine => ({
   name,
   request: {
     model: { id: model },

@@ -37,12 +37,16 @@ const kPhrases: [RegExp, string][] = [
 
 /** A long list of the core ends in "a, b and 40 more in `catalogue`". */
 const list = (names: string): string =>
-  names.replace(/ and (\d+) more in `catalogue`/, (english, rest: string) => translated('phrase.more', { a: rest }) ?? english);
+  names.replace(
+    / and (\d+) more in `catalogue`/,
+    (english, rest: string) => translated('phrase.more', { a: rest }) ?? english,
+  );
 
 function phrase(text: string): string {
   for (const [shape, id] of kPhrases) {
     const match = shape.exec(text);
-    if (match) return translated(`phrase.${id}`, { a: list(match[1] ?? ''), b: match[2] ?? '', c: match[3] ?? '' }) ?? text;
+    if (match)
+      return translated(`phrase.${id}`, { a: list(match[1] ?? ''), b: match[2] ?? '', c: match[3] ?? '' }) ?? text;
   }
   return text;
 }

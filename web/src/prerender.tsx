@@ -34,7 +34,10 @@ interface PageRecipe {
   data?: (core: Core, first: FirstAnswer) => unknown;
 }
 
-const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({ title: verdictTexts(answer, 'gib').headline, description: t('page.description') });
+const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({
+  title: verdictTexts(answer, 'gib').headline,
+  description: t('page.description'),
+});
 
 const kPages: Record<PageName, PageRecipe> = {
   calculator: { view: Calculator, texts: ofTheAnswer },
@@ -57,7 +60,8 @@ const kRoot = process.cwd();
 const kSite = join(kRoot, 'build/site');
 
 const readJson = (path: string) => JSON.parse(readFileSync(join(kRoot, path), 'utf8'));
-const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+const escapeHtml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 /** The link that spells out what an empty one asks for: a link that says no more than this needs no core. */
 function defaultLink(core: Core, request: Request): string {
@@ -72,17 +76,25 @@ function firstAnswer(core: Core): FirstAnswer {
   if (!link.ok || !catalogue.ok) throw new Error('the core does not know its default');
   const reply = core.call('estimate', link.result.request);
   if (!reply.ok) throw new Error(reply.error.message);
-  return { answer: reply.result, warnings: reply.warnings, request: link.result.request, dataVersion: catalogue.result.data_version };
+  return {
+    answer: reply.result,
+    warnings: reply.warnings,
+    request: link.result.request,
+    dataVersion: catalogue.result.data_version,
+  };
 }
 
 /** The page's own address in each language, relative to where the English one lies. */
 const alternates = (page: PageName): string => {
   const up = kPaths[page].replaceAll(/[^/]+\//g, '../') || './';
-  return kLanguages.map(({ locale, folder }) => `<link rel="alternate" hreflang="${locale}" href="${up}${folder}${kPaths[page]}" />`).join('\n    ');
+  return kLanguages
+    .map(({ locale, folder }) => `<link rel="alternate" hreflang="${locale}" href="${up}${folder}${kPaths[page]}" />`)
+    .join('\n    ');
 };
 
 /** A page of another language lies one folder deeper: relative addresses climb once more. */
-const deepened = (html: string): string => html.replaceAll(/(href|src)="(\.\.?\/)/g, (_, attribute, up) => `${attribute}="${up === './' ? '../' : '../../'}`);
+const deepened = (html: string): string =>
+  html.replaceAll(/(href|src)="(\.\.?\/)/g, (_, attribute, up) => `${attribute}="${up === './' ? '../' : '../../'}`);
 
 /** Enough to name the setup, until the core has counted it. */
 const withoutDevices = (first: FirstAnswer): FirstAnswer => ({

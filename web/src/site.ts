@@ -8,7 +8,8 @@ export type PageName = 'calculator' | 'how' | 'embed';
 export const kPaths: Record<PageName, string> = { calculator: '', how: 'how/', embed: 'embed/' };
 
 /** From page `from` to page `to` of the same language, as a relative address: the site may lie in any folder. */
-export const linkTo = (from: PageName, to: PageName): string => (kPaths[from].replaceAll(/[^/]+\//g, '../') || './') + kPaths[to];
+export const linkTo = (from: PageName, to: PageName): string =>
+  (kPaths[from].replaceAll(/[^/]+\//g, '../') || './') + kPaths[to];
 
 /** From page `from` to itself in the other language. */
 export function otherLanguage(from: PageName): string {

@@ -48,7 +48,10 @@ export interface StartOptions {
   address?: Address;
 }
 
-export async function start(Page: ComponentType, { messages, address = kAddressBar }: StartOptions = {}): Promise<void> {
+export async function start(
+  Page: ComponentType,
+  { messages, address = kAddressBar }: StartOptions = {},
+): Promise<void> {
   const root = document.getElementById('app');
   if (!root) throw new Error('the page has no place for itself');
   const store = createStore(embedded<FirstAnswer>('first'));

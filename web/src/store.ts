@@ -5,7 +5,17 @@ import { computed, effect, signal, type ReadonlySignal, type Signal } from '@pre
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Core } from './core/core';
-import type { Catalogue, Estimate, EngineChoice, HardwareRow, LinkView, ModelChoice, Notice, Parallel, Request } from './core/wire';
+import type {
+  Catalogue,
+  Estimate,
+  EngineChoice,
+  HardwareRow,
+  LinkView,
+  ModelChoice,
+  Notice,
+  Parallel,
+  Request,
+} from './core/wire';
 import type { Unit } from './format';
 
 /** What stands in the HTML before any script has run: the answer to the default request, from the same core. */
@@ -17,7 +27,8 @@ export interface FirstAnswer {
 }
 
 /** Where the core is: not there yet, ready, or not to be had (the reason is said to the person). */
-export type CoreState = { status: 'loading' } | { status: 'ready'; core: Core } | { status: 'failed'; reason: 'blocked' | 'broken' };
+export type CoreState =
+  { status: 'loading' } | { status: 'ready'; core: Core } | { status: 'failed'; reason: 'blocked' | 'broken' };
 
 export interface Store {
   request: Signal<Request>;
@@ -58,7 +69,9 @@ export interface Store {
 }
 
 /** Where engines differ in what people start from. llama.cpp loads GGUF files only, and mostly for one person. */
-const kEngineDefaults: Record<string, { format: string; sequences: number }> = { 'llama.cpp': { format: 'gguf:Q4_K_M', sequences: 1 } };
+const kEngineDefaults: Record<string, { format: string; sequences: number }> = {
+  'llama.cpp': { format: 'gguf:Q4_K_M', sequences: 1 },
+};
 const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
 const defaultsOf = (engine: string): { format: string; sequences: number } => kEngineDefaults[engine] ?? kOtherDefaults;
 
@@ -94,7 +107,8 @@ export function createStore(first: FirstAnswer): Store {
   const forgetNotices = (...places: string[]): void => {
     linkNotices.value = linkNotices.value.filter(({ where }) => !places.includes(where));
   };
-  const changeWorkload = (part: Partial<Request['workload']>): void => change({ workload: { ...request.value.workload, ...part } });
+  const changeWorkload = (part: Partial<Request['workload']>): void =>
+    change({ workload: { ...request.value.workload, ...part } });
 
   return {
     request,
@@ -117,7 +131,11 @@ export function createStore(first: FirstAnswer): Store {
       const { offload: _ofTheOtherModel, ...rest } = request.value;
       request.value = rest;
       const tokens = Math.min(wantedContext, maxContext);
-      change({ model, weights: { format: defaultsOf(request.value.engine.name).format }, workload: { ...request.value.workload, context_tokens: tokens } });
+      change({
+        model,
+        weights: { format: defaultsOf(request.value.engine.name).format },
+        workload: { ...request.value.workload, context_tokens: tokens },
+      });
     },
     setFormat: (format) => change({ weights: { format } }),
     setContext(tokens) {
@@ -128,7 +146,8 @@ export function createStore(first: FirstAnswer): Store {
     setSequences: (sequences) => changeWorkload({ sequences }),
     setHardware(hardware) {
       forgetNotices('link.g', 'link.used', 'link.raised');
-      const shape = (rows: HardwareRow[]): string => rows.map(({ device, memory_bytes, count }) => `${count}x${device ?? memory_bytes}`).join('+');
+      const shape = (rows: HardwareRow[]): string =>
+        rows.map(({ device, memory_bytes, count }) => `${count}x${device ?? memory_bytes}`).join('+');
       const { parallel: _split, offload: _layers, ...rest } = request.value;
       const isSameMachine = shape(hardware) === shape(request.value.hardware);
       request.value = isSameMachine ? { ...request.value, hardware } : { ...rest, hardware };
@@ -171,7 +190,9 @@ export function createStore(first: FirstAnswer): Store {
     },
     setOption(name, value) {
       const { [name]: _replaced, ...others } = request.value.engine.options ?? {};
-      change({ engine: { ...request.value.engine, options: value === undefined ? others : { ...others, [name]: value } } });
+      change({
+        engine: { ...request.value.engine, options: value === undefined ? others : { ...others, [name]: value } },
+      });
     },
     setCacheType: (type) => change({ kv_cache: { k: type, v: type } }),
     setParallel(parallel) {

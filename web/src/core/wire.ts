@@ -11,9 +11,7 @@ export interface Notice {
   values: { key: string; value: string; expected: string };
 }
 
-export type Reply<T> =
-  | { ok: true; result: T; warnings: Notice[] }
-  | { ok: false; error: Notice; warnings: Notice[] };
+export type Reply<T> = { ok: true; result: T; warnings: Notice[] } | { ok: false; error: Notice; warnings: Notice[] };
 
 export interface ModelChoice {
   id?: string;
@@ -259,7 +257,10 @@ export interface DecodedLink {
 
 export interface Methods {
   estimate: { params: Request; result: Estimate };
-  read_config: { params: { text: string } | { config: Json }; result: { model: ModelFacts; config: { [key: string]: Json } } };
+  read_config: {
+    params: { text: string } | { config: Json };
+    result: { model: ModelFacts; config: { [key: string]: Json } };
+  };
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
   'share.encode': {

@@ -27,7 +27,8 @@ function segmentsOf(device: DeviceAnswer): { segments: Segment[]; scale: number 
     if (bytes > 0) segments.push({ part, from: at, bytes });
     at += Math.max(bytes, 0);
   };
-  const split = (inside: boolean) => (part: Part) => add(part, sum(termsOf(device, part).filter((term: Term) => term.inside_limit === inside)));
+  const split = (inside: boolean) => (part: Part) =>
+    add(part, sum(termsOf(device, part).filter((term: Term) => term.inside_limit === inside)));
   kParts.forEach(split(true));
   add('free', device.limit_bytes - at);
   kParts.forEach(split(false));
@@ -43,7 +44,14 @@ function Labels({ segments, scale, unit }: { segments: Segment[]; scale: number;
       {segments
         .filter(({ part, bytes }) => part !== 'free' && part !== 'held' && bytes / scale > kLabelFrom)
         .map(({ part, from, bytes }) => (
-          <text key={part + from} class={`label-${part}`} x={percent(from / scale)} y="50%" dx="10" dominant-baseline="central">
+          <text
+            key={part + from}
+            class={`label-${part}`}
+            x={percent(from / scale)}
+            y="50%"
+            dx="10"
+            dominant-baseline="central"
+          >
             <tspan class="label-name">{t(`part.${part as Part}`)} </tspan>
             <tspan>{largeUnits(bytes, unit)}</tspan>
           </text>
@@ -55,12 +63,25 @@ function Labels({ segments, scale, unit }: { segments: Segment[]; scale: number;
 /** The stretch that is needed but not there. */
 function Overrun({ from, to, scale }: { from: number; to: number; scale: number }) {
   if (to <= from) return null;
-  return <rect class="overrun" x={percent(from / scale)} width={percent((to - from) / scale)} height="100%" fill="url(#hatch-over)" />;
+  return (
+    <rect
+      class="overrun"
+      x={percent(from / scale)}
+      width={percent((to - from) / scale)}
+      height="100%"
+      fill="url(#hatch-over)"
+    />
+  );
 }
 
 function describe(device: DeviceAnswer, unit: Unit): string {
   const parts = kParts.map((part) => `${t(`part.${part}`)} ${memory(sum(termsOf(device, part)), unit)}`).join(', ');
-  return t('bar.description', { need: memory(device.total_bytes, unit), card: memory(device.capacity_bytes, unit), limit: memory(device.limit_bytes, unit), parts });
+  return t('bar.description', {
+    need: memory(device.total_bytes, unit),
+    card: memory(device.capacity_bytes, unit),
+    limit: memory(device.limit_bytes, unit),
+    parts,
+  });
 }
 
 function Bar({ device, name, unit }: { device: DeviceAnswer; name: string; unit: Unit }) {
@@ -117,7 +138,9 @@ function DeviceRow({ group }: { group: Group }) {
     <div class="device">
       <div>
         <b>{groupName(group)}</b>
-        <small>{group.count > 1 ? t('bar.alike', { count: group.count, device: device.device_name }) : device.device_name}</small>
+        <small>
+          {group.count > 1 ? t('bar.alike', { count: group.count, device: device.device_name }) : device.device_name}
+        </small>
       </div>
       <Bar device={device} name={groupName(group)} unit={shown} />
       <div class="device-total">
@@ -154,7 +177,14 @@ function Observed() {
   const { answer, unit } = useStore();
   const [device] = answer.value.devices;
   if (!device || device.reserved_bytes <= device.total_bytes) return null;
-  return <p class="note">{t('bar.observed', { observed: memory(device.observed_bytes, unit.value), engine: engineName(answer.value.engine.name) })}</p>;
+  return (
+    <p class="note">
+      {t('bar.observed', {
+        observed: memory(device.observed_bytes, unit.value),
+        engine: engineName(answer.value.engine.name),
+      })}
+    </p>
+  );
 }
 
 /** How the model is spread over several devices. */

@@ -35,15 +35,23 @@ function subRowsOf(terms: Term[]): SubRow[] {
   if ((rows[1]?.bytes ?? 0) < kWorthARow * sum(terms)) return [];
   if (rows.length <= kMostSubRows) return rows;
   const rest = rows.slice(kMostSubRows - 1);
-  return [...rows.slice(0, kMostSubRows - 1), { label: t('table.rest', { count: rest.length }), bytes: rest.reduce((bytes, row) => bytes + row.bytes, 0) }];
+  return [
+    ...rows.slice(0, kMostSubRows - 1),
+    { label: t('table.rest', { count: rest.length }), bytes: rest.reduce((bytes, row) => bytes + row.bytes, 0) },
+  ];
 }
 
 function captionOf(part: Part, answer: Estimate): string {
   const { model, request, devices } = answer;
   const workload = { tokens: count(request.workload.context_tokens), sequences: request.workload.sequences };
-  if (part === 'weights') return model.n_experts > 0 ? t('table.experts', { all: model.n_experts, used: model.n_experts_used }) : t('table.dense', { layers: model.n_layers });
+  if (part === 'weights')
+    return model.n_experts > 0
+      ? t('table.experts', { all: model.n_experts, used: model.n_experts_used })
+      : t('table.dense', { layers: model.n_layers });
   if (part === 'kv') {
-    const isCopied = devices[0]?.terms.find(({ id }) => id === 'kv_cache')?.formula?.note === 'latent_cache_copied' && devices.length > 1;
+    const isCopied =
+      devices[0]?.terms.find(({ id }) => id === 'kv_cache')?.formula?.note === 'latent_cache_copied' &&
+      devices.length > 1;
     return t(isCopied ? 'table.cacheCopied' : 'table.cache', workload);
   }
   if (part === 'act') return t('table.activations');
@@ -83,7 +91,13 @@ function PartRows({ part, terms, shown, all, unit }: RowProps) {
         <td class="number">{shown}</td>
         <td class="number optional">{all}</td>
         <td class="number">
-          <button class="math-button" type="button" aria-expanded={isOpen} aria-label={`${t(toggle)}: ${name}`} onClick={() => setOpen(!isOpen)}>
+          <button
+            class="math-button"
+            type="button"
+            aria-expanded={isOpen}
+            aria-label={`${t(toggle)}: ${name}`}
+            onClick={() => setOpen(!isOpen)}
+          >
             <span class="wide">{t(toggle)}</span>
             <span class="narrow">{isOpen ? '–' : 'ƒ'}</span>
           </button>
@@ -112,7 +126,14 @@ function PartRows({ part, terms, shown, all, unit }: RowProps) {
 function TotalNote({ device }: { device: DeviceAnswer }) {
   const { answer, unit } = useStore();
   if (device.need_inside_bytes === device.total_bytes) return null;
-  return <small>{t('table.inside', { inside: memory(device.need_inside_bytes, unit.value), engine: engineName(answer.value.engine.name) })}</small>;
+  return (
+    <small>
+      {t('table.inside', {
+        inside: memory(device.need_inside_bytes, unit.value),
+        engine: engineName(answer.value.engine.name),
+      })}
+    </small>
+  );
 }
 
 export function Breakdown() {
@@ -155,7 +176,13 @@ export function Breakdown() {
           </thead>
           {parts.map(({ part, terms }, index) => (
             <Fragment key={part}>
-              <PartRows part={part} terms={terms} shown={one.parts[index] ?? ''} all={all.parts[index] ?? ''} unit={unit.value} />
+              <PartRows
+                part={part}
+                terms={terms}
+                shown={one.parts[index] ?? ''}
+                all={all.parts[index] ?? ''}
+                unit={unit.value}
+              />
             </Fragment>
           ))}
           <tfoot>

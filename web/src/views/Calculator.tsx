@@ -53,7 +53,12 @@ function Footer() {
   return (
     <footer class="end">
       <p>{t('footer.private')}</p>
-      <p>{t(engine.name === 'article' ? 'footer.article' : 'footer.rules', { engine: engineName(engine.name), version: engine.version })}</p>
+      <p>
+        {t(engine.name === 'article' ? 'footer.article' : 'footer.rules', {
+          engine: engineName(engine.name),
+          version: engine.version,
+        })}
+      </p>
     </footer>
   );
 }

@@ -29,10 +29,23 @@ interface ComboboxProps {
 /** Every word of the query occurs somewhere in the label or the keywords. */
 export function matches(choice: Choice, query: string): boolean {
   const text = `${choice.label} ${choice.keywords}`.toLowerCase();
-  return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  return query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
-export function Combobox({ id, label, value, choices, choiceOf, describedBy, invalid, onChoose, onPaste }: ComboboxProps) {
+export function Combobox({
+  id,
+  label,
+  value,
+  choices,
+  choiceOf,
+  describedBy,
+  invalid,
+  onChoose,
+  onPaste,
+}: ComboboxProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const [isOpen, setOpen] = useState(false);
   const [active, setActive] = useState(0);

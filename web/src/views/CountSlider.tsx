@@ -13,7 +13,17 @@ interface CountSliderProps extends Omit<StopSliderProps, 'id'> {
   numberLabel: string;
 }
 
-export function CountSlider({ field, label, numberLabel, value, stops, marks, markText, valueText, onValue }: CountSliderProps) {
+export function CountSlider({
+  field,
+  label,
+  numberLabel,
+  value,
+  stops,
+  marks,
+  markText,
+  valueText,
+  onValue,
+}: CountSliderProps) {
   const id = useId();
   const [unread, setUnread] = useState<string | undefined>(undefined);
   const notices = useFieldNotices(field);
@@ -33,7 +43,15 @@ export function CountSlider({ field, label, numberLabel, value, stops, marks, ma
           describedBy={isWrong ? `${id}-unread ${messageId(field)}` : undefined}
         />
       </div>
-      <StopSlider id={id} value={value} stops={stops} marks={marks} markText={markText} valueText={valueText} onValue={onValue} />
+      <StopSlider
+        id={id}
+        value={value}
+        stops={stops}
+        marks={marks}
+        markText={markText}
+        valueText={valueText}
+        onValue={onValue}
+      />
       {unread !== undefined && <FieldMessage id={`${id}-unread`} text={unreadable(unread)} />}
       <FieldMessages field={field} />
     </div>

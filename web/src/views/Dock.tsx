@@ -17,15 +17,21 @@ export function Dock() {
   }, []);
   const { verdict } = answer.value;
   const figures =
-    verdict.need_bytes === null || verdict.limit_bytes === null ? '' : `${largeUnits(verdict.need_bytes, unit.value)} / ${memory(verdict.limit_bytes, unit.value)}`;
+    verdict.need_bytes === null || verdict.limit_bytes === null
+      ? ''
+      : `${largeUnits(verdict.need_bytes, unit.value)} / ${memory(verdict.limit_bytes, unit.value)}`;
   return (
     <aside class={isAway ? 'dock shown' : 'dock'} aria-label={t('dock.label')} inert={!isAway}>
       <b>{t(`class.${verdict.class}`)}</b>
       <span>{figures}</span>
-      <a class="button small" href="#setup" onClick={(event) => {
+      <a
+        class="button small"
+        href="#setup"
+        onClick={(event) => {
           event.preventDefault();
           document.getElementById('setup')?.scrollIntoView();
-        }}>
+        }}
+      >
         {t('setup.edit')}
       </a>
     </aside>

@@ -13,7 +13,8 @@ export function Expert() {
   const { engine, hardware, kv_cache, parallel, offload } = request.value;
   const changed =
     Object.keys(engine.options ?? {}).length +
-    [engine.version !== undefined, kv_cache.k !== 'auto', parallel !== undefined, offload !== undefined].filter(Boolean).length +
+    [engine.version !== undefined, kv_cache.k !== 'auto', parallel !== undefined, offload !== undefined].filter(Boolean)
+      .length +
     hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
   const bring = (): void => void import('./ExpertBody').then((module) => setBody(() => module.ExpertBody));
   return (

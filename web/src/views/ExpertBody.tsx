@@ -12,7 +12,13 @@ import { NumberField, unreadable } from './NumberField';
 import { useDeviceNames } from './use-device-names';
 
 /** Options that a link carries, so that a shared link restores everything. Some others have a field of their own in the form. */
-const kOnLinks = new Set(['gpu_memory_utilization', 'max_num_batched_tokens', 'enforce_eager', 'n_ubatch', 'flash_attn']);
+const kOnLinks = new Set([
+  'gpu_memory_utilization',
+  'max_num_batched_tokens',
+  'enforce_eager',
+  'n_ubatch',
+  'flash_attn',
+]);
 
 /** Flags that are not the option's name with dashes. */
 const kFlags: Record<string, string> = { n_ubatch: '-ub', flash_attn: '-fa' };
@@ -36,7 +42,13 @@ function ExpertRow({ id, label, flag, hint, isChanged, onReset, children }: Expe
       </label>
       <div class="expert-value">
         {children}
-        <button class="reset-dot" type="button" disabled={!isChanged} aria-label={t('expert.reset', { name: label })} onClick={onReset}>
+        <button
+          class="reset-dot"
+          type="button"
+          disabled={!isChanged}
+          aria-label={t('expert.reset', { name: label })}
+          onClick={onReset}
+        >
           {isChanged && <Icon name="undo" />}
         </button>
       </div>
@@ -45,7 +57,15 @@ function ExpertRow({ id, label, flag, hint, isChanged, onReset, children }: Expe
   );
 }
 
-function NumberRow({ label, flag, hint, value, shown, parse, onValue }: {
+function NumberRow({
+  label,
+  flag,
+  hint,
+  value,
+  shown,
+  parse,
+  onValue,
+}: {
   label: string;
   flag?: string;
   hint?: string;
@@ -58,7 +78,14 @@ function NumberRow({ label, flag, hint, value, shown, parse, onValue }: {
   const [unread, setUnread] = useState<string | undefined>(undefined);
   return (
     <>
-      <ExpertRow id={id} label={label} {...(flag ? { flag } : {})} {...(hint ? { hint } : {})} isChanged={value !== undefined} onReset={() => onValue(undefined)}>
+      <ExpertRow
+        id={id}
+        label={label}
+        {...(flag ? { flag } : {})}
+        {...(hint ? { hint } : {})}
+        isChanged={value !== undefined}
+        onReset={() => onValue(undefined)}
+      >
         <NumberField
           id={id}
           label={label}
@@ -86,8 +113,20 @@ function OptionRow({ option }: { option: EngineOption }) {
   const hint = t('expert.defaultIs', { value: tCode('optionDefault', option.default) });
   if (option.type === 'flag')
     return (
-      <ExpertRow id={id} label={label} flag={flag} hint={hint} isChanged={value !== undefined} onReset={() => setOption(option.name, undefined)}>
-        <input id={id} type="checkbox" checked={value === true} onChange={(event) => setOption(option.name, event.currentTarget.checked || undefined)} />
+      <ExpertRow
+        id={id}
+        label={label}
+        flag={flag}
+        hint={hint}
+        isChanged={value !== undefined}
+        onReset={() => setOption(option.name, undefined)}
+      >
+        <input
+          id={id}
+          type="checkbox"
+          checked={value === true}
+          onChange={(event) => setOption(option.name, event.currentTarget.checked || undefined)}
+        />
       </ExpertRow>
     );
   const isFraction = option.type === 'number';
@@ -186,8 +225,20 @@ function SwitchRow({ option, label, flag }: { option: EngineOption; label: strin
   const { request, setOption } = useStore();
   const value = request.value.engine.options?.[option.name];
   return (
-    <ExpertRow id={id} label={label} flag={flag} isChanged={value !== undefined} onReset={() => setOption(option.name, undefined)}>
-      <select id={id} value={typeof value === 'string' ? value : 'auto'} onChange={(event) => setOption(option.name, event.currentTarget.value === 'auto' ? undefined : event.currentTarget.value)}>
+    <ExpertRow
+      id={id}
+      label={label}
+      flag={flag}
+      isChanged={value !== undefined}
+      onReset={() => setOption(option.name, undefined)}
+    >
+      <select
+        id={id}
+        value={typeof value === 'string' ? value : 'auto'}
+        onChange={(event) =>
+          setOption(option.name, event.currentTarget.value === 'auto' ? undefined : event.currentTarget.value)
+        }
+      >
         {(['auto', 'on', 'off'] as const).map((choice) => (
           <option key={choice} value={choice}>
             {t(`switch.${choice}`)}
@@ -201,7 +252,8 @@ function SwitchRow({ option, label, flag }: { option: EngineOption; label: strin
 function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: string }) {
   const { request, setHardware } = useStore();
   const used = row.used_bytes ?? 0;
-  const set = (bytes: number): void => setHardware(request.value.hardware.map((old, at) => (at === index ? { ...old, used_bytes: bytes } : old)));
+  const set = (bytes: number): void =>
+    setHardware(request.value.hardware.map((old, at) => (at === index ? { ...old, used_bytes: bytes } : old)));
   return (
     <NumberRow
       label={t('expert.used', { device: name })}

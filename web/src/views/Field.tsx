@@ -39,7 +39,17 @@ export function FieldMessages({ field }: { field: FieldName }) {
 }
 
 /** A radio group of chips or segments. */
-export function Group({ label, class: className, children, field }: { label: string; class: string; children: ComponentChildren; field: FieldName }) {
+export function Group({
+  label,
+  class: className,
+  children,
+  field,
+}: {
+  label: string;
+  class: string;
+  children: ComponentChildren;
+  field: FieldName;
+}) {
   return (
     <fieldset class="field" aria-describedby={messageId(field)}>
       <legend>{label}</legend>

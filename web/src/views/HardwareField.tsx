@@ -46,13 +46,18 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
   const devices = catalogue.value?.devices;
   const choices = useMemo(() => (devices ?? []).map((device) => choiceOf(device, unit.value)), [devices, unit.value]);
   const known = devices?.find(({ id }) => id === row.device);
-  const shown = known?.short_name ?? answer.value.devices.find(({ device }) => device === row.device)?.device_name ?? row.device;
+  const shown =
+    known?.short_name ?? answer.value.devices.find(({ device }) => device === row.device)?.device_name ?? row.device;
   const own = row.memory_bytes === undefined ? '' : t('device.byMemory', { memory: memory(row.memory_bytes, 'gib') });
   const id = index === 0 ? 'gpu' : `gpu-${index}`;
 
   function choose(choice: Choice): void {
     const { device: _device, memory_bytes: _memory, raised_limit: _limit, ...rest } = row;
-    onRow(choice.id.startsWith(kOwnPrefix) ? { ...rest, memory_bytes: Number(choice.id.slice(kOwnPrefix.length)) } : { ...rest, device: choice.id });
+    onRow(
+      choice.id.startsWith(kOwnPrefix)
+        ? { ...rest, memory_bytes: Number(choice.id.slice(kOwnPrefix.length)) }
+        : { ...rest, device: choice.id },
+    );
   }
   const step = (by: number): void => onRow({ ...row, count: Math.max(1, row.count + by) });
   return (
@@ -99,13 +104,25 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
 }
 
 /** A Mac lets its GPU take a share of the memory, which its owner can raise. */
-function RaisedLimit({ row, device, onRow }: { row: HardwareRow; device: CatalogueDevice; onRow: (row: HardwareRow) => void }) {
+function RaisedLimit({
+  row,
+  device,
+  onRow,
+}: {
+  row: HardwareRow;
+  device: CatalogueDevice;
+  onRow: (row: HardwareRow) => void;
+}) {
   const { unit } = useStore();
   const isRaised = row.raised_limit === true;
   const { raised_limit: _limit, ...usual } = row;
   return (
     <label class="raised">
-      <input type="checkbox" checked={isRaised} onChange={() => onRow(isRaised ? usual : { ...row, raised_limit: true })} />
+      <input
+        type="checkbox"
+        checked={isRaised}
+        onChange={() => onRow(isRaised ? usual : { ...row, raised_limit: true })}
+      />
       <span>
         {t('device.raised', { memory: memory(device.raised_limit_bytes, unit.value) })}
         {isRaised && <code>{device.raise_command}</code>}
@@ -145,7 +162,8 @@ export function HardwareField() {
   const { request, answer, setHardware } = useStore();
   const rows = request.value.hardware;
   const hasHost = answer.value.host.class !== undefined; // an engine that also runs without any GPU
-  const replace = (index: number, row: HardwareRow): void => setHardware(rows.map((old, at) => (at === index ? row : old)));
+  const replace = (index: number, row: HardwareRow): void =>
+    setHardware(rows.map((old, at) => (at === index ? row : old)));
   return (
     <div class="field">
       <label for="gpu">{t('field.gpus')}</label>
@@ -159,7 +177,11 @@ export function HardwareField() {
           onRemove={rows.length > 1 || hasHost ? () => setHardware(rows.filter((_, at) => at !== index)) : undefined}
         />
       ))}
-      <button class="text-button" type="button" onClick={() => setHardware([...rows, { device: 'rtx-4090', count: 1, used_bytes: 0 }])}>
+      <button
+        class="text-button"
+        type="button"
+        onClick={() => setHardware([...rows, { device: 'rtx-4090', count: 1, used_bytes: 0 }])}
+      >
         {rows.length === 0 ? t('field.firstGpu') : t('field.addGpus')}
       </button>
       <HostMemory />

@@ -14,7 +14,13 @@ export function Machines() {
     <div class="machines" role="group" aria-labelledby="machines">
       <span id="machines">{t('machines.title')}</span>
       {kMachines.map(({ name, request: setup }) => (
-        <button key={name} class="machine" type="button" aria-pressed={isChosen(setup.hardware[0]?.device, setup.hardware[0]?.count)} onClick={() => take(setup)}>
+        <button
+          key={name}
+          class="machine"
+          type="button"
+          aria-pressed={isChosen(setup.hardware[0]?.device, setup.hardware[0]?.count)}
+          onClick={() => take(setup)}
+        >
           {name}
         </button>
       ))}

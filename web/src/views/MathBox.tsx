@@ -11,7 +11,13 @@ const kSigns: Record<Factor['op'], string> = { times: '×', divide: '÷', cdiv: 
 function needsBrackets(factors: Factor[], index: number): boolean {
   const next = factors[index + 1];
   const isSum = factors.slice(0, index + 1).some(({ op }) => op === 'plus' || op === 'minus');
-  return isSum && (factors[index]?.op === 'plus' || factors[index]?.op === 'minus') && next !== undefined && next.op !== 'plus' && next.op !== 'minus';
+  return (
+    isSum &&
+    (factors[index]?.op === 'plus' || factors[index]?.op === 'minus') &&
+    next !== undefined &&
+    next.op !== 'plus' &&
+    next.op !== 'minus'
+  );
 }
 
 function Equation({ row, unit }: { row: FormulaRow; unit: Unit }) {
@@ -51,7 +57,12 @@ function Equation({ row, unit }: { row: FormulaRow; unit: Unit }) {
 function Certainty({ term, unit }: { term: Term; unit: Unit }) {
   if (term.basis === 'exact') return <p>{t('math.exact')}</p>;
   if (term.low_bytes === term.high_bytes) return <p>{t('math.noRange')}</p>;
-  const values = { low: largeUnits(term.low_bytes, unit), high: largeUnits(term.high_bytes, unit), unit: unitName(unit), records: term.records };
+  const values = {
+    low: largeUnits(term.low_bytes, unit),
+    high: largeUnits(term.high_bytes, unit),
+    unit: unitName(unit),
+    records: term.records,
+  };
   return <p>{t(term.records > 0 ? 'math.records' : 'math.notMeasured', values)}</p>;
 }
 
@@ -96,7 +107,10 @@ function TermMath({ term, unit, titled }: { term: Term; unit: Unit; titled: bool
       {titled && <h3>{tCode('term', term.id)}</h3>}
       {formula?.combine === 'max' && <p>{t('math.max')}</p>}
       {rows.map((row) => (
-        <div key={row.label + row.bytes} class={`math-row${formula?.combine === 'max' && !row.chosen ? ' not-chosen' : ''}`}>
+        <div
+          key={row.label + row.bytes}
+          class={`math-row${formula?.combine === 'max' && !row.chosen ? ' not-chosen' : ''}`}
+        >
           {named && (
             <p class="row-name">
               {tCode('row', row.label)}

@@ -56,7 +56,12 @@ function LinkSummary() {
         <h2 id="link-summary">{t('link.summary')}</h2>
         <NoticeList notices={notices} />
       </div>
-      <button class="button icon-only" type="button" aria-label={t('notice.close')} onClick={() => (linkNotices.value = [])}>
+      <button
+        class="button icon-only"
+        type="button"
+        aria-label={t('notice.close')}
+        onClick={() => (linkNotices.value = [])}
+      >
         <Icon name="close" />
       </button>
     </div>

@@ -21,7 +21,19 @@ interface NumberFieldProps {
 }
 
 /** A number as text: what is typed stays until it is left, even where it makes no sense. */
-export function NumberField({ id, label, value, parse, onValue, onUnreadable, describedBy, invalid, class: className, placeholder, onEmpty }: NumberFieldProps) {
+export function NumberField({
+  id,
+  label,
+  value,
+  parse,
+  onValue,
+  onUnreadable,
+  describedBy,
+  invalid,
+  class: className,
+  placeholder,
+  onEmpty,
+}: NumberFieldProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const generation = useStore().generation.value;
   useEffect(() => {

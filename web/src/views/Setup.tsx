@@ -64,7 +64,12 @@ function EngineField() {
     <Group label={t('field.engine')} class="segments" field="engine">
       {engines.map((name) => (
         <label key={name} class="segment">
-          <input type="radio" name="engine" checked={request.value.engine.name === name} onChange={() => setEngine({ name, options: {} })} />
+          <input
+            type="radio"
+            name="engine"
+            checked={request.value.engine.name === name}
+            onChange={() => setEngine({ name, options: {} })}
+          />
           {engineName(name)}
         </label>
       ))}
@@ -98,7 +103,12 @@ export function Setup() {
   const { reset } = useStore();
   const [isOpen, setOpen] = useState(false);
   return (
-    <form id="setup" class={isOpen ? 'setup open' : 'setup'} aria-label={t('setup.title')} onSubmit={(event) => event.preventDefault()}>
+    <form
+      id="setup"
+      class={isOpen ? 'setup open' : 'setup'}
+      aria-label={t('setup.title')}
+      onSubmit={(event) => event.preventDefault()}
+    >
       <div class="setup-head">
         <h2>{t('setup.title')}</h2>
         <button class="text-button on-phone" type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>

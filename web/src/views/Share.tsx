@@ -32,14 +32,18 @@ function markdown(store: Store, link: string): string {
   if (device) {
     const parts = kParts.map((part) => sum(termsOf(device, part)));
     const figures = column(parts, store.unit.value);
-    lines.push(`| ${t('table.part')} | ${t('table.fullest', { unit: unitName(store.unit.value), devices: answer.devices.length })} |`, '|---|---:|');
+    lines.push(
+      `| ${t('table.part')} | ${t('table.fullest', { unit: unitName(store.unit.value), devices: answer.devices.length })} |`,
+      '|---|---:|',
+    );
     kParts.forEach((part, index) => lines.push(`| ${t(`part.${part}`)} | ${figures.parts[index]} |`));
     lines.push(`| **${t('table.total')}** | **${figures.total}** |`, '');
   }
   return [...lines, link].join('\n');
 }
 
-const attribute = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+const attribute = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 
 /** A frame that works where scripts of other sites do not: wikis, notebooks, content systems. */
 function embedCode(store: Store, page: PageName, link: string): string {
@@ -71,7 +75,13 @@ export function Share({ page }: { page: PageName }) {
   const isLong = store.request.value.model.config !== undefined;
   return (
     <>
-      <button class="button ink" type="button" aria-label={t('share.title')} popovertarget="share" onClick={() => setSaid('')}>
+      <button
+        class="button ink"
+        type="button"
+        aria-label={t('share.title')}
+        popovertarget="share"
+        onClick={() => setSaid('')}
+      >
         <Icon name="share" />
         <span class="wide">{t('share.title')}</span>
       </button>

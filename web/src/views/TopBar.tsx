@@ -52,7 +52,16 @@ function SettingsLink({ to, class: className, lang, current, children }: Setting
     event.currentTarget.href = to + location.hash;
   };
   return (
-    <a class={className} href={to} lang={lang} hreflang={lang} aria-current={current ? 'page' : undefined} onPointerEnter={carry} onFocus={carry} onClick={carry}>
+    <a
+      class={className}
+      href={to}
+      lang={lang}
+      hreflang={lang}
+      aria-current={current ? 'page' : undefined}
+      onPointerEnter={carry}
+      onFocus={carry}
+      onClick={carry}
+    >
       {children}
     </a>
   );
@@ -84,7 +93,8 @@ function Tabs({ page }: { page: PageName }) {
 
 function toggleTheme(): void {
   const root = document.documentElement;
-  const isDark = (root.dataset['theme'] ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+  const isDark =
+    (root.dataset['theme'] ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
   root.dataset['theme'] = isDark ? 'light' : 'dark';
   try {
     localStorage.setItem('theme', root.dataset['theme']);

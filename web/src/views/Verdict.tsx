@@ -84,7 +84,12 @@ export function Verdict({ isFixed = false }: { isFixed?: boolean }) {
   const known = facts(answer.value, unit.value);
   const isStale = problem.value !== null;
   return (
-    <section class={`verdict ${tone}`} data-verdict={answer.value.verdict.class} data-stale={isStale || undefined} aria-labelledby="verdict">
+    <section
+      class={`verdict ${tone}`}
+      data-verdict={answer.value.verdict.class}
+      data-stale={isStale || undefined}
+      aria-labelledby="verdict"
+    >
       <div class="verdict-words">
         <span class="verdict-icon">
           <Icon name={kIcons[tone]} />

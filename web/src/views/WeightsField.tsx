@@ -16,7 +16,8 @@ export const formatName = ({ resolved }: { resolved: string }): string => {
 };
 
 /** The first chip names its unit, the others lean on it. */
-const chipSize = (choice: FormatChoice, index: number, unit: Unit): string => (index === 0 ? memory(choice.bytes, unit) : largeUnits(choice.bytes, unit));
+const chipSize = (choice: FormatChoice, index: number, unit: Unit): string =>
+  index === 0 ? memory(choice.bytes, unit) : largeUnits(choice.bytes, unit);
 
 function chipsOf(formats: FormatChoice[], chosen: string): FormatChoice[] {
   if (formats.length <= kMostChips) return formats;
@@ -30,7 +31,12 @@ function AllFormats({ formats }: { formats: FormatChoice[] }) {
   const { request, unit, setFormat } = useStore();
   const sorted = [...formats].sort((a, b) => a.bytes - b.bytes);
   return (
-    <select class="wide-select" aria-label={t('format.all')} value={request.value.weights.format} onChange={(event) => setFormat(event.currentTarget.value)}>
+    <select
+      class="wide-select"
+      aria-label={t('format.all')}
+      value={request.value.weights.format}
+      onChange={(event) => setFormat(event.currentTarget.value)}
+    >
       {sorted.map((choice) => (
         <option key={choice.format} value={choice.format}>
           {`${formatName(choice)} · ${memory(choice.bytes, unit.value)}`}
@@ -44,12 +50,17 @@ export function WeightsField() {
   const { request, answer, unit, setFormat } = useStore();
   const formats = answer.value.weights_formats;
   const chosen = request.value.weights.format;
-  const isChosen = ({ format, resolved }: FormatChoice): boolean => format === chosen || (format === 'checkpoint' && resolved === chosen);
+  const isChosen = ({ format, resolved }: FormatChoice): boolean =>
+    format === chosen || (format === 'checkpoint' && resolved === chosen);
   return (
     <>
       <Group label={t('field.weights')} class="chips" field="weights">
         {chipsOf(formats, chosen).map((choice, index) => (
-          <label key={choice.format} class={choice.supported ? 'chip' : 'chip unsupported'} title={choice.supported ? undefined : t('format.unsupported')}>
+          <label
+            key={choice.format}
+            class={choice.supported ? 'chip' : 'chip unsupported'}
+            title={choice.supported ? undefined : t('format.unsupported')}
+          >
             <input type="radio" name="weights" checked={isChosen(choice)} onChange={() => setFormat(choice.format)} />
             {formatName(choice)}
             <small>{chipSize(choice, index, unit.value)}</small>
@@ -60,4 +71,3 @@ export function WeightsField() {
     </>
   );
 }
-

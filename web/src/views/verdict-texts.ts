@@ -17,41 +17,63 @@ export interface Fact {
   caption: string;
 }
 
-const kTones: Record<VerdictClass, VerdictTexts['tone']> = { fits: 'ok', tight: 'warn', offload: 'warn', no: 'bad', impossible: 'bad', unknown: 'plain' };
+const kTones: Record<VerdictClass, VerdictTexts['tone']> = {
+  fits: 'ok',
+  tight: 'warn',
+  offload: 'warn',
+  no: 'bad',
+  impossible: 'bad',
+  unknown: 'plain',
+};
 
 /** A model that came as a file has no name: its architecture and size stand for it. */
-export const modelName = ({ model }: Estimate): string => model.name || model.id || `${model.architecture} ${parameters(model.parameters.text)}`;
+export const modelName = ({ model }: Estimate): string =>
+  model.name || model.id || `${model.architecture} ${parameters(model.parameters.text)}`;
 export const engineName = (engine: string): string => tCode('engine', engine);
 
 /** "8 × H200", "2 × RTX 3090 + RTX 4090". The settings count, so that a refusal has a name too. */
 export function machineName(answer: Estimate, deviceNames: Map<string, string>): string {
   const shortNames = new Map(answer.devices.map(({ device, device_name }) => [device, device_name]));
-  const nameOf = (device = ''): string => shortNames.get(device) ?? deviceNames.get(device) ?? (device || t('device.own'));
-  const rows = answer.request.hardware.map(({ count: n, device }) => (n === 1 ? nameOf(device) : `${n} × ${nameOf(device)}`));
+  const nameOf = (device = ''): string =>
+    shortNames.get(device) ?? deviceNames.get(device) ?? (device || t('device.own'));
+  const rows = answer.request.hardware.map(({ count: n, device }) =>
+    n === 1 ? nameOf(device) : `${n} × ${nameOf(device)}`,
+  );
   return rows.length ? rows.join(' + ') : t('device.none');
 }
 
 const none: Map<string, string> = new Map();
 
 /** System memory decides: without a GPU everything lies there, and with one there may be too little of it, or nobody knows how much. */
-const hostDecides = ({ devices, verdict }: Estimate): boolean => devices.length === 0 || verdict.limit === 'host' || verdict.class === 'unknown';
+const hostDecides = ({ devices, verdict }: Estimate): boolean =>
+  devices.length === 0 || verdict.limit === 'host' || verdict.class === 'unknown';
 
 function hostSentence({ host }: Estimate, unit: Unit): string {
   const need = memory(host.total_bytes, unit);
   if (!host.capacity_bytes) return t('verdict.host.unknown', { need });
   const free = host.capacity_bytes - host.total_bytes;
-  return t(free >= 0 ? 'verdict.host.fits' : 'verdict.host.no', { need, capacity: memory(host.capacity_bytes, unit), free: memory(Math.abs(free), unit) });
+  return t(free >= 0 ? 'verdict.host.fits' : 'verdict.host.no', {
+    need,
+    capacity: memory(host.capacity_bytes, unit),
+    free: memory(Math.abs(free), unit),
+  });
 }
 
 export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): VerdictTexts {
   const { verdict } = answer;
-  const names = { model: modelName(answer), machine: machineName(answer, deviceNames), engine: engineName(answer.engine.name) };
+  const names = {
+    model: modelName(answer),
+    machine: machineName(answer, deviceNames),
+    engine: engineName(answer.engine.name),
+  };
   const headline = t(`verdict.${verdict.class}.headline`, names);
   const tone = kTones[verdict.class];
   if (verdict.reason) return { tone, headline, sentence: sayNotice(verdict.reason) };
-  if (hostDecides(answer) && answer.host.total_bytes > 0) return { tone, headline, sentence: hostSentence(answer, unit) };
+  if (hostDecides(answer) && answer.host.total_bytes > 0)
+    return { tone, headline, sentence: hostSentence(answer, unit) };
   const device = verdict.device === null ? undefined : answer.devices[verdict.device];
-  if (!device || verdict.need_bytes === null || verdict.limit_bytes === null) return { tone, headline, sentence: t('verdict.unknown.sentence', names) };
+  if (!device || verdict.need_bytes === null || verdict.limit_bytes === null)
+    return { tone, headline, sentence: t('verdict.unknown.sentence', names) };
   const figures = {
     ...names,
     devices: answer.devices.length,
@@ -66,13 +88,24 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     all: answer.engine.all_gpu_layers ?? 0,
     host: memory(verdict.nearest?.host_bytes ?? answer.host.total_bytes, unit),
   };
-  if (verdict.class === 'offload') return { tone, headline, sentence: t(verdict.nearest ? 'verdict.offload.sentence' : 'verdict.offload.chosen', figures) };
+  if (verdict.class === 'offload')
+    return {
+      tone,
+      headline,
+      sentence: t(verdict.nearest ? 'verdict.offload.sentence' : 'verdict.offload.chosen', figures),
+    };
   const devicesFit = (verdict.high_bytes ?? 0) <= verdict.limit_bytes;
-  if (verdict.class === 'tight' && devicesFit && answer.host.class === 'tight') return { tone, headline, sentence: hostSentence(answer, unit) };
+  if (verdict.class === 'tight' && devicesFit && answer.host.class === 'tight')
+    return { tone, headline, sentence: hostSentence(answer, unit) };
   if (verdict.class === 'tight' && devicesFit) return { tone, headline, sentence: t('verdict.tight.shared', figures) };
   if (verdict.class === 'tight') {
-    const outcome = (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
-    return { tone, headline, sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}` };
+    const outcome =
+      (verdict.free_bytes ?? 0) >= 0 ? t('verdict.tight.free', figures) : t('verdict.tight.short', figures);
+    return {
+      tone,
+      headline,
+      sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}`,
+    };
   }
   const kind = verdict.class === 'no' ? 'no' : 'fits';
   const hasOwnLimit = device.limit_bytes < device.capacity_bytes;
@@ -88,7 +121,8 @@ function certainty(answer: Estimate, unit: Unit): Fact[] {
   const { low_bytes: low, high_bytes: high, measured } = answer.verdict;
   if (low === null || high === null) return [];
   const value = low === high ? memory(low, unit) : `${largeUnits(low, unit)}–${largeUnits(high, unit)}`;
-  const basis = answer.engine.name === 'article' ? 'fact.rangeArticle' : measured ? 'fact.rangeMeasured' : 'fact.rangeModelled';
+  const basis =
+    answer.engine.name === 'article' ? 'fact.rangeArticle' : measured ? 'fact.rangeMeasured' : 'fact.rangeModelled';
   return [{ value, caption: t(basis, { unit: unitName(unit) }) }];
 }
 
@@ -100,7 +134,10 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
   if (answer.verdict.class === 'no' && hostDecides(answer)) return range;
   if (nearest?.gpu_layers !== undefined)
     return [
-      { value: t('fact.layersOf', { layers: nearest.gpu_layers, all: answer.engine.all_gpu_layers ?? 0 }), caption: t('fact.layers') },
+      {
+        value: t('fact.layersOf', { layers: nearest.gpu_layers, all: answer.engine.all_gpu_layers ?? 0 }),
+        caption: t('fact.layers'),
+      },
       { value: memory(nearest.host_bytes ?? 0, unit), caption: t('fact.inHost') },
       ...range,
     ];
@@ -109,14 +146,19 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
     const fewest = answer.fewest_devices;
     const hasAnswer = fewest !== null || answer.verdict.limit !== 'card'; // more cards do not help where each has too little beside the engine
     return [
-      ...(hasAnswer ? [{ value: fewest === null ? t('fact.noneEnough') : count(fewest), caption: t('fact.fewest', { device }) }] : []),
+      ...(hasAnswer
+        ? [{ value: fewest === null ? t('fact.noneEnough') : count(fewest), caption: t('fact.fewest', { device }) }]
+        : []),
       { value: memory(answer.verdict.shortfall_bytes, unit), caption: t('fact.short') },
       ...range,
     ];
   }
   return [
     { value: count(answer.max_context_tokens ?? 0), caption: t('fact.maxContext', { sequences: workload.sequences }) },
-    { value: count(answer.max_sequences ?? 0), caption: t('fact.maxSequences', { context: tokensShort(workload.context_tokens) }) },
+    {
+      value: count(answer.max_sequences ?? 0),
+      caption: t('fact.maxSequences', { context: tokensShort(workload.context_tokens) }),
+    },
     ...range,
   ];
 }
