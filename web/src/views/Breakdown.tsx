@@ -8,6 +8,7 @@ import { t, tCode } from '../i18n';
 import { useStore } from '../store';
 import { hostAsDevice, kParts, sum, termsOf, type Part } from './parts';
 import { MathBox } from './MathBox';
+import { MathButton } from './MathButton';
 import { engineName } from './verdict-texts';
 
 const kMostSubRows = 5;
@@ -79,7 +80,6 @@ function PartRows({ part, terms, shown, all, unit }: RowProps) {
   const [isOpen, setOpen] = useState(false);
   const subRows = subRowsOf(terms);
   const name = t(`part.${part}`);
-  const toggle = isOpen ? 'table.hideMath' : 'table.showMath';
   return (
     <tbody>
       <tr class={isOpen || subRows.length ? 'joined' : undefined}>
@@ -91,16 +91,7 @@ function PartRows({ part, terms, shown, all, unit }: RowProps) {
         <td class="number">{shown}</td>
         <td class="number optional">{all}</td>
         <td class="number">
-          <button
-            class="math-button"
-            type="button"
-            aria-expanded={isOpen}
-            aria-label={`${t(toggle)}: ${name}`}
-            onClick={() => setOpen(!isOpen)}
-          >
-            <span class="wide">{t(toggle)}</span>
-            <span class="narrow">{isOpen ? '–' : 'ƒ'}</span>
-          </button>
+          <MathButton name={name} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
         </td>
       </tr>
       {subRows.map((row, index) => (

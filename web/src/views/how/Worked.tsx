@@ -8,6 +8,7 @@ import type { Side } from '../../how/figures';
 import { useHow } from '../../how/store';
 import { t } from '../../i18n';
 import { MathBox } from '../MathBox';
+import { MathButton } from '../MathButton';
 import { kParts, partOf, type Part } from '../parts';
 import { Rich } from '../Rich';
 import { engineName } from '../verdict-texts';
@@ -73,7 +74,6 @@ function PartRow({ part }: { part: Part }) {
   const ours = bytesOf(engine, part);
   const theirs = bytesOf(article, part);
   const name = t(`part.${part}`);
-  const toggle = isOpen ? 'table.hideMath' : 'table.showMath';
   const names = { article: t('how.theArticle'), engine: engineName('vllm') };
   return (
     <tbody>
@@ -89,17 +89,12 @@ function PartRow({ part }: { part: Part }) {
         </td>
         <td class="number ratio">{theirs > 0 ? times(ours / theirs) : ''}</td>
         <td class="number">
-          <button
-            class="math-button"
-            type="button"
+          <MathButton
+            name={name}
+            isOpen={isOpen}
             disabled={engine.terms.length === 0}
-            aria-expanded={isOpen}
-            aria-label={`${t(toggle)}: ${name}`}
-            onClick={() => setOpen(!isOpen)}
-          >
-            <span class="wide">{t(toggle)}</span>
-            <span class="narrow">{isOpen ? '–' : 'ƒ'}</span>
-          </button>
+            onToggle={() => setOpen(!isOpen)}
+          />
         </td>
       </tr>
       {isOpen && (
