@@ -158,8 +158,8 @@ class LinkReader {
     }
     if (const CatalogueDevice* known = catalogue_.find_device(text)) return {{"device", known->device.id}, {"count", count}, {"used_bytes", 0}};
     if (text.size() > 3 && lower_case(text.substr(text.size() - 3)) == "gib")
-      if (const std::optional<double> gib = decimal_of(text.substr(0, text.size() - 3)); gib && *gib > 0 && *gib <= 1048576)
-        return {{"memory_bytes", static_cast<std::int64_t>(*gib * 1073741824.0)}, {"count", count}, {"used_bytes", 0}};
+      if (const std::optional<double> gib = decimal_of(text.substr(0, text.size() - 3)); gib && *gib > 0 && *gib <= kMostGiBytes)
+        return {{"memory_bytes", static_cast<std::int64_t>(*gib * kGiBytes)}, {"count", count}, {"used_bytes", 0}};
     reject("g", std::string(text), "a GPU of the catalogue, or its memory such as 24gib; the default was counted", "unknown_device");
     return {};
   }
@@ -183,8 +183,8 @@ class LinkReader {
     for (Json& row : request_["hardware"]) {
       const std::size_t plus = rest.find('+');
       const std::optional<double> gib = decimal_of(rest.substr(0, plus));
-      if (!gib || *gib > 1048576) return reject("used", value, "GiB for each kind of GPU, such as 2.1");
-      row["used_bytes"] = static_cast<std::int64_t>(*gib * 1073741824.0);
+      if (!gib || *gib > kMostGiBytes) return reject("used", value, "GiB for each kind of GPU, such as 2.1");
+      row["used_bytes"] = static_cast<std::int64_t>(*gib * kGiBytes);
       if (plus == std::string_view::npos) return;
       rest = rest.substr(plus + 1);
     }
@@ -202,8 +202,8 @@ class LinkReader {
 
   void read_host_memory(const std::string& value) {
     const std::optional<double> gib = decimal_of(value);
-    if (!gib || *gib <= 0 || *gib > 1048576) return reject("ram", value, "GiB of system memory, such as 64");
-    request_["host"]["memory_bytes"] = static_cast<std::int64_t>(*gib * 1073741824.0);
+    if (!gib || *gib <= 0 || *gib > kMostGiBytes) return reject("ram", value, "GiB of system memory, such as 64");
+    request_["host"]["memory_bytes"] = static_cast<std::int64_t>(*gib * kGiBytes);
   }
 
   void read_engine(const std::string& value) {

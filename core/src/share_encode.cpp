@@ -39,8 +39,6 @@ class LinkWriter {
   std::string text_;
 };
 
-constexpr double kGiBytes = 1073741824.0;
-
 std::string hardware_text(const Json& hardware, const Catalogue& catalogue) {
   std::string text;
   for (const Json& row : hardware) {

@@ -19,6 +19,10 @@ inline constexpr std::int64_t context_tokens = 32768;
 inline constexpr std::int64_t sequences = 16;
 }  // namespace link_default
 
+/// Links write memory in GiB.
+inline constexpr double kGiBytes = 1073741824.0;
+inline constexpr double kMostGiBytes = 1048576;  ///< 1 PiB: beyond it a number is a typing error
+
 /// The longest link that is read, in characters; a custom model is the only long part and has its own, lower bound in the page.
 inline constexpr std::size_t kMostLinkText = 16384;
 inline constexpr std::size_t kMostCustomText = 4000;
