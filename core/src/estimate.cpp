@@ -115,8 +115,7 @@ std::string_view loaded_format(const Model& model, const Scenario& scenario) {
 }
 
 Prepared::Prepared(const Model& model, std::string_view weights_format) : model_(model), tensors_(&model.tensors), memo_(std::make_unique<Memo>()) {
-  const std::optional<WeightsLayout> layout = layout_of(model, weights_format);
-  if (layout && *layout == model.checkpoint) return;
+  if (is_as_published(model, weights_format)) return;
   derived_ = tensors_in(model, weights_format);
   tensors_ = &derived_;
 }

@@ -48,4 +48,10 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+bool is_any_of(std::string_view text, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
+    if (name == text) return true;
+  return false;
+}
+
 }  // namespace weighbridge

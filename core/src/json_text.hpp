@@ -22,4 +22,7 @@ using Json = nlohmann::ordered_json;
 
 [[nodiscard]] std::string lower_case(std::string_view text);
 
+/// Whether `text` is one of `names`.
+[[nodiscard]] bool is_any_of(std::string_view text, std::initializer_list<std::string_view> names);
+
 }  // namespace weighbridge

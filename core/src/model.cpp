@@ -8,10 +8,36 @@
 namespace weighbridge {
 
 const FullAttention* grouped_attention(const Mixer& mixer) {
-  return std::visit(Overloaded{[](const FullAttention& a) -> const FullAttention* { return &a; },
-                               [](const SlidingAttention& a) -> const FullAttention* { return &a.heads; },
-                               [](const LatentAttention&) -> const FullAttention* { return nullptr; }},
+  return std::visit(Overloaded{[](const FullAttention& a) -> const FullAttention* { return &a; }, [](const SlidingAttention& a) { return &a.heads; },
+                               [](const ChunkedAttention& a) { return &a.heads; }, [](const CrossAttention& a) { return &a.heads; },
+                               [](const EncoderAttention& a) { return &a.heads; }, [](const auto&) -> const FullAttention* { return nullptr; }},
                     mixer);
+}
+
+const FullAttention* first_grouped_attention(const std::vector<LayerSpec>& layers) {
+  for (const LayerSpec& layer : layers)
+    if (const FullAttention* heads = grouped_attention(layer.mixer)) return heads;
+  return nullptr;
+}
+
+const LatentAttention* first_latent_attention(const std::vector<LayerSpec>& layers) {
+  for (const LayerSpec& layer : layers)
+    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) return latent;
+  return nullptr;
+}
+
+std::int64_t attention_heads(const Model& model) {
+  if (const FullAttention* heads = first_grouped_attention(model.layers)) return heads->n_heads;
+  for (const LayerSpec& layer : model.layers) {
+    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) return latent->n_heads;
+    if (const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer)) return compressed->n_heads;
+  }
+  return 0;
+}
+
+const RecurrentMixer* recurrent_part(const LayerSpec& layer) {
+  if (layer.beside) return &*layer.beside;
+  return std::get_if<RecurrentMixer>(&layer.mixer);
 }
 
 ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
@@ -26,7 +52,7 @@ ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
       case ModelPart::mtp:
         counts.mtp += tensor.elements();
         break;
-      case ModelPart::vision:
+      case ModelPart::tower:
         counts.multimodal += tensor.elements();
         break;
     }
@@ -58,7 +84,11 @@ Bytes total_bytes(const std::vector<Tensor>& tensors) {
 std::int64_t cache_values_per_token(const Mixer& mixer) {
   const auto heads = [](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v); };
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
-                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim; }},
+                               [&](const ChunkedAttention& a) { return heads(a.heads); },
+                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim; },
+                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.head_dim; },
+                               [](const CrossAttention&) { return std::int64_t{0}; }, [](const EncoderAttention&) { return std::int64_t{0}; },
+                               [](const RecurrentMixer&) { return std::int64_t{0}; }, [](const NoMixer&) { return std::int64_t{0}; }},
                     mixer);
 }
 

@@ -229,8 +229,9 @@ Json describe_request(const Request& request, const Estimate& estimate) {
 }  // namespace
 
 std::string_view attention_kind(const Model& model) {
-  const FullAttention* heads = grouped_attention(model.layers.front().mixer);
-  if (heads == nullptr) return "mla";
+  if (first_latent_attention(model.layers) != nullptr) return "mla";
+  const FullAttention* heads = first_grouped_attention(model.layers);
+  if (heads == nullptr) return attention_heads(model) > 0 ? "compressed" : "none";
   if (heads->n_kv_heads == heads->n_heads) return "mha";
   return heads->n_kv_heads == 1 ? "mqa" : "gqa";
 }

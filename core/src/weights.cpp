@@ -2,6 +2,7 @@
 #include "weighbridge/weights.hpp"
 
 #include "json_text.hpp"
+#include "quantize.hpp"
 #include "weighbridge/gguf.hpp"
 
 namespace weighbridge {
@@ -27,15 +28,15 @@ std::optional<std::string_view> find_weights_format(std::string_view format) {
   return find_gguf_format(wanted);
 }
 
-std::optional<WeightsLayout> layout_of(const Model& model, std::string_view format) {
-  if (format == "checkpoint") return model.checkpoint;
+std::optional<WeightsLayout> layout_of(std::string_view format) {
   for (const WeightsFormat& known : weights_formats())
     if (known.name == format) return known.layout;
   return std::nullopt;
 }
 
 std::string_view checkpoint_format(const Model& model) {
-  switch (model.checkpoint.quantization) {
+  const WeightQuantization main = model.recipes.empty() ? WeightQuantization::none : model.recipes.front().quantization;
+  switch (main) {
     case WeightQuantization::fp8_block:
     case WeightQuantization::fp8_per_channel:
       return "fp8";
@@ -49,15 +50,21 @@ std::string_view checkpoint_format(const Model& model) {
       break;
   }
   for (const WeightsFormat& known : weights_formats())
-    if (known.layout.quantization == WeightQuantization::none && known.layout.base == model.checkpoint.base) return known.name;
+    if (known.layout.quantization == WeightQuantization::none && known.layout.base == model.base) return known.name;
   return "bf16";
 }
 
+bool is_as_published(const Model& model, std::string_view format) {
+  if (format == "checkpoint") return true;
+  const std::optional<WeightsLayout> layout = layout_of(format);
+  return layout && model.recipes.empty() && !model.from_gguf && layout->quantization == WeightQuantization::none && layout->base == model.base;
+}
+
 std::vector<Tensor> tensors_in(const Model& model, std::string_view format) {
+  if (is_as_published(model, format)) return model.tensors;
   if (format.starts_with("gguf:")) return gguf_tensors(model, format);
-  const std::optional<WeightsLayout> layout = layout_of(model, format);
-  if (!layout || *layout == model.checkpoint) return model.tensors;
-  return derive_tensors(model, *layout);
+  const std::optional<WeightsLayout> layout = layout_of(format);
+  return layout ? tensors_in_layout(model, *layout) : model.tensors;
 }
 
 }  // namespace weighbridge

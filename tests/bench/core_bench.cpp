@@ -51,10 +51,10 @@ void parse_config(benchmark::State& state) {
 }
 BENCHMARK(parse_config);
 
-void derive_inventory(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(derive_tensors(model(), model().checkpoint));
+void quantize_inventory(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(tensors_in(model(), "int4"));
 }
-BENCHMARK(derive_inventory);
+BENCHMARK(quantize_inventory);
 
 void evaluate_prepared(benchmark::State& state) {
   Prepared prepared(model(), scenario().weights_format);

@@ -7,12 +7,9 @@ namespace weighbridge::truth {
 
 namespace {
 
-/// "blk.{layer}.attn_v.weight" -> "attn_v"; empty for what has no class of its own (vectors, router).
+/// "attn_v"; empty for what has no class of its own (vectors, router).
 std::string class_of(const Tensor& tensor) {
-  if (tensor.cols == 1 || tensor.role == TensorRole::router) return {};
-  std::string name(tensor.name);
-  if (name.starts_with("blk.{layer}.")) name.erase(0, 12);
-  return name.substr(0, name.rfind('.'));
+  return tensor.cols == 1 || tensor.role == TensorRole::router ? std::string() : std::string(tensor.name);
 }
 
 /// "0-3,6" holds 2 and 6, not 5.

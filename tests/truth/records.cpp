@@ -28,6 +28,14 @@ std::vector<Json> read_lines(const std::string& path) {
   return records;
 }
 
+Json read_json(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) stop("cannot read " + path);
+  Json json = Json::parse(file, nullptr, false);
+  if (json.is_discarded()) stop(path + " is no JSON");
+  return json;
+}
+
 Models read_models(const std::string& folder) {
   Models models;
   for (const Json& row : read_lines(folder + "/models.jsonl")) {

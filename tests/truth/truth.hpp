@@ -16,12 +16,17 @@ using Json = nlohmann::ordered_json;
 /// The records of one file, one JSON object a line. Ends the program with a message if the file cannot be read.
 [[nodiscard]] std::vector<Json> read_lines(const std::string& path);
 
+/// The JSON of a whole file. Ends the program with a message if it cannot be read.
+[[nodiscard]] Json read_json(const std::string& path);
+
 using Models = std::map<std::string, Model>;
 /// The models of models.jsonl by name, each with its config.json's keys as `config`.
 [[nodiscard]] Models read_models(const std::string& folder);
 
 /// Each compares one kind of record with the core, prints its table and tells whether the errors stay within their bounds.
 [[nodiscard]] bool check_mix(const std::string& folder, const Models& models);
+/// `catalogue` is the joined catalogue file. A row that we cannot meet says why under `miss`; a miss without a reason fails.
+[[nodiscard]] bool check_parameters(const std::string& catalogue);
 [[nodiscard]] bool check_contexts(const std::string& folder);
 
 }  // namespace weighbridge::truth

@@ -15,8 +15,8 @@ namespace weighbridge {
 /// The wire name of `format` whatever its case ("GGUF:q4_k_m"), or nothing if it is none.
 [[nodiscard]] std::optional<std::string_view> find_gguf_format(std::string_view format);
 
-/// The tensors of the GGUF file of `model` in `format` (a wire name of gguf_formats()): one row per tensor and layer, experts merged
-/// (`per_layer` is then the number of experts), multi-token-prediction layers left out. Types are those of `llama-quantize` without an
+/// The tensors of the GGUF file of `model` in `format` (a wire name of gguf_formats()): one row per tensor and layer, named without "blk.N." and
+/// ".weight" (`attn_q`), experts merged (`per_layer` is then the number of experts), multi-token-prediction layers left out. Types are those of `llama-quantize` without an
 /// importance matrix. Source: ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/models/*.cpp (names and shapes).
 [[nodiscard]] std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,10 +19,7 @@ struct FullAttention {
   std::int64_t n_kv_heads = 0;
   std::int64_t head_dim_k = 0;
   std::int64_t head_dim_v = 0;
-  bool qkv_bias = false;
-  bool output_bias = false;
-  bool qk_norm = false;  ///< an RMS norm of head_dim on queries and keys (Qwen3)
-  bool sinks = false;    ///< one learned logit per query head that takes part in every softmax (gpt-oss)
+  bool sinks = false;  ///< one learned logit per query head that takes part in every softmax (gpt-oss)
 
   friend bool operator==(const FullAttention&, const FullAttention&) = default;
 };
@@ -34,6 +32,40 @@ struct SlidingAttention {
   friend bool operator==(const SlidingAttention&, const SlidingAttention&) = default;
 };
 
+/// The same heads, each query seeing only the tokens of its own chunk of `chunk` tokens (Llama 4).
+struct ChunkedAttention {
+  FullAttention heads;
+  std::int64_t chunk = 0;
+
+  friend bool operator==(const ChunkedAttention&, const ChunkedAttention&) = default;
+};
+
+/// Attention to what an encoder made of an image: `source_tokens` keys and values a request, whatever the context (Llama 3.2 Vision).
+struct CrossAttention {
+  FullAttention heads;
+  std::int64_t source_tokens = 0;
+
+  friend bool operator==(const CrossAttention&, const CrossAttention&) = default;
+};
+
+/// Attention in both directions, of embedding and reranking models: nothing is cached. `window` 0: every token sees every other.
+struct EncoderAttention {
+  FullAttention heads;
+  std::int64_t window = 0;
+
+  friend bool operator==(const EncoderAttention&, const EncoderAttention&) = default;
+};
+
+/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
+/// `head_dim` values a token. No heads: there is none.
+struct Indexer {
+  std::int64_t n_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t top_k = 0;
+
+  friend bool operator==(const Indexer&, const Indexer&) = default;
+};
+
 /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): the cache holds kv_lora_rank + qk_rope_head_dim values a token, for all heads together.
 struct LatentAttention {
   std::int64_t n_heads = 0;
@@ -42,50 +74,100 @@ struct LatentAttention {
   std::int64_t qk_nope_head_dim = 0;
   std::int64_t qk_rope_head_dim = 0;
   std::int64_t head_dim_v = 0;
+  Indexer indexer;
 
   friend bool operator==(const LatentAttention&, const LatentAttention&) = default;
 };
 
-using Mixer = std::variant<FullAttention, SlidingAttention, LatentAttention>;
+/// DeepSeek-V4: one key of `head_dim` values, which is the value too, for all heads. The last `window` tokens are cached as they are; of what is
+/// older, one entry for every `compress_ratio` tokens (0: nothing older is seen).
+struct CompressedAttention {
+  std::int64_t n_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t window = 0;
+  std::int64_t compress_ratio = 0;
+  Indexer indexer;
 
-/// The heads of an attention that stores K and V as they are, whole or windowed; null for a latent one.
+  friend bool operator==(const CompressedAttention&, const CompressedAttention&) = default;
+};
+
+enum class RecurrentKind { mamba, mamba2, gated_delta_net, kimi_delta, lightning, short_conv, rwkv7 };
+
+/// A mixer whose memory does not grow with the context: a state per sequence. What the engines need of it are its sizes, in elements.
+struct RecurrentMixer {
+  RecurrentKind kind = RecurrentKind::mamba2;
+  std::int64_t inner_size = 0;     ///< width of what runs through it (d_inner)
+  std::int64_t n_heads = 0;        ///< heads of the state; 0 where it has none
+  std::int64_t state_values = 0;   ///< elements of the state of one sequence
+  std::int64_t conv_channels = 0;  ///< channels of the convolution before it; 0: there is none
+  std::int64_t conv_kernel = 0;    ///< its width in tokens; kernel - 1 of them are kept
+
+  [[nodiscard]] std::int64_t conv_values() const { return conv_kernel > 1 ? conv_channels * (conv_kernel - 1) : 0; }
+
+  friend bool operator==(const RecurrentMixer&, const RecurrentMixer&) = default;
+};
+
+/// A layer that mixes nothing: a feed-forward block of its own (Nemotron-H), or one that pruning emptied.
+struct NoMixer {
+  friend bool operator==(const NoMixer&, const NoMixer&) = default;
+};
+
+using Mixer = std::variant<FullAttention, SlidingAttention, ChunkedAttention, CrossAttention, EncoderAttention, LatentAttention, CompressedAttention,
+                           RecurrentMixer, NoMixer>;
+
+/// The heads of an attention that has keys and values of its own per head, whole, windowed or of an encoder; null for any other mixer.
 [[nodiscard]] const FullAttention* grouped_attention(const Mixer& mixer);
 
-/// A gated feed-forward block: gate and up [ffn_size, hidden_size], down [hidden_size, ffn_size].
+/// A feed-forward block: up [ffn_size, hidden_size], down [hidden_size, ffn_size], and a gate like up unless it is not `gated`.
 struct DenseFfn {
   std::int64_t ffn_size = 0;
-  bool bias = false;
+  bool gated = true;
 
   friend bool operator==(const DenseFfn&, const DenseFfn&) = default;
 };
 
-/// Routed experts of moe_ffn_size each, plus shared experts that form one dense block of n_shared_experts * moe_ffn_size.
+/// Routed experts of moe_ffn_size each, plus `shared_ffn_size` that every token takes.
 struct MoeFfn {
   std::int64_t n_experts = 0;
   std::int64_t n_experts_used = 0;
-  std::int64_t n_shared_experts = 0;
   std::int64_t moe_ffn_size = 0;
+  std::int64_t shared_ffn_size = 0;
   bool router_bias = false;  ///< e_score_correction_bias, one f32 per expert
-  bool bias = false;         ///< biases on the router and on every expert's matrices (gpt-oss)
+  bool gated = true;
 
   friend bool operator==(const MoeFfn&, const MoeFfn&) = default;
 };
 
-using Ffn = std::variant<DenseFfn, MoeFfn>;
+/// No feed-forward block (Mamba).
+struct NoFfn {
+  friend bool operator==(const NoFfn&, const NoFfn&) = default;
+};
+
+using Ffn = std::variant<DenseFfn, MoeFfn, NoFfn>;
 
 struct LayerSpec {
   Mixer mixer;
-  Ffn ffn;
-  bool post_norms = false;  ///< RMS norms of hidden_size also after attention and after the feed-forward block (Gemma 2 and 3)
+  Ffn ffn = NoFfn{};
+  std::optional<RecurrentMixer> beside = std::nullopt;  ///< runs in parallel with the mixer (Falcon-H1)
+  bool shares_cache = false;                            ///< reads the keys and values of an earlier layer (Gemma 3n): none of its own
 
   friend bool operator==(const LayerSpec&, const LayerSpec&) = default;
 };
 
+/// The heads of the first layer that has its own keys and values per head; null if no layer does.
+[[nodiscard]] const FullAttention* first_grouped_attention(const std::vector<LayerSpec>& layers);
+/// The first latent attention; null if there is none.
+[[nodiscard]] const LatentAttention* first_latent_attention(const std::vector<LayerSpec>& layers);
+/// The recurrent part of a layer, whether it is the mixer or runs beside it; null if there is none.
+[[nodiscard]] const RecurrentMixer* recurrent_part(const LayerSpec& layer);
+
 /// What a tensor does; engines decide by it how a tensor is split, kept whole, or left out.
 enum class TensorRole {
   embedding,
+  position_embedding,  ///< learned positions, token types
+  layer_embedding,     ///< a row per token for every layer (Gemma 3n embed_tokens_per_layer)
   output_head,
-  norm,
+  norm,  ///< norms and other small vectors that no engine splits
   attention_q,
   attention_k,
   attention_v,
@@ -95,6 +177,10 @@ enum class TensorRole {
   latent_q_up,     ///< MLA q_b_proj
   latent_kv_down,  ///< MLA kv_a_proj_with_mqa
   latent_kv_up,    ///< MLA kv_b_proj
+  indexer,         ///< projections of a sparse attention's indexer and of a compressor
+  recurrent_in,    ///< projections into a recurrent mixer
+  recurrent_out,
+  recurrent_state,  ///< its convolution and per-head parameters
   ffn_gate_up,
   ffn_down,
   router,
@@ -102,35 +188,40 @@ enum class TensorRole {
   expert_down,
   shared_gate_up,
   shared_down,
+  projection,      ///< other matrices of the language model: per-layer inputs, poolers, classifiers
   mtp_projection,  ///< eh_proj of a multi-token-prediction layer
-  vision,          ///< everything of an image encoder and its projection
+  tower,           ///< everything of an image or audio encoder and its projection
   generic,         ///< the parameters of a model known by its size only
 };
 
 /// Which part of a checkpoint a tensor belongs to.
-enum class ModelPart { text, mtp, vision };
+enum class ModelPart { text, mtp, tower };
 
-/// Consecutive layers that hold the same tensor. `count` 1 and `first` -1: outside the layers.
-struct LayerRange {
+/// The layers that hold the same tensor: `count` of them, every `stride`-th from `first`. `count` 1 and `first` -1: outside the layers.
+struct LayerSet {
   std::int64_t first = -1;
   std::int64_t count = 1;
+  std::int64_t stride = 1;
 
-  friend bool operator==(const LayerRange&, const LayerRange&) = default;
+  [[nodiscard]] std::int64_t at(std::int64_t index) const { return first + index * stride; }
+
+  friend bool operator==(const LayerSet&, const LayerSet&) = default;
 };
 
 /// One row of the inventory: `copies()` equal matrices of [rows, cols] elements (a vector has cols = 1).
 struct Tensor {
-  std::string_view name;  ///< HF name within the language model, `{layer}` and `{expert}` standing for the indices; static text. A scale has
+  std::string_view name;  ///< as in the checkpoint, `{layer}` and `{expert}` standing for the indices; the text lives in Model::names. A scale has
                           ///< its matrix's name; parts of a fused matrix (qkv_proj) are rows of one name
   TensorRole role = TensorRole::generic;
   ModelPart part = ModelPart::text;
-  LayerRange layers;
+  LayerSet layers;
   std::int64_t per_layer = 1;  ///< equal tensors in one layer, such as the experts
   std::int64_t rows = 0;       ///< output features
   std::int64_t cols = 1;       ///< input features
   DType type = dtype::bf16;
-  bool is_scale = false;  ///< belongs to a quantized matrix; stored, but not a parameter
-  bool is_copy = false;   ///< tied weights stored a second time (lm_head of Qwen3-0.6B): not a parameter, and no engine loads it
+  std::int64_t recipe = 0;  ///< how the checkpoint quantizes it: 0 = not at all, n = Model::recipes[n - 1]
+  bool is_scale = false;    ///< belongs to a quantized matrix; stored, but not a parameter
+  bool is_copy = false;     ///< tied weights stored a second time (lm_head of Qwen3-0.6B): not a parameter, and no engine loads it
 
   [[nodiscard]] std::int64_t copies() const { return layers.count * per_layer; }
   [[nodiscard]] std::int64_t elements() const { return copies() * rows * cols; }
@@ -162,15 +253,7 @@ struct WeightsLayout {
   friend bool operator==(const WeightsLayout&, const WeightsLayout&) = default;
 };
 
-/// Where a family's checkpoints name or fuse their tensors in their own way.
-enum class CheckpointNaming {
-  standard,  ///< self_attn.q_proj, mlp.gate_proj, mlp.experts.{expert}.gate_proj
-  mixtral,   ///< block_sparse_moe.experts.{expert}.w1, w2, w3
-  gpt_oss,   ///< mlp.router; all experts of a layer in one tensor, gate and up fused
-  phi3,      ///< qkv_proj and gate_up_proj fused
-};
-
-/// A SigLIP image encoder with a linear projection to the language model (Gemma 3).
+/// An image encoder, as far as engines size their buffers by it.
 struct VisionTower {
   std::int64_t hidden_size = 0;
   std::int64_t ffn_size = 0;
@@ -184,6 +267,13 @@ struct VisionTower {
   [[nodiscard]] std::int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }
 
   friend bool operator==(const VisionTower&, const VisionTower&) = default;
+};
+
+/// Keeps the texts that Tensor::name points into. Two models with the same tensors are equal whoever keeps their names.
+struct NameTable {
+  std::shared_ptr<const std::vector<std::string>> texts;
+
+  friend bool operator==(const NameTable&, const NameTable&) { return true; }
 };
 
 /// A model as an engine would see it: hyper-parameters per layer, and every stored tensor.
@@ -200,23 +290,24 @@ struct Model {
   std::int64_t rope_factors =
       0;  ///< values of a table that scales the rotation by frequency (Llama 3.1's rope_scaling); engines that store it count it
   bool tied_embeddings = false;
-  bool stores_tied_head = false;        ///< the checkpoint holds lm_head although it is tied
-  bool mtp_stores_embeddings = true;    ///< the MTP layer brings its own copy of embedding and head
   std::int64_t parameters_by_name = 0;  ///< a model known by its size only ("7B"): its exact count; 0 = the layers tell
   std::vector<LayerSpec> layers;
   std::vector<LayerSpec> mtp_layers;
-  CheckpointNaming naming = CheckpointNaming::standard;
   std::optional<VisionTower> vision;
-  WeightsLayout checkpoint;
-  std::vector<Tensor> tensors;  ///< the checkpoint as published
+  DType base = dtype::bf16;            ///< type of all that is not quantized
+  std::vector<WeightsLayout> recipes;  ///< how the checkpoint quantizes its matrices; none = not at all
+  std::vector<Tensor> plain;           ///< the tensors as if nothing was quantized
+  std::vector<Tensor> tensors;         ///< the checkpoint as published, scales included
+  bool from_gguf = false;              ///< read from a GGUF file: names, shapes and types are that file's
+  NameTable names;
 
   [[nodiscard]] std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }
 
   friend bool operator==(const Model&, const Model&) = default;
 };
 
-/// The tensors of `model` in `layout`: derived from its layers, scales included (source: names and shapes of the published checkpoints).
-[[nodiscard]] std::vector<Tensor> derive_tensors(const Model& model, const WeightsLayout& layout);
+/// Query heads of the first layer that has any; 0 for a model without attention.
+[[nodiscard]] std::int64_t attention_heads(const Model& model);
 
 /// Counts over an inventory. `text`, `mtp` and `multimodal` are trainable elements; `stored` also counts scales and stored copies, as
 /// Hugging Face does (two E2M1 elements in a byte are two).

@@ -22,8 +22,11 @@ struct WeightsFormat {
 /// The wire name of any format, `checkpoint` and `gguf:…` included, whatever its case; nothing if it is unknown.
 [[nodiscard]] std::optional<std::string_view> find_weights_format(std::string_view format);
 
-/// The layout of `format` for `model`; nothing if the format is unknown or a GGUF file type, which mixes types tensor by tensor.
-[[nodiscard]] std::optional<WeightsLayout> layout_of(const Model& model, std::string_view format);
+/// The layout of `format`; nothing for `checkpoint`, an unknown format, or a GGUF file type, which mixes types tensor by tensor.
+[[nodiscard]] std::optional<WeightsLayout> layout_of(std::string_view format);
+
+/// Whether `format` is what the model was published in.
+[[nodiscard]] bool is_as_published(const Model& model, std::string_view format);
 
 /// The wire name that describes the checkpoint as published: fp8, bf16 and so on.
 [[nodiscard]] std::string_view checkpoint_format(const Model& model);

@@ -2,9 +2,9 @@
 // The rule of thumb of the article this calculator grew from: weights + one hidden state per token + a cache without layers.
 // Kept as an engine so that its figures stand beside the exact ones. It is not how any real engine allocates.
 #include <algorithm>
+#include <optional>
 
 #include "engine/engine.hpp"
-#include "overloaded.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -18,17 +18,11 @@ struct HeadShape {
   std::int64_t head_size;
 };
 
-HeadShape head_shape(const Model& model) {
-  return std::visit(Overloaded{[](const FullAttention& a) {
-                                 return HeadShape{a.n_heads, a.head_dim_v};
-                               },
-                               [](const SlidingAttention& a) {
-                                 return HeadShape{a.heads.n_heads, a.heads.head_dim_v};
-                               },
-                               [](const LatentAttention& a) {
-                                 return HeadShape{a.n_heads, a.head_dim_v};
-                               }},
-                    model.layers.front().mixer);
+/// Nothing for a model without attention: the article's rule has no word for it.
+std::optional<HeadShape> head_shape(const Model& model) {
+  if (const FullAttention* heads = first_grouped_attention(model.layers)) return HeadShape{heads->n_heads, heads->head_dim_v};
+  if (const LatentAttention* latent = first_latent_attention(model.layers)) return HeadShape{latent->n_heads, latent->head_dim_v};
+  return std::nullopt;
 }
 
 /// The article knows FP16 (2 bytes) and INT8 (1 byte); 8-bit floats count as INT8, 16-bit brain floats as FP16. 0: it has no rule.
@@ -73,10 +67,15 @@ Plan plan_article(const Job& job) {
                                      "at least one device");
     return plan;
   }
+  const std::optional<HeadShape> shape = head_shape(job.model);
+  if (!shape) {
+    plan.impossible = notice::custom("unsupported", "params.model", "The article has a rule for models with attention heads only.", "model",
+                                     job.model.architecture, "a model with attention heads");
+    return plan;
+  }
   const std::int64_t devices = scenario.device_count();
   const ParameterCounts counts = count_parameters(job.model.tensors);
   const std::int64_t parameters = counts.text + counts.multimodal;
-  const auto [n_heads, head_size] = head_shape(job.model);
 
   Term weights = make_term(job, "weights", {"parameters", {{"parameters", parameters}, {"bytes_per_value", width}}, {}, true}, devices);
   // Its own rule of thumb beside the formula: real use is 1.2 to 1.5 times the weights.
@@ -87,8 +86,8 @@ Plan plan_article(const Job& job) {
   compute.factors.push_back({"bytes_per_value", width});
   FormulaRow cache{"kv_cache", {{"k_and_v", 2}}, {}, true};
   cache.factors.insert(cache.factors.end(), tokens.begin(), tokens.end());
-  cache.factors.push_back({"n_heads", n_heads});
-  cache.factors.push_back({"head_size", head_size});
+  cache.factors.push_back({"n_heads", shape->n_heads});
+  cache.factors.push_back({"head_size", shape->head_size});
   cache.factors.push_back({"bytes_per_value", width});
 
   DevicePlan device;

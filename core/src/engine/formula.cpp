@@ -47,6 +47,15 @@ std::string_view row_label(const Tensor& tensor) {
       return "output_head";
     case TensorRole::norm:
       return "norms";
+    case TensorRole::position_embedding:
+    case TensorRole::layer_embedding:
+      return "embeddings";
+    case TensorRole::recurrent_in:
+    case TensorRole::recurrent_out:
+    case TensorRole::recurrent_state:
+      return "recurrent";
+    case TensorRole::projection:
+      return "projections";
     case TensorRole::router:
       return "router";
     case TensorRole::expert_gate_up:
@@ -60,7 +69,7 @@ std::string_view row_label(const Tensor& tensor) {
       return "dense_ffn";
     case TensorRole::generic:
       return "parameters";
-    case TensorRole::vision:
+    case TensorRole::tower:
       return "vision";
     case TensorRole::attention_q:
     case TensorRole::attention_k:
@@ -71,6 +80,7 @@ std::string_view row_label(const Tensor& tensor) {
     case TensorRole::latent_q_up:
     case TensorRole::latent_kv_down:
     case TensorRole::latent_kv_up:
+    case TensorRole::indexer:
     case TensorRole::mtp_projection:
       return "attention";
   }

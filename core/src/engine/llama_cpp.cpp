@@ -22,6 +22,7 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
   device.terms.reserve(5);
   device.terms.push_back(weights_term(job, loads, placement, index, padded));
   device.terms.push_back(cache_term(job, settings, placement, index, padded));
+  if (Term state = recurrent_term(job, settings, placement, index); state.bytes > Bytes()) device.terms.push_back(std::move(state));
   device.terms.push_back(device_compute_term(job, settings, loads, placement, index));
   if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
   device.terms.push_back(context_term(job, group.device));
@@ -33,10 +34,11 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
 HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) {
   HostPlan host;
   if (job.scenario.host) host.capacity = job.scenario.host->capacity();
-  host.terms.reserve(5);
+  host.terms.reserve(6);
   host.terms.push_back(weights_term(job, loads, placement, Placement::kHost, false));
   Term cache = cache_term(job, settings, placement, Placement::kHost, false);
   if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
+  if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
   host.terms.push_back(host_compute_term(job, settings, placement));
   host.terms.push_back(output_term(job, settings));
   host.terms.push_back(prompt_cache_term(job));
@@ -86,7 +88,8 @@ Plan plan_llama_cpp(const Job& job) {
   plan.host = plan_host(job, settings, loads, placement);
 
   Bytes cache;
-  for (const LayerSpec& layer : job.model.layers) cache += cache_bytes(layer.mixer, settings, false);
+  for (const LayerSpec& layer : job.model.layers)
+    if (!layer.shares_cache) cache += cache_bytes(layer.mixer, settings, false);
   plan.report.kv_cache_pool = cache;
   plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
   plan.report.gpu_layers = settings.gpu_layers;

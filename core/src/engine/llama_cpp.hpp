@@ -80,6 +80,8 @@ struct Loads {
 /// `device` may be Placement::kHost.
 [[nodiscard]] Term weights_term(const Job& job, const Loads& loads, const Placement& placement, int device, bool padded);
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Placement& placement, int device, bool padded);
+/// What recurrent layers remember of every sequence; nothing for a model without such layers.
+[[nodiscard]] Term recurrent_term(const Job& job, const Settings& settings, const Placement& placement, int device);
 /// Cells of one stream in a layer's cache.
 [[nodiscard]] std::int64_t cells_of(const Mixer& mixer, const Settings& settings);
 /// Up to a multiple of 256.

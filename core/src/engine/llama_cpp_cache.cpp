@@ -5,6 +5,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/llama_cpp.hpp"
+#include "engine/recurrent.hpp"
 #include "overloaded.hpp"
 
 namespace weighbridge::llama_cpp {
@@ -13,6 +14,8 @@ namespace {
 
 constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-kv-cache.cpp (one row of keys and of values per cell and layer)",
                          "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-kv-cache.cpp"};
+constexpr Source kRecurrentSource{"ggml-org/llama.cpp v0.5.0 src/llama-memory-recurrent.cpp (convolution and state of every sequence in f32)",
+                                  "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-memory-recurrent.cpp"};
 constexpr int kRecords = 200;  // planned contexts, equal to the byte
 
 /// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value.
@@ -25,10 +28,23 @@ Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k, a.n_
 
 Rows rows_of(const Mixer& mixer) {
   return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
+                               [](const ChunkedAttention& a) { return rows_of(a.heads); }, [](const CrossAttention& a) { return rows_of(a.heads); },
                                [](const LatentAttention& a) {
-                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim, 0};
-                               }},
+                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim, 0};
+                               },
+                               [](const CompressedAttention& a) {
+                                 return Rows{a.head_dim + a.indexer.head_dim, 0};
+                               },
+                               [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
+                               [](const NoMixer&) { return Rows{}; }},
                     mixer);
+}
+
+/// Tokens of a sequence that a layer looks back on; 0: all of them.
+std::int64_t window_of(const Mixer& mixer) {
+  if (const auto* sliding = std::get_if<SlidingAttention>(&mixer)) return sliding->window;
+  const auto* chunked = std::get_if<ChunkedAttention>(&mixer);
+  return chunked != nullptr ? chunked->chunk : 0;
 }
 
 /// Layers of one kind on one device.
@@ -43,6 +59,7 @@ std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placeme
     const int place = settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost;
     if (place != device) continue;
     const Mixer& mixer = job.model.layers[layer].mixer;
+    if (job.model.layers[layer].shares_cache || rows_of(mixer).key == 0) continue;
     if (runs.empty() || !(*runs.back().mixer == mixer)) runs.push_back({&mixer, 0});
     ++runs.back().layers;
   }
@@ -62,10 +79,10 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 }  // namespace
 
 std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
-  const auto* sliding = std::get_if<SlidingAttention>(&mixer);
-  if (sliding == nullptr || !s.keeps_windows || s.swa_full) return s.cells;
+  const std::int64_t window = window_of(mixer);
+  if (window == 0 || !s.keeps_windows || s.swa_full) return s.cells;
   const std::int64_t sequences = s.n_streams == 1 ? s.n_seq_max : 1;
-  return std::min(s.cells, padded_cells(sliding->window * sequences + s.n_ubatch));
+  return std::min(s.cells, padded_cells(window * sequences + s.n_ubatch));
 }
 
 Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
@@ -93,6 +110,27 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
   for (const FormulaRow& row : term.formula.rows) counted += row.bytes;
   if (job.explain && term.bytes > counted) term.formula.rows.push_back({"row_padding", {}, term.bytes - counted, true});
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim", "kv_lora_rank", "qk_rope_head_dim"};
+  term.low = term.high = term.bytes;
+  return term;
+}
+
+Term recurrent_term(const Job& job, const Settings& settings, const Placement& placement, int device) {
+  Term term;
+  term.id = "recurrent_state";
+  term.basis = Basis::modelled;
+  term.source = kRecurrentSource;
+  const auto lies_here = [&](std::size_t layer) { return (settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost) == device; };
+  for (const RecurrentRun& run : recurrent_runs(job.model, lies_here)) {
+    constexpr std::int64_t f32_bytes = 4;
+    FormulaRow row = make_row(job.explain, "recurrent_layers",
+                              {{"convolution_values", run.mixer->conv_values()},
+                               {"state_values", run.mixer->state_values, Op::plus},
+                               {"layers", run.layers},
+                               {"sequences", settings.n_seq_max},
+                               {"bytes_per_value", f32_bytes}});
+    term.bytes += row.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  }
   term.low = term.high = term.bytes;
   return term;
 }

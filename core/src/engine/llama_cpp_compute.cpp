@@ -5,6 +5,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/llama_cpp_stages.hpp"
+#include "json_text.hpp"
 
 namespace weighbridge::llama_cpp {
 
@@ -24,13 +25,14 @@ struct Spread {
   int records = 0;
 };
 
-bool is_any_of(const std::string& name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 Spread spread_of(const Job& job) {
   const Model& model = job.model;
-  if (std::holds_alternative<LatentAttention>(model.layers.front().mixer)) return {60, 120, 37};
+  // No records: what the graph of a recurrent or compressed layer keeps alive is a bound from its source.
+  const auto is_unmeasured = [](const LayerSpec& layer) {
+    return recurrent_part(layer) != nullptr || std::holds_alternative<CompressedAttention>(layer.mixer);
+  };
+  if (std::any_of(model.layers.begin(), model.layers.end(), is_unmeasured)) return {400, 600, 0};
+  if (first_latent_attention(model.layers) != nullptr) return {60, 120, 37};
   // MoE graphs: up to a third more was seen, since fused routing keeps tensors apart.
   if (first_moe(model) != nullptr) return {100, 400, is_any_of(model.architecture, {"qwen3_moe", "mixtral", "gpt_oss", "glm4_moe"}) ? 230 : 0};
   if (is_any_of(model.architecture, {"llama", "qwen2", "qwen3", "mistral"})) return {160, 120, 430};
@@ -148,7 +150,7 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
   }
   Term term = finish(job, std::move(stages), spread);
   // Where the last norm lies in the room that the experts left, the logits may have to begin behind that room.
-  const bool routed = first_moe(job.model) != nullptr && !std::holds_alternative<LatentAttention>(job.model.layers.front().mixer);
+  const bool routed = first_moe(job.model) != nullptr && first_latent_attention(job.model.layers) == nullptr;
   if (routed && placement.output_device == device) term.high = std::max(term.high, output_stage(job, s, widest_block).bytes);
   if (works_for_host) {
     // Copies of keys and values of one layer may lie beside those of the next.

@@ -45,20 +45,14 @@ std::int64_t widest_input(const Model& model) {
 
 Bytes in_pages(Bytes bytes) { return (bytes + 2 * kMiB - Bytes(1)) / (2 * kMiB).count() * (2 * kMiB).count(); }
 
-std::int64_t heads_of(const Mixer& mixer) {
-  const FullAttention* grouped = grouped_attention(mixer);
-  return grouped != nullptr ? grouped->n_heads : std::get<LatentAttention>(mixer).n_heads;
-}
-
 /// 16-bit copies of scores, and of MLA's queries, that cuBLAS multiplies when there is no flash attention.
 FormulaRow scores_row(const Job& job, const Settings& s) {
-  const Mixer& mixer = job.model.layers.front().mixer;
-  const auto* latent = std::get_if<LatentAttention>(&mixer);
+  const LatentAttention* latent = first_latent_attention(job.model.layers);
   const std::int64_t query = latent != nullptr ? latent->kv_lora_rank + latent->qk_rope_head_dim : 0;
   return make_row(job.explain, "scores_16_bit",
                   {{"cells", s.cells},
                    {"latent_query", query, Op::plus},
-                   {"n_heads", heads_of(mixer)},
+                   {"n_heads", attention_heads(job.model)},
                    {"micro_batch_tokens", s.n_ubatch},
                    {"bytes_per_value", 2}});
 }

@@ -37,7 +37,9 @@ std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
                         " keys with " + std::string(s.type_v.name) + " values.",
                     std::string(s.type_k.name) + ", " + std::string(s.type_v.name), "one type for both");
     }
-    const FullAttention& attention = *grouped_attention(layer.mixer);
+    const FullAttention* heads = grouped_attention(layer.mixer);
+    if (heads == nullptr) continue;
+    const FullAttention& attention = *heads;
     if (attention.head_dim_k % s.type_k.block_size != 0 || (s.flash_attention && attention.head_dim_v % s.type_v.block_size != 0))
       return refuse("A head of " + grouped(attention.head_dim_k) + " elements is no whole number of " + std::string(s.type_k.name) +
                         " blocks: expected a multiple of " + grouped(std::max(s.type_k.block_size, s.type_v.block_size)) + ", or an f16 cache.",
@@ -68,8 +70,7 @@ std::optional<Notice> split_refusal(const Job& job) {
 /// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2 and Phi 3 (src/models/phi3.cpp: "SWA is
 /// currently disabled").
 bool keeps_windows(const Model& model) {
-  const std::string& name = model.architecture;
-  return name == "gemma2" || name == "gemma3" || name == "gemma3_text" || name == "gpt_oss";
+  return !is_any_of(model.architecture, {"mistral", "mixtral", "qwen2", "qwen2_moe", "phi3", "phimoe", "ministral"});
 }
 
 }  // namespace

@@ -17,11 +17,9 @@ constexpr std::int64_t kHalf = 2;
 
 /// Elements of all query heads of one token.
 std::int64_t query_size(const Mixer& mixer) {
-  return std::visit(Overloaded{[](const FullAttention& a) { return a.n_heads * a.head_dim_k; },
-                               [](const SlidingAttention& a) { return a.heads.n_heads * a.heads.head_dim_k; },
-                               // The projected queries leave before the hidden states come back.
-                               [](const LatentAttention&) { return std::int64_t{0}; }},
-                    mixer);
+  // The projected queries of a latent attention leave before the hidden states come back.
+  const FullAttention* heads = grouped_attention(mixer);
+  return heads != nullptr ? heads->n_heads * heads->head_dim_k : 0;
 }
 
 /// Experts chosen by plain softmax keep their gate and up products while the results are weighted; with a bias on the choice or a shared
@@ -31,7 +29,7 @@ FormulaRow moe_stage(const Job& job, const MoeFfn& f, const Settings& s, Bytes i
   const std::int64_t products = f.n_experts_used * f.moe_ffn_size;
   const std::int64_t results = f.n_experts_used * hidden;
   const std::int64_t before = 3 * products + 3 * hidden;
-  const bool biased = f.router_bias || f.n_shared_experts > 0;
+  const bool biased = f.router_bias || f.shared_ffn_size > 0;
   const std::int64_t kept = results > 2 * products ? 4 * hidden : 0;
   const std::int64_t after = biased ? 2 * results + 2 * products + 5 * hidden : results + 3 * products + kept;
   return make_row(job.explain, "routed_experts",
@@ -44,7 +42,7 @@ FormulaRow moe_stage(const Job& job, const MoeFfn& f, const Settings& s, Bytes i
 FormulaRow dense_stage(const Job& job, const LayerSpec& layer, const DenseFfn& f, const Settings& s, Bytes inputs) {
   const std::int64_t hidden = job.model.hidden_size;
   // Heads wider than the hidden state leave a hole of their size for one of its three copies.
-  const bool fused = job.model.naming == CheckpointNaming::phi3;  // gate and up are views of one product, and one state is gone
+  const bool fused = job.model.architecture == "phi3";  // gate and up are views of one product, and one state is gone
   const std::int64_t states = (fused ? 1 : 2) * hidden + std::max(hidden, query_size(layer.mixer));
   return make_row(job.explain, "dense_ffn",
                   {{"ffn_size", f.ffn_size},
@@ -98,6 +96,18 @@ FormulaRow latent_attention_stage(const Job& job, const LatentAttention& a, cons
                    {"hidden_states_kept", hidden + a.q_lora_rank + latent, Op::plus},
                    {"micro_batch_tokens", s.n_ubatch},
                    {"bytes_per_value", kFloat},
+                   {"graph_inputs", as_factor(inputs), Op::plus}});
+}
+
+/// A bound, not a replay: input and output of the mixer, its gate, the convolved channels and one state of every sequence live together.
+FormulaRow recurrent_stage(const Job& job, const RecurrentMixer& mixer, const Settings& s, Bytes inputs) {
+  const std::int64_t alive = 2 * job.model.hidden_size + 3 * mixer.inner_size + 2 * mixer.conv_channels;
+  const Bytes states = value_of({{"state_values", mixer.state_values}, {"sequences", 2 * s.n_seq_max}, {"bytes_per_value", kFloat}});
+  return make_row(job.explain, "recurrent_mixer",
+                  {{"values_alive_per_token", alive},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", kFloat},
+                   {"states_alive", as_factor(states), Op::plus},
                    {"graph_inputs", as_factor(inputs), Op::plus}});
 }
 
@@ -161,22 +171,31 @@ FormulaRow output_stage(const Job& job, const Settings& s, Bytes inputs) {
 
 FormulaRow ffn_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes inputs) {
   return std::visit(Overloaded{[&](const DenseFfn& f) { return dense_stage(job, layer, f, s, inputs); },
-                               [&](const MoeFfn& f) { return moe_stage(job, f, s, inputs); }},
+                               [&](const MoeFfn& f) { return moe_stage(job, f, s, inputs); },
+                               [&](const NoFfn&) { return dense_stage(job, layer, {}, s, inputs); }},
                     layer.ffn);
 }
 
 FormulaRow attention_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes inputs, bool with_value_index) {
-  return std::visit(Overloaded{[&](const FullAttention& a) { return full_attention_stage(job, a, s.cells, s, inputs, with_value_index); },
-                               [&](const SlidingAttention& a) {
-                                 return full_attention_stage(job, a.heads, cells_of(layer.mixer, s), s, inputs, with_value_index);
-                               },
-                               [&](const LatentAttention& a) { return latent_attention_stage(job, a, s, inputs); }},
-                    layer.mixer);
+  return std::visit(
+      Overloaded{[&](const FullAttention& a) { return full_attention_stage(job, a, s.cells, s, inputs, with_value_index); },
+                 [&](const SlidingAttention& a) { return full_attention_stage(job, a.heads, cells_of(layer.mixer, s), s, inputs, with_value_index); },
+                 [&](const ChunkedAttention& a) { return full_attention_stage(job, a.heads, cells_of(layer.mixer, s), s, inputs, with_value_index); },
+                 [&](const CrossAttention& a) { return full_attention_stage(job, a.heads, s.cells, s, inputs, with_value_index); },
+                 [&](const EncoderAttention& a) { return full_attention_stage(job, a.heads, s.n_ubatch, s, inputs, with_value_index); },
+                 [&](const LatentAttention& a) { return latent_attention_stage(job, a, s, inputs); },
+                 [&](const CompressedAttention& a) {
+                   return full_attention_stage(job, {a.n_heads, 1, a.head_dim, a.head_dim}, s.cells, s, inputs, with_value_index);
+                 },
+                 [&](const RecurrentMixer& a) { return recurrent_stage(job, a, s, inputs); },
+                 [&](const NoMixer&) { return recurrent_stage(job, {}, s, inputs); }},
+      layer.mixer);
 }
 
 FormulaRow copied_down_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes matrix, Bytes inputs) {
   const std::int64_t hidden = job.model.hidden_size;
   const std::int64_t alive = std::visit(Overloaded{[&](const DenseFfn& f) { return f.ffn_size + 3 * hidden; },
+                                                   [&](const NoFfn&) { return 3 * hidden; },
                                                    [&](const MoeFfn& f) { return f.n_experts_used * (f.moe_ffn_size + 2 * hidden) + 2 * hidden; }},
                                         layer.ffn);
   return make_row(job.explain, "copied_matrix_down",
@@ -190,6 +209,7 @@ FormulaRow copied_down_stage(const Job& job, const LayerSpec& layer, const Setti
 FormulaRow copied_up_stage(const Job& job, const LayerSpec& layer, const Settings& s, Bytes matrix, Bytes inputs) {
   const std::int64_t hidden = job.model.hidden_size;
   const std::int64_t alive = std::visit(Overloaded{[&](const DenseFfn& f) { return 2 * f.ffn_size + 3 * hidden; },
+                                                   [&](const NoFfn&) { return 3 * hidden; },
                                                    [&](const MoeFfn& f) { return 2 * f.n_experts_used * f.moe_ffn_size + 3 * hidden; }},
                                         layer.ffn);
   return make_row(job.explain, "copied_matrix_up",

@@ -46,7 +46,7 @@ Loads count_loads(const Job& job) {
     } else if (tensor.role == TensorRole::embedding) {
       loads.embedding = load.plain;
       if (job.model.tied_embeddings) add(loads.output, load);
-    } else if (tensor.name == "rope_freqs.weight") {
+    } else if (tensor.name == "rope_freqs") {
       loads.rope_factors = load.padded;
     } else {
       add(loads.output, load);
@@ -81,7 +81,7 @@ std::vector<Group> groups_on(const Job& job, const Placement& placement, int dev
     if (tensor.layers.first >= 0) {
       place = placement.layer_device[static_cast<std::size_t>(tensor.layers.first)];
       if (is_routed(tensor) && experts_stay(job, tensor.layers.first)) place = Placement::kHost;
-    } else if (tensor.name == "rope_freqs.weight") {
+    } else if (tensor.name == "rope_freqs") {
       place = placement.has_layers(device) ? device : place;
     }
     if (place == device) add_to(groups, row_label(tensor), tensor);

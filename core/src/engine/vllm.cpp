@@ -13,7 +13,7 @@ namespace {
 /// vllm/platforms/cuda.py check_and_update_config: FlashMLA pages hold 64 tokens (Hopper), CUTLASS MLA's 128 (Blackwell), all others 16
 /// (CacheConfig.DEFAULT_BLOCK_SIZE). A card we do not know gets the largest: it only rounds up more.
 std::int64_t default_block_size(const Model& model, int compute_capability) {
-  if (!std::holds_alternative<LatentAttention>(model.layers.front().mixer)) return 16;
+  if (first_latent_attention(model.layers) == nullptr) return 16;
   if (compute_capability == 0 || compute_capability / 10 == 10) return 128;
   return compute_capability == 90 ? 64 : 16;
 }
@@ -21,7 +21,7 @@ std::int64_t default_block_size(const Model& model, int compute_capability) {
 void add_pool_report(EngineReport& report, const DevicePlan& device, const Model& model, const Settings& settings, const Rules& rules) {
   Bytes beside_cache;
   for (const Term& term : device.terms)
-    if (term.inside_limit && term.id != "kv_cache") beside_cache += term.bytes;
+    if (term.inside_limit && term.id != "kv_cache" && term.id != "recurrent_state") beside_cache += term.bytes;
   report.kv_cache_pool = device.limit - beside_cache;
   const PoolReport pool = report_pool(model, settings, rules, *report.kv_cache_pool);
   report.kv_cache_tokens = pool.tokens;
@@ -54,7 +54,7 @@ Plan plan_vllm(const Job& job) {
   device.capacity = group.capacity();
   device.limit = scaled(group.device.runtime_bytes, settings.gpu_memory_utilization);
   if (rules.context_inside) device.limit -= group.used;
-  device.terms.reserve(6);
+  device.terms.reserve(7);
   device.terms.push_back(remembered && !job.explain ? job.memo->weights : weights_term(job, settings));
   if (!remembered && job.memo != nullptr) {
     job.memo->ranks = settings.tensor;
@@ -62,6 +62,7 @@ Plan plan_vllm(const Job& job) {
     job.memo->weights.formula = {};
   }
   device.terms.push_back(cache_term(job, settings));
+  if (Term state = recurrent_term(job); state.bytes > Bytes()) device.terms.push_back(std::move(state));
   device.terms.push_back(compute_term(job, settings, rules));
   device.terms.push_back(graphs_term(job, settings, rules));
   device.terms.push_back(inside_term(job, settings, rules));

@@ -74,6 +74,8 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
 /// Cache pages of all full sequences: `vllm/v1/kv_cache_interface.py`.
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings);
+/// The state of recurrent layers, one a sequence, not split over ranks: heads that do not divide are copied, and a bound is never too little.
+[[nodiscard]] Term recurrent_term(const Job& job);
 
 /// What a pool of so many bytes is to the engine.
 struct PoolReport {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/formula.hpp"
+#include "engine/recurrent.hpp"
 #include "engine/vllm.hpp"
 #include "overloaded.hpp"
 
@@ -11,6 +12,9 @@ namespace {
 
 constexpr Source kSource{"vllm-project/vllm vllm/v1/kv_cache_interface.py, vllm/v1/core/kv_cache_utils.py",
                          "https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/v1/kv_cache_interface.py"};
+
+constexpr Source kRecurrentSource{"vllm-project/vllm vllm/model_executor/layers/mamba/mamba_utils.py (state shapes and types)",
+                                  "https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/model_executor/layers/mamba/mamba_utils.py"};
 
 /// Batches whose tokens may hold blocks before the window frees them: the running one and, with asynchronous scheduling, the one before.
 constexpr std::int64_t kBatchesInFlight = 2;
@@ -37,19 +41,25 @@ struct Layout {
 std::int64_t local_values(const Mixer& mixer, std::int64_t ranks) {
   const auto heads = [&](const FullAttention& a) { return std::max<std::int64_t>(1, a.n_kv_heads / ranks) * (a.head_dim_k + a.head_dim_v); };
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
-                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim; }},
+                               [&](const ChunkedAttention& a) { return heads(a.heads); }, [&](const CrossAttention& a) { return heads(a.heads); },
+                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim; },
+                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.head_dim; },
+                               [](const EncoderAttention&) { return std::int64_t{0}; }, [](const RecurrentMixer&) { return std::int64_t{0}; },
+                               [](const NoMixer&) { return std::int64_t{0}; }},
                     mixer);
 }
 
 std::int64_t window_of(const Mixer& mixer) {
-  const auto* sliding = std::get_if<SlidingAttention>(&mixer);
-  return sliding != nullptr ? sliding->window : 0;
+  if (const auto* sliding = std::get_if<SlidingAttention>(&mixer)) return sliding->window;
+  const auto* chunked = std::get_if<ChunkedAttention>(&mixer);
+  return chunked != nullptr ? chunked->chunk : 0;
 }
 
 std::vector<Part> layer_kinds(const Model& model, const Settings& settings, bool by_window) {
   std::vector<Part> kinds;
   for (const LayerSpec& layer : model.layers) {
     const std::int64_t values = local_values(layer.mixer, settings.tensor);
+    if (values == 0 || layer.shares_cache) continue;
     const std::int64_t window = by_window ? window_of(layer.mixer) : 0;
     auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const Part& k) { return k.values == values && k.window == window; });
     if (kind == kinds.end()) {
@@ -76,6 +86,7 @@ std::int64_t group_size_of(const std::vector<Part>& kinds) {
 Layout layout_of(const Model& model, const Settings& settings) {
   Layout layout;
   layout.parts = layer_kinds(model, settings, true);
+  if (layout.parts.empty()) return layout;  // recurrent layers or an encoder only
   const Part& first = layout.parts.front();
   const auto all = [&](auto same) { return std::all_of(layout.parts.begin(), layout.parts.end(), same); };
   if (all([&](const Part& p) { return p.window == first.window; })) return layout;
@@ -147,6 +158,7 @@ FormulaRow null_block_row(const Job& job, const Layout& layout, const Part& part
 
 PoolReport report_pool(const Model& model, const Settings& s, const Rules& rules, Bytes pool) {
   const Layout layout = layout_of(model, s);
+  if (layout.parts.empty()) return {};
   const auto blocks = static_cast<std::int64_t>(pool / block_bytes(layout, s));
   std::int64_t per_request = 0;
   std::int64_t groups = 0;
@@ -184,13 +196,39 @@ Term cache_term(const Job& job, const Settings& settings) {
   }
   term.low = term.high = term.bytes;
   if (!job.explain) return term;
-  const bool latent = std::holds_alternative<LatentAttention>(job.model.layers.front().mixer);
+  const bool latent = first_latent_attention(job.model.layers) != nullptr;
   term.formula.note = latent ? "latent_cache_copied" : (settings.tensor > 1 ? "kv_heads_split" : "");
   if (latent)
     term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};
   else
     term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim"};
   if (sliding_layers(job.model).n_layers > 0) term.formula.config_keys.emplace_back("sliding_window");
+  return term;
+}
+
+Term recurrent_term(const Job& job) {
+  Term term;
+  term.id = "recurrent_state";
+  term.basis = Basis::modelled;
+  term.source = kRecurrentSource;
+  const std::int64_t sequences = job.scenario.sequences;
+  for (const RecurrentRun& run : recurrent_runs(job.model, [](std::size_t) { return true; })) {
+    const std::int64_t kept = run.layers * sequences;
+    const Bytes convolution = value_of({{"convolution_values", run.mixer->conv_values()}, {"bytes_per_value", 2}});
+    const auto row_with = [&](std::int64_t state_width) {
+      return make_row(job.explain, "recurrent_layers",
+                      {{"state_values", run.mixer->state_values},
+                       {"bytes_per_value", state_width},
+                       {"convolution_bytes", static_cast<std::int64_t>(convolution.count()), Op::plus},
+                       {"layers_x_sequences", kept}});
+    };
+    FormulaRow row = row_with(4);
+    term.bytes += row.bytes;
+    term.low += row_with(2).bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  }
+  // One page per layer and sequence, as large as a page of attention, which may be padded up to twice the state.
+  term.high = term.bytes * 2;
   return term;
 }
 

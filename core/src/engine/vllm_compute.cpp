@@ -26,8 +26,6 @@ constexpr std::int64_t kMlaPagesPerRequest = 4;  // or four pages of each
 /// than the parts were logged at 16 sequences on an A100 (LukeJYK/AutoScientists vllm.log).
 constexpr Bytes kUnseen = 256 * kMiB;
 
-const LatentAttention* latent(const Model& model) { return std::get_if<LatentAttention>(&model.layers.front().mixer); }
-
 FormulaRow sampler_row(const Job& job, const Settings& s, std::int64_t tenths) {
   const std::int64_t rows = std::min(s.max_num_seqs, s.max_num_batched_tokens);
   const std::int64_t kept = kKeptHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
@@ -106,14 +104,14 @@ int records_of(std::string_view part) {
 }  // namespace
 
 std::int64_t mla_workspace_tokens(const Job& job, const Settings& s, const Rules& rules) {
-  if (latent(job.model) == nullptr) return 0;
+  if (first_latent_attention(job.model.layers) == nullptr) return 0;
   const std::int64_t wanted = std::max(kMlaRowsPerRequest * s.max_model_len, kMlaPagesPerRequest * s.max_num_seqs * s.block_size);
   return std::max(std::min(wanted, rules.most_mla_tokens), s.max_num_seqs * s.block_size);
 }
 
 Term compute_term(const Job& job, const Settings& settings, const Rules& rules) {
   const Model& model = job.model;
-  const LatentAttention* attention = latent(model);
+  const LatentAttention* attention = first_latent_attention(model.layers);
   std::array<FormulaRow, 5> rows{sampler_row(job, settings, rules.sampler_tenths)};
   std::size_t count = 1;
   if (const std::int64_t ffn_size = largest_dense_ffn(model); ffn_size > 0) rows[count++] = dense_row(job, settings, ffn_size);

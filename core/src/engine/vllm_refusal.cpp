@@ -25,12 +25,6 @@ Notice needs_capability(std::string where, const std::string& what, const std::s
                         value, expected);
 }
 
-std::int64_t attention_heads(const Model& model) {
-  const Mixer& mixer = model.layers.front().mixer;
-  const FullAttention* heads = grouped_attention(mixer);
-  return heads != nullptr ? heads->n_heads : std::get<LatentAttention>(mixer).n_heads;
-}
-
 /// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.
 struct Uneven {
   std::string_view key;
@@ -61,10 +55,11 @@ Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block)
 
 /// layers/quantization/utils/fp8_utils.py validate_fp8_block_shape: a rank holds whole blocks of what is split.
 std::optional<Uneven> cut_block(const Job& job, std::int64_t ranks) {
-  const WeightsLayout& layout = job.model.checkpoint;
-  if (job.scenario.weights_format != "checkpoint" || layout.quantization != WeightQuantization::fp8_block) return std::nullopt;
+  if (job.scenario.weights_format != "checkpoint") return std::nullopt;
   for (const Tensor& tensor : job.tensors) {
-    if (tensor.is_scale || tensor.part != ModelPart::text || !(tensor.type == dtype::fp8)) continue;
+    if (tensor.is_scale || tensor.part != ModelPart::text || tensor.recipe == 0) continue;
+    const WeightsLayout& layout = job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)];
+    if (layout.quantization != WeightQuantization::fp8_block) continue;
     const Tensor local = local_part(job.model, tensor, ranks);
     if (local.rows != tensor.rows && local.rows % layout.block_rows != 0) return size_behind(job.model, tensor, layout.block_rows);
     if (local.cols != tensor.cols && local.cols % layout.block_cols != 0) return size_behind(job.model, tensor, layout.block_cols);
@@ -82,7 +77,8 @@ std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
     if (const FullAttention* a = grouped_attention(layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
       return Uneven{"num_key_value_heads", a->n_kv_heads};
     const auto* dense = std::get_if<DenseFfn>(&layer.ffn);
-    const std::int64_t ffn = dense != nullptr ? dense->ffn_size : std::get<MoeFfn>(layer.ffn).moe_ffn_size;
+    const auto* moe = std::get_if<MoeFfn>(&layer.ffn);
+    const std::int64_t ffn = dense != nullptr ? dense->ffn_size : (moe != nullptr ? moe->moe_ffn_size : 0);
     if (ffn % ranks != 0) return Uneven{dense != nullptr ? "intermediate_size" : "moe_intermediate_size", ffn};
   }
   return cut_block(job, ranks);
@@ -179,7 +175,7 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   const std::string_view format = job.scenario.weights_format;
   const std::string_view stored = format == "checkpoint" ? checkpoint_format(job.model) : format;
   // vllm/config/model.py _resolve_auto_dtype.
-  if (format == "checkpoint" && job.model.checkpoint.base == dtype::bf16 && capability < kLeastBf16Capability)
+  if (format == "checkpoint" && job.model.base == dtype::bf16 && capability < kLeastBf16Capability)
     warnings.push_back(notice::custom("runs_as_fp16", "params.weights.format",
                                       device.short_name + " has no bf16 units: vLLM runs this checkpoint in float16, in the same memory.", "dtype",
                                       device.short_name, "float16"));

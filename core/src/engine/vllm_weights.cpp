@@ -64,7 +64,7 @@ std::int64_t absorbed_elements(const Job& job, std::int64_t ranks) {
 /// vllm-project/vllm#17469 (0.0 %) and a log of two GPUs (0.0 %); MXFP4: vllm-project/vllm#23278 (-0.1 %). MLA and image encoders: none.
 int records_of(const Job& job) {
   const bool quantized = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.is_scale; });
-  const bool latent = std::holds_alternative<LatentAttention>(job.model.layers.front().mixer);
+  const bool latent = first_latent_attention(job.model.layers) != nullptr;
   const bool packed = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.type == dtype::fp4; });
   if (latent || job.model.vision) return 0;
   if (first_moe(job.model) != nullptr) return quantized ? (packed ? 1 : 0) : 3;
@@ -105,12 +105,16 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
     case TensorRole::ffn_gate_up:
     case TensorRole::shared_gate_up:
     case TensorRole::attention_sinks:
+    case TensorRole::recurrent_in:
+    case TensorRole::recurrent_state:
+    case TensorRole::layer_embedding:
     case TensorRole::generic:
       tensor.rows = split(tensor.rows, ranks);
       break;
     case TensorRole::attention_output:
     case TensorRole::ffn_down:
     case TensorRole::shared_down:
+    case TensorRole::recurrent_out:
       if (tensor.cols > 1) tensor.cols = split(tensor.cols, ranks);  // input features; a bias or channel scale stays whole
       break;
     case TensorRole::expert_gate_up:
@@ -121,7 +125,10 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
     case TensorRole::latent_q_down:
     case TensorRole::latent_kv_down:
     case TensorRole::mtp_projection:
-    case TensorRole::vision:
+    case TensorRole::position_embedding:
+    case TensorRole::indexer:
+    case TensorRole::projection:
+    case TensorRole::tower:
       break;
   }
   return tensor;
@@ -148,7 +155,7 @@ Loaded load(const Job& job, std::int64_t ranks) {
     group->elements += tensor.elements();
     group->local_elements += local.elements();
     group->local_bytes += local.bytes();
-    if (tensor.part == ModelPart::vision) loaded.encoder += local.bytes();
+    if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
     loaded.expert_padding += local.bytes() - local_part(job.model, tensor, ranks).bytes();
   }
   return loaded;

@@ -28,8 +28,7 @@ Facts facts_of(const Model& model, const std::vector<Tensor>& tensors) {
   Facts facts;
   facts.n_layers = model.n_layers();
   if (const MoeFfn* moe = first_moe(model)) facts.n_experts = moe->n_experts;
-  if (const FullAttention* attention = grouped_attention(model.layers.front().mixer))
-    facts.heads_per_key = attention->n_heads / attention->n_kv_heads;
+  if (const FullAttention* attention = first_grouped_attention(model.layers)) facts.heads_per_key = attention->n_heads / attention->n_kv_heads;
   facts.n_values = std::count_if(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.role == TensorRole::attention_v && t.cols > 1; });
   facts.is_70b = is_70b(model, facts.heads_per_key);
   facts.tied = model.tied_embeddings;

@@ -2,8 +2,9 @@
 #include <array>
 
 #include "json_text.hpp"
+#include "quantize.hpp"
 #include "read/decoder.hpp"
-#include "read/families.hpp"
+#include "read/families/families.hpp"
 #include "weighbridge/read.hpp"
 
 namespace weighbridge {
@@ -17,13 +18,20 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
-    Family{"llama", read_llama},         Family{"qwen2", read_qwen2},
-    Family{"qwen3", read_qwen3},         Family{"deepseek_v3", read_deepseek_v3},
-    Family{"qwen3_moe", read_qwen3_moe}, Family{"mistral", read_mistral},
-    Family{"mixtral", read_mixtral},     Family{"phi3", read_phi3},
-    Family{"gemma2", read_gemma2},       Family{"gemma3_text", read_gemma3_text},
-    Family{"gemma3", read_gemma3},       Family{"gpt_oss", read_gpt_oss},
-    Family{"glm4_moe", read_glm4_moe},   Family{"generic_dense", read_generic_dense},
+    Family{"deepseek_v3", read_deepseek_v3},
+    Family{"gemma2", read_gemma2},
+    Family{"gemma3", read_gemma3},
+    Family{"gemma3_text", read_gemma3_text},
+    Family{"generic_dense", read_generic_dense},
+    Family{"glm4_moe", read_glm4_moe},
+    Family{"gpt_oss", read_gpt_oss},
+    Family{"llama", read_llama},
+    Family{"mistral", read_mistral},
+    Family{"mixtral", read_mixtral},
+    Family{"phi3", read_phi3},
+    Family{"qwen2", read_qwen2},
+    Family{"qwen3", read_qwen3},
+    Family{"qwen3_moe", read_qwen3_moe},
 };
 
 std::string known_families() {
@@ -33,15 +41,15 @@ std::string known_families() {
 }
 
 /// What no config.json says of the stored tensors, under a key of our own; the catalogue gives it where the published count tells.
-void read_checkpoint_notes(KeyReader& config, Model& model) {
-  if (config.error() || !config.has("weighbridge")) return;
+void read_checkpoint_notes(KeyReader& config, Draft& draft) {
+  if (!config.has("weighbridge")) return;
   if (!config.json().find("weighbridge")->is_object()) {
     config.fail(notice::wrong_type(config.path("weighbridge"), "weighbridge", excerpt(*config.json().find("weighbridge")), "an object"));
     return;
   }
   KeyReader notes = config.under("weighbridge");
-  model.stores_tied_head = notes.flag_or("stores_tied_head", false);
-  model.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
+  draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
+  draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
   config.adopt(notes);
 }
 
@@ -67,17 +75,22 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
   for (const Family& family : kFamilies) {
     if (family.model_type != name) continue;
     KeyReader config(json, where, warnings);
-    Model model;
+    const DType base = read_base_type(config);
+    Draft draft{{}, TensorList(base)};
+    Model& model = draft.model;
     model.architecture = name;
-    family.read(config, model);
-    if (!config.error()) model.checkpoint = read_weights_layout(config);
-    read_checkpoint_notes(config, model);
+    model.base = base;
+    read_checkpoint_notes(config, draft);
+    family.read(config, draft);
     if (config.error()) return fail(*config.error());
-    model.tensors = derive_tensors(model, model.checkpoint);
+    std::move(draft.tensors).finish(model);
+    read_quantization(config, model);
+    if (config.error()) return fail(*config.error());
+    model.tensors = stored_tensors(model);
     if (!is_plausible(model.tensors))
       return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
                                  "config", "", "the sizes of a real model"));
-    return model;
+    return std::move(model);
   }
   return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));
 }

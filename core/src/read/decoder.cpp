@@ -5,25 +5,6 @@
 
 namespace weighbridge {
 
-namespace {
-
-constexpr std::int64_t kMxfp4Block = 32;  // OCP microscaling formats 1.0: 32 elements share a scale
-
-/// The type of the unquantized tensors, from `dtype` or `torch_dtype`; bf16 with a warning if neither is there.
-DType read_base_type(KeyReader& config) {
-  for (const std::string_view key : {"dtype", "torch_dtype"}) {
-    const std::optional<std::string> name = config.text_if_given(key);
-    if (!name) continue;
-    if (const std::optional<DType> type = dtype_of_torch_name(*name)) return *type;
-    config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(*name), "\"bfloat16\", \"float16\" or \"float32\""));
-    return dtype::bf16;
-  }
-  config.warn(notice::assumed_default(config.path("torch_dtype"), "torch_dtype", "bfloat16", "most checkpoints are"));
-  return dtype::bf16;
-}
-
-}  // namespace
-
 void read_common(KeyReader& config, Model& model) {
   model.hidden_size = config.positive("hidden_size", config_limit::hidden);
   model.vocab_size = config.positive("vocab_size", config_limit::vocab);
@@ -88,39 +69,22 @@ MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std:
   return moe;
 }
 
-WeightsLayout read_weights_layout(KeyReader& config) {
-  WeightsLayout layout;
-  layout.base = read_base_type(config);
-  if (!config.has("quantization_config")) return layout;
-  const Json& quantization = *config.json().find("quantization_config");
-  const std::string where = config.path("quantization_config");
-  if (!quantization.is_object()) {
-    config.fail(notice::wrong_type(where, "quantization_config", excerpt(quantization), "an object"));
-    return layout;
+DType read_base_type(KeyReader& config) {
+  if (!config.has("dtype") && !config.has("torch_dtype") && config.has("text_config") && config.json().find("text_config")->is_object()) {
+    KeyReader text = config.under("text_config");
+    const DType type = read_base_type(text);
+    config.adopt(text);
+    return type;
   }
-  const Json method = quantization.value("quant_method", Json());
-  if (method == "mxfp4") {
-    layout.quantization = WeightQuantization::mxfp4_experts;
-    layout.block_cols = kMxfp4Block;
-    return layout;
+  for (const std::string_view key : {"dtype", "torch_dtype"}) {
+    const std::optional<std::string> name = config.text_if_given(key);
+    if (!name) continue;
+    if (const std::optional<DType> type = dtype_of_torch_name(*name)) return *type;
+    config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(*name), "\"bfloat16\", \"float16\" or \"float32\""));
+    return dtype::bf16;
   }
-  if (method != "fp8") {
-    config.fail(notice::unknown("unsupported", where + ".quant_method", "quantization method", excerpt(method),
-                                "\"fp8\" with weight_block_size, \"mxfp4\", or no quantization_config"));
-    return layout;
-  }
-  const Json block = quantization.value("weight_block_size", Json());
-  if (!block.is_array() || block.size() != 2) {
-    config.fail(notice::wrong_type(where + ".weight_block_size", "weight_block_size", excerpt(block), "two whole numbers such as [128, 128]"));
-    return layout;
-  }
-  layout.quantization = WeightQuantization::fp8_block;
-  layout.block_rows = whole_number_of(block[0]).value_or(0);
-  layout.block_cols = whole_number_of(block[1]).value_or(0);
-  if (layout.block_rows < 1 || layout.block_cols < 1 || layout.block_rows > config_limit::hidden || layout.block_cols > config_limit::hidden)
-    config.fail(notice::out_of_range(where + ".weight_block_size", "weight_block_size", excerpt(block),
-                                     "two whole numbers from 1 to " + grouped(config_limit::hidden)));
-  return layout;
+  config.warn(notice::assumed_default(config.path("torch_dtype"), "torch_dtype", "bfloat16", "most checkpoints are"));
+  return dtype::bf16;
 }
 
 }  // namespace weighbridge

@@ -48,8 +48,11 @@ template <class Slides>
 /// Routed experts of a family that names their number `experts_key` and their width `width_key`; more used than there are is an error.
 [[nodiscard]] MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key);
 
-/// `quantization_config` and the base type. Errors: unsupported for methods that are not counted.
-[[nodiscard]] WeightsLayout read_weights_layout(KeyReader& config);
+/// The type of the tensors that are not quantized, from `dtype` or `torch_dtype`, there or in `text_config`; bf16 with a warning if neither is there.
+[[nodiscard]] DType read_base_type(KeyReader& config);
+
+/// `quantization_config`: fills `model.recipes` and says of each plain tensor which one it takes. Errors: unsupported for methods that are not counted.
+void read_quantization(KeyReader& config, Model& model);
 
 template <class Slides>
 std::vector<Mixer> mixers_with_window(KeyReader& config, const FullAttention& heads, std::int64_t n_layers, std::int64_t window, Slides slides) {

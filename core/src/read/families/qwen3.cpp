@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read/decoder.hpp"
-#include "read/families.hpp"
+#include "read/decoder_tensors.hpp"
+#include "read/families/families.hpp"
 
 namespace weighbridge {
 
 /// Dense Qwen3 (huggingface/transformers models/qwen3): RMS norms on queries and keys, no biases unless `attention_bias`; head_dim defaults to 128.
-void read_qwen3(KeyReader& config, Model& model) {
+void read_qwen3(KeyReader& config, Draft& draft) {
+  Model& model = draft.model;
   read_common(config, model);
   FullAttention attention = read_full_attention(config, model);
   if (!config.has("head_dim")) attention.head_dim_k = attention.head_dim_v = 128;
-  attention.qk_norm = true;
-  attention.qkv_bias = attention.output_bias = config.flag_or("attention_bias", false);
-  const DenseFfn ffn{config.positive("intermediate_size", config_limit::ffn), false};
+  const bool bias = config.flag_or("attention_bias", false);
+  const DenseFfn ffn{config.positive("intermediate_size", config_limit::ffn)};
   model.rotary_dim = attention.head_dim_k;
   model.layers.assign(static_cast<std::size_t>(config.positive("num_hidden_layers", config_limit::layers)), LayerSpec{attention, ffn});
+  if (config.error()) return;
+  add_decoder(draft, {.qkv_bias = bias, .output_bias = bias, .qk_norm = true});
 }
 
 }  // namespace weighbridge

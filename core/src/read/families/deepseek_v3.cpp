@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_text.hpp"
 #include "read/decoder.hpp"
-#include "read/families.hpp"
+#include "read/decoder_tensors.hpp"
+#include "read/families/families.hpp"
 
 namespace weighbridge {
 
 /// DeepSeek-V3 and R1 (huggingface/transformers models/deepseek_v3): MLA in every layer, the first `first_k_dense_replace` layers dense,
 /// the rest MoE; `num_nextn_predict_layers` further MoE layers predict the tokens after the next.
-void read_deepseek_v3(KeyReader& config, Model& model) {
+void read_deepseek_v3(KeyReader& config, Draft& draft) {
+  Model& model = draft.model;
   read_common(config, model);
   LatentAttention attention;
   attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
@@ -18,7 +20,7 @@ void read_deepseek_v3(KeyReader& config, Model& model) {
   attention.head_dim_v = config.positive("v_head_dim", config_limit::head_dim);
 
   MoeFfn moe = read_routed_experts(config, "n_routed_experts", "moe_intermediate_size");
-  moe.n_shared_experts = config.count_or_zero("n_shared_experts", 64);
+  moe.shared_ffn_size = config.count_or_zero("n_shared_experts", 64) * moe.moe_ffn_size;
   moe.router_bias = true;
 
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
@@ -28,7 +30,7 @@ void read_deepseek_v3(KeyReader& config, Model& model) {
     config.fail(notice::out_of_range(config.path("first_k_dense_replace"), "first_k_dense_replace", grouped(n_dense),
                                      "at most num_hidden_layers, " + grouped(n_layers)));
   const std::int64_t moe_frequency = config.positive_or("moe_layer_freq", config_limit::layers, 1, "");
-  const DenseFfn dense{n_dense > 0 || moe_frequency > 1 ? config.positive("intermediate_size", config_limit::ffn) : 0, false};
+  const DenseFfn dense{n_dense > 0 || moe_frequency > 1 ? config.positive("intermediate_size", config_limit::ffn) : 0};
   if (config.error()) return;
 
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
@@ -37,6 +39,7 @@ void read_deepseek_v3(KeyReader& config, Model& model) {
   }
   model.mtp_layers.assign(static_cast<std::size_t>(n_mtp), LayerSpec{attention, moe});
   model.rotary_dim = attention.qk_rope_head_dim;
+  add_decoder(draft);
 }
 
 }  // namespace weighbridge

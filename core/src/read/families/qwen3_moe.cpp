@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_text.hpp"
 #include "read/decoder.hpp"
-#include "read/families.hpp"
+#include "read/decoder_tensors.hpp"
+#include "read/families/families.hpp"
 
 namespace weighbridge {
 
@@ -27,11 +28,11 @@ LayerFlags read_dense_layers(KeyReader& config, std::int64_t n_layers) {
 }  // namespace
 
 /// Qwen3 MoE (huggingface/transformers models/qwen3_moe): attention as in Qwen3; every `decoder_sparse_step`-th layer has experts, none shared.
-void read_qwen3_moe(KeyReader& config, Model& model) {
+void read_qwen3_moe(KeyReader& config, Draft& draft) {
+  Model& model = draft.model;
   read_common(config, model);
-  FullAttention attention = read_full_attention(config, model);
-  attention.qk_norm = true;
-  attention.qkv_bias = attention.output_bias = config.flag_or("attention_bias", false);
+  const FullAttention attention = read_full_attention(config, model);
+  const bool bias = config.flag_or("attention_bias", false);
   const MoeFfn moe = read_routed_experts(config, "num_experts", "moe_intermediate_size");
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t step = config.positive_or("decoder_sparse_step", config_limit::layers, 1, "");
@@ -45,6 +46,7 @@ void read_qwen3_moe(KeyReader& config, Model& model) {
     model.layers.push_back(is_moe ? LayerSpec{attention, moe} : LayerSpec{attention, dense});
   }
   model.rotary_dim = attention.head_dim_k;
+  add_decoder(draft, {.qkv_bias = bias, .output_bias = bias, .qk_norm = true});
 }
 
 }  // namespace weighbridge

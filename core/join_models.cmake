@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Script of weighbridge_catalogue: joins the arrays of FILES (separated by `|`) into the one catalogue file OUTPUT, in the order of the files.
+string(REPLACE "|" ";" files "${FILES}")
+set(rows "")
+foreach(path IN LISTS files)
+  file(READ ${path} text)
+  string(FIND "${text}" "[" first)
+  string(FIND "${text}" "]" last REVERSE)
+  math(EXPR first "${first} + 1")
+  math(EXPR length "${last} - ${first}")
+  string(SUBSTRING "${text}" ${first} ${length} text)
+  string(STRIP "${text}" text)
+  if(rows)
+    string(APPEND rows ",\n")
+  endif()
+  string(APPEND rows "${text}")
+endforeach()
+file(WRITE ${OUTPUT} "{\"version\": \"${VERSION}\", \"models\": [\n${rows}\n]}\n")

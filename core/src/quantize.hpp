@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "weighbridge/model.hpp"
+
+namespace weighbridge {
+
+/// Whether the usual recipes quantize a tensor: the projections of attention, recurrent mixers and feed-forward blocks. Embeddings, head, norms,
+/// router and encoders stay as they are.
+[[nodiscard]] bool is_quantizable(TensorRole role);
+
+[[nodiscard]] bool is_expert(TensorRole role);
+
+/// `model.plain` as the checkpoint stores it: each tensor by its own recipe, its scales as rows after it.
+[[nodiscard]] std::vector<Tensor> stored_tensors(const Model& model);
+
+/// `model.plain` with every quantizable tensor in `layout`, and the rest in its base type.
+[[nodiscard]] std::vector<Tensor> tensors_in_layout(const Model& model, const WeightsLayout& layout);
+
+}  // namespace weighbridge

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tensors that most decoders have in common. A family whose layers are put together otherwise calls the parts itself.
+#pragma once
+
+#include "read/draft.hpp"
+
+namespace weighbridge {
+
+/// What a Llama-like decoder's checkpoints have beyond, or other than, Llama's.
+struct DecoderStyle {
+  std::string_view root = "model.";  ///< what the names of embeddings, layers and last norm begin with
+  std::string_view head = "lm_head";
+  bool qkv_bias = false;
+  bool output_bias = false;
+  bool qk_norm = false;  ///< norms of head_dim on queries and keys
+  bool ffn_bias = false;
+  bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
+  bool fused = false;       ///< q, k, v in one matrix, gate and up in another (Phi-3)
+};
+
+/// embed_tokens.
+void add_embeddings(Draft& draft, std::string_view root = "model.");
+/// The last norm, and lm_head unless it is tied and not stored.
+void add_head(Draft& draft, std::string_view root = "model.", std::string_view head = "lm_head");
+
+/// self_attn.{q,k,v,o}_proj, their biases, q_norm and k_norm, sinks.
+void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, const DecoderStyle& style);
+/// Multi-head latent attention as DeepSeek-V2 and V3 store it.
+void add_latent_attention(TensorList& tensors, const LatentAttention& attention, std::int64_t hidden);
+/// `prefix`{gate,up,down}_proj; no gate unless the block is gated.
+void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden, bool bias = false, bool fused = false,
+                   std::string_view prefix = "mlp.");
+
+/// How a family names its router and experts, `.weight` left out.
+struct ExpertNames {
+  std::string_view router = "mlp.gate";
+  std::string_view router_bias = "mlp.gate.e_score_correction_bias";
+  std::string_view gate = "mlp.experts.{expert}.gate_proj";
+  std::string_view up = "mlp.experts.{expert}.up_proj";
+  std::string_view down = "mlp.experts.{expert}.down_proj";
+  std::string_view shared = "mlp.shared_experts.";
+};
+/// Router, its correction bias (f32) if it has one, all experts, the shared block.
+void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names = {});
+
+/// One layer's mixer and feed-forward block with a norm before each, in the style of Llama. Mixers: grouped attention and latent attention.
+void add_decoder_layer(Draft& draft, const LayerSpec& layer, const DecoderStyle& style, const ExpertNames& experts = {});
+/// All of a Llama-like decoder: embeddings, layers, head, and MTP layers in DeepSeek-V3's manner.
+void add_decoder(Draft& draft, const DecoderStyle& style = {}, const ExpertNames& experts = {});
+
+}  // namespace weighbridge

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "read/tensor_list.hpp"
+#include "weighbridge/model.hpp"
+
+namespace weighbridge {
+
+/// A model while its config.json is read: a family fills the hyper-parameters and layers of `model`, and writes down the tensors.
+struct Draft {
+  Model model;
+  TensorList tensors;
+  bool stores_tied_head = false;      ///< the checkpoint holds lm_head although it is tied
+  bool mtp_stores_embeddings = true;  ///< the MTP layer brings its own copy of embedding and head
+};
+
+}  // namespace weighbridge

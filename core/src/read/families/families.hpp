@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "key_reader.hpp"
+#include "read/draft.hpp"
+
+namespace weighbridge {
+
+/// One reader per family: it fills hyper-parameters, layers and tensors of the draft; problems stay in `config`.
+using FamilyReader = void (*)(KeyReader& config, Draft& draft);
+
+void read_llama(KeyReader& config, Draft& draft);
+void read_qwen2(KeyReader& config, Draft& draft);
+void read_qwen3(KeyReader& config, Draft& draft);
+void read_deepseek_v3(KeyReader& config, Draft& draft);
+void read_qwen3_moe(KeyReader& config, Draft& draft);
+void read_mistral(KeyReader& config, Draft& draft);
+void read_mixtral(KeyReader& config, Draft& draft);
+void read_phi3(KeyReader& config, Draft& draft);
+void read_gemma2(KeyReader& config, Draft& draft);
+void read_gemma3_text(KeyReader& config, Draft& draft);
+void read_gemma3(KeyReader& config, Draft& draft);
+void read_gpt_oss(KeyReader& config, Draft& draft);
+void read_glm4_moe(KeyReader& config, Draft& draft);
+void read_generic_dense(KeyReader& config, Draft& draft);
+
+}  // namespace weighbridge

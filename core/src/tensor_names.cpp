@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names of tensors, one row each: what it does, and what it is called in a GGUF file. A family whose checkpoints use a name of their own adds
+// a row here. Sources: the state dicts of huggingface/transformers src/transformers/models/*/modeling_*.py, and for the third column
+// ggml-org/llama.cpp gguf-py/gguf/tensor_mapping.py.
+#include "tensor_names.hpp"
+
+#include <array>
+
+namespace weighbridge {
+
+namespace {
+
+using enum TensorRole;
+
+constexpr std::array kNames{
+    // outside the layers
+    TensorName{"embed_tokens", embedding, "token_embd"},
+    TensorName{"norm", norm, "output_norm"},
+    TensorName{"lm_head", output_head, "output"},
+    // norms of a layer
+    TensorName{"input_layernorm", norm, "attn_norm"},
+    TensorName{"post_attention_layernorm", norm, "ffn_norm"},
+    TensorName{"pre_feedforward_layernorm", norm, "ffn_norm"},
+    TensorName{"post_feedforward_layernorm", norm, "post_ffw_norm"},
+    // attention
+    TensorName{"self_attn.q_proj", attention_q, "attn_q"},
+    TensorName{"self_attn.k_proj", attention_k, "attn_k"},
+    TensorName{"self_attn.v_proj", attention_v, "attn_v"},
+    TensorName{"self_attn.qkv_proj", attention_v, "attn_qkv"},
+    TensorName{"self_attn.o_proj", attention_output, "attn_output"},
+    TensorName{"self_attn.q_norm", norm, "attn_q_norm"},
+    TensorName{"self_attn.k_norm", norm, "attn_k_norm"},
+    TensorName{"self_attn.sinks", attention_sinks, "attn_sinks"},
+    // latent attention; kv_b_proj is split in two by a rule of its own
+    TensorName{"self_attn.q_a_proj", latent_q_down, "attn_q_a"},
+    TensorName{"self_attn.q_a_layernorm", norm, "attn_q_a_norm"},
+    TensorName{"self_attn.q_b_proj", latent_q_up, "attn_q_b"},
+    TensorName{"self_attn.kv_a_proj_with_mqa", latent_kv_down, "attn_kv_a_mqa"},
+    TensorName{"self_attn.kv_a_layernorm", norm, "attn_kv_a_norm"},
+    TensorName{"self_attn.kv_b_proj", latent_kv_up},
+    // feed-forward
+    TensorName{"mlp.gate_proj", ffn_gate_up, "ffn_gate"},
+    TensorName{"mlp.up_proj", ffn_gate_up, "ffn_up"},
+    TensorName{"mlp.gate_up_proj", ffn_gate_up, "ffn_up"},
+    TensorName{"mlp.down_proj", ffn_down, "ffn_down"},
+    // experts
+    TensorName{"mlp.gate", router, "ffn_gate_inp"},
+    TensorName{"mlp.gate.e_score_correction_bias", router, "exp_probs_b.bias"},
+    TensorName{"mlp.router", router, "ffn_gate_inp"},
+    TensorName{"block_sparse_moe.gate", router, "ffn_gate_inp"},
+    TensorName{"mlp.experts.{expert}.gate_proj", expert_gate_up, "ffn_gate_exps"},
+    TensorName{"mlp.experts.{expert}.up_proj", expert_gate_up, "ffn_up_exps"},
+    TensorName{"mlp.experts.{expert}.down_proj", expert_down, "ffn_down_exps"},
+    TensorName{"block_sparse_moe.experts.{expert}.w1", expert_gate_up, "ffn_gate_exps"},
+    TensorName{"block_sparse_moe.experts.{expert}.w3", expert_gate_up, "ffn_up_exps"},
+    TensorName{"block_sparse_moe.experts.{expert}.w2", expert_down, "ffn_down_exps"},
+    TensorName{"mlp.experts.gate_up_proj", expert_gate_up, "ffn_gate_up_exps"},
+    TensorName{"mlp.experts.gate_up_proj_bias", expert_gate_up, "ffn_gate_up_exps.bias"},
+    TensorName{"mlp.experts.down_proj", expert_down, "ffn_down_exps"},
+    TensorName{"mlp.experts.down_proj_bias", expert_down, "ffn_down_exps.bias"},
+    TensorName{"mlp.shared_experts.gate_proj", shared_gate_up, "ffn_gate_shexp"},
+    TensorName{"mlp.shared_experts.up_proj", shared_gate_up, "ffn_up_shexp"},
+    TensorName{"mlp.shared_experts.down_proj", shared_down, "ffn_down_shexp"},
+    // multi-token prediction
+    TensorName{"enorm", norm, "nextn.enorm"},
+    TensorName{"hnorm", norm, "nextn.hnorm"},
+    TensorName{"eh_proj", mtp_projection, "nextn.eh_proj"},
+    TensorName{"shared_head.norm", norm, "nextn.shared_head_norm"},
+    TensorName{"shared_head.head", output_head, "nextn.shared_head_head"},
+};
+
+bool strip(std::string_view& text, std::string_view ending) {
+  if (!text.ends_with(ending)) return false;
+  text.remove_suffix(ending.size());
+  return true;
+}
+
+/// What the names of a language model's tensors may begin with, one after the other.
+constexpr std::array<std::string_view, 6> kRoots{"model.", "language_model.", "text_model.", "transformer.", "backbone.", "llm."};
+
+std::string_view without_roots(std::string_view name) {
+  for (std::size_t i = 0; i < kRoots.size();) {
+    const bool leads = name.starts_with(kRoots[i]);
+    if (leads) name.remove_prefix(kRoots[i].size());
+    i = leads ? 0 : i + 1;
+  }
+  return name;
+}
+
+}  // namespace
+
+const TensorName* find_tensor_name(std::string_view name) {
+  if (!strip(name, ".weight")) strip(name, ".bias");
+  name = without_roots(name);
+  for (const TensorName& known : kNames)
+    if (known.name == name) return &known;
+  return nullptr;
+}
+
+std::string_view within_layer(std::string_view name) {
+  constexpr std::string_view mark = "{layer}.";
+  const std::size_t at = name.find(mark);
+  return at == std::string_view::npos ? name : name.substr(at + mark.size());
+}
+
+}  // namespace weighbridge
