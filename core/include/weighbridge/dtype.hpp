@@ -39,4 +39,7 @@ inline constexpr DType e8m0{"e8m0", 1, 1};
 /// The type of an HF `torch_dtype` / `dtype` value ("bfloat16", "float16", "float32"), or nothing.
 [[nodiscard]] std::optional<DType> dtype_of_torch_name(std::string_view name);
 
+/// Any stored type by its own name ("bf16", "fp8", "q4_K"), or nothing.
+[[nodiscard]] std::optional<DType> find_dtype(std::string_view name);
+
 }  // namespace weighbridge
