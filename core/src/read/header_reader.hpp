@@ -31,6 +31,8 @@ class HeaderReader {
   void push(std::string_view bytes);
   /// There are no bytes from `next()` on.
   void end();
+  /// The size of the file became known.
+  void learn_size(std::uint64_t file_bytes) { file_bytes_ = file_bytes; }
 
   [[nodiscard]] bool done() const { return done_; }
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
