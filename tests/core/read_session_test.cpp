@@ -283,7 +283,7 @@ class ReadMethod : public ::testing::Test {
   Json push(const Json& handle, const char* file, std::int64_t size, std::int64_t offset, std::string_view bytes) {
     return testing::parse(api_.push(handle.get<std::int64_t>(), file, size, offset, bytes));
   }
-  Api api_;
+  Api api_ = Api::with_files();
 };
 
 TEST_F(ReadMethod, OpenPushAndClose) {
@@ -333,6 +333,12 @@ TEST_F(ReadMethod, WrongParamsNameTheKey) {
   EXPECT_EQ(push(opened["result"]["handle"], "config.json", -3, 0, "")["error"]["code"], "out_of_range");
   EXPECT_EQ(push(opened["result"]["handle"], "config.json", 10, -1, "")["error"]["code"], "out_of_range");
   EXPECT_EQ(call("read.close", testing::parse("5"))["error"]["code"], "unknown_handle");
+}
+
+TEST_F(ReadMethod, AModuleWithoutTheReaderSaysSo) {
+  Api api;
+  EXPECT_EQ(testing::parse(api.call(R"({"method":"read.open"})"))["error"]["code"], "no_file_reader");
+  EXPECT_EQ(testing::parse(api.push(1, "x", 0, 0, ""))["error"]["code"], "no_file_reader");
 }
 
 TEST_F(ReadMethod, ForgottenReadingsDoNotPileUp) {

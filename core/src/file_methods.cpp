@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "read_methods.hpp"
+#include "file_methods.hpp"
 
 #include <algorithm>
 
@@ -87,13 +87,30 @@ JsonOut describe(const FilesRead& read) {
             {"types", types_of(read)}}}};
 }
 
+class Sessions final : public FileMethods {
+ public:
+  Result<JsonOut> open(const Json& params, Notices& warnings) override;
+  Result<JsonOut> push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) override;
+  Result<JsonOut> close(const Json& params) override;
+  const FilesRead* find(std::int64_t handle) const override;
+
+ private:
+  struct Slot {
+    std::int64_t handle = 0;
+    ReadSession session;
+    std::optional<FilesRead> read;
+  };
+  [[nodiscard]] static Result<JsonOut> answer(Slot& slot, Notices& warnings);
+
+  std::vector<Slot> slots_;
+  std::int64_t last_handle_ = 0;
+};
+
 Error unknown_handle(std::int64_t handle) {
   return notice::unknown("unknown_handle", "handle", "handle", std::to_string(handle), "one that `read.open` gave and `read.close` did not take");
 }
 
-}  // namespace
-
-Result<JsonOut> ReadMethods::open(const Json& params, Notices& warnings) {
+Result<JsonOut> Sessions::open(const Json& params, Notices& warnings) {
   const Result<std::vector<NamedFile>> files = read_files(params);
   if (!files) return fail(files.error());
   const Json remote = params.value("remote", Json(false));
@@ -111,7 +128,7 @@ Result<JsonOut> ReadMethods::open(const Json& params, Notices& warnings) {
   return answered->with_first("handle", last_handle_);
 }
 
-Result<JsonOut> ReadMethods::push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) {
+Result<JsonOut> Sessions::push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) {
   const auto slot = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& open) { return open.handle == handle; });
   if (slot == slots_.end()) return fail(unknown_handle(handle));
   if (slot->read) return answer(*slot, warnings);
@@ -125,7 +142,7 @@ Result<JsonOut> ReadMethods::push(std::int64_t handle, const PushedPiece& piece,
   return answer(*slot, warnings);
 }
 
-Result<JsonOut> ReadMethods::answer(Slot& slot, Notices& warnings) {
+Result<JsonOut> Sessions::answer(Slot& slot, Notices& warnings) {
   const JsonOut progress = progress_of(slot.session);
   if (!slot.read && !slot.session.done()) return JsonOut{{"needs", needs_of(slot.session)}, {"progress", progress}};
   if (!slot.read) {
@@ -139,7 +156,7 @@ Result<JsonOut> ReadMethods::answer(Slot& slot, Notices& warnings) {
   return answered;
 }
 
-Result<JsonOut> ReadMethods::close(const Json& params) {
+Result<JsonOut> Sessions::close(const Json& params) {
   const std::int64_t handle = (params.is_object() ? whole_number_of(params.value("handle", Json())) : std::nullopt).value_or(-1);
   const auto slot = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& open) { return open.handle == handle; });
   if (slot == slots_.end()) return fail(unknown_handle(handle));
@@ -147,9 +164,17 @@ Result<JsonOut> ReadMethods::close(const Json& params) {
   return JsonOut(Json::object());
 }
 
-const FilesRead* ReadMethods::find(std::int64_t handle) const {
+const FilesRead* Sessions::find(std::int64_t handle) const {
   const auto slot = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& open) { return open.handle == handle; });
   return slot == slots_.end() || !slot->read ? nullptr : &*slot->read;
+}
+
+}  // namespace
+
+Api Api::with_files() {
+  Api api;
+  api.files_ = std::make_unique<Sessions>();
+  return api;
 }
 
 }  // namespace weighbridge

@@ -18,29 +18,19 @@ struct PushedPiece {
   std::string_view bytes;
 };
 
-/// The methods `read.open` and `read.close`, and the pushes between them.
-class ReadMethods {
+/// The methods `read.open` and `read.close`, and the pushes between them. Abstract, so that a module which does not make one links none of it.
+class FileMethods {
  public:
+  virtual ~FileMethods() = default;
+
   /// `{"files":[{"name":…,"size_bytes":…}],"remote":false}` -> `{"handle":…,"needs":[{"file","offset","bytes"}],"progress":{…}}`.
-  [[nodiscard]] Result<JsonOut> open(const Json& params, Notices& warnings);
+  [[nodiscard]] virtual Result<JsonOut> open(const Json& params, Notices& warnings) = 0;
   /// `{"needs","progress"}`, or with the last piece `{"done":true,…}`.
-  [[nodiscard]] Result<JsonOut> push(std::int64_t handle, const PushedPiece& piece, Notices& warnings);
+  [[nodiscard]] virtual Result<JsonOut> push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) = 0;
   /// `{"handle":…}` -> `{}`.
-  [[nodiscard]] Result<JsonOut> close(const Json& params);
-
+  [[nodiscard]] virtual Result<JsonOut> close(const Json& params) = 0;
   /// What was read under `handle`; null before it is done, and for other handles.
-  [[nodiscard]] const FilesRead* find(std::int64_t handle) const;
-
- private:
-  struct Slot {
-    std::int64_t handle = 0;
-    ReadSession session;
-    std::optional<FilesRead> read;
-  };
-  [[nodiscard]] Result<JsonOut> answer(Slot& slot, Notices& warnings);
-
-  std::vector<Slot> slots_;
-  std::int64_t last_handle_ = 0;
+  [[nodiscard]] virtual const FilesRead* find(std::int64_t handle) const = 0;
 };
 
 }  // namespace weighbridge
