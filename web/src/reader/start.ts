@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the reader: in a worker, or in the page itself where a worker cannot be had (a frame without an origin, a stricter policy).
+import workerUrl from './worker?worker&url';
+import type { Errand, Reader } from './wire';
+
+type Send = (errand: Errand) => Promise<string>;
+
+const kMostStartTime = 20_000; // ms; a worker that was blocked without a word is given up
+
+/** The page's policy asks for addresses of scripts from a named place (Trusted Types); this is that place. */
+function trusted(url: string): string {
+  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): unknown } }).trustedTypes;
+  const policy = types?.createPolicy('weighbridge-reader', { createScriptURL: () => url }) as
+    { createScriptURL(url: string): string } | undefined;
+  return policy?.createScriptURL(url) ?? url;
+}
+
+function inWorker(): Promise<Send> {
+  const worker = new Worker(trusted(workerUrl), { type: 'module' });
+  const waiting = new Map<number, { resolve: (text: string) => void; reject: (cause: Error) => void }>();
+  let last = 0;
+  const send: Send = (errand) =>
+    new Promise((resolve, reject) => {
+      waiting.set(++last, { resolve, reject });
+      const bytes = errand[0] === 'push' ? [errand[5].buffer as ArrayBuffer] : [];
+      worker.postMessage({ id: last, errand }, bytes);
+    });
+  return new Promise((resolve, reject) => {
+    const giveUp = (cause: string): void => {
+      worker.terminate();
+      reject(new Error(cause));
+      for (const { reject: fail } of waiting.values()) fail(new Error(cause));
+    };
+    const timer = setTimeout(() => giveUp('the worker did not start'), kMostStartTime);
+    worker.addEventListener('error', (event) => giveUp(event.message || 'the worker failed'));
+    worker.addEventListener('message', ({ data }) => {
+      if (data.started !== undefined) {
+        clearTimeout(timer);
+        if (data.started) resolve(send);
+        else giveUp(data.cause);
+        return;
+      }
+      const asked = waiting.get(data.id);
+      waiting.delete(data.id);
+      if (data.cause === undefined) asked?.resolve(data.text);
+      else asked?.reject(new Error(data.cause));
+    });
+  });
+}
+
+async function inPage(): Promise<Send> {
+  const { loadReaderModule, run } = await import('./module');
+  const module = await loadReaderModule();
+  return async (errand) => run(module, errand);
+}
+
+async function start(): Promise<Reader> {
+  const send = await inWorker().catch((cause: unknown) => {
+    console.info('Weighbridge: reading in the page itself.', cause);
+    return inPage();
+  });
+  return {
+    call: async (method, params) => JSON.parse(await send(['call', JSON.stringify({ method, params })])),
+    push: async (...what) => JSON.parse(await send(['push', ...what])),
+    absent: async (...what) => JSON.parse(await send(['absent', ...what])),
+  };
+}
+
+let reader: Promise<Reader> | undefined;
+
+/** The one reader of this page. Rejects where WebAssembly is blocked or a file does not arrive; the next call tries again. */
+export function theReader(): Promise<Reader> {
+  reader ??= start().catch((cause: unknown) => {
+    reader = undefined;
+    throw cause;
+  });
+  return reader;
+}
