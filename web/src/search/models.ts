@@ -7,7 +7,7 @@ import { kFormerOwners } from './owners';
 type Searched = Pick<CatalogueModel, 'id' | 'slug' | 'name' | 'kind' | 'aliases' | 'released'>;
 
 /** Words that say how a copy is packed, not which model it is; they are let go of when nothing is found with them. */
-const kPackings = /^(gguf|awq|gptq|mlx|exl[23]|bnb|fp8|fp4|nvfp4|mxfp4|bf16|int[48]|[48]bit|i?q\d\w*)$/;
+const kPackings = /\b(gguf|awq|gptq|mlx|exl[23]|bnb|fp[48]|nvfp4|mxfp4|bf16|int[48]|[48]bit|i?q\d\w*)\b/gi;
 const kShortestInside = 3; // letters; shorter parts of a word are in every other name
 
 /**
@@ -32,6 +32,9 @@ const endings = (word: string): string[] =>
   /\d/.test(word)
     ? []
     : Array.from({ length: Math.max(0, word.length - kShortestInside) }, (_, index) => word.slice(index + 1));
+
+/** What is left when nobody agrees on hyphens and spaces. */
+const squeezed = (text: string): string => text.toLowerCase().replace(/[^\p{L}\d.]+/gu, '');
 
 const unique = (list: string[]): string => [...new Set(list)].join(' ');
 
@@ -73,10 +76,13 @@ export class ModelSearch<Model extends Searched> {
 
   /** The models that have every word of the text, the likeliest first. */
   find(text: string): Model[] {
-    const asked = words(text);
-    const found = this.#search(asked);
-    const named = asked.filter((word) => !kPackings.test(word));
-    return found.length > 0 || named.length === asked.length || named.length === 0 ? found : this.#search(named);
+    const found = this.#search(words(text));
+    const named = found.length > 0 ? text : text.replace(kPackings, ' ');
+    const all = named === text ? found : this.#search(words(named));
+    const name = squeezed(named);
+    const isCalled = (model: Model): boolean =>
+      [model.name, model.id, model.slug, ...model.aliases].some((other) => squeezed(other) === name);
+    return [...all.filter(isCalled), ...all.filter((model) => !isCalled(model))];
   }
 
   #search(asked: string[]): Model[] {
