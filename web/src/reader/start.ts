@@ -15,7 +15,7 @@ function trusted(url: string): string {
   return policy?.createScriptURL(url) ?? url;
 }
 
-function inWorker(): Promise<Send> {
+async function inWorker(): Promise<Send> {
   const worker = new Worker(trusted(workerUrl), { type: 'module' });
   const waiting = new Map<number, { resolve: (text: string) => void; reject: (cause: Error) => void }>();
   let last = 0;

@@ -75,6 +75,7 @@ export async function offerRemote(store: Store, reference: HubReference): Promis
   await readTexts;
   store.outside.value?.cancel?.();
   store.outside.value = { state: 'offer', reference };
+  theReader().catch(() => undefined); // it is wanted next, and comes from our own site
 }
 
 export const takeRemote = (store: Store, reference: HubReference, host: HubHost): Promise<void> =>

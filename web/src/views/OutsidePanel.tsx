@@ -39,7 +39,7 @@ function Hosts({ outside }: { outside: Outside }) {
 }
 
 function progressText({ progress, host }: Outside): string {
-  if (!progress || progress.neededBytes === 0) return host ? t('read.asking', { host }) : t('read.starting');
+  if (!progress?.readBytes) return host ? t('read.asking', { host }) : t('read.starting');
   const { done, files, readBytes, neededBytes, wholeBytes } = progress;
   const text = t('read.progress', {
     done,
