@@ -37,7 +37,7 @@ test.describe('in the catalogue', () => {
     await open(page);
     await box(page).click();
     await box(page).fill('xyzzy');
-    await expect(options(page)).toHaveText([/Nothing in the catalogue is called “xyzzy”\. Type its Hugging Face name/]);
+    await expect(options(page)).toHaveText([/Nothing here is called “xyzzy”\. Type its Hugging Face name/]);
     expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
     await box(page).press('Enter');
     await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
