@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import { addressOf, filesToRead, hubReference, isReadable, nameOf } from '../../web/src/reader/hub';
+import { ReadProblem } from '../../web/src/reader/wire';
 
 const at = (repository: string, more: object = {}): object => ({ repository, revision: 'main', ...more });
 const kHub = { host: 'huggingface.co' };
@@ -60,12 +61,14 @@ describe('what is asked for', () => {
       'x-00002-of-00003.gguf',
       'x-00003-of-00003.gguf',
     ]));
-  it('stays on the host, whatever the path says', () => {
-    const reference =
-      hubReference('https://huggingface.co/a/b/blob/main/%2e%2e/%2e%2e/x%3Fy%23.gguf') ?? expect.fail('no reference');
-    const address = new URL(addressOf('huggingface.co', reference, filesToRead(reference)[0] ?? ''));
-    expect(address.origin).toBe('https://huggingface.co');
-    expect(address.search + address.hash).toBe('');
+  it('has no way out of the repository', () => {
+    expect(hubReference('https://huggingface.co/a/b/blob/main/%2e%2e/%2e%2e/x.gguf')).toBeUndefined();
+    expect(hubReference('https://huggingface.co/a/b/tree/..')).toBeUndefined();
+    const reference = { repository: 'a/b', revision: 'main' };
+    for (const file of ['../../../c/d/resolve/main/x.safetensors', '/etc/passwd', 'a//b', '.', ''])
+      expect(() => addressOf('huggingface.co', reference, file)).toThrow(ReadProblem);
+    const address = new URL(addressOf('huggingface.co', reference, 'x?y#z@evil.example:1.gguf'));
+    expect([address.origin, address.search, address.hash]).toEqual(['https://huggingface.co', '', '']);
   });
   it('writes the address as the hub wants it', () =>
     expect(addressOf('hf-mirror.com', { repository: 'a/b', revision: 'refs/pr/3' }, 'q/x y.gguf')).toBe(

@@ -62,6 +62,11 @@ describe('a host with ranges', () => {
     expect(new TextDecoder().decode(part?.bytes)).toBe(kConfig);
     expect(part?.sizeBytes).toBe(kConfig.length);
   });
+  it('need not say how large the whole is', async () => {
+    const hidden = new Response(virtualBytes(0, 9).slice(), { status: 206, headers: { 'Content-Length': '9' } });
+    vi.stubGlobal('fetch', async () => hidden);
+    expect(await source('any').read(0, 100, signal)).toEqual({ bytes: virtualBytes(0, 9), sizeBytes: undefined });
+  });
   it('gives nothing behind the end', async () =>
     expect(await source('plain', 'config.json').read(1000, 10, signal)).toEqual({
       bytes: new Uint8Array(),

@@ -2,7 +2,7 @@
 // The page brings what the reader asks for. The reader here is a small one of the test: it wants given parts, then is done.
 import { describe, expect, it } from 'vitest';
 import { readModel, type Progress } from '../../web/src/reader/session';
-import { modelFiles, type Source } from '../../web/src/reader/source';
+import { droppedFiles, modelFiles, type Source } from '../../web/src/reader/source';
 import { ReadProblem, type Need, type Reader, type ReadStep } from '../../web/src/reader/wire';
 
 type Log = string[];
@@ -30,12 +30,12 @@ function readerOf(rounds: Need[][], log: Log): Reader {
       return (method === 'read.open' ? ok({ handle: 7, ...step() }) : ok({})) as never;
     },
     async push(handle, file, size, offset, bytes) {
+      if (size === -2) {
+        log.push(`absent ${handle} ${file}`);
+        return ok(got(file));
+      }
       log.push(`push ${handle} ${file} ${offset}+${bytes.length} of ${size}`);
       return ok(got(file, offset));
-    },
-    async absent(handle, file) {
-      log.push(`absent ${handle} ${file}`);
-      return ok(got(file));
     },
   };
 }
@@ -73,6 +73,22 @@ describe('a session', () => {
     await readModel(readerOf([[need('b', 0, 10)]], log), [none], options({ remote: true }));
     expect(log).toEqual(['read.open {"files":[{"name":"b"}],"remote":true}', 'absent 7 b', 'read.close {"handle":7}']);
   });
+
+  it('brings files that only another file names', async () => {
+    const log: Log = [];
+    const reader = readerOf([[need('index', 0, 2)], [need('shard-1', 0, 3), need('shard-2', 0, 3)]], log);
+    const unknown = async () => ({ bytes: new Uint8Array(3), sizeBytes: undefined });
+    const more = (name: string): Source => sourceOf(name, 9, unknown);
+    expect(await readModel(reader, [sourceOf('index', 2)], options({ more }))).toHaveProperty('read');
+    expect(log.slice(1, -1)).toEqual(['push 7 index 0+2 of 2', 'push 7 shard-1 0+3 of -1', 'push 7 shard-2 0+3 of -1']);
+  });
+
+  it('brings no file that nobody gave', async () =>
+    await expect(
+      readModel(readerOf([[need('/etc/passwd', 0, 2)]], []), [sourceOf('a', 1)], options()),
+    ).rejects.toMatchObject({
+      notice: { code: 'reader_stuck' },
+    }));
 
   it('asks for at most four parts at once, and for each one once', async () => {
     let now = 0;
@@ -155,6 +171,56 @@ describe('a session', () => {
     const reading = readModel(readerOf([[need('a', 0, 1), need('b', 0, 1)]], []), sources, options());
     await expect(reading).rejects.toMatchObject({ notice: { code: 'remote_slow' } });
     expect(isStopped).toBe(true);
+  });
+});
+
+describe('of what was dropped', () => {
+  const file = (name: string): object => ({
+    name,
+    isFile: true,
+    isDirectory: false,
+    file: (done: (file: File) => void) => done(new File([], name)),
+  });
+  /** A folder as a browser has it: it gives its entries in portions of two. */
+  const folder = (name: string, ...entries: object[]): FileSystemDirectoryEntry =>
+    ({
+      name,
+      isFile: false,
+      isDirectory: true,
+      createReader() {
+        const rest = [...entries];
+        return { readEntries: (done: (portion: object[]) => void) => done(rest.splice(0, 2)) };
+      },
+    }) as never;
+  const names = async (...dropped: Parameters<typeof droppedFiles>[0]): Promise<string[]> =>
+    (await droppedFiles(dropped)).map(({ name }) => name);
+  it('a folder gives all its files, however many portions they come in', async () =>
+    expect(
+      await names(folder('m', file('config.json'), file('a.safetensors'), file('b.safetensors'), file('x.md'))),
+    ).toEqual(['config.json', 'a.safetensors', 'b.safetensors', 'x.md']));
+  it('copies further down are left aside', async () =>
+    expect(await names(folder('m', folder('onnx', file('config.json')), file('config.json')))).toEqual([
+      'config.json',
+    ]));
+  it('a model further down is found', async () =>
+    expect(await names(folder('hub', file('x.md'), folder('snapshots', folder('abc', file('config.json')))))).toEqual([
+      'config.json',
+    ]));
+  it('a folder without one gives what it has, to be named', async () =>
+    expect(await names(folder('m', file('x.md')))).toEqual(['x.md']));
+  it('files and folders may come together', async () =>
+    expect(await names(new File([], 'config.json'), folder('m', file('a.safetensors')))).toEqual([
+      'config.json',
+      'a.safetensors',
+    ]));
+  it('what cannot be opened is named', async () => {
+    const closed = {
+      ...folder('m'),
+      createReader: () => ({ readEntries: (_: unknown, fail: (cause: Error) => void) => fail(new Error('no')) }),
+    };
+    await expect(names(closed as never)).rejects.toMatchObject({
+      notice: { code: 'file_unreadable', values: { key: 'm' } },
+    });
   });
 });
 

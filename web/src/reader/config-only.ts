@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Until the reader of files is there, the counting core reads one file, a config.json, through the same functions.
-import type { ReaderModule } from './wire';
+import { kAbsent, type ReaderModule } from './wire';
 
 interface CallModule {
   call(request: string): string;
@@ -31,11 +31,11 @@ export function configOnly(module: CallModule): ReaderModule {
       return method === 'read.close' ? '{"ok":true,"result":{},"warnings":[]}' : module.call(request);
     },
     push(_handle, file, sizeBytes, _offset, bytes) {
+      if (sizeBytes === kAbsent) return refusal('not_a_model_file', file);
       if (sizeBytes > kMostConfigBytes) return refusal('config_too_large', file);
       const text = new TextDecoder().decode(bytes);
       const reply = JSON.parse(module.call(JSON.stringify({ method: 'read_config', params: { text } })));
       return JSON.stringify(reply.ok ? { ...reply, result: { ...reply.result, done: true } } : reply);
     },
-    absent: (_handle, file) => refusal('not_a_model_file', file),
   };
 }

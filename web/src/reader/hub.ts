@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model of Hugging Face as people write it down: `org/name`, or an address of the hub, its mirror or its short name.
+import { ReadProblem } from './wire';
 
 export const kHubHosts = ['huggingface.co', 'hf-mirror.com'] as const;
 export type HubHost = (typeof kHubHosts)[number];
@@ -43,6 +44,9 @@ const kAddress = /^(?:https?:\/\/)?(?:www\.)?(huggingface\.co|hf\.co|hf-mirror\.
 /** A branch may hold slashes only where the hub makes it: refs/pr/1, refs/convert/parquet. */
 const revisionLength = (path: string[]): number => (path[0] === 'refs' ? 3 : 1);
 
+/** No way up: an address is asked for as it reads. */
+const isPath = (pieces: string[]): boolean => pieces.every((piece) => piece !== '' && piece !== '.' && piece !== '..');
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -59,6 +63,7 @@ function ofAddress(host: HubHost, path: string): HubReference | undefined {
   if (!view || !['tree', 'blob', 'resolve', 'raw'].includes(view) || rest.length === 0) return reference;
   const pieces = rest.flatMap((piece) => piece.split('/')); // refs%2Fpr%2F1 is one piece of an address
   const length = revisionLength(pieces);
+  if (!isPath(pieces)) return undefined;
   const revision = pieces.slice(0, length).join('/');
   const file = pieces.slice(length).join('/');
   return { ...reference, revision, ...(view === 'tree' || !file ? {} : { file }) };
@@ -97,8 +102,12 @@ export function filesToRead({ file }: HubReference): string[] {
 /** Files of other kinds are named, not guessed at. */
 export const isReadable = ({ file }: HubReference): boolean => !file || /\.(gguf|safetensors|json)$/i.test(file);
 
-export const addressOf = (host: HubHost, { repository, revision }: HubReference, file: string): string =>
-  `https://${host}/${[...repository.split('/'), 'resolve', revision, ...file.split('/')].map(encodeURIComponent).join('/')}`;
+/** Where the file lies. Throws for a name, as an index may hold it, that would lead out of the repository. */
+export function addressOf(host: HubHost, { repository, revision }: HubReference, file: string): string {
+  const pieces = file.split('/');
+  if (!isPath(pieces)) throw new ReadProblem('not_a_model_file', file);
+  return `https://${host}/${[...repository.split('/'), 'resolve', revision, ...pieces].map(encodeURIComponent).join('/')}`;
+}
 
 /** What the model is called: the repository, or the file of it. */
 export const nameOf = ({ repository, file }: HubReference): string =>

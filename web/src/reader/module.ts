@@ -9,12 +9,7 @@ export const loadReaderModule = async (): Promise<ReaderModule> =>
   configOnly(await createModule({ locateFile: () => wasmUrl }));
 
 export function run(module: ReaderModule, errand: Errand): string {
-  switch (errand[0]) {
-    case 'call':
-      return module.call(errand[1]);
-    case 'push':
-      return module.push(errand[1], errand[2], errand[3], errand[4], errand[5]);
-    case 'absent':
-      return module.absent(errand[1], errand[2]);
-  }
+  if (errand[0] === 'call') return module.call(errand[1]);
+  const [, ...what] = errand;
+  return module.push(...what);
 }

@@ -61,6 +61,12 @@ function refusal({ host, name }: Place, { status, headers }: Response): ReadProb
   return new ReadProblem('remote_failed', host, String(status), name);
 }
 
+/** Of the body; a host may hide it from other sites, or not know it. */
+function lengthOf({ headers }: Response): number | undefined {
+  const length = headers.get('Content-Length');
+  return length === null ? undefined : Number(length);
+}
+
 /** "bytes 0-99/1234": the size of the whole file. */
 function sizeIn(headers: Headers): number | undefined {
   const match = /\/(\d{1,15})$/.exec(headers.get('Content-Range') ?? '');
@@ -104,13 +110,12 @@ async function withoutRanges(
   bytes: number,
   patience: Patience,
 ): Promise<Part> {
-  const announced = Number(response.headers.get('Content-Length') ?? NaN);
-  if (offset + bytes > kMostUnasked && !(announced <= kMostUnasked)) {
+  const announced = lengthOf(response);
+  if (offset + bytes > kMostUnasked && !(announced !== undefined && announced <= kMostUnasked)) {
     patience.controller.abort(); // it would send the whole file
     throw new ReadProblem('remote_no_ranges', place.host, '', place.name);
   }
   const { bytes: start, isAll } = await readBody(response, offset + bytes, patience);
-  if (!isAll && Number.isNaN(announced)) throw new ReadProblem('remote_no_ranges', place.host, '', place.name);
   return { bytes: start.slice(offset), sizeBytes: isAll ? start.length : announced };
 }
 
@@ -129,9 +134,9 @@ async function readPart(
     return undefined;
   }
   const sizeBytes = sizeIn(response.headers);
-  if (sizeBytes === undefined) throw new ReadProblem('remote_no_ranges', place.host, '', place.name);
-  const expected = Math.max(0, Math.min(bytes, sizeBytes - offset));
-  const { bytes: got } = await readBody(response, expected, patience);
+  const announced = sizeBytes === undefined ? lengthOf(response) : sizeBytes - offset;
+  const expected = Math.max(0, Math.min(bytes, announced ?? 0));
+  const { bytes: got } = await readBody(response, announced === undefined ? bytes : expected, patience);
   if (got.length < expected) throw new ReadProblem('remote_truncated', place.host, '', place.name);
   return { bytes: got, sizeBytes };
 }
@@ -145,7 +150,7 @@ export function remoteSource(
 ): Source & { isAbsent: boolean } {
   const place: Place = { host, url, name: path };
   return {
-    name: path.slice(path.lastIndexOf('/') + 1),
+    name: path,
     sizeBytes: undefined,
     isAbsent: false,
     async read(offset, bytes, signal) {

@@ -2,7 +2,7 @@
 // The reader says which bytes it needs next; this brings them, several at a time, until the model is known.
 import type { Notice, Reply } from '../core/wire';
 import type { Part, Source } from './source';
-import { ReadProblem, type ModelRead, type Need, type Reader, type ReadStep } from './wire';
+import { kAbsent, kUnknownSize, ReadProblem, type ModelRead, type Need, type Reader, type ReadStep } from './wire';
 
 const kAtOnce = 4; // requests; a browser has six for one host
 
@@ -31,7 +31,8 @@ class Fetching {
   readBytes = 0;
 
   constructor(
-    private readonly sources: Map<string, Source>,
+    private readonly sources: Source[],
+    private readonly more: ((name: string) => Source) | undefined,
     signal: AbortSignal,
   ) {
     if (signal.aborted) this.#abort.abort(signal.reason);
@@ -49,12 +50,21 @@ class Fetching {
       if (this.#arriving.size >= kAtOnce) return;
       if (this.#seen.has(key)) continue;
       this.#seen.set(key, need);
-      const source = this.sources.get(need.file);
-      if (!source) throw new ReadProblem('reader_stuck', need.file);
-      const arrival = source.read(need.offset, need.bytes, this.#abort.signal).then((part) => ({ need, part }));
+      const arrival = this.#sourceOf(need.file)
+        .read(need.offset, need.bytes, this.#abort.signal)
+        .then((part) => ({ need, part }));
       arrival.catch(() => undefined); // it is looked at when its turn comes, or no more
       this.#arriving.set(key, arrival);
     }
+  }
+
+  #sourceOf(name: string): Source {
+    const known = this.sources.find((source) => source.name === name);
+    if (known) return known;
+    const source = this.more?.(name);
+    if (!source) throw new ReadProblem('reader_stuck', name);
+    this.sources.push(source);
+    return source;
   }
 
   /** The next part to arrive. The reader that asks for nothing new and is not done would wait for ever. */
@@ -73,6 +83,8 @@ class Fetching {
 
 export interface ReadOptions {
   remote: boolean;
+  /** A file that only another file names: the shards of an index. */
+  more?: (name: string) => Source;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
 }
@@ -81,7 +93,7 @@ export interface ReadOptions {
 export async function readModel(
   reader: Reader,
   sources: Source[],
-  { remote, signal, onProgress }: ReadOptions,
+  { remote, more, signal, onProgress }: ReadOptions,
 ): Promise<{ read: ModelRead; warnings: Notice[] } | { error: Notice }> {
   const files = sources.map(({ name, sizeBytes }) => ({
     name,
@@ -90,7 +102,7 @@ export async function readModel(
   const opened = await reader.call('read.open', { files, remote });
   if (!opened.ok) return { error: opened.error };
   const { handle } = opened.result;
-  const fetching = new Fetching(new Map(sources.map((source) => [source.name, source])), signal);
+  const fetching = new Fetching(sources, more, signal);
   const firstFile = files[0]?.name ?? '';
   try {
     let reply: Reply<ReadStep> = opened;
@@ -105,8 +117,8 @@ export async function readModel(
       const { need, part } = await fetching.next(firstFile);
       signal.throwIfAborted();
       reply = part
-        ? await reader.push(handle, need.file, part.sizeBytes, need.offset, part.bytes)
-        : await reader.absent(handle, need.file);
+        ? await reader.push(handle, need.file, part.sizeBytes ?? kUnknownSize, need.offset, part.bytes)
+        : await reader.push(handle, need.file, kAbsent, 0, new Uint8Array());
     }
     if (!reply.ok) return { error: reply.error };
     return { read: reply.result as ModelRead, warnings: reply.warnings };

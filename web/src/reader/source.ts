@@ -4,8 +4,8 @@ import { ReadProblem } from './wire';
 
 export interface Part {
   bytes: Uint8Array;
-  /** Of the whole file. */
-  sizeBytes: number;
+  /** Of the whole file; undefined where a host does not say. */
+  sizeBytes: number | undefined;
 }
 
 export interface Source {

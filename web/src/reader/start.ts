@@ -62,7 +62,6 @@ async function start(): Promise<Reader> {
   return {
     call: async (method, params) => JSON.parse(await send(['call', JSON.stringify({ method, params })])),
     push: async (...what) => JSON.parse(await send(['push', ...what])),
-    absent: async (...what) => JSON.parse(await send(['absent', ...what])),
   };
 }
 

@@ -81,8 +81,9 @@ export async function offerRemote(store: Store, reference: HubReference): Promis
 export const takeRemote = (store: Store, reference: HubReference, host: HubHost): Promise<void> =>
   read(store, { reference, host }, async (reader, signal, onProgress) => {
     if (!isReadable(reference)) throw new ReadProblem('not_a_model_file', reference.file ?? '');
-    const sources = filesToRead(reference).map((path) => remoteSource(host, path, addressOf(host, reference, path)));
-    const outcome = await readModel(reader, sources, { remote: true, signal, onProgress });
+    const source = (path: string) => remoteSource(host, path, addressOf(host, reference, path));
+    const sources = filesToRead(reference).map(source);
+    const outcome = await readModel(reader, [...sources], { remote: true, more: source, signal, onProgress });
     const isNothingThere =
       'error' in outcome &&
       sources.some(({ isAbsent }) => isAbsent) &&

@@ -41,9 +41,12 @@ export interface ReaderMethods {
 /** The module itself: JSON text in and out, and bytes beside it. */
 export interface ReaderModule {
   call(request: string): string;
+  /** `sizeBytes` is the whole file's: kUnknownSize, or kAbsent where there is no such file. */
   push(handle: number, file: string, sizeBytes: number, offset: number, bytes: Uint8Array): string;
-  absent(handle: number, file: string): string;
 }
+
+export const kUnknownSize = -1;
+export const kAbsent = -2;
 
 /** The module as the page sees it, in a worker or not. */
 export interface Reader {
@@ -51,8 +54,7 @@ export interface Reader {
     method: M,
     params: ReaderMethods[M]['params'],
   ): Promise<Reply<ReaderMethods[M]['result']>>;
-  push(handle: number, file: string, sizeBytes: number, offset: number, bytes: Uint8Array): Promise<Reply<ReadStep>>;
-  absent(handle: number, file: string): Promise<Reply<ReadStep>>;
+  push(...what: Parameters<ReaderModule['push']>): Promise<Reply<ReadStep>>;
 }
 
 /** One function of the module with its arguments, as it goes to a worker; the answer is JSON text. */
