@@ -178,4 +178,21 @@ test.describe('from this device', () => {
     await expect(headline(page)).toContainText('deepseek_v3');
     expect(page.workers()).toEqual([]);
   });
+
+  test('a sandboxed frame, which has no origin and so no worker, reads the model of its link by itself', async ({
+    page,
+  }) => {
+    await open(page);
+    const config = JSON.stringify({ ...JSON.parse(kConfig), num_hidden_layers: 30 });
+    await page
+      .getByLabel('Model files from this device')
+      .setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(config) });
+    await expect(page).toHaveURL(/#v=1&c=z/);
+    const said = await headline(page).textContent();
+    const { hash } = new URL(page.url());
+    const body = `<!doctype html><link rel="icon" href="data:," /><iframe sandbox="allow-scripts" src="./embed/${hash}"></iframe>`;
+    await page.route('**/other-page.html', (route) => route.fulfill({ contentType: 'text/html', body }));
+    await page.goto('other-page.html');
+    await expect(page.frameLocator('iframe').locator('#verdict')).toHaveText(said ?? '');
+  });
 });
