@@ -66,6 +66,7 @@ test.describe('of Hugging Face', () => {
       await button(page, 'Read from huggingface.co').click();
       await expect(headline(page)).toHaveText('plain/model fits on 8 × H200');
       await expect(panel(page)).toHaveCount(0);
+      await expect(box(page)).toBeFocused();
       for (const asked of hub.asked.slice(before))
         expect(asked).toMatch(/^\S+ (\/cdn)?\/plain\/model\/resolve\/main\/[\w.]+ bytes=\d+-\d+$/);
       await page.getByRole('button', { name: 'Reset' }).click();
@@ -107,6 +108,7 @@ test.describe('of Hugging Face', () => {
       await offer(page, 'slow/model');
       await button(page, 'Read from huggingface.co').click();
       await expect(panel(page).getByRole('status')).toContainText('huggingface.co');
+      await expect(button(page, 'Cancel')).toBeFocused();
       await page.getByLabel('Requests at the same time, number').fill('3');
       await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
       await expect(page.locator('.facts')).toContainText('3 requests');
@@ -145,6 +147,23 @@ test.describe('of Hugging Face', () => {
       await expect(page.locator('#message-model')).toContainText('could not be reached');
       expect(hub.asked.filter((asked) => asked.startsWith('elsewhere'))).toEqual([]);
     });
+  });
+});
+
+test.describe('with a part of the page missing on the server', () => {
+  test.use({ allow: /Failed to load resource/ });
+  test('it says so, and the list still finds models by their words', async ({ page }) => {
+    await page.route(/\/(take|model-choices)-[^/]*\.js$/, (route) => route.fulfill({ status: 404 }));
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles({
+      name: 'config.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(kConfig),
+    });
+    await expect(page.locator('#message-model')).toContainText('A part of this page did not load.');
+    await box(page).fill('deepseek v3');
+    await box(page).press('Enter');
+    await expect(headline(page)).toHaveText('DeepSeek-V3 fits on 8 × H200');
   });
 });
 

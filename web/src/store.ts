@@ -80,6 +80,8 @@ export interface Store {
   setCacheType(type: string): void;
   setParallel(parallel: Parallel | undefined): void;
   reset(): void;
+  /** A part of the page that comes when it is used, or nothing; then it is said. */
+  bring<T>(part: Promise<T>): Promise<T | undefined>;
 }
 
 /** Where engines differ in what people start from. llama.cpp loads GGUF files only, and mostly for one person. */
@@ -231,6 +233,12 @@ export function createStore(first: FirstAnswer): Store {
       wantedContext = first.request.workload.context_tokens;
       request.value = first.request;
     },
+    bring: (part) =>
+      part.catch(() => {
+        const values = { key: '', value: '', expected: '' };
+        fileNotice.value = { code: 'part_missing', where: 'file', message: '', values };
+        return undefined;
+      }),
   };
 }
 

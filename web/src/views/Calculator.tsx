@@ -35,7 +35,7 @@ function usePageDrop(): boolean {
         const entry = item.webkitGetAsEntry();
         return entry?.isDirectory ? (entry as FileSystemDirectoryEntry) : (item.getAsFile() ?? []);
       });
-      void import('../reader/take').then(({ takeFiles }) => takeFiles(store, dropped));
+      void store.bring(import('../reader/take')).then((take) => take?.takeFiles(store, dropped));
     };
     addEventListener('dragover', over);
     addEventListener('dragleave', leave);

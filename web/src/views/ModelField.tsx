@@ -25,8 +25,6 @@ function summary({ model }: Estimate): string {
   return [size, ...experts, tCode('attention', model.attention)].join(t('list.comma'));
 }
 
-const take = () => import('../reader/take');
-
 export function ModelField() {
   const store = useStore();
   const { answer, catalogue, outside } = store;
@@ -36,9 +34,10 @@ export function ModelField() {
   const choices = useMemo(() => (models ?? []).map(choiceOf), [models]);
   const [search, setSearch] = useState<ModelChoices>();
   const [Panel, setPanel] = useState<ComponentType>();
+  const take = () => store.bring(import('../reader/take'));
   const isOutside = outside.value !== null;
   useEffect(() => {
-    if (isOutside) void import('./OutsidePanel').then((module) => setPanel(() => module.OutsidePanel));
+    if (isOutside) void store.bring(import('./OutsidePanel')).then((module) => setPanel(() => module?.OutsidePanel));
   }, [isOutside]);
 
   function choose({ id }: Choice): void {
@@ -47,7 +46,8 @@ export function ModelField() {
     else search?.open(store, id);
   }
   function bringSearch(): void {
-    if (models && !search) void import('./model-choices').then((module) => module.modelChoices(models)).then(setSearch);
+    if (models && !search)
+      void store.bring(import('./model-choices')).then((module) => module?.modelChoices(models).then(setSearch));
   }
   return (
     <div class="field">
@@ -64,7 +64,7 @@ export function ModelField() {
         onChoose={choose}
         onPaste={(text) => {
           if (!text.trimStart().startsWith('{')) return false;
-          void take().then(({ takeText }) => takeText(store, text));
+          void take().then((taking) => taking?.takeText(store, text));
           return true;
         }}
       />
@@ -85,7 +85,7 @@ export function ModelField() {
         aria-label={t('field.file')}
         onChange={({ currentTarget }) => {
           const chosen = [...(currentTarget.files ?? [])];
-          if (chosen.length > 0) void take().then(({ takeFiles }) => takeFiles(store, chosen));
+          if (chosen.length > 0) void take().then((taking) => taking?.takeFiles(store, chosen));
           currentTarget.value = '';
         }}
       />

@@ -18,19 +18,11 @@ const hostsOf = ({ reference, host }: Outside): HubHost[] => {
 function Hosts({ outside }: { outside: Outside }) {
   const store = useStore();
   const { reference, state } = outside;
-  const first = useRef<HTMLButtonElement>(null);
-  useEffect(() => first.current?.focus(), [reference, state]);
   if (!reference) return null;
   return (
     <>
-      {hostsOf(outside).map((host, index) => (
-        <button
-          key={host}
-          ref={index === 0 ? first : undefined}
-          class="button small"
-          type="button"
-          onClick={() => void takeRemote(store, reference, host)}
-        >
+      {hostsOf(outside).map((host) => (
+        <button key={host} class="button small" type="button" onClick={() => void takeRemote(store, reference, host)}>
           {t(state === 'failed' && host === outside.host ? 'read.again' : 'read.from', { host })}
         </button>
       ))}
@@ -69,15 +61,22 @@ function Reading({ outside }: { outside: Outside }) {
 export function OutsidePanel() {
   const { outside } = useStore();
   const shown = outside.value;
+  const panel = useRef<HTMLDivElement>(null);
+  const was = useRef<Outside | null>(null);
+  // Buttons come and go with the state: who pressed one goes on at the next, or at the box.
+  useEffect(() => {
+    if (shown?.reference) panel.current?.querySelector('button')?.focus();
+    else if (was.current && document.activeElement === document.body) document.getElementById('model')?.focus();
+    was.current = shown;
+  }, [shown?.state, shown?.reference]);
   if (!shown) return null;
   const { state, reference, cancel } = shown;
   function close(): void {
     cancel?.();
     outside.value = state === 'reading' && reference ? { state: 'offer', reference } : null;
-    if (!outside.value) document.getElementById('model')?.focus();
   }
   return (
-    <div class="outside" data-state={state} role="group" aria-label={t('read.label')}>
+    <div ref={panel} class="outside" data-state={state} role="group" aria-label={t('read.label')}>
       {reference && <p class="outside-name">{nameOf(reference)}</p>}
       {state === 'offer' && (
         <p>
