@@ -198,6 +198,23 @@ test.describe('from this device', () => {
     expect(page.workers()).toEqual([]);
   });
 
+  test('a reader that broke is replaced by a new one', async ({ page }) => {
+    const config = { name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) };
+    await page.addInitScript(() => {
+      const send = Worker.prototype.postMessage;
+      // The first errand is one that no module has.
+      Worker.prototype.postMessage = function (message: unknown) {
+        Worker.prototype.postMessage = send;
+        send.call(this, { ...(message as object), errand: null });
+      };
+    });
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles(config);
+    await expect(page.locator('#message-model')).toContainText('The part of this page that reads models did not load.');
+    await page.getByLabel('Model files from this device').setInputFiles(config);
+    await expect(headline(page)).toContainText('deepseek_v3');
+  });
+
   test('a sandboxed frame, which has no origin and so no worker, reads the model of its link by itself', async ({
     page,
   }) => {

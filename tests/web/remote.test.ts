@@ -3,8 +3,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { remoteSource } from '../../web/src/reader/remote';
-import type { Source } from '../../web/src/reader/source';
+import { remoteSource, type RemoteSource } from '../../web/src/reader/remote';
 import { ReadProblem } from '../../web/src/reader/wire';
 import { answerAsHub, kVirtualBytes, virtualBytes } from './support/hub';
 
@@ -33,7 +32,7 @@ afterAll(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const source = (owner: string, file = 'model.safetensors', patience = kPatience): Source & { isAbsent: boolean } =>
+const source = (owner: string, file = 'model.safetensors', patience = kPatience): RemoteSource =>
   remoteSource('the host', file, `${origin}/${owner}/model/resolve/main/${file}`, patience);
 const signal = new AbortController().signal;
 
@@ -55,7 +54,7 @@ describe('a host with ranges', () => {
       bytes: virtualBytes(4_000_000_001, 9),
       sizeBytes: kVirtualBytes,
     });
-    expect(weights.sizeBytes).toBe(kVirtualBytes);
+    expect([weights.sizeBytes, weights.found]).toEqual([kVirtualBytes, true]);
   });
   it('gives fewer at the end of the file', async () => {
     const part = await source('plain', 'config.json').read(0, 1 << 20, signal);
@@ -75,7 +74,7 @@ describe('a host with ranges', () => {
   it('says that there is no such file', async () => {
     const none = source('empty');
     expect(await none.read(0, 10, signal)).toBeUndefined();
-    expect(none.isAbsent).toBe(true);
+    expect(none.found).toBe(false);
   });
 });
 

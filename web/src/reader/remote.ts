@@ -141,18 +141,18 @@ async function readPart(
   return { bytes: got, sizeBytes };
 }
 
+export interface RemoteSource extends Source {
+  /** Whether the host has it; undefined until it has said. */
+  found: boolean | undefined;
+}
+
 /** `path` is asked for at `url`; `mostSilence` is for tests. */
-export function remoteSource(
-  host: string,
-  path: string,
-  url: string,
-  mostSilence = kMostSilence,
-): Source & { isAbsent: boolean } {
+export function remoteSource(host: string, path: string, url: string, mostSilence = kMostSilence): RemoteSource {
   const place: Place = { host, url, name: path };
   return {
     name: path,
     sizeBytes: undefined,
-    isAbsent: false,
+    found: undefined,
     async read(offset, bytes, signal) {
       const patience = new Patience(signal, mostSilence);
       let hasBegun = false;
@@ -167,7 +167,7 @@ export function remoteSource(
         patience.renew();
         const part = await readPart(place, response, offset, bytes, patience);
         if (!part) void response.body?.cancel().catch(() => undefined);
-        this.isAbsent = part === undefined;
+        this.found = part !== undefined;
         this.sizeBytes = part?.sizeBytes;
         return part;
       } catch (cause) {

@@ -124,6 +124,6 @@ export async function readModel(
     return { read: reply.result as ModelRead, warnings: reply.warnings };
   } finally {
     fetching.stop();
-    void reader.call('read.close', { handle });
+    reader.call('read.close', { handle }).catch(() => undefined); // of a reader that failed there is nothing to close
   }
 }

@@ -19,8 +19,10 @@ async function inWorker(): Promise<Send> {
   const worker = new Worker(trusted(workerUrl), { type: 'module' });
   const waiting = new Map<number, { resolve: (text: string) => void; reject: (cause: Error) => void }>();
   let last = 0;
+  let end: Error | undefined;
   const send: Send = (errand) =>
     new Promise((resolve, reject) => {
+      if (end) return reject(end);
       waiting.set(++last, { resolve, reject });
       const bytes = errand[0] === 'push' ? [errand[5].buffer as ArrayBuffer] : [];
       worker.postMessage({ id: last, errand }, bytes);
@@ -28,8 +30,9 @@ async function inWorker(): Promise<Send> {
   return new Promise((resolve, reject) => {
     const giveUp = (cause: string): void => {
       worker.terminate();
-      reject(new Error(cause));
-      for (const { reject: fail } of waiting.values()) fail(new Error(cause));
+      end = new Error(cause);
+      reject(end);
+      for (const { reject: fail } of waiting.values()) fail(end);
     };
     const timer = setTimeout(() => giveUp('the worker did not start'), kMostStartTime);
     worker.addEventListener('error', (event) => giveUp(event.message || 'the worker failed'));
@@ -40,10 +43,9 @@ async function inWorker(): Promise<Send> {
         else giveUp(data.cause);
         return;
       }
-      const asked = waiting.get(data.id);
+      if (data.cause !== undefined) return giveUp(data.cause); // a module that failed once cannot be trusted again
+      waiting.get(data.id)?.resolve(data.text);
       waiting.delete(data.id);
-      if (data.cause === undefined) asked?.resolve(data.text);
-      else asked?.reject(new Error(data.cause));
     });
   });
 }
@@ -59,9 +61,17 @@ async function start(): Promise<Reader> {
     console.info('Weighbridge: reading in the page itself.', cause);
     return inPage();
   });
+  const answer = async (errand: Errand) => {
+    try {
+      return JSON.parse(await send(errand));
+    } catch (cause) {
+      reader = undefined; // the next model gets a new one
+      throw cause;
+    }
+  };
   return {
-    call: async (method, params) => JSON.parse(await send(['call', JSON.stringify({ method, params })])),
-    push: async (...what) => JSON.parse(await send(['push', ...what])),
+    call: (method, params) => answer(['call', JSON.stringify({ method, params })]),
+    push: (...what) => answer(['push', ...what]),
   };
 }
 

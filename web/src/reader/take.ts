@@ -84,10 +84,8 @@ export const takeRemote = (store: Store, reference: HubReference, host: HubHost)
     const source = (path: string) => remoteSource(host, path, addressOf(host, reference, path));
     const sources = filesToRead(reference).map(source);
     const outcome = await readModel(reader, [...sources], { remote: true, more: source, signal, onProgress });
-    const isNothingThere =
-      'error' in outcome &&
-      sources.some(({ isAbsent }) => isAbsent) &&
-      sources.every(({ sizeBytes }) => sizeBytes === undefined);
+    const answers = sources.map(({ found }) => found);
+    const isNothingThere = 'error' in outcome && answers.includes(false) && !answers.includes(true);
     if (!isNothingThere) return outcome;
     const isOneFile = reference.file !== undefined && sources.length === 1;
     throw new ReadProblem(isOneFile ? 'remote_no_file' : 'remote_no_files', host, reference.repository, reference.file);

@@ -63,10 +63,12 @@ export function OutsidePanel() {
   const shown = outside.value;
   const panel = useRef<HTMLDivElement>(null);
   const was = useRef<Outside | null>(null);
-  // Buttons come and go with the state: who pressed one goes on at the next, or at the box.
+  // Buttons come and go with the state: who pressed one goes on at the next, or at the box; who has left for another field stays there.
   useEffect(() => {
-    if (shown?.reference) panel.current?.querySelector('button')?.focus();
-    else if (was.current && document.activeElement === document.body) document.getElementById('model')?.focus();
+    const { activeElement } = document;
+    const isHere = activeElement === document.body || panel.current?.contains(activeElement);
+    if (shown?.reference && (isHere || shown.state === 'offer')) panel.current?.querySelector('button')?.focus();
+    else if (!shown && was.current && isHere) document.getElementById('model')?.focus();
     was.current = shown;
   }, [shown?.state, shown?.reference]);
   if (!shown) return null;
