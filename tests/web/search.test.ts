@@ -86,6 +86,8 @@ describe('the first that is found for', () => {
     ['llama 3.3 70b gguf', 'meta-llama/Llama-3.3-70B-Instruct'],
     ['r1 q4_k_m', 'deepseek-ai/DeepSeek-R1'],
     ['glm air', 'zai-org/GLM-4.5-Air'],
+    ['千问3 8b', 'Qwen/Qwen3-8B'],
+    ['智谱 4.6', 'zai-org/GLM-4.6'],
     ['THUDM/chatglm3', 'zai-org/chatglm3-6b'],
     ['CohereForAI command r plus', 'CohereLabs/c4ai-command-r-plus'],
   ])('%s is %s', (text, id) => expect(find(text)[0]).toBe(id));

@@ -2,7 +2,7 @@
 // Finds models of the catalogue by any part of what they are called, with a typing error or two. Brought when the list is first opened.
 import MiniSearch from 'minisearch';
 import type { CatalogueModel } from '../core/wire';
-import { kFormerOwners } from './owners';
+import { kOtherNames } from './owners';
 
 type Searched = Pick<CatalogueModel, 'id' | 'slug' | 'name' | 'kind' | 'aliases' | 'released'>;
 
@@ -40,14 +40,14 @@ const unique = (list: string[]): string => [...new Set(list)].join(' ');
 
 function documentOf(model: Searched, index: number): Record<string, unknown> {
   const [owner = ''] = model.id.split('/');
-  const former = kFormerOwners[owner.toLowerCase()] ?? [];
+  const others = kOtherNames[owner.toLowerCase()] ?? [];
   const name = words(model.name);
   const id = words(model.id);
   return {
     id: index,
     name: name.join(' '),
     other: unique([...model.aliases, model.slug].flatMap(words)),
-    owner: unique([...id, ...former.flatMap(words), ...joined(model.name)]),
+    owner: unique([...id, ...others.flatMap(words), ...joined(model.name)]),
     inside: unique([...name, ...words(owner)].flatMap(endings)),
     // Among equals the original and the newer one come first.
     weight: (model.kind === 'original' ? 1.1 : 1) + (Number(model.released?.slice(0, 4) ?? 2020) - 2020) / 100,
