@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search of the catalogue, on its models and on names of others as their publishers write them.
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { ModelSearch, words } from '../../web/src/search/models';
 
@@ -13,7 +13,12 @@ interface Row {
   released?: string | null;
 }
 
-const kCatalogue = (JSON.parse(readFileSync('core/data/models.json', 'utf8')) as { models: Row[] }).models;
+const kAnswer = execFileSync('build/native/weighbridge', {
+  input: '{"method":"catalogue"}',
+  encoding: 'utf8',
+  maxBuffer: 1 << 24,
+});
+const kCatalogue = (JSON.parse(kAnswer) as { result: { models: Row[] } }).result.models;
 const kOthers =
   `01-ai/Yi-1.5-34B-Chat allenai/OLMo-2-1124-7B-Instruct baidu/ERNIE-4.5-300B-A47B-PT CohereLabs/c4ai-command-r-plus
   CohereLabs/aya-expanse-32b codellama/CodeLlama-34b-Instruct-hf databricks/dbrx-instruct deepseek-ai/DeepSeek-V2-Lite
