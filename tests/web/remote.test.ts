@@ -66,6 +66,11 @@ describe('a host with ranges', () => {
     vi.stubGlobal('fetch', async () => hidden);
     expect(await source('any').read(0, 100, signal)).toEqual({ bytes: virtualBytes(0, 9), sizeBytes: undefined });
   });
+  it('is not believed when it sends another part', async () => {
+    const other = new Response('x', { status: 206, headers: { 'Content-Range': 'bytes 0-0/99' } });
+    vi.stubGlobal('fetch', async () => other);
+    expect((await problem(source('any').read(10, 1, signal)))[0]).toBe('remote_no_ranges');
+  });
   it('gives nothing behind the end', async () =>
     expect(await source('plain', 'config.json').read(1000, 10, signal)).toEqual({
       bytes: new Uint8Array(),

@@ -90,7 +90,7 @@ describe('a session', () => {
       notice: { code: 'reader_stuck' },
     }));
 
-  it('asks for at most four parts at once, and for each one once', async () => {
+  it('asks for at most eight parts at once, and for each one once', async () => {
     let now = 0;
     let most = 0;
     let all = 0;
@@ -104,7 +104,7 @@ describe('a session', () => {
     const needs = Array.from({ length: 20 }, (_, index) => need('a', index * 10, 10));
     const outcome = await readModel(readerOf([needs], []), [sourceOf('a', 1e6, read)], options());
     expect(outcome).toHaveProperty('read');
-    expect([most, all]).toEqual([4, 20]);
+    expect([most, all]).toEqual([8, 20]);
   });
 
   it('tells how far it is', async () => {

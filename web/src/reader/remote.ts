@@ -67,10 +67,11 @@ function lengthOf({ headers }: Response): number | undefined {
   return length === null ? undefined : Number(length);
 }
 
-/** "bytes 0-99/1234": the size of the whole file. */
-function sizeIn(headers: Headers): number | undefined {
-  const match = /\/(\d{1,15})$/.exec(headers.get('Content-Range') ?? '');
-  return match ? Number(match[1]) : undefined;
+/** Where the part begins, and the size of the whole file: "bytes 0-99/1234". After 416 there is no part, only a star. */
+function rangeIn(headers: Headers): { start?: number; size?: number } {
+  const [, start, size] =
+    /^bytes (?:(\d{1,15})-\d{1,15}|\*)\/(?:(\d{1,15})|\*)$/.exec(headers.get('Content-Range') ?? '') ?? [];
+  return { ...(start && { start: Number(start) }), ...(size && { size: Number(size) }) };
 }
 
 /** Reads at most `most` bytes of a body and leaves the rest where it is. */
@@ -127,13 +128,14 @@ async function readPart(
   patience: Patience,
 ): Promise<Part | undefined> {
   if (response.status === 200) return withoutRanges(place, response, offset, bytes, patience);
-  if (response.status === 416) return { bytes: new Uint8Array(), sizeBytes: sizeIn(response.headers) ?? 0 };
+  if (response.status === 416) return { bytes: new Uint8Array(), sizeBytes: rangeIn(response.headers).size ?? 0 };
   if (response.status !== 206) {
     const problem = refusal(place, response);
     if (problem) throw problem;
     return undefined;
   }
-  const sizeBytes = sizeIn(response.headers);
+  const { start = offset, size: sizeBytes } = rangeIn(response.headers);
+  if (start !== offset) throw new ReadProblem('remote_no_ranges', place.host, '', place.name);
   const announced = sizeBytes === undefined ? lengthOf(response) : sizeBytes - offset;
   const expected = Math.max(0, Math.min(bytes, announced ?? 0));
   const { bytes: got } = await readBody(response, announced === undefined ? bytes : expected, patience);

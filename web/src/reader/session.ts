@@ -4,7 +4,7 @@ import type { Notice, Reply } from '../core/wire';
 import type { Part, Source } from './source';
 import { kAbsent, kUnknownSize, ReadProblem, type ModelRead, type Need, type Reader, type ReadStep } from './wire';
 
-const kAtOnce = 4; // requests; a browser has six for one host
+const kAtOnce = 8; // requests; a checkpoint may have more than a hundred files, and a host is not to be flooded
 
 export interface Progress {
   /** Whole files done, of all. */
