@@ -17,10 +17,8 @@ class RowWriter {
   void operator()(bool value) { row.push_back(value ? 1 : 0); }
   void operator()(DType value) { row.push_back(std::string(value.name)); }
   template <class Enum>
-    requires std::is_enum_v<Enum>
-  void operator()(Enum value) {
-    row.push_back(static_cast<int>(value));
-  }
+  requires std::is_enum_v<Enum>
+  void operator()(Enum value) { row.push_back(static_cast<int>(value)); }
 
   Json row = Json::array();
 };
@@ -97,6 +95,13 @@ Json write_spec(const Model& model, std::vector<std::string>& names) {
   for (const WeightsLayout& recipe : model.recipes) spec["recipes"].push_back(row_of(recipe));
   spec["tensors"] = rows_of(model.plain, names);
   if (model.tensors != stored_tensors(model)) spec["stored"] = rows_of(model.tensors, names);
+  return spec;
+}
+
+Json write_spec_alone(const Model& model) {
+  std::vector<std::string> names;
+  Json spec = write_spec(model, names);
+  spec["names"] = std::move(names);
   return spec;
 }
 

@@ -29,6 +29,16 @@ inline constexpr DType int4{"int4", 8, 4};
 /// E2M1, two in a byte; the scales of MXFP4 (OCP microscaling formats 1.0) are a tensor of their own, of type e8m0.
 inline constexpr DType fp4{"fp4", 2, 1};
 inline constexpr DType e8m0{"e8m0", 1, 1};
+inline constexpr DType f64{"f64", 1, 8};
+inline constexpr DType int16{"int16", 1, 2};
+inline constexpr DType int32{"int32", 1, 4};
+inline constexpr DType int64{"int64", 1, 8};
+inline constexpr DType uint8{"uint8", 1, 1};
+inline constexpr DType uint16{"uint16", 1, 2};
+inline constexpr DType uint32{"uint32", 1, 4};
+inline constexpr DType uint64{"uint64", 1, 8};
+inline constexpr DType boolean{"bool", 1, 1};
+inline constexpr DType fp8_e5m2{"fp8_e5m2", 1, 1};
 }  // namespace dtype
 
 /// Bytes of `elements` elements; a last, partial block takes a whole one.
