@@ -17,6 +17,8 @@ constexpr std::array kNames{
     TensorName{"embed_tokens", embedding, "token_embd"},
     TensorName{"norm", norm, "output_norm"},
     TensorName{"lm_head", output_head, "output"},
+    TensorName{"wte", embedding, "token_embd"},
+    TensorName{"ln_f", norm, "output_norm"},
     // norms of a layer
     TensorName{"input_layernorm", norm, "attn_norm"},
     TensorName{"post_attention_layernorm", norm, "ffn_norm"},
@@ -31,6 +33,26 @@ constexpr std::array kNames{
     TensorName{"self_attn.q_norm", norm, "attn_q_norm"},
     TensorName{"self_attn.k_norm", norm, "attn_k_norm"},
     TensorName{"self_attn.sinks", attention_sinks, "attn_sinks"},
+    // Qwen 1
+    TensorName{"ln_1", norm, "attn_norm"},
+    TensorName{"ln_2", norm, "ffn_norm"},
+    TensorName{"attn.c_attn", attention_v, "attn_qkv"},
+    TensorName{"attn.c_proj", attention_output, "attn_output"},
+    TensorName{"mlp.w1", ffn_gate_up, "ffn_up"},
+    TensorName{"mlp.w2", ffn_gate_up, "ffn_gate"},
+    TensorName{"mlp.c_proj", ffn_down, "ffn_down"},
+    // gated delta net; in_proj_qkvz is split in two by a rule of its own
+    TensorName{"linear_attn.in_proj_qkvz", recurrent_in},
+    TensorName{"linear_attn.in_proj_ba", recurrent_in, "ssm_ba"},
+    TensorName{"linear_attn.in_proj_qkv", recurrent_in, "attn_qkv"},
+    TensorName{"linear_attn.in_proj_z", recurrent_in, "attn_gate"},
+    TensorName{"linear_attn.in_proj_b", recurrent_in, "ssm_beta"},
+    TensorName{"linear_attn.in_proj_a", recurrent_in, "ssm_alpha"},
+    TensorName{"linear_attn.conv1d", recurrent_state, "ssm_conv1d"},
+    TensorName{"linear_attn.dt_bias", recurrent_state, "ssm_dt.bias"},
+    TensorName{"linear_attn.A_log", recurrent_state, "ssm_a"},
+    TensorName{"linear_attn.norm", norm, "ssm_norm"},
+    TensorName{"linear_attn.out_proj", recurrent_out, "ssm_out"},
     // latent attention; kv_b_proj is split in two by a rule of its own
     TensorName{"self_attn.q_a_proj", latent_q_down, "attn_q_a"},
     TensorName{"self_attn.q_a_layernorm", norm, "attn_q_a_norm"},
@@ -61,7 +83,31 @@ constexpr std::array kNames{
     TensorName{"mlp.shared_experts.gate_proj", shared_gate_up, "ffn_gate_shexp"},
     TensorName{"mlp.shared_experts.up_proj", shared_gate_up, "ffn_up_shexp"},
     TensorName{"mlp.shared_experts.down_proj", shared_down, "ffn_down_shexp"},
+    TensorName{"mlp.shared_expert.gate_proj", shared_gate_up, "ffn_gate_shexp"},
+    TensorName{"mlp.shared_expert.up_proj", shared_gate_up, "ffn_up_shexp"},
+    TensorName{"mlp.shared_expert.down_proj", shared_down, "ffn_down_shexp"},
+    TensorName{"mlp.shared_expert_gate", router, "ffn_gate_inp_shexp"},
+    // Qwen4-Exp; llama.cpp does not convert it
+    TensorName{"self_attn.indexer.index_qk_proj", indexer},
+    TensorName{"self_attn.indexer.q_layernorm", norm},
+    TensorName{"self_attn.indexer.k_layernorm", norm},
+    TensorName{"attn_hyper_connection.hc_norm", norm},
+    TensorName{"mlp_hyper_connection.hc_norm", norm},
+    TensorName{"hyper_connection_mixer.hc_norm", norm},
+    TensorName{"ple.ple_embedding.ngram_embedding", layer_embedding},
+    TensorName{"ple.norm_key", norm},
+    TensorName{"ple.norm_query", norm},
+    TensorName{"ple.norm_conv", norm},
+    TensorName{"ple.conv1d", recurrent_state},
     // multi-token prediction
+    TensorName{"mtp.embed_tokens", embedding, "nextn.embed_tokens"},
+    TensorName{"mtp.fc", mtp_projection, "nextn.eh_proj"},
+    TensorName{"mtp.fc_embedding", mtp_projection},
+    TensorName{"mtp.fc_hidden", mtp_projection},
+    TensorName{"mtp.pre_fc_norm_embedding", norm, "nextn.enorm"},
+    TensorName{"mtp.pre_fc_norm_hidden", norm, "nextn.hnorm"},
+    TensorName{"mtp.norm", norm, "nextn.shared_head_norm"},
+    TensorName{"mtp.hyper_connection_mixer.hc_norm", norm},
     TensorName{"enorm", norm, "nextn.enorm"},
     TensorName{"hnorm", norm, "nextn.hnorm"},
     TensorName{"eh_proj", mtp_projection, "nextn.eh_proj"},
@@ -76,7 +122,7 @@ bool strip(std::string_view& text, std::string_view ending) {
 }
 
 /// What the names of a language model's tensors may begin with, one after the other.
-constexpr std::array<std::string_view, 6> kRoots{"model.", "language_model.", "text_model.", "transformer.", "backbone.", "llm."};
+constexpr std::array<std::string_view, 7> kRoots{"model.", "language_model.", "text_model.", "transformer.", "backbone.", "llm.", "thinker."};
 
 std::string_view without_roots(std::string_view name) {
   for (std::size_t i = 0; i < kRoots.size();) {

@@ -13,6 +13,20 @@
 
 namespace weighbridge {
 
+/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
+/// `head_dim` values for every `tokens_per_key` tokens. No heads: there is none.
+struct Indexer {
+  std::int64_t n_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t top_k = 0;
+  std::int64_t tokens_per_key = 1;
+
+  /// Values that one token adds to the cache.
+  [[nodiscard]] std::int64_t cached_values() const { return (head_dim + tokens_per_key - 1) / tokens_per_key; }
+
+  friend bool operator==(const Indexer&, const Indexer&) = default;
+};
+
 /// Attention with one key and one value head per group of query heads (MHA, GQA, MQA). Dimensions in elements.
 struct FullAttention {
   std::int64_t n_heads = 0;
@@ -20,6 +34,7 @@ struct FullAttention {
   std::int64_t head_dim_k = 0;
   std::int64_t head_dim_v = 0;
   bool sinks = false;  ///< one learned logit per query head that takes part in every softmax (gpt-oss)
+  Indexer indexer{};   ///< Qwen4-Exp
 
   friend bool operator==(const FullAttention&, const FullAttention&) = default;
 };
@@ -54,16 +69,6 @@ struct EncoderAttention {
   std::int64_t window = 0;
 
   friend bool operator==(const EncoderAttention&, const EncoderAttention&) = default;
-};
-
-/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
-/// `head_dim` values a token. No heads: there is none.
-struct Indexer {
-  std::int64_t n_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t top_k = 0;
-
-  friend bool operator==(const Indexer&, const Indexer&) = default;
 };
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): the cache holds kv_lora_rank + qk_rope_head_dim values a token, for all heads together.

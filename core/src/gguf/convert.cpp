@@ -58,6 +58,7 @@ class GgufConverter {
   void add(const Tensor& tensor, std::string_view name, const TensorName* known) {
     if (known == nullptr) return put(name, tensor);
     if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
+    if (known->name == "linear_attn.in_proj_qkvz") return add_delta_parts(tensor);
     if (known->name == "mlp.experts.gate_up_proj" || known->name == "mlp.experts.gate_up_proj_bias") return add_expert_halves(tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
     put(known->gguf.empty() ? name : known->gguf, tensor);
@@ -65,7 +66,17 @@ class GgufConverter {
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
   [[nodiscard]] bool has_norm_after_attention() const {
-    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe"});
+    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "qwen3_next", "qwen3_5", "qwen3_5_text",
+                                           "qwen3_5_moe", "qwen3_5_moe_text"});
+  }
+
+  /// Qwen3-Next's q, k, v, z are sorted by kind and the gate z is split off.
+  void add_delta_parts(Tensor tensor) {
+    const auto& mixer = std::get<RecurrentMixer>(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    tensor.rows = mixer.conv_channels;
+    put("attn_qkv", tensor);
+    tensor.rows = mixer.inner_size;
+    put("attn_gate", tensor);
   }
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.
@@ -89,6 +100,7 @@ class GgufConverter {
 
   void put(std::string_view name, Tensor tensor) {
     tensor.name = name;
+    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;  // the quantizer goes by the name
     tensor.type = dtype::f32;
     tensor.recipe = 0;
     tensors_.push_back(tensor);

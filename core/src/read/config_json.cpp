@@ -29,9 +29,27 @@ constexpr std::array kFamilies{
     Family{"mistral", read_mistral},
     Family{"mixtral", read_mixtral},
     Family{"phi3", read_phi3},
+    Family{"qwen", read_qwen},
     Family{"qwen2", read_qwen2},
+    Family{"qwen2_5_vl", read_qwen2_vl},
+    Family{"qwen2_5_vl_text", read_qwen2},
+    Family{"qwen2_moe", read_qwen2_moe},
+    Family{"qwen2_vl", read_qwen2_vl},
+    Family{"qwen2_vl_text", read_qwen2},
     Family{"qwen3", read_qwen3},
+    Family{"qwen3_5", read_qwen3_5},
+    Family{"qwen3_5_moe", read_qwen3_5},
+    Family{"qwen3_5_moe_text", read_qwen3_5},
+    Family{"qwen3_5_text", read_qwen3_5},
     Family{"qwen3_moe", read_qwen3_moe},
+    Family{"qwen3_next", read_qwen3_next},
+    Family{"qwen3_omni_moe", read_qwen3_omni_moe},
+    Family{"qwen3_vl", read_qwen3_vl},
+    Family{"qwen3_vl_moe", read_qwen3_vl_moe},
+    Family{"qwen3_vl_moe_text", read_qwen3_moe},
+    Family{"qwen3_vl_text", read_qwen3},
+    Family{"qwen4_exp", read_qwen4_exp},
+    Family{"qwen4_exp_text", read_qwen4_exp},
 };
 
 std::string known_families() {
@@ -48,6 +66,7 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
     return;
   }
   KeyReader notes = config.under("weighbridge");
+  draft.stores_head = notes.flag_or("stores_head", true);
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
   config.adopt(notes);

@@ -70,10 +70,11 @@ MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std:
 }
 
 DType read_base_type(KeyReader& config) {
-  if (!config.has("dtype") && !config.has("torch_dtype") && config.has("text_config") && config.json().find("text_config")->is_object()) {
-    KeyReader text = config.under("text_config");
-    const DType type = read_base_type(text);
-    config.adopt(text);
+  for (const std::string_view part : {"text_config", "thinker_config"}) {
+    if (config.has("dtype") || config.has("torch_dtype") || !config.has(part) || !config.json().find(part)->is_object()) continue;
+    KeyReader inner = config.under(part);
+    const DType type = read_base_type(inner);
+    config.adopt(inner);
     return type;
   }
   for (const std::string_view key : {"dtype", "torch_dtype"}) {

@@ -48,7 +48,7 @@ template <class Slides>
 /// Routed experts of a family that names their number `experts_key` and their width `width_key`; more used than there are is an error.
 [[nodiscard]] MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key);
 
-/// The type of the tensors that are not quantized, from `dtype` or `torch_dtype`, there or in `text_config`; bf16 with a warning if neither is there.
+/// The type of the tensors that are not quantized, from `dtype` or `torch_dtype`, there or in a part of it; bf16 with a warning if neither is there.
 [[nodiscard]] DType read_base_type(KeyReader& config);
 
 /// `quantization_config`: fills `model.recipes` and says of each plain tensor which one it takes. Errors: unsupported for methods that are not counted.

@@ -30,7 +30,7 @@ void add_embeddings(Draft& draft, std::string_view root) {
 void add_head(Draft& draft, std::string_view root, std::string_view head) {
   draft.tensors.outside();
   draft.tensors.norm(joined(root, "norm"), draft.model.hidden_size);
-  if (draft.model.tied_embeddings && !draft.stores_tied_head) return;
+  if (!draft.stores_head || (draft.model.tied_embeddings && !draft.stores_tied_head)) return;
   draft.tensors.linear(head, draft.model.vocab_size, draft.model.hidden_size);
   if (draft.model.tied_embeddings) draft.tensors.mark_copy();
 }
@@ -45,7 +45,7 @@ void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t
     tensors.add({.name = name, .rows = k, .cols = hidden, .role = TensorRole::attention_k});
     tensors.add({.name = name, .rows = v, .cols = hidden, .role = TensorRole::attention_v});
   } else {
-    tensors.linear("self_attn.q_proj", q, hidden, style.qkv_bias);
+    tensors.linear("self_attn.q_proj", style.output_gate ? 2 * q : q, hidden, style.qkv_bias);
     tensors.linear("self_attn.k_proj", k, hidden, style.qkv_bias);
     tensors.linear("self_attn.v_proj", v, hidden, style.qkv_bias);
   }
@@ -91,7 +91,9 @@ void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, co
   tensors.linear(names.up, moe.moe_ffn_size, hidden);
   tensors.linear(names.down, hidden, moe.moe_ffn_size);
   tensors.copies(1);
-  if (moe.shared_ffn_size > 0) add_dense_ffn(tensors, {moe.shared_ffn_size, moe.gated}, hidden, false, false, names.shared);
+  if (moe.shared_ffn_size == 0) return;
+  add_dense_ffn(tensors, {moe.shared_ffn_size, moe.gated}, hidden, false, false, names.shared);
+  if (!names.shared_gate.empty()) tensors.linear(names.shared_gate, 1, hidden);
 }
 
 void add_decoder_layer(Draft& draft, const LayerSpec& layer, const DecoderStyle& style, const ExpertNames& experts) {

@@ -10,6 +10,7 @@ namespace weighbridge {
 using FamilyReader = void (*)(KeyReader& config, Draft& draft);
 
 void read_llama(KeyReader& config, Draft& draft);
+void read_qwen(KeyReader& config, Draft& draft);
 void read_qwen2(KeyReader& config, Draft& draft);
 void read_qwen3(KeyReader& config, Draft& draft);
 void read_deepseek_v3(KeyReader& config, Draft& draft);
@@ -22,6 +23,14 @@ void read_gemma3_text(KeyReader& config, Draft& draft);
 void read_gemma3(KeyReader& config, Draft& draft);
 void read_gpt_oss(KeyReader& config, Draft& draft);
 void read_glm4_moe(KeyReader& config, Draft& draft);
+void read_qwen2_moe(KeyReader& config, Draft& draft);
+void read_qwen2_vl(KeyReader& config, Draft& draft);
+void read_qwen3_5(KeyReader& config, Draft& draft);
+void read_qwen3_next(KeyReader& config, Draft& draft);
+void read_qwen3_omni_moe(KeyReader& config, Draft& draft);
+void read_qwen3_vl(KeyReader& config, Draft& draft);
+void read_qwen3_vl_moe(KeyReader& config, Draft& draft);
+void read_qwen4_exp(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge
