@@ -88,7 +88,8 @@ class PlanReader {
     const WeightsLayout layout = fp8_layout();
     ModulePatterns targets;
     b_.read_list(b_.config, "modules_to_convert", targets);
-    if (!targets.empty()) b_.plan.groups.push_back({layout, std::move(targets), false, false, true});
+    // Qwen4-Exp's table of n-grams, with one scale (vllm-project/vllm vllm/models/qwen4_exp, Qwen4ExpPLEFp8EmbeddingMethod).
+    if (!targets.empty()) b_.plan.groups.push_back({b_.layout_of(Q::fp8_per_tensor), std::move(targets), false, false, true});
     b_.add_usual(layout, !b_.config.has("quantized_layers"));
   }
 

@@ -90,6 +90,13 @@ void add_embedding(Draft& draft, const Extras& extras, std::int64_t index) {
   const std::int64_t width = extras.hyper.count * hidden;
   TensorList& tensors = draft.tensors;
   tensors.linear("ple.ple_embedding.ngram_embedding", embedding.table.rows(index), embedding.size / embedding.table.n_heads());
+  // What the hashes are made of: numbers that the config tells, stored all the same.
+  for (const auto& [name, count] : {std::pair{"ple.ple_embedding.layer_multipliers", embedding.table.ngram_size},
+                                    std::pair{"ple.ple_embedding.ngram_heads_vocab_sizes", embedding.table.n_heads()},
+                                    std::pair{"ple.ple_embedding.ngram_heads_offsets", embedding.table.n_heads()}}) {
+    tensors.add({.name = name, .rows = count, .role = TensorRole::norm, .type = dtype::int64});
+    tensors.mark_copy();
+  }
   tensors.linear("ple.key_proj", width, embedding.size);
   tensors.linear("ple.value_proj", hidden, embedding.size);
   for (const char* name : {"ple.norm_key", "ple.norm_query", "ple.norm_conv"}) tensors.norm(name, width);
