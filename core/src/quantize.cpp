@@ -79,7 +79,7 @@ class Packer {
         return add_packed_scales();
       case WeightQuantization::gptq:
         add_word_scales();
-        return add_uncounted(1, cols_, dtype::i32);  // g_idx
+        return add_uncounted(1, cols_, dtype::word32);  // g_idx
       case WeightQuantization::awq:
         return add_word_scales();
       case WeightQuantization::bnb_4bit:
@@ -101,14 +101,14 @@ class Packer {
 
   void add_packed_scales() {
     add(rows_, groups(), layout_.scales);
-    if (layout_.zero_points) add(zero_rows(), groups(), dtype::i32);
-    if (layout_.activation_order) add(1, cols_, dtype::i32);
-    add(1, 2, dtype::i32);  // weight_shape
+    if (layout_.zero_points) add(zero_rows(), groups(), dtype::word32);
+    if (layout_.activation_order) add(1, cols_, dtype::word32);
+    add(1, 2, dtype::word32);  // weight_shape
   }
 
   void add_word_scales() {
     add_uncounted(rows_, groups(), layout_.scales);
-    add_uncounted(zero_rows(), groups(), dtype::i32);
+    add_uncounted(zero_rows(), groups(), dtype::word32);
   }
 
   /// The quantization state's JSON text (about 170 bytes a matrix, of no fixed length) is not counted: no device holds it.
@@ -130,7 +130,7 @@ class Packer {
   void add(std::int64_t rows, std::int64_t cols, DType type, bool uncounted = false) {
     Tensor scale = weight_;
     scale.is_scale = true;
-    scale.is_uncounted = uncounted;
+    scale.is_uncounted = uncounted || !layout_.counts_scales;
     scale.rows = rows;
     scale.cols = cols;
     scale.type = type;

@@ -22,7 +22,7 @@ class Files : public ::testing::Test {
 
   [[nodiscard]] Json ask(const Json& request) { return testing::parse(call_with_files(api_, request.dump())); }
 
-  Api api_;
+  Api api_{reading()};
   const std::string path_ = ::testing::TempDir() + "weighbridge.config.json";
 };
 

@@ -37,7 +37,11 @@ inline constexpr DType nvfp4{"nvfp4", 2, 1, 1};
 /// The 16 levels of bitsandbytes' NF4 (or its FP4), two in a byte.
 inline constexpr DType nf4{"nf4", 2, 1};
 /// Bookkeeping of packed formats; a 32-bit word is counted as eight 4-bit values whatever it holds.
-inline constexpr DType i32{"i32", 1, 4, 8};
+inline constexpr DType word32{"word32", 1, 4, 8};
+inline constexpr DType f64{"f64", 1, 8};
+inline constexpr DType int16{"int16", 1, 2};
+inline constexpr DType int32{"int32", 1, 4};
+inline constexpr DType int64{"int64", 1, 8};
 
 /// Integers of 2, 3, 4 or 8 bits packed into 32-bit words by GPTQ, AWQ or compressed-tensors. Words are counted as 32 / bits values, rounded down.
 [[nodiscard]] constexpr DType packed_int(std::int64_t bits) {
@@ -67,5 +71,8 @@ inline constexpr DType i32{"i32", 1, 4, 8};
 
 /// The type of an HF `torch_dtype` / `dtype` value ("bfloat16", "float16", "float32"), or nothing.
 [[nodiscard]] std::optional<DType> dtype_of_torch_name(std::string_view name);
+
+/// Any stored type by its own name ("bf16", "fp8", "q4_K"), or nothing.
+[[nodiscard]] std::optional<DType> find_dtype(std::string_view name);
 
 }  // namespace weighbridge

@@ -271,6 +271,7 @@ struct WeightsLayout {
   bool input_scale = false;       ///< one f32 for the activations of each matrix
   bool nested_scales = false;     ///< bitsandbytes double quantization
   bool counts_scalars = false;    ///< the scalars are vectors of one element, which Hugging Face counts; else they have no dimension
+  bool counts_scales = true;      ///< the published element count has the scales in it
   bool experts_only = false;      ///< of a model with routed experts, only these
   bool whole_model = false;       ///< embeddings, head and routers too (MLX)
   std::int64_t bits_x1000 = 0;
@@ -337,7 +338,7 @@ struct Model {
 /// Counts over an inventory. `text`, `mtp` and `multimodal` are trainable elements; `stored` also counts scales and stored copies, as
 /// Hugging Face does when it publishes a total: packed words by DType::hub_count, and not the scales of GPTQ, AWQ and bitsandbytes
 /// (huggingface/huggingface.js packages/hub/src/lib/parse-safetensors-metadata.ts). Its counter changed over the years: a published total
-/// that left all scales out is told by `weighbridge.scales_counted` of the config.
+/// that left all scales out is told by `weighbridge.scales_counted` of the config (WeightsLayout::counts_scales).
 struct ParameterCounts {
   std::int64_t text = 0;
   std::int64_t mtp = 0;

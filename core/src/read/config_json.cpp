@@ -106,9 +106,8 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     std::move(draft.tensors).finish(model);
     read_quantization(config, model);
     if (config.error()) return fail(*config.error());
+    for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
     model.tensors = stored_tensors(model);
-    if (!draft.scales_counted)
-      for (Tensor& tensor : model.tensors) tensor.is_uncounted |= tensor.is_scale;
     if (!is_plausible(model.tensors))
       return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
                                  "config", "", "the sizes of a real model"));

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "json_out.hpp"
+#include "weighbridge/catalogue.hpp"
+#include "weighbridge/read.hpp"
+
+namespace weighbridge {
+
+/// What a method works with besides its params.
+struct Context {
+  Catalogue& catalogue;
+  Notices& warnings;
+};
+
+/// One method of the wire.
+struct Method {
+  std::string_view name;
+  Result<JsonOut> (*run)(const Json& params, Context& context);
+};
+
+/// What a build that reads files adds to one that only counts.
+struct Reading {
+  ConfigReader read_config = nullptr;
+  std::vector<Method> methods;
+};
+
+}  // namespace weighbridge
