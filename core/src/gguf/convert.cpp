@@ -63,7 +63,7 @@ class GgufConverter {
   void add(const Tensor& tensor, std::string_view name, const TensorName* known) {
     if (known == nullptr) return put(name, tensor);
     if (is_split(tensor)) return put(part_of_attention(tensor.role), tensor);
-    if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
+    if (known->name == "self_attn.kv_b_proj") return model_.architecture == "minicpm3" ? put("attn_kv_b", tensor) : add_latent_halves(tensor);
     if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "block_sparse_moe.input_linear"}))
       return add_halves(tensor, "ffn_gate_exps", "ffn_up_exps");
     if (known->name == "shared_mlp.input_linear")
@@ -78,7 +78,7 @@ class GgufConverter {
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
   [[nodiscard]] bool has_norm_after_attention() const {
-    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe"});
+    return is_any_of(model_.architecture, {"afmoe", "exaone4", "gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "solar_open"});
   }
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.

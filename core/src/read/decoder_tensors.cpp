@@ -59,7 +59,7 @@ void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t
   } else {
     tensors.linear("self_attn.q_proj", q, hidden, style.qkv_bias);
     tensors.linear("self_attn.k_proj", k, hidden, style.qkv_bias);
-    tensors.linear("self_attn.v_proj", v, hidden, style.qkv_bias);
+    if (!style.no_value) tensors.linear("self_attn.v_proj", v, hidden, style.qkv_bias);
   }
   tensors.linear("self_attn.o_proj", hidden, heads.n_heads * heads.head_dim_v, style.output_bias);
   if (heads.sinks) tensors.add({.name = "self_attn.sinks", .rows = heads.n_heads});

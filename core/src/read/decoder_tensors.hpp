@@ -12,7 +12,8 @@ struct DecoderStyle {
   std::string_view head = "lm_head";
   bool qkv_bias = false;
   bool output_bias = false;
-  bool qk_norm = false;  ///< norms of head_dim on queries and keys
+  bool qk_norm = false;   ///< norms of head_dim on queries and keys
+  bool no_value = false;  ///< the family writes its value projection itself (K2 Horizon)
   bool ffn_bias = false;
   bool norm_bias = false;  ///< LayerNorm instead of RMSNorm (Nemotron)
   std::string_view q_norm = "self_attn.q_norm";

@@ -50,6 +50,16 @@ void read_exaone(KeyReader& config, Draft& draft);
 void read_exaone4(KeyReader& config, Draft& draft);
 void read_exaone_moe(KeyReader& config, Draft& draft);
 void read_nemotron_nas(KeyReader& config, Draft& draft);
+void read_ernie4_5_moe(KeyReader& config, Draft& draft);
+void read_solar_open(KeyReader& config, Draft& draft);
+void read_hy_v3(KeyReader& config, Draft& draft);
+void read_mellum(KeyReader& config, Draft& draft);
+void read_hunyuan_v1_moe(KeyReader& config, Draft& draft);
+void read_k2_horizon(KeyReader& config, Draft& draft);
+void read_afmoe(KeyReader& config, Draft& draft);
+void read_laguna(KeyReader& config, Draft& draft);
+void read_dbrx(KeyReader& config, Draft& draft);
+void read_minicpm3(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge
