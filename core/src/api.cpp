@@ -136,12 +136,9 @@ Result<JsonOut> call_share_encode(const Json& params, Context& context) { return
 Result<JsonOut> call_share_decode(const Json& params, Context& context) { return written(decode_link(params, context.catalogue)); }
 
 constexpr std::array kMethods{
-    Method{"estimate", call_estimate},
-    Method{"sweep", call_sweep},
-    Method{"catalogue", call_catalogue},
-    Method{"catalogue.load", call_catalogue_load},
-    Method{"share.encode", call_share_encode},
-    Method{"share.decode", call_share_decode},
+    Method{"estimate", call_estimate},         Method{"sweep", call_sweep},
+    Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load},
+    Method{"share.encode", call_share_encode}, Method{"share.decode", call_share_decode},
 };
 
 Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading* reading) {

@@ -17,10 +17,8 @@ class RowWriter {
   void operator()(bool value) { row.push_back(value ? 1 : 0); }
   void operator()(DType value) { row.push_back(std::string(value.name)); }
   template <class Enum>
-    requires std::is_enum_v<Enum>
-  void operator()(Enum value) {
-    row.push_back(static_cast<int>(value));
-  }
+  requires std::is_enum_v<Enum>
+  void operator()(Enum value) { row.push_back(static_cast<int>(value)); }
 
   Json row = Json::array();
 };

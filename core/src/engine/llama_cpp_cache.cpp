@@ -17,6 +17,7 @@ constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-kv-cache.cpp (one 
 constexpr Source kRecurrentSource{"ggml-org/llama.cpp v0.5.0 src/llama-memory-recurrent.cpp (convolution and state of every sequence in f32)",
                                   "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-memory-recurrent.cpp"};
 constexpr int kRecords = 200;  // planned contexts, equal to the byte
+constexpr int kRecurrentRecords = 500;
 
 /// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value.
 struct Rows {
@@ -117,7 +118,8 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
 Term recurrent_term(const Job& job, const Settings& settings, const Placement& placement, int device) {
   Term term;
   term.id = "recurrent_state";
-  term.basis = Basis::modelled;
+  term.basis = Basis::exact;
+  term.records = kRecurrentRecords;
   term.source = kRecurrentSource;
   const auto lies_here = [&](std::size_t layer) { return (settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost) == device; };
   for (const RecurrentRun& run : recurrent_runs(job.model, lies_here)) {
