@@ -159,14 +159,7 @@ Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading*
   return fail(notice::unknown("unknown_method", "method", "method", method.get<std::string>(), names));
 }
 
-}  // namespace
-
-Api::Api(const Reading& reading) : reading_(&reading), catalogue_(reading.read_config) {}
-
-std::string Api::call(std::string_view request) {
-  Notices warnings;
-  Context context{catalogue_, warnings};
-  const Result<JsonOut> result = dispatch(request, context, reading_);
+std::string respond(const Result<JsonOut>& result, const Notices& warnings) {
   JsonOut response{{"ok", result.has_value()}};
   if (result)
     response.add("result", *result);
@@ -174,6 +167,27 @@ std::string Api::call(std::string_view request) {
     response.add("error", to_json(result.error()));
   response.add("warnings", to_json(warnings));
   return response.text();
+}
+
+}  // namespace
+
+Api::Api() = default;
+Api::Api(const Reading& reading) : reading_(&reading), catalogue_(reading.read_config), files_(reading.file_methods()) {}
+Api::Api(Api&&) noexcept = default;
+Api& Api::operator=(Api&&) noexcept = default;
+Api::~Api() = default;
+
+std::string Api::call(std::string_view request) {
+  Notices warnings;
+  Context context{catalogue_, warnings, files_.get()};
+  const Result<JsonOut> result = dispatch(request, context, reading_);
+  return respond(result, warnings);
+}
+
+std::string Api::push(std::int64_t handle, std::string_view file, std::int64_t size, std::int64_t offset, std::string_view bytes) {
+  Notices warnings;
+  const Result<JsonOut> result = files_->push(handle, {file, size, offset, bytes}, warnings);
+  return respond(result, warnings);
 }
 
 }  // namespace weighbridge

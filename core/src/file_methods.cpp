@@ -3,7 +3,12 @@
 
 #include <algorithm>
 
+#include "json_parse.hpp"
+#include "read/files_model.hpp"
+#include "response.hpp"
 #include "weighbridge/api.hpp"
+#include "weighbridge/model_spec.hpp"
+#include "weighbridge/read.hpp"
 
 namespace weighbridge {
 
@@ -92,13 +97,14 @@ class Sessions final : public FileMethods {
   Result<JsonOut> open(const Json& params, Notices& warnings) override;
   Result<JsonOut> push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) override;
   Result<JsonOut> close(const Json& params) override;
-  const FilesRead* find(std::int64_t handle) const override;
 
  private:
   struct Slot {
     std::int64_t handle = 0;
     ReadSession session;
     std::optional<FilesRead> read;
+    std::optional<Model> model;
+    std::optional<Error> failed;  ///< all was read, and it is no model
   };
   [[nodiscard]] static Result<JsonOut> answer(Slot& slot, Notices& warnings);
 
@@ -119,7 +125,7 @@ Result<JsonOut> Sessions::open(const Json& params, Notices& warnings) {
     return fail(notice::custom("too_many_sessions", "params", "16 readings are open: expected `read.close` for those that are over.", "handle"));
   Result<ReadSession> session = ReadSession::open(*files, remote.get<bool>());
   if (!session) return fail(session.error());
-  slots_.push_back({++last_handle_, std::move(*session), std::nullopt});
+  slots_.push_back({++last_handle_, std::move(*session), std::nullopt, std::nullopt, std::nullopt});
   Result<JsonOut> answered = answer(slots_.back(), warnings);
   if (!answered) {
     slots_.pop_back();
@@ -131,7 +137,7 @@ Result<JsonOut> Sessions::open(const Json& params, Notices& warnings) {
 Result<JsonOut> Sessions::push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) {
   const auto slot = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& open) { return open.handle == handle; });
   if (slot == slots_.end()) return fail(unknown_handle(handle));
-  if (slot->read) return answer(*slot, warnings);
+  if (slot->read || slot->failed) return answer(*slot, warnings);
   if (piece.size < Api::kAbsent || piece.size > kMostFileBytes || piece.offset < 0)
     return fail(notice::out_of_range("push", "size", std::to_string(piece.size), "bytes of the file, -1 if unknown, -2 if there is no such file"));
   const std::optional<std::uint64_t> size = piece.size < 0 ? std::nullopt : std::optional<std::uint64_t>(piece.size);
@@ -143,15 +149,26 @@ Result<JsonOut> Sessions::push(std::int64_t handle, const PushedPiece& piece, No
 }
 
 Result<JsonOut> Sessions::answer(Slot& slot, Notices& warnings) {
+  if (slot.failed) return fail(*slot.failed);
   const JsonOut progress = progress_of(slot.session);
   if (!slot.read && !slot.session.done()) return JsonOut{{"needs", needs_of(slot.session)}, {"progress", progress}};
   if (!slot.read) {
     Result<FilesRead> read = slot.session.take();
     if (!read) return fail(read.error());
+    Result<std::optional<Model>> model = model_of(*read, read->warnings);
+    if (!model) {
+      slot.failed = model.error();
+      return fail(*slot.failed);
+    }
+    slot.model = std::move(*model);
     slot.read = std::move(*read);
   }
   warnings.insert(warnings.end(), slot.read->warnings.begin(), slot.read->warnings.end());
   JsonOut answered = describe(*slot.read);
+  // The same as `read_config` answers; null where the layers are not known.
+  answered.add("model", slot.model ? describe_model(*slot.model) : JsonOut());
+  if (slot.model && !slot.read->config.empty()) answered.add("config", minimal_config(*parse_json(slot.read->config, "config")));
+  answered.add("spec", slot.model ? JsonOut(write_spec_alone(*slot.model)) : JsonOut());
   answered.add("progress", progress);
   return answered;
 }
@@ -164,17 +181,8 @@ Result<JsonOut> Sessions::close(const Json& params) {
   return JsonOut(Json::object());
 }
 
-const FilesRead* Sessions::find(std::int64_t handle) const {
-  const auto slot = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& open) { return open.handle == handle; });
-  return slot == slots_.end() || !slot->read ? nullptr : &*slot->read;
-}
-
 }  // namespace
 
-Api Api::with_files() {
-  Api api;
-  api.files_ = std::make_unique<Sessions>();
-  return api;
-}
+std::unique_ptr<FileMethods> file_methods() { return std::make_unique<Sessions>(); }
 
 }  // namespace weighbridge

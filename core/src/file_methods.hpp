@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct PushedPiece {
   std::string_view bytes;
 };
 
-/// The methods `read.open` and `read.close`, and the pushes between them. Abstract, so that a module which does not make one links none of it.
+/// The methods `read.open` and `read.close`, and the pushes between them. Abstract, so that a build which only counts links none of it.
 class FileMethods {
  public:
   virtual ~FileMethods() = default;
@@ -29,8 +30,8 @@ class FileMethods {
   [[nodiscard]] virtual Result<JsonOut> push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) = 0;
   /// `{"handle":…}` -> `{}`.
   [[nodiscard]] virtual Result<JsonOut> close(const Json& params) = 0;
-  /// What was read under `handle`; null before it is done, and for other handles.
-  [[nodiscard]] virtual const FilesRead* find(std::int64_t handle) const = 0;
 };
+
+[[nodiscard]] std::unique_ptr<FileMethods> file_methods();
 
 }  // namespace weighbridge

@@ -29,20 +29,37 @@ void append_utf8(std::string& text, std::uint32_t code) {
   }
 }
 
-/// Well-formed as of table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing above U+10FFFF.
+/// Bytes that follow a lead byte of UTF-8, and where the first of them lies: table 3-7 of the Unicode standard, which has no overlong forms, no
+/// surrogates and nothing above U+10FFFF.
+struct Tails {
+  int count = 0;
+  unsigned char least = 0x80;
+  unsigned char most = 0xBF;
+};
+
+Tails tails_of(unsigned char lead) {
+  if (lead >= 0xC2 && lead < 0xE0) return {1};
+  if (lead == 0xE0) return {2, 0xA0};
+  if (lead == 0xED) return {2, 0x80, 0x9F};
+  if (lead > 0xE0 && lead < 0xF0) return {2};
+  if (lead == 0xF0) return {3, 0x90};
+  if (lead == 0xF4) return {3, 0x80, 0x8F};
+  if (lead > 0xF0 && lead < 0xF4) return {3};
+  return {};  // no lead byte
+}
+
 bool is_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i++]);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
     if (lead < 0x80) continue;
-    if (lead < 0xC2 || lead > 0xF4) return false;
-    const int tails = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-    for (int k = 0; k < tails; ++k, ++i) {
-      if (i == text.size()) return false;
+    Tails tails = tails_of(lead);
+    if (tails.count == 0) return false;
+    for (; tails.count > 0; --tails.count) {
+      if (++i == text.size()) return false;
       const auto tail = static_cast<unsigned char>(text[i]);
-      const unsigned least = k > 0 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-      const unsigned most = k > 0 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-      if (tail < least || tail > most) return false;
+      if (tail < tails.least || tail > tails.most) return false;
+      tails.least = 0x80;
+      tails.most = 0xBF;
     }
   }
   return true;

@@ -20,7 +20,8 @@ class JsonEvents {
   ~JsonEvents() = default;
 };
 
-/// A JSON parser that is given its text in pieces, and holds no more of it than one name or value. As strict as nlohmann/json, UTF-8 included.
+/// A JSON parser that is given its text in pieces, and holds no more of it than one name or value. As strict as nlohmann/json, UTF-8 included, but for numbers
+/// beyond double, which are reported as written.
 class JsonPush {
  public:
   /// Nesting beyond this is refused: the files read this way have three levels.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "file_methods.hpp"
 #include "json_out.hpp"
 #include "weighbridge/catalogue.hpp"
 #include "weighbridge/read.hpp"
@@ -14,6 +16,7 @@ namespace weighbridge {
 struct Context {
   Catalogue& catalogue;
   Notices& warnings;
+  FileMethods* files = nullptr;  ///< null in a build that only counts
 };
 
 /// One method of the wire.
@@ -26,6 +29,7 @@ struct Method {
 struct Reading {
   ConfigReader read_config = nullptr;
   std::vector<Method> methods;
+  std::unique_ptr<FileMethods> (*file_methods)() = nullptr;
 };
 
 }  // namespace weighbridge

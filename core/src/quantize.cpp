@@ -52,7 +52,7 @@ class Packer {
       case WeightQuantization::mxfp4:
         return dtype::fp4;
       case WeightQuantization::nvfp4:
-        return dtype::nvfp4;
+        return dtype::e2m1_pair;
       case WeightQuantization::mlx_affine:
         return dtype::mlx_int(layout_.bits);
       case WeightQuantization::exl:

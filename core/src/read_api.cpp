@@ -11,14 +11,6 @@ namespace weighbridge {
 
 namespace {
 
-/// The spec with its names, ready to come back as `{"model":{"spec":…}}`.
-Json spec_of(const Model& model) {
-  std::vector<std::string> names;
-  Json spec = write_spec(model, names);
-  spec["names"] = std::move(names);
-  return spec;
-}
-
 Result<JsonOut> call_read_config(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with config or text"));
   Json config;
@@ -34,7 +26,7 @@ Result<JsonOut> call_read_config(const Json& params, Context& context) {
   }
   Result<Model> model = read_config(config, "params.config", context.warnings);
   if (!model) return fail(model.error());
-  return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", spec_of(*model)}};
+  return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", write_spec_alone(*model)}};
 }
 
 /// The catalogue with specs in place of configs, for a build that cannot read those, and without what only a person who looks for it reads.
@@ -58,10 +50,16 @@ Result<JsonOut> call_catalogue_pack(const Json& params, Context& context) {
   return JsonOut(models);
 }
 
+Result<JsonOut> call_read_open(const Json& params, Context& context) { return context.files->open(params, context.warnings); }
+Result<JsonOut> call_read_close(const Json& params, Context& context) { return context.files->close(params); }
+
 }  // namespace
 
 const Reading& reading() {
-  static const Reading all{read_config, {{"read_config", call_read_config}, {"catalogue.pack", call_catalogue_pack}}};
+  static const Reading all{
+      read_config,
+      {{"read_config", call_read_config}, {"catalogue.pack", call_catalogue_pack}, {"read.open", call_read_open}, {"read.close", call_read_close}},
+      file_methods};
   return all;
 }
 

@@ -98,4 +98,11 @@ Json write_spec(const Model& model, std::vector<std::string>& names) {
   return spec;
 }
 
+Json write_spec_alone(const Model& model) {
+  std::vector<std::string> names;
+  Json spec = write_spec(model, names);
+  spec["names"] = std::move(names);
+  return spec;
+}
+
 }  // namespace weighbridge

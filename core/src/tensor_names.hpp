@@ -22,6 +22,9 @@ struct TensorName {
 /// `name` without what stands before a language model's own names: "model.", "language_model." and the like.
 [[nodiscard]] std::string_view without_roots(std::string_view name);
 
+/// The row of a tensor that a GGUF file names `name` within its layer or outside, without ".weight" or ".bias". Null for one we know nothing of.
+[[nodiscard]] const TensorName* find_gguf_tensor_name(std::string_view name);
+
 /// `name` without the layer's part: "model.layers.{layer}.mlp.gate.weight" -> "mlp.gate.weight". All of it outside the layers.
 [[nodiscard]] std::string_view within_layer(std::string_view name);
 

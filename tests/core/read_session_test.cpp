@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "api_fixture.hpp"
+#include "embedded.hpp"
 #include "file_writer.hpp"
 
 namespace weighbridge {
@@ -283,7 +284,7 @@ class ReadMethod : public ::testing::Test {
   Json push(const Json& handle, const char* file, std::int64_t size, std::int64_t offset, std::string_view bytes) {
     return testing::parse(api_.push(handle.get<std::int64_t>(), file, size, offset, bytes));
   }
-  Api api_ = Api::with_files();
+  Api api_{reading()};
 };
 
 TEST_F(ReadMethod, OpenPushAndClose) {
@@ -315,10 +316,20 @@ TEST_F(ReadMethod, AFileMayBeSaidToBeAbsent) {
   const Json& handle = opened["result"]["handle"];
   EXPECT_EQ(opened["result"]["needs"].size(), 2U);
   EXPECT_EQ(push(handle, "model.safetensors", Api::kAbsent, 0, "")["result"]["needs"].size(), 1U);
-  const Json done = push(handle, "config.json", Api::kUnknownSize, 0, kConfig);
+  const Json done = push(handle, "config.json", Api::kUnknownSize, 0, embedded("deepseek-r1.config.json"));
+  ASSERT_EQ(done["ok"], true) << done;
   EXPECT_EQ(done["result"]["kind"], "config");
+  EXPECT_EQ(done["result"]["model"]["checkpoint_bytes"], 688'574'839'360);
   EXPECT_EQ(done["result"]["has_config"], true);
   EXPECT_EQ(done["result"]["weights"]["bytes"], nullptr);
+}
+
+TEST_F(ReadMethod, AConfigThatIsNoModelKeepsItsError) {
+  const Json opened = call("read.open", testing::parse(R"({"files":[{"name":"config.json"}]})"));
+  for (int i = 0; i < 2; ++i) {
+    const Json done = push(opened["result"]["handle"], "config.json", Api::kUnknownSize, 0, kConfig);
+    EXPECT_EQ(done["error"]["code"], "missing_key") << done;
+  }
 }
 
 TEST_F(ReadMethod, WrongParamsNameTheKey) {
@@ -335,10 +346,9 @@ TEST_F(ReadMethod, WrongParamsNameTheKey) {
   EXPECT_EQ(call("read.close", testing::parse("5"))["error"]["code"], "unknown_handle");
 }
 
-TEST_F(ReadMethod, AModuleWithoutTheReaderSaysSo) {
+TEST_F(ReadMethod, ABuildThatOnlyCountsDoesNotKnowIt) {
   Api api;
-  EXPECT_EQ(testing::parse(api.call(R"({"method":"read.open"})"))["error"]["code"], "no_file_reader");
-  EXPECT_EQ(testing::parse(api.push(1, "x", 0, 0, ""))["error"]["code"], "no_file_reader");
+  EXPECT_EQ(testing::parse(api.call(R"({"method":"read.open"})"))["error"]["code"], "unknown_method");
 }
 
 TEST_F(ReadMethod, ForgottenReadingsDoNotPileUp) {

@@ -33,7 +33,7 @@ inline constexpr DType u8{"u8", 1, 1};
 inline constexpr DType fp4{"fp4", 2, 1};
 inline constexpr DType e8m0{"e8m0", 1, 1};
 /// The same two values in a byte, as NVFP4 stores them: a byte is counted as one.
-inline constexpr DType nvfp4{"nvfp4", 2, 1, 1};
+inline constexpr DType e2m1_pair{"e2m1-pair", 2, 1, 1};
 /// The 16 levels of bitsandbytes' NF4 (or its FP4), two in a byte.
 inline constexpr DType nf4{"nf4", 2, 1};
 /// Bookkeeping of packed formats; a 32-bit word is counted as eight 4-bit values whatever it holds.
@@ -42,6 +42,12 @@ inline constexpr DType f64{"f64", 1, 8};
 inline constexpr DType int16{"int16", 1, 2};
 inline constexpr DType int32{"int32", 1, 4};
 inline constexpr DType int64{"int64", 1, 8};
+inline constexpr DType uint8{"uint8", 1, 1};
+inline constexpr DType uint16{"uint16", 1, 2};
+inline constexpr DType uint32{"uint32", 1, 4};
+inline constexpr DType uint64{"uint64", 1, 8};
+inline constexpr DType boolean{"bool", 1, 1};
+inline constexpr DType fp8_e5m2{"fp8_e5m2", 1, 1};
 
 /// Integers of 2, 3, 4 or 8 bits packed into 32-bit words by GPTQ, AWQ or compressed-tensors. Words are counted as 32 / bits values, rounded down.
 [[nodiscard]] constexpr DType packed_int(std::int64_t bits) {

@@ -15,6 +15,9 @@ namespace weighbridge {
 /// The names of tensors are added to `names` and referred to by index.
 [[nodiscard]] nlohmann::ordered_json write_spec(const Model& model, std::vector<std::string>& names);
 
+/// A spec with its names, ready to come back as `{"model":{"spec":…}}`.
+[[nodiscard]] nlohmann::ordered_json write_spec_alone(const Model& model);
+
 /// The model of `spec`; `names` is what write_spec() filled, and is kept alive by the model. Errors: wrong_type, out_of_range, for whatever
 /// write_spec() does not write. Identity (id, slug, name) is not part of a spec.
 [[nodiscard]] Result<Model> read_spec(const nlohmann::ordered_json& spec, const std::string& where, const NameTable& names);

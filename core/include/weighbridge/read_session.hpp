@@ -92,7 +92,7 @@ class ReadSession {
   [[nodiscard]] Result<void> settle(Entry& entry);
   void follow_index();
   [[nodiscard]] bool waits(const Entry& entry) const;
-  [[nodiscard]] std::uint64_t need_bytes(const Entry& entry) const;
+  [[nodiscard]] static std::uint64_t need_bytes(const Entry& entry);
 
   std::vector<std::unique_ptr<Entry>> entries_;
   std::optional<ShardIndex> index_;

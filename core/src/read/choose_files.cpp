@@ -156,7 +156,7 @@ PartName part_name(std::string_view name) {
     const std::string_view part = whole.substr(whole.size() - kPartText);
     const std::string_view number = part.substr(1, 5), count = part.substr(10);
     if (part[0] == '-' && is_digits(number) && part.substr(6, 4) == "-of-" && is_digits(count)) {
-      const PartName found{std::string(whole.substr(0, whole.size() - kPartText)), number_of(number), number_of(count)};
+      PartName found{std::string(whole.substr(0, whole.size() - kPartText)), number_of(number), number_of(count)};
       if (found.part >= 1 && found.part <= found.n_parts) return found;
     }
   }

@@ -81,7 +81,7 @@ bool ReadSession::waits(const Entry& entry) const {
          std::any_of(entries_.begin(), entries_.end(), [](const auto& other) { return other->kind == FileKind::index && !other->settled(); });
 }
 
-std::uint64_t ReadSession::need_bytes(const Entry& entry) const {
+std::uint64_t ReadSession::need_bytes(const Entry& entry) {
   const HeaderReader& reader = *entry.reader;
   std::uint64_t bytes = reader.wanted();
   if (entry.kind == FileKind::gguf) bytes = kLargestPiece;
@@ -140,7 +140,7 @@ Result<void> ReadSession::absent(std::string_view file) {
   if (entry->kind == FileKind::gguf)
     error_ = notice::custom("file_missing", "files." + std::string(file), in_quotes(file) + " is not there: expected all files of the model.", "file",
                             std::string(file), "all files of the model");
-  if (index_ && entry->kind == FileKind::safetensors) missing_.push_back(std::string(file));
+  if (index_ && entry->kind == FileKind::safetensors) missing_.emplace_back(file);
   if (error_) return fail(*error_);
   return {};
 }

@@ -12,7 +12,7 @@ namespace {
 /// Texts whose size is not known are asked for in pieces of this.
 constexpr std::uint64_t kPiece = std::uint64_t{1} << 18;
 /// Enough for every kind that foreign_file() tells apart.
-constexpr std::size_t kSniffedBytes = 24;
+constexpr std::size_t kSniffedBytes = 8;
 
 std::uint64_t rest_of(std::optional<std::uint64_t> file_bytes, std::uint64_t next) {
   return file_bytes && *file_bytes > next ? *file_bytes - next : kPiece;
@@ -29,20 +29,34 @@ ShardIndexReader::ShardIndexReader(std::string file, std::optional<std::uint64_t
 std::uint64_t ShardIndexReader::wanted() const { return rest_of(file_bytes(), next()); }
 
 void ShardIndexReader::read(std::string_view bytes) {
-  if (start_.size() < kSniffedBytes) {
-    start_.append(bytes.substr(0, kSniffedBytes - start_.size()));
-    if (std::optional<Error> foreign = foreign_file(start_, file())) return fail(foreign->code, foreign->message, foreign->expected);
+  if (!begun_) {
+    // Held back until it is sure that this is no other kind of file: the sentence must not depend on how the bytes are cut.
+    const std::size_t taken = std::min(kSniffedBytes - start_.size(), bytes.size());
+    start_.append(bytes.substr(0, taken));
+    bytes.remove_prefix(taken);
+    if (start_.size() == kSniffedBytes) begin();
   }
   if (next() > kMostIndexBytes) {
     refuse("too_large", "is larger than 100 MB: expected an index of shards.");
-  } else if (!json_.push(bytes)) {
-    refuse("invalid_json", "is not the JSON of an index at byte " + std::to_string(json_.position()) + ".");
-  } else if (file_bytes() && next() >= *file_bytes()) {
-    read_end();
+  } else if (begun_) {
+    parse(bytes);
   }
+  if (!error() && file_bytes() && next() >= *file_bytes()) read_end();
+}
+
+void ShardIndexReader::begin() {
+  begun_ = true;
+  if (std::optional<Error> foreign = foreign_file(start_, file())) return fail(foreign->code, foreign->message, foreign->expected);
+  parse(start_);
+}
+
+void ShardIndexReader::parse(std::string_view text) {
+  if (!error() && !json_.push(text)) refuse("invalid_json", "is not the JSON of an index at byte " + std::to_string(json_.position()) + ".");
 }
 
 void ShardIndexReader::read_end() {
+  if (!begun_) begin();
+  if (error()) return;
   if (!json_.end()) return fail_cut_off(next());
   if (!saw_map_) {
     refuse("missing_key", "has no `weight_map`: expected an index of shards.");

@@ -32,12 +32,15 @@ class ShardIndexReader : public HeaderReader, private JsonEvents {
   bool on_key(std::string& key) override;
   bool on_string(std::string& text) override;
   bool on_other(std::string_view token) override;
+  void begin();
+  void parse(std::string_view text);
   bool refuse(const char* code, const std::string& what);
   [[nodiscard]] std::uint32_t place_of(std::string& shard);
 
   JsonPush json_;
   ShardIndex index_;
-  std::string start_;  ///< the first bytes, until it is sure that this is no other kind of file
+  std::string start_;  ///< the first bytes, until they are enough to tell what kind of file this is
+  bool begun_ = false;
   int level_ = 0;
   Part part_ = Part::other;
   bool saw_map_ = false;
