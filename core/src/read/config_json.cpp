@@ -18,20 +18,77 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
+    Family{"afmoe", read_afmoe},
+    Family{"arcee", read_arcee},
+    Family{"baichuan", read_baichuan},
+    Family{"bamba", read_bamba},
+    Family{"dbrx", read_dbrx},
     Family{"deepseek_v3", read_deepseek_v3},
+    Family{"ernie4_5", read_ernie4_5},
+    Family{"ernie4_5_moe", read_ernie4_5_moe},
+    Family{"exaone", read_exaone},
+    Family{"exaone4", read_exaone4},
+    Family{"exaone_moe", read_exaone_moe},
+    Family{"falcon_h1", read_falcon_h1},
+    Family{"falcon_mamba", read_mamba},
     Family{"gemma2", read_gemma2},
     Family{"gemma3", read_gemma3},
     Family{"gemma3_text", read_gemma3_text},
     Family{"generic_dense", read_generic_dense},
     Family{"glm4_moe", read_glm4_moe},
     Family{"gpt_oss", read_gpt_oss},
+    Family{"granite", read_granite},
+    Family{"granitemoe", read_granitemoe},
+    Family{"granitemoehybrid", read_granitemoehybrid},
+    Family{"granitemoeshared", read_granitemoeshared},
+    Family{"hunyuan_v1_dense", read_hunyuan_v1_dense},
+    Family{"hunyuan_v1_moe", read_hunyuan_v1_moe},
+    Family{"hy_v3", read_hy_v3},
+    Family{"internlm2", read_internlm2},
+    Family{"internlm3", read_internlm3},
+    Family{"jamba", read_jamba},
+    Family{"k2_horizon", read_k2_horizon},
+    Family{"laguna", read_laguna},
+    Family{"lfm2", read_lfm2},
+    Family{"lfm2_moe", read_lfm2_moe},
     Family{"llama", read_llama},
+    Family{"mamba", read_mamba},
+    Family{"mamba2", read_mamba2},
+    Family{"mellum", read_mellum},
+    Family{"minicpm", read_minicpm},
+    Family{"minicpm3", read_minicpm3},
     Family{"mistral", read_mistral},
     Family{"mixtral", read_mixtral},
+    Family{"nemotron", read_nemotron},
+    Family{"nemotron-nas", read_nemotron_nas},
+    Family{"nemotron_h", read_nemotron_h},
+    Family{"orion", read_orion},
     Family{"phi3", read_phi3},
+    Family{"qwen", read_qwen},
     Family{"qwen2", read_qwen2},
+    Family{"qwen2_5_vl", read_qwen2_vl},
+    Family{"qwen2_5_vl_text", read_qwen2},
+    Family{"qwen2_moe", read_qwen2_moe},
+    Family{"qwen2_vl", read_qwen2_vl},
+    Family{"qwen2_vl_text", read_qwen2},
     Family{"qwen3", read_qwen3},
+    Family{"qwen3_5", read_qwen3_5},
+    Family{"qwen3_5_moe", read_qwen3_5},
+    Family{"qwen3_5_moe_text", read_qwen3_5},
+    Family{"qwen3_5_text", read_qwen3_5},
     Family{"qwen3_moe", read_qwen3_moe},
+    Family{"qwen3_next", read_qwen3_next},
+    Family{"qwen3_omni_moe", read_qwen3_omni_moe},
+    Family{"qwen3_vl", read_qwen3_vl},
+    Family{"qwen3_vl_moe", read_qwen3_vl_moe},
+    Family{"qwen3_vl_moe_text", read_qwen3_moe},
+    Family{"qwen3_vl_text", read_qwen3},
+    Family{"qwen4_exp", read_qwen4_exp},
+    Family{"qwen4_exp_text", read_qwen4_exp},
+    Family{"rwkv7", read_rwkv7},
+    Family{"seed_oss", read_seed_oss},
+    Family{"solar_open", read_solar_open},
+    Family{"xverse", read_xverse},
 };
 
 std::string known_families() {
@@ -48,8 +105,10 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
     return;
   }
   KeyReader notes = config.under("weighbridge");
+  draft.stores_head = notes.flag_or("stores_head", true);
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
+  draft.scales_counted = notes.flag_or("scales_counted", true);
   config.adopt(notes);
 }
 
@@ -86,6 +145,7 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     std::move(draft.tensors).finish(model);
     read_quantization(config, model);
     if (config.error()) return fail(*config.error());
+    for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
     model.tensors = stored_tensors(model);
     if (!is_plausible(model.tensors))
       return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read/decoder.hpp"
 
+#include <algorithm>
+
 #include "json_text.hpp"
 
 namespace weighbridge {
@@ -56,7 +58,48 @@ LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers) {
   return sliding;
 }
 
+std::vector<char> read_layer_kinds(KeyReader& config, std::string_view key, std::int64_t n_layers, std::initializer_list<std::string_view> names) {
+  std::vector<char> kinds;
+  if (config.error() || !config.has(key)) return kinds;
+  const Json& listed = *config.json().find(key);
+  bool good = listed.is_array() && (n_layers == 0 || static_cast<std::int64_t>(listed.size()) == n_layers);
+  for (std::size_t i = 0; good && i < listed.size(); ++i) {
+    const std::string_view text = listed[i].is_string() ? std::string_view(listed[i].get_ref<const std::string&>()) : std::string_view();
+    const auto found = std::find(names.begin(), names.end(), text);
+    good = found != names.end();
+    kinds.push_back(static_cast<char>(found - names.begin()));
+  }
+  if (good) return kinds;
+  std::string expected;
+  for (const std::string_view name : names) expected += (expected.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+  if (n_layers > 0) expected += " for each of num_hidden_layers, " + grouped(n_layers);
+  config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(listed), expected));
+  return {};
+}
+
+LayerFlags read_listed_layers(KeyReader& config, std::string_view key, std::int64_t n_layers) {
+  LayerFlags flags(static_cast<std::size_t>(config.error() ? 0 : n_layers), 0);
+  if (config.error() || !config.has(key)) return flags;
+  const Json& listed = *config.json().find(key);
+  bool good = listed.is_array();
+  for (std::size_t i = 0; good && i < listed.size(); ++i) {
+    const std::int64_t layer = whole_number_of(listed[i]).value_or(-1);
+    good = layer >= 0 && layer < n_layers;
+    if (good) flags[static_cast<std::size_t>(layer)] = 1;
+  }
+  if (!good)
+    config.fail(
+        notice::wrong_type(config.path(key), std::string(key), excerpt(listed), "a list of layer numbers from 0 to " + grouped(n_layers - 1)));
+  return flags;
+}
+
 std::int64_t rotary_part(std::int64_t head_dim, double factor) { return static_cast<std::int64_t>(static_cast<double>(head_dim) * factor); }
+
+bool has_llama3_scaling(const KeyReader& config) {
+  const auto scaling = config.json().find("rope_scaling");
+  if (scaling == config.json().end() || !scaling->is_object()) return false;
+  return scaling->value("rope_type", Json()) == "llama3" || scaling->value("type", Json()) == "llama3";
+}
 
 MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key) {
   MoeFfn moe;
@@ -70,10 +113,11 @@ MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std:
 }
 
 DType read_base_type(KeyReader& config) {
-  if (!config.has("dtype") && !config.has("torch_dtype") && config.has("text_config") && config.json().find("text_config")->is_object()) {
-    KeyReader text = config.under("text_config");
-    const DType type = read_base_type(text);
-    config.adopt(text);
+  for (const std::string_view part : {"text_config", "thinker_config"}) {
+    if (config.has("dtype") || config.has("torch_dtype") || !config.has(part) || !config.json().find(part)->is_object()) continue;
+    KeyReader inner = config.under(part);
+    const DType type = read_base_type(inner);
+    config.adopt(inner);
     return type;
   }
   for (const std::string_view key : {"dtype", "torch_dtype"}) {

@@ -27,12 +27,27 @@ void add_embeddings(Draft& draft, std::string_view root) {
   draft.tensors.linear(joined(root, "embed_tokens"), draft.model.vocab_size, draft.model.hidden_size);
 }
 
-void add_head(Draft& draft, std::string_view root, std::string_view head) {
+void add_head(Draft& draft, std::string_view root, std::string_view head, std::string_view norm, bool norm_bias) {
   draft.tensors.outside();
-  draft.tensors.norm(joined(root, "norm"), draft.model.hidden_size);
-  if (draft.model.tied_embeddings && !draft.stores_tied_head) return;
+  draft.tensors.norm(joined(root, norm), draft.model.hidden_size, norm_bias);
+  if (!draft.stores_head || (draft.model.tied_embeddings && !draft.stores_tied_head)) return;
   draft.tensors.linear(head, draft.model.vocab_size, draft.model.hidden_size);
   if (draft.model.tied_embeddings) draft.tensors.mark_copy();
+}
+
+void add_fused_qkv(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, std::string_view name, bool bias) {
+  const std::int64_t q = heads.n_heads * heads.head_dim_k;
+  const std::int64_t k = heads.n_kv_heads * heads.head_dim_k;
+  const std::int64_t v = heads.n_kv_heads * heads.head_dim_v;
+  const std::string weight = joined(name, ".weight");
+  tensors.add({.name = weight, .rows = q, .cols = hidden, .role = TensorRole::attention_q});
+  tensors.add({.name = weight, .rows = k, .cols = hidden, .role = TensorRole::attention_k});
+  tensors.add({.name = weight, .rows = v, .cols = hidden, .role = TensorRole::attention_v});
+  if (!bias) return;
+  const std::string vector = joined(name, ".bias");
+  tensors.add({.name = vector, .rows = q, .role = TensorRole::attention_q});
+  tensors.add({.name = vector, .rows = k, .role = TensorRole::attention_k});
+  tensors.add({.name = vector, .rows = v, .role = TensorRole::attention_v});
 }
 
 void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, const DecoderStyle& style) {
@@ -40,20 +55,17 @@ void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t
   const std::int64_t k = heads.n_kv_heads * heads.head_dim_k;
   const std::int64_t v = heads.n_kv_heads * heads.head_dim_v;
   if (style.fused) {
-    constexpr std::string_view name = "self_attn.qkv_proj.weight";
-    tensors.add({.name = name, .rows = q, .cols = hidden, .role = TensorRole::attention_q});
-    tensors.add({.name = name, .rows = k, .cols = hidden, .role = TensorRole::attention_k});
-    tensors.add({.name = name, .rows = v, .cols = hidden, .role = TensorRole::attention_v});
+    add_fused_qkv(tensors, heads, hidden, "self_attn.qkv_proj");
   } else {
-    tensors.linear("self_attn.q_proj", q, hidden, style.qkv_bias);
+    tensors.linear("self_attn.q_proj", style.output_gate ? 2 * q : q, hidden, style.qkv_bias);
     tensors.linear("self_attn.k_proj", k, hidden, style.qkv_bias);
-    tensors.linear("self_attn.v_proj", v, hidden, style.qkv_bias);
+    if (!style.no_value) tensors.linear("self_attn.v_proj", v, hidden, style.qkv_bias);
   }
   tensors.linear("self_attn.o_proj", hidden, heads.n_heads * heads.head_dim_v, style.output_bias);
   if (heads.sinks) tensors.add({.name = "self_attn.sinks", .rows = heads.n_heads});
   if (!style.qk_norm) return;
-  tensors.norm("self_attn.q_norm", heads.head_dim_k);
-  tensors.norm("self_attn.k_norm", heads.head_dim_k);
+  tensors.norm(style.q_norm, heads.head_dim_k);
+  tensors.norm(style.k_norm, heads.head_dim_k);
 }
 
 void add_latent_attention(TensorList& tensors, const LatentAttention& a, std::int64_t hidden) {
@@ -91,16 +103,18 @@ void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, co
   tensors.linear(names.up, moe.moe_ffn_size, hidden);
   tensors.linear(names.down, hidden, moe.moe_ffn_size);
   tensors.copies(1);
-  if (moe.shared_ffn_size > 0) add_dense_ffn(tensors, {moe.shared_ffn_size, moe.gated}, hidden, false, false, names.shared);
+  if (moe.shared_ffn_size == 0) return;
+  add_dense_ffn(tensors, {moe.shared_ffn_size, moe.gated}, hidden, false, false, names.shared);
+  if (!names.shared_gate.empty()) tensors.linear(names.shared_gate, 1, hidden);
 }
 
 void add_decoder_layer(Draft& draft, const LayerSpec& layer, const DecoderStyle& style, const ExpertNames& experts) {
   TensorList& tensors = draft.tensors;
   const std::int64_t hidden = draft.model.hidden_size;
-  tensors.norm("input_layernorm", hidden);
+  tensors.norm("input_layernorm", hidden, style.norm_bias);
   if (const FullAttention* heads = grouped_attention(layer.mixer)) add_attention(tensors, *heads, hidden, style);
   if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) add_latent_attention(tensors, *latent, hidden);
-  tensors.norm("post_attention_layernorm", hidden);
+  tensors.norm("post_attention_layernorm", hidden, style.norm_bias);
   if (style.post_norms) {
     tensors.norm("pre_feedforward_layernorm", hidden);
     tensors.norm("post_feedforward_layernorm", hidden);
@@ -118,7 +132,7 @@ void add_decoder(Draft& draft, const DecoderStyle& style, const ExpertNames& exp
     tensors.at_layer(index++, prefix);
     add_decoder_layer(draft, layer, style, experts);
   }
-  add_head(draft, style.root, style.head);
+  add_head(draft, style.root, style.head, "norm", style.norm_bias);
   tensors.part(ModelPart::mtp);
   for (const LayerSpec& layer : draft.model.mtp_layers) {
     tensors.at_layer(index++, prefix);

@@ -12,8 +12,13 @@ struct DecoderStyle {
   std::string_view head = "lm_head";
   bool qkv_bias = false;
   bool output_bias = false;
-  bool qk_norm = false;  ///< norms of head_dim on queries and keys
+  bool output_gate = false;  ///< q_proj also makes a gate of every head's output (Qwen3-Next)
+  bool qk_norm = false;      ///< norms of head_dim on queries and keys
+  bool no_value = false;     ///< the family writes its value projection itself (K2 Horizon)
   bool ffn_bias = false;
+  bool norm_bias = false;  ///< LayerNorm instead of RMSNorm (Nemotron)
+  std::string_view q_norm = "self_attn.q_norm";
+  std::string_view k_norm = "self_attn.k_norm";
   bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
   bool fused = false;       ///< q, k, v in one matrix, gate and up in another (Phi-3)
 };
@@ -21,7 +26,10 @@ struct DecoderStyle {
 /// embed_tokens.
 void add_embeddings(Draft& draft, std::string_view root = "model.");
 /// The last norm, and lm_head unless it is tied and not stored.
-void add_head(Draft& draft, std::string_view root = "model.", std::string_view head = "lm_head");
+void add_head(Draft& draft, std::string_view root = "model.", std::string_view head = "lm_head", std::string_view norm = "norm",
+              bool norm_bias = false);
+/// Queries, keys and values in one matrix `name`.
+void add_fused_qkv(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, std::string_view name, bool bias = false);
 
 /// self_attn.{q,k,v,o}_proj, their biases, q_norm and k_norm, sinks.
 void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, const DecoderStyle& style);
@@ -39,6 +47,7 @@ struct ExpertNames {
   std::string_view up = "mlp.experts.{expert}.up_proj";
   std::string_view down = "mlp.experts.{expert}.down_proj";
   std::string_view shared = "mlp.shared_experts.";
+  std::string_view shared_gate{};  ///< scales what the shared block adds (Qwen); empty: nothing does
 };
 /// Router, its correction bias (f32) if it has one, all experts, the shared block.
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names = {});

@@ -5,17 +5,6 @@
 
 namespace weighbridge {
 
-namespace {
-
-/// Llama 3.1 scales each frequency by a factor of its own; `rope_type` was called `type` at first.
-bool has_llama3_scaling(const KeyReader& config) {
-  const auto scaling = config.json().find("rope_scaling");
-  if (scaling == config.json().end() || !scaling->is_object()) return false;
-  return scaling->value("rope_type", Json()) == "llama3" || scaling->value("type", Json()) == "llama3";
-}
-
-}  // namespace
-
 /// Llama 1 to 3 (huggingface/transformers models/llama): `attention_bias` covers q, k, v and o; `mlp_bias` the feed-forward block.
 void read_llama(KeyReader& config, Draft& draft) {
   Model& model = draft.model;
