@@ -78,6 +78,8 @@ bool strip(std::string_view& text, std::string_view ending) {
 /// What the names of a language model's tensors may begin with, one after the other.
 constexpr std::array<std::string_view, 6> kRoots{"model.", "language_model.", "text_model.", "transformer.", "backbone.", "llm."};
 
+}  // namespace
+
 std::string_view without_roots(std::string_view name) {
   for (std::size_t i = 0; i < kRoots.size();) {
     const bool leads = name.starts_with(kRoots[i]);
@@ -86,8 +88,6 @@ std::string_view without_roots(std::string_view name) {
   }
   return name;
 }
-
-}  // namespace
 
 const TensorName* find_tensor_name(std::string_view name) {
   if (!strip(name, ".weight")) strip(name, ".bias");

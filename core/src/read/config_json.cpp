@@ -50,6 +50,7 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
   KeyReader notes = config.under("weighbridge");
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
+  draft.scales_counted = notes.flag_or("scales_counted", true);
   config.adopt(notes);
 }
 
@@ -86,6 +87,7 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     std::move(draft.tensors).finish(model);
     read_quantization(config, model);
     if (config.error()) return fail(*config.error());
+    for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
     model.tensors = stored_tensors(model);
     if (!is_plausible(model.tensors))
       return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",

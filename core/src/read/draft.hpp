@@ -12,6 +12,7 @@ struct Draft {
   TensorList tensors;
   bool stores_tied_head = false;      ///< the checkpoint holds lm_head although it is tied
   bool mtp_stores_embeddings = true;  ///< the MTP layer brings its own copy of embedding and head
+  bool scales_counted = true;         ///< the published element count has the quantized matrices' scales in it
 };
 
 }  // namespace weighbridge

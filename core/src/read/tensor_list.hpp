@@ -19,6 +19,9 @@ struct TensorRow {
   std::optional<DType> type = std::nullopt;       ///< unless it is the checkpoint's base type
 };
 
+/// `layers`, ascending, as few evenly spaced sets, in order.
+[[nodiscard]] std::vector<LayerSet> layer_sets(const std::vector<std::int64_t>& layers);
+
 /// The inventory of a checkpoint, written down layer by layer. Equal rows of several layers become one.
 class TensorList {
  public:
