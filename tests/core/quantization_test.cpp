@@ -149,6 +149,14 @@ TEST(Recipes, MlxQuantizesEmbeddingAndHeadTooAndHasBiases) {
   EXPECT_EQ(bytes_of(mixed) - bytes_of(model), 1024 * 256 / 2 + (2 * 131'072 - 131'072 / 2 - 4 * 131'072 / 64));
 }
 
+TEST(Recipes, AConversionToMlxGoesByItsOwnKey) {
+  Json config = config_with(R"({"group_size":64,"bits":8})", "quantization");
+  config["quantization_config"] = {{"quant_method", "fp8"}, {"weight_block_size", {128, 128}}};
+  EXPECT_EQ(checkpoint_format(*read(config)), "mlx-8bit");
+  config["quantization"] = "fp8";
+  EXPECT_EQ(checkpoint_format(*read(config)), "fp8");
+}
+
 TEST(Recipes, ExLlamaIsCountedByItsAverage) {
   const Model model = model_with(R"({"quant_method":"exl2","bits":4.5,"head_bits":6})");
   EXPECT_EQ(bytes_of(model), kLayers * kLayer / 16 * 9 + 1024 * 256 / 8 * 6 + 2 * (1024 * 256 + 9 * 256));
@@ -280,6 +288,41 @@ TEST(RecipesOnRanks, GridsOfBlocksAreSplitWhereWholeBlocksAre) {
   Json config = config_with("null");
   config.update(testing::parse(R"({"hidden_size":512,"head_dim":128,"intermediate_size":1024})"));
   EXPECT_EQ(scales_of("fp8-block", 2, config), kLayers * 4 * (8 + 4 + 4 + 8 + 16 + 16 + 16));
+}
+
+// Which engine runs what
+
+Json answer_for(const char* quantization, const char* engine, const char* device, const char* key = "quantization_config") {
+  return testing::estimate({{"model", {{"config", config_with(quantization, key)}}},
+                            {"engine", {{"name", engine}}},
+                            {"workload", {{"context_tokens", 1024}, {"sequences", 1}}},
+                            {"hardware", Json::array({{{"device", device}, {"count", 1}}})}});
+}
+
+TEST(CheckpointsInEngines, OthersPackingsAreRefusedWithTheNearestFormat) {
+  const Json mlx = answer_for(R"({"group_size":64,"bits":4})", "vllm", "h100-sxm", "quantization");
+  EXPECT_EQ(mlx["verdict"]["class"], "impossible");
+  EXPECT_NE(mlx.dump().find("does not run checkpoints of the format mlx-4bit"), std::string::npos);
+  const Json gguf = answer_for(R"({"quant_method":"awq","bits":4})", "llama.cpp", "h100-sxm");
+  EXPECT_NE(gguf.dump().find("gguf:Q4_K_M"), std::string::npos);
+}
+
+TEST(CheckpointsInEngines, OldCardsLackSomeKernels) {
+  const char* awq = R"({"quant_method":"awq","bits":4})";
+  EXPECT_NE(answer_for(awq, "vllm", "v100-sxm2-32gb").dump().find("needs compute capability 7.5"), std::string::npos);
+  EXPECT_EQ(answer_for(awq, "vllm", "t4").dump().find("needs compute capability"), std::string::npos);
+  EXPECT_EQ(answer_for(R"({"quant_method":"gptq","bits":4})", "vllm", "v100-sxm2-32gb").dump().find("needs compute capability"), std::string::npos);
+}
+
+// The scales of groups in any order are needed whole where the inputs are split: o 2 and down 4 groups of 256 outputs, 2 bytes each.
+TEST(CheckpointsInEngines, GroupsInAnyOrderAreNotSplit) {
+  const auto scales = [](bool any_order) {
+    Json config = config_with(R"({"quant_method":"gptq","bits":4,"group_size":128})");
+    config["quantization_config"]["desc_act"] = any_order;
+    return scales_of("checkpoint", 2, config);
+  };
+  const std::int64_t scales_and_zeros = kLayers * (2 + 4) * 256 / 2 * 5 / 2;
+  EXPECT_EQ(scales(true) - scales(false), scales_and_zeros);
 }
 
 }  // namespace

@@ -12,8 +12,9 @@ namespace weighbridge {
 
 namespace {
 
-/// The keys that hold it: MLX writes `quantization`, modelopt a file of its own (hf_quant_config.json).
-constexpr std::array<std::string_view, 4> kKeys{"quantization_config", "quantization", "compression_config", "hf_quant_config"};
+/// The keys that hold it. MLX writes `quantization`, and may leave that of the model it converted; modelopt a file of its own
+/// (hf_quant_config.json).
+constexpr std::array<std::string_view, 4> kKeys{"quantization", "quantization_config", "compression_config", "hf_quant_config"};
 /// The parts of a config of several models that hold a language model's keys.
 constexpr std::array<std::string_view, 3> kTextConfigs{"text_config", "llm_config", "language_config"};
 
@@ -89,6 +90,7 @@ bool read_from(KeyReader& holder, const KeyReader& config, Model& model) {
   for (const std::string_view key : kKeys) {
     if (!holder.has(key)) continue;
     const Json& value = *holder.json().find(key);
+    if (!value.is_object() && key == "quantization") continue;  // others' word for something else
     if (!value.is_object()) {
       holder.fail(notice::wrong_type(holder.path(key), std::string(key), excerpt(value), "an object"));
       return true;
