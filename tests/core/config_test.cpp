@@ -102,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Absurd, ReadConfigRefuses,
 TEST(ReadConfig, AnUnknownArchitectureListsTheKnownOnes) {
   Json config = llama();
   config["model_type"] = "foo_bar";
+  config.erase("hidden_size");
   const Result<Model> model = read(config);
   ASSERT_FALSE(model.has_value());
   EXPECT_EQ(model.error().code, "unknown_architecture");

@@ -3,6 +3,7 @@
 
 #include "json_text.hpp"
 #include "quantize.hpp"
+#include "read/assumed_decoder.hpp"
 #include "read/decoder.hpp"
 #include "read/families/families.hpp"
 #include "weighbridge/read.hpp"
@@ -44,6 +45,7 @@ constexpr std::array kFamilies{
     Family{"hunyuan_v1_dense", read_hunyuan_v1_dense},
     Family{"hunyuan_v1_moe", read_hunyuan_v1_moe},
     Family{"hy_v3", read_hy_v3},
+    Family{"hy_v4", read_hy_v4},
     Family{"internlm2", read_internlm2},
     Family{"internlm3", read_internlm3},
     Family{"jamba", read_jamba},
@@ -59,6 +61,8 @@ constexpr std::array kFamilies{
     Family{"minicpm3", read_minicpm3},
     Family{"mistral", read_mistral},
     Family{"mixtral", read_mixtral},
+    Family{"muse_glimmer", read_muse_glimmer},
+    Family{"muse_glimmer_text", read_muse_glimmer_text},
     Family{"nemotron", read_nemotron},
     Family{"nemotron-nas", read_nemotron_nas},
     Family{"nemotron_h", read_nemotron_h},
@@ -121,6 +125,43 @@ bool is_plausible(const std::vector<Tensor>& tensors) {
   return elements < kMaxElements;
 }
 
+/// The reader of an architecture; null if nobody has told us of it.
+FamilyReader find_family(std::string_view model_type) {
+  for (const Family& family : kFamilies)
+    if (family.model_type == model_type) return family.read;
+  return nullptr;
+}
+
+/// An architecture that is not known by its name: its language model may be, or look like a plain decoder. False if nothing can be counted.
+bool read_unknown(KeyReader& config, Draft& draft) {
+  const char* const key = language_key(config.json());
+  if (key == nullptr) {
+    if (!describes_decoder(config.json())) return false;
+    read_assumed_decoder(config, draft);
+    return true;
+  }
+  KeyReader language = config.under(key);
+  const std::string outer = draft.model.architecture;
+  const std::string inner = language.text_if_given("model_type").value_or("");
+  const FamilyReader family = find_family(inner);
+  if (family == nullptr && !describes_decoder(language.json())) return false;
+  if (family != nullptr) draft.model.architecture = inner;
+  family != nullptr ? family(language, draft) : read_assumed_decoder(language, draft);
+  config.adopt(language);
+  config.warn(notice::custom("not_counted", config.path("model_type"),
+                             "We do not know the architecture `" + outer + "`: only the language model in `" + key +
+                                 "` was counted. What encodes images or sound is missing.",
+                             "model_type", outer, "an architecture that we know"));
+  return true;
+}
+
+bool read_layers(KeyReader& config, Draft& draft) {
+  const FamilyReader family = find_family(draft.model.architecture);
+  if (family == nullptr) return read_unknown(config, draft);
+  family(config, draft);
+  return true;
+}
+
 }  // namespace
 
 Result<Model> read_config(const Json& json, std::string_view where, Notices& warnings) {
@@ -130,29 +171,25 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
   if (type == json.end()) return fail(notice::missing_key(path + ".model_type", "model_type", known_families()));
   if (!type->is_string()) return fail(notice::wrong_type(path + ".model_type", "model_type", excerpt(*type), known_families()));
 
-  const auto& name = type->get_ref<const std::string&>();
-  for (const Family& family : kFamilies) {
-    if (family.model_type != name) continue;
-    KeyReader config(json, where, warnings);
-    const DType base = read_base_type(config);
-    Draft draft{{}, TensorList(base)};
-    Model& model = draft.model;
-    model.architecture = name;
-    model.base = base;
-    read_checkpoint_notes(config, draft);
-    family.read(config, draft);
-    if (config.error()) return fail(*config.error());
-    std::move(draft.tensors).finish(model);
-    read_quantization(config, model);
-    if (config.error()) return fail(*config.error());
-    for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
-    model.tensors = stored_tensors(model);
-    if (!is_plausible(model.tensors))
-      return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
-                                 "config", "", "the sizes of a real model"));
-    return std::move(model);
-  }
-  return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));
+  KeyReader config(json, where, warnings);
+  const DType base = read_base_type(config);
+  Draft draft{{}, TensorList(base)};
+  Model& model = draft.model;
+  model.architecture = type->get_ref<const std::string&>();
+  model.base = base;
+  read_checkpoint_notes(config, draft);
+  if (!read_layers(config, draft))
+    return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));
+  if (config.error()) return fail(*config.error());
+  std::move(draft.tensors).finish(model);
+  read_quantization(config, model);
+  if (config.error()) return fail(*config.error());
+  for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
+  model.tensors = stored_tensors(model);
+  if (!is_plausible(model.tensors))
+    return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
+                               "config", "", "the sizes of a real model"));
+  return std::move(model);
 }
 
 }  // namespace weighbridge

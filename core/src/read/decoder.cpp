@@ -62,7 +62,8 @@ std::vector<char> read_layer_kinds(KeyReader& config, std::string_view key, std:
   std::vector<char> kinds;
   if (config.error() || !config.has(key)) return kinds;
   const Json& listed = *config.json().find(key);
-  bool good = listed.is_array() && (n_layers == 0 || static_cast<std::int64_t>(listed.size()) == n_layers);
+  const std::int64_t size = listed.is_array() ? static_cast<std::int64_t>(listed.size()) : -1;
+  bool good = n_layers > 0 ? size == n_layers : size >= 0 && size <= config_limit::layers;
   for (std::size_t i = 0; good && i < listed.size(); ++i) {
     const std::string_view text = listed[i].is_string() ? std::string_view(listed[i].get_ref<const std::string&>()) : std::string_view();
     const auto found = std::find(names.begin(), names.end(), text);

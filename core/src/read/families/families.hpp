@@ -69,6 +69,9 @@ void read_afmoe(KeyReader& config, Draft& draft);
 void read_laguna(KeyReader& config, Draft& draft);
 void read_dbrx(KeyReader& config, Draft& draft);
 void read_minicpm3(KeyReader& config, Draft& draft);
+void read_muse_glimmer(KeyReader& config, Draft& draft);
+void read_muse_glimmer_text(KeyReader& config, Draft& draft);
+void read_hy_v4(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge

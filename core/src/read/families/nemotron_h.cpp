@@ -33,7 +33,7 @@ std::vector<Part> read_parts(KeyReader& config, std::string_view list_key, std::
   for (const char letter : pattern) {
     constexpr std::string_view letters = "M*-E";
     const std::size_t kind = letters.find(letter);
-    if (kind == std::string_view::npos) {
+    if (kind == std::string_view::npos || static_cast<std::int64_t>(parts.size()) == config_limit::layers) {
       config.fail(notice::unknown("unsupported", config.path(pattern_key), std::string(pattern_key), excerpt(pattern),
                                   "M (Mamba), * (attention), - (feed-forward) or E (experts) for each layer"));
       return parts;
@@ -173,6 +173,10 @@ void read_nemotron_h(KeyReader& config, Draft& draft) {
     add_part(tensors, kind, parts, model.hidden_size);
   }
   add_head(draft, "backbone.", "lm_head", "norm_f");
+  if (n_predictions > 0 && mtp_kinds.empty())
+    config.warn(notice::custom("not_counted", config.path("num_nextn_predict_layers"),
+                               "The multi-token-prediction layers are not counted: `mtp_hybrid_override_pattern` does not say of what kind they are.",
+                               "num_nextn_predict_layers", "", "mtp_hybrid_override_pattern"));
   if (n_predictions > 0) add_mtp(draft, mtp_kinds, parts, n_predictions);
 }
 
