@@ -76,6 +76,7 @@ bool is_quantizable(TensorRole role) {
     case TensorRole::expert_down:
     case TensorRole::shared_gate_up:
     case TensorRole::shared_down:
+    case TensorRole::indexer:
       return true;
     case TensorRole::embedding:
     case TensorRole::position_embedding:
@@ -83,7 +84,6 @@ bool is_quantizable(TensorRole role) {
     case TensorRole::output_head:
     case TensorRole::norm:
     case TensorRole::attention_sinks:
-    case TensorRole::indexer:
     case TensorRole::recurrent_state:
     case TensorRole::router:
     case TensorRole::projection:

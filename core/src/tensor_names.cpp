@@ -38,6 +38,12 @@ constexpr std::array kNames{
     TensorName{"self_attn.kv_a_proj_with_mqa", latent_kv_down, "attn_kv_a_mqa"},
     TensorName{"self_attn.kv_a_layernorm", norm, "attn_kv_a_norm"},
     TensorName{"self_attn.kv_b_proj", latent_kv_up},
+    TensorName{"self_attn.rotary_emb.inv_freq", norm},
+    // the indexer of a sparse attention
+    TensorName{"self_attn.indexer.wq_b", indexer, "indexer.attn_q_b"},
+    TensorName{"self_attn.indexer.wk", indexer, "indexer.attn_k"},
+    TensorName{"self_attn.indexer.k_norm", norm, "indexer.k_norm"},
+    TensorName{"self_attn.indexer.weights_proj", projection, "indexer.proj"},
     // feed-forward
     TensorName{"mlp.gate_proj", ffn_gate_up, "ffn_gate"},
     TensorName{"mlp.up_proj", ffn_gate_up, "ffn_up"},

@@ -60,7 +60,14 @@ class GgufConverter {
     if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
     if (known->name == "mlp.experts.gate_up_proj" || known->name == "mlp.experts.gate_up_proj_bias") return add_expert_halves(tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
+    if (known->name == "self_attn.indexer.wk") return add_indexer_key(tensor, known->gguf);
     put(known->gguf.empty() ? name : known->gguf, tensor);
+  }
+
+  /// llama-quant.cpp goes by "attn_k.weight" in the name, which "indexer.attn_k.weight" ends in.
+  void add_indexer_key(Tensor tensor, std::string_view name) {
+    tensor.role = TensorRole::attention_k;
+    put(name, tensor);
   }
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.

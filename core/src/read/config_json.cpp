@@ -18,13 +18,18 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
+    Family{"deepseek_v2", read_deepseek_v2},
     Family{"deepseek_v3", read_deepseek_v3},
+    Family{"deepseek_v32", read_deepseek_v32},
     Family{"gemma2", read_gemma2},
     Family{"gemma3", read_gemma3},
     Family{"gemma3_text", read_gemma3_text},
     Family{"generic_dense", read_generic_dense},
     Family{"glm4_moe", read_glm4_moe},
+    Family{"glm4_moe_lite", read_glm4_moe_lite},
+    Family{"glm_moe_dsa", read_glm_moe_dsa},
     Family{"gpt_oss", read_gpt_oss},
+    Family{"kimi_k2", read_deepseek_v3},
     Family{"llama", read_llama},
     Family{"mistral", read_mistral},
     Family{"mixtral", read_mixtral},
@@ -50,6 +55,7 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
   KeyReader notes = config.under("weighbridge");
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
+  draft.rotary_values = notes.count_or_zero("stored_rotary_values", config_limit::head_dim);
   config.adopt(notes);
 }
 

@@ -25,8 +25,10 @@ void add_head(Draft& draft, std::string_view root = "model.", std::string_view h
 
 /// self_attn.{q,k,v,o}_proj, their biases, q_norm and k_norm, sinks.
 void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, const DecoderStyle& style);
-/// Multi-head latent attention as DeepSeek-V2 and V3 store it.
-void add_latent_attention(TensorList& tensors, const LatentAttention& attention, std::int64_t hidden);
+/// Multi-head latent attention as DeepSeek-V2 and V3 store it, and its indexer if it has one; `bias` is that of the projections from and to `hidden`.
+void add_latent_attention(TensorList& tensors, const LatentAttention& attention, std::int64_t hidden, bool bias = false);
+/// self_attn.indexer of DeepSeek-V3.2, whose queries come from `query_cols` values (huggingface/transformers models/deepseek_v32).
+void add_indexer(TensorList& tensors, const Indexer& indexer, std::int64_t query_cols, std::int64_t hidden);
 /// `prefix`{gate,up,down}_proj; no gate unless the block is gated.
 void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden, bool bias = false, bool fused = false,
                    std::string_view prefix = "mlp.");

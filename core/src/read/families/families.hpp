@@ -12,7 +12,9 @@ using FamilyReader = void (*)(KeyReader& config, Draft& draft);
 void read_llama(KeyReader& config, Draft& draft);
 void read_qwen2(KeyReader& config, Draft& draft);
 void read_qwen3(KeyReader& config, Draft& draft);
+void read_deepseek_v2(KeyReader& config, Draft& draft);
 void read_deepseek_v3(KeyReader& config, Draft& draft);
+void read_deepseek_v32(KeyReader& config, Draft& draft);
 void read_qwen3_moe(KeyReader& config, Draft& draft);
 void read_mistral(KeyReader& config, Draft& draft);
 void read_mixtral(KeyReader& config, Draft& draft);
@@ -22,6 +24,8 @@ void read_gemma3_text(KeyReader& config, Draft& draft);
 void read_gemma3(KeyReader& config, Draft& draft);
 void read_gpt_oss(KeyReader& config, Draft& draft);
 void read_glm4_moe(KeyReader& config, Draft& draft);
+void read_glm4_moe_lite(KeyReader& config, Draft& draft);
+void read_glm_moe_dsa(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge
