@@ -18,25 +18,34 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
+    Family{"chatglm", read_chatglm},
+    Family{"deepseek", read_deepseek},
     Family{"deepseek_v2", read_deepseek_v2},
     Family{"deepseek_v3", read_deepseek_v3},
     Family{"deepseek_v32", read_deepseek_v32},
+    Family{"dots1", read_dots1},
     Family{"gemma2", read_gemma2},
     Family{"gemma3", read_gemma3},
     Family{"gemma3_text", read_gemma3_text},
     Family{"generic_dense", read_generic_dense},
+    Family{"glm", read_glm},
+    Family{"glm4", read_glm4},
     Family{"glm4_moe", read_glm4_moe},
     Family{"glm4_moe_lite", read_glm4_moe_lite},
     Family{"glm_moe_dsa", read_glm_moe_dsa},
     Family{"gpt_oss", read_gpt_oss},
     Family{"kimi_k2", read_deepseek_v3},
     Family{"llama", read_llama},
+    Family{"mimo", read_mimo},
+    Family{"mimo_v2_flash", read_mimo_v2},
+    Family{"minimax_m2", read_minimax_m2},
     Family{"mistral", read_mistral},
     Family{"mixtral", read_mixtral},
     Family{"phi3", read_phi3},
     Family{"qwen2", read_qwen2},
     Family{"qwen3", read_qwen3},
     Family{"qwen3_moe", read_qwen3_moe},
+    Family{"step3p5", read_step3p5},
 };
 
 std::string known_families() {

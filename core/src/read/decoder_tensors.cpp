@@ -52,8 +52,8 @@ void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t
   tensors.linear("self_attn.o_proj", hidden, heads.n_heads * heads.head_dim_v, style.output_bias);
   if (heads.sinks) tensors.add({.name = "self_attn.sinks", .rows = heads.n_heads});
   if (!style.qk_norm) return;
-  tensors.norm("self_attn.q_norm", heads.head_dim_k);
-  tensors.norm("self_attn.k_norm", heads.head_dim_k);
+  tensors.norm("self_attn.q_norm", style.qk_norm_of_all_heads ? q : heads.head_dim_k);
+  tensors.norm("self_attn.k_norm", style.qk_norm_of_all_heads ? k : heads.head_dim_k);
 }
 
 void add_indexer(TensorList& tensors, const Indexer& indexer, std::int64_t query_cols, std::int64_t hidden) {
@@ -92,7 +92,7 @@ void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden
 }
 
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names) {
-  tensors.linear(names.router, moe.n_experts, hidden);
+  tensors.add({.name = joined(names.router, ".weight"), .rows = moe.n_experts, .cols = hidden, .type = names.router_type});
   if (moe.router_bias) tensors.add({.name = names.router_bias, .rows = moe.n_experts, .type = dtype::f32});
   tensors.copies(moe.n_experts);
   if (moe.gated) tensors.linear(names.gate, moe.moe_ffn_size, hidden);

@@ -12,7 +12,8 @@ struct DecoderStyle {
   std::string_view head = "lm_head";
   bool qkv_bias = false;
   bool output_bias = false;
-  bool qk_norm = false;  ///< norms of head_dim on queries and keys
+  bool qk_norm = false;               ///< norms of head_dim on queries and keys
+  bool qk_norm_of_all_heads = false;  ///< those norms span all heads together (MiniMax-M2)
   bool ffn_bias = false;
   bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
   bool fused = false;       ///< q, k, v in one matrix, gate and up in another (Phi-3)
@@ -41,6 +42,7 @@ struct ExpertNames {
   std::string_view up = "mlp.experts.{expert}.up_proj";
   std::string_view down = "mlp.experts.{expert}.down_proj";
   std::string_view shared = "mlp.shared_experts.";
+  std::optional<DType> router_type = std::nullopt;  ///< unless it is the checkpoint's base type
 };
 /// Router, its correction bias (f32) if it has one, all experts, the shared block.
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names = {});

@@ -26,6 +26,15 @@ void read_gpt_oss(KeyReader& config, Draft& draft);
 void read_glm4_moe(KeyReader& config, Draft& draft);
 void read_glm4_moe_lite(KeyReader& config, Draft& draft);
 void read_glm_moe_dsa(KeyReader& config, Draft& draft);
+void read_chatglm(KeyReader& config, Draft& draft);
+void read_deepseek(KeyReader& config, Draft& draft);
+void read_dots1(KeyReader& config, Draft& draft);
+void read_glm(KeyReader& config, Draft& draft);
+void read_glm4(KeyReader& config, Draft& draft);
+void read_mimo(KeyReader& config, Draft& draft);
+void read_mimo_v2(KeyReader& config, Draft& draft);
+void read_minimax_m2(KeyReader& config, Draft& draft);
+void read_step3p5(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge
