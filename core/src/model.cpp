@@ -82,7 +82,7 @@ Bytes total_bytes(const std::vector<Tensor>& tensors) {
 }
 
 std::int64_t cache_values_per_token(const Mixer& mixer) {
-  const auto heads = [](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v); };
+  const auto heads = [](const FullAttention& a) { return a.cache_values(); };
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
                                [&](const ChunkedAttention& a) { return heads(a.heads); },
                                [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim; },

@@ -29,6 +29,8 @@ inline constexpr DType int4{"int4", 8, 4};
 /// E2M1, two in a byte; the scales of MXFP4 (OCP microscaling formats 1.0) are a tensor of their own, of type e8m0.
 inline constexpr DType fp4{"fp4", 2, 1};
 inline constexpr DType e8m0{"e8m0", 1, 1};
+/// Tables of token ids, such as the experts of DeepSeek-V4's first layers.
+inline constexpr DType i64{"i64", 1, 8};
 }  // namespace dtype
 
 /// Bytes of `elements` elements; a last, partial block takes a whole one.

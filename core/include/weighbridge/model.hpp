@@ -13,6 +13,16 @@
 
 namespace weighbridge {
 
+/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
+/// `head_dim` values a token. No heads: none of its own; `top_k` then says that it reads what an earlier layer chose.
+struct Indexer {
+  std::int64_t n_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t top_k = 0;
+
+  friend bool operator==(const Indexer&, const Indexer&) = default;
+};
+
 /// Attention with one key and one value head per group of query heads (MHA, GQA, MQA). Dimensions in elements.
 struct FullAttention {
   std::int64_t n_heads = 0;
@@ -20,6 +30,10 @@ struct FullAttention {
   std::int64_t head_dim_k = 0;
   std::int64_t head_dim_v = 0;
   bool sinks = false;  ///< one learned logit per query head that takes part in every softmax (gpt-oss)
+  Indexer indexer{};   ///< of MiniMax-M3's sparse layers
+
+  /// Values of one token's keys and values, and of its key for the indexer.
+  [[nodiscard]] std::int64_t cache_values() const { return n_kv_heads * (head_dim_k + head_dim_v) + indexer.head_dim; }
 
   friend bool operator==(const FullAttention&, const FullAttention&) = default;
 };
@@ -54,16 +68,6 @@ struct EncoderAttention {
   std::int64_t window = 0;
 
   friend bool operator==(const EncoderAttention&, const EncoderAttention&) = default;
-};
-
-/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
-/// `head_dim` values a token. No heads: there is none.
-struct Indexer {
-  std::int64_t n_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t top_k = 0;
-
-  friend bool operator==(const Indexer&, const Indexer&) = default;
 };
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): the cache holds kv_lora_rank + qk_rope_head_dim values a token, for all heads together.

@@ -24,7 +24,7 @@ struct Rows {
   std::int64_t value = 0;
 };
 
-Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k, a.n_kv_heads * a.head_dim_v}; }
+Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k + a.indexer.head_dim, a.n_kv_heads * a.head_dim_v}; }
 
 Rows rows_of(const Mixer& mixer) {
   return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },

@@ -35,6 +35,15 @@ void read_mimo(KeyReader& config, Draft& draft);
 void read_mimo_v2(KeyReader& config, Draft& draft);
 void read_minimax_m2(KeyReader& config, Draft& draft);
 void read_step3p5(KeyReader& config, Draft& draft);
+void read_deepseek_v4(KeyReader& config, Draft& draft);
+void read_kimi_k25(KeyReader& config, Draft& draft);
+void read_kimi_k3(KeyReader& config, Draft& draft);
+void read_kimi_linear(KeyReader& config, Draft& draft);
+void read_kimi_vl(KeyReader& config, Draft& draft);
+void read_longcat_flash(KeyReader& config, Draft& draft);
+void read_minimax_m1(KeyReader& config, Draft& draft);
+void read_minimax_m3(KeyReader& config, Draft& draft);
+void read_minimax_m3_vl(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge
