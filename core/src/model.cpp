@@ -85,8 +85,8 @@ std::int64_t cache_values_per_token(const Mixer& mixer) {
   const auto heads = [](const FullAttention& a) { return a.cache_values(); };
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
                                [&](const ChunkedAttention& a) { return heads(a.heads); },
-                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim; },
-                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.head_dim; },
+                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cache_values(); },
+                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.cache_values(); },
                                [](const CrossAttention&) { return std::int64_t{0}; }, [](const EncoderAttention&) { return std::int64_t{0}; },
                                [](const RecurrentMixer&) { return std::int64_t{0}; }, [](const NoMixer&) { return std::int64_t{0}; }},
                     mixer);

@@ -19,6 +19,10 @@ struct Indexer {
   std::int64_t n_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t top_k = 0;
+  std::int64_t pool = 1;  ///< tokens that share one cached key (GLM-5.3-Flash)
+
+  /// Values of the cached keys, per token.
+  [[nodiscard]] std::int64_t cache_values() const { return (head_dim + pool - 1) / pool; }
 
   friend bool operator==(const Indexer&, const Indexer&) = default;
 };
@@ -33,7 +37,7 @@ struct FullAttention {
   Indexer indexer{};   ///< of MiniMax-M3's sparse layers
 
   /// Values of one token's keys and values, and of its key for the indexer.
-  [[nodiscard]] std::int64_t cache_values() const { return n_kv_heads * (head_dim_k + head_dim_v) + indexer.head_dim; }
+  [[nodiscard]] std::int64_t cache_values() const { return n_kv_heads * (head_dim_k + head_dim_v) + indexer.cache_values(); }
 
   friend bool operator==(const FullAttention&, const FullAttention&) = default;
 };

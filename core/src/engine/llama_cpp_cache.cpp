@@ -24,16 +24,16 @@ struct Rows {
   std::int64_t value = 0;
 };
 
-Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k + a.indexer.head_dim, a.n_kv_heads * a.head_dim_v}; }
+Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k + a.indexer.cache_values(), a.n_kv_heads * a.head_dim_v}; }
 
 Rows rows_of(const Mixer& mixer) {
   return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
                                [](const ChunkedAttention& a) { return rows_of(a.heads); }, [](const CrossAttention& a) { return rows_of(a.heads); },
                                [](const LatentAttention& a) {
-                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim, 0};
+                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cache_values(), 0};
                                },
                                [](const CompressedAttention& a) {
-                                 return Rows{a.head_dim + a.indexer.head_dim, 0};
+                                 return Rows{a.head_dim + a.indexer.cache_values(), 0};
                                },
                                [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
                                [](const NoMixer&) { return Rows{}; }},

@@ -18,6 +18,10 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
+    Family{"bailing_hybrid", read_bailing_hybrid},
+    Family{"bailing_moe", read_bailing_moe},
+    Family{"bailing_moe_linear", read_bailing_moe_v2},
+    Family{"bailing_moe_v2", read_bailing_moe_v2},
     Family{"chatglm", read_chatglm},
     Family{"deepseek", read_deepseek},
     Family{"deepseek_ref", read_deepseek_v4},
@@ -34,6 +38,10 @@ constexpr std::array kFamilies{
     Family{"glm4", read_glm4},
     Family{"glm4_moe", read_glm4_moe},
     Family{"glm4_moe_lite", read_glm4_moe_lite},
+    Family{"glm4v", read_glm4v},
+    Family{"glm4v_moe", read_glm4v_moe},
+    Family{"glm5_next", read_glm5_next},
+    Family{"glm5_next_text", read_glm5_next_text},
     Family{"glm_moe_dsa", read_glm_moe_dsa},
     Family{"gpt_oss", read_gpt_oss},
     Family{"kimi_k2", read_deepseek_v3},
@@ -44,6 +52,7 @@ constexpr std::array kFamilies{
     Family{"llama", read_llama},
     Family{"longcat_flash", read_longcat_flash},
     Family{"mimo", read_mimo},
+    Family{"mimo_v2", read_mimo_v2},
     Family{"mimo_v2_flash", read_mimo_v2},
     Family{"minimax", read_minimax_m1},
     Family{"minimax_m1", read_minimax_m1},

@@ -46,7 +46,7 @@ LatentAttention read_latent_attention(KeyReader& config, const LatentAttention& 
 Indexer read_indexer(KeyReader& config, const Indexer& otherwise) {
   return {config.positive_or("index_n_heads", config_limit::heads, otherwise.n_heads, ""),
           config.positive_or("index_head_dim", config_limit::head_dim, otherwise.head_dim, ""),
-          config.positive_or("index_topk", config_limit::context, otherwise.top_k, "")};
+          config.positive_or("index_topk", config_limit::context, otherwise.top_k, ""), otherwise.pool};
 }
 
 void read_latent_moe(KeyReader& config, Draft& draft, const LatentMoeStyle& style) {
@@ -61,7 +61,7 @@ void read_latent_moe(KeyReader& config, Draft& draft, const LatentMoeStyle& styl
   const LayerFlags chooses = sparse ? read_indexer_layers(config, stack.n_layers) : LayerFlags{};
   if (config.error()) return;
   LatentAttention follower = attention;
-  follower.indexer = {0, 0, attention.indexer.top_k};
+  follower.indexer = {0, 0, attention.indexer.top_k, 1};
   const auto mixer = [&](std::int64_t layer) { return sparse && chooses[static_cast<std::size_t>(layer)] == 0 ? Mixer(follower) : Mixer(attention); };
   fill_layers(model, stack, mixer, attention);
   model.rotary_dim = attention.qk_rope_head_dim;

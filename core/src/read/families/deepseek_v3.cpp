@@ -19,7 +19,7 @@ void read_deepseek_v3(KeyReader& config, Draft& draft) { read_latent_moe(config,
 /// DeepSeek-V3.2 (huggingface/transformers models/deepseek_v32): V3 with an indexer in every layer.
 void read_deepseek_v32(KeyReader& config, Draft& draft) {
   LatentAttention attention = kV3Attention;
-  attention.indexer = {64, 128, 2048};
+  attention.indexer = {64, 128, 2048, 1};
   read_latent_moe(config, draft, {attention, kV3Experts});
 }
 

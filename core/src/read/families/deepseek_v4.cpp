@@ -72,7 +72,7 @@ V4 read_v4(KeyReader& config) {
   v.attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
   v.attention.head_dim = config.positive_or("head_dim", config_limit::head_dim, 512, "");
   v.attention.window = config.positive_or("sliding_window", config_limit::context, 128, "");
-  v.indexer = read_indexer(config, {64, 128, 512});
+  v.indexer = read_indexer(config, {64, 128, 512, 1});
   v.q_lora_rank = config.positive_or("q_lora_rank", config_limit::hidden, 1024, "");
   v.o_lora_rank = config.positive_or("o_lora_rank", config_limit::head_dim, 1024, "");
   v.o_groups = config.positive_or("o_groups", kMaxGroups, 8, "");

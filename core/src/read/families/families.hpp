@@ -44,6 +44,13 @@ void read_longcat_flash(KeyReader& config, Draft& draft);
 void read_minimax_m1(KeyReader& config, Draft& draft);
 void read_minimax_m3(KeyReader& config, Draft& draft);
 void read_minimax_m3_vl(KeyReader& config, Draft& draft);
+void read_bailing_hybrid(KeyReader& config, Draft& draft);
+void read_bailing_moe(KeyReader& config, Draft& draft);
+void read_bailing_moe_v2(KeyReader& config, Draft& draft);
+void read_glm4v(KeyReader& config, Draft& draft);
+void read_glm4v_moe(KeyReader& config, Draft& draft);
+void read_glm5_next(KeyReader& config, Draft& draft);
+void read_glm5_next_text(KeyReader& config, Draft& draft);
 void read_generic_dense(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge

@@ -8,7 +8,7 @@ namespace weighbridge {
 /// the last one chose. The published counts leave no room for an embedding and a head of the MTP layer's own.
 void read_glm_moe_dsa(KeyReader& config, Draft& draft) {
   LatentMoeStyle style{
-      {.q_lora_rank = 2048, .kv_lora_rank = 512, .qk_nope_head_dim = 192, .qk_rope_head_dim = 64, .head_dim_v = 256, .indexer = {32, 128, 2048}},
+      {.q_lora_rank = 2048, .kv_lora_rank = 512, .qk_nope_head_dim = 192, .qk_rope_head_dim = 64, .head_dim_v = 256, .indexer = {32, 128, 2048, 1}},
       {.n_dense = 3, .n_shared = 1}};
   if (!config.has("n_routed_experts") && config.has("num_experts")) style.experts.experts = "num_experts";
   if (!config.has("weighbridge")) draft.mtp_stores_embeddings = false;

@@ -25,7 +25,7 @@ struct SparseLayers {
 
 /// Layers without a list of their own are those with experts: dense blocks come with attention to everything.
 SparseLayers read_sparse(KeyReader& config, const ExpertStack& stack) {
-  SparseLayers s{{4, 128, 16 * 128}, stack.has_experts};
+  SparseLayers s{{4, 128, 16 * 128, 1}, stack.has_experts};
   if (const Json* types = list_per_layer(config, "layer_types", stack.n_layers)) {
     for (std::size_t layer = 0; layer < s.sparse.size(); ++layer) s.sparse[layer] = (*types)[layer] == "minimax_m3_sparse" ? 1 : 0;
   }
