@@ -40,10 +40,22 @@ const RecurrentMixer* recurrent_part(const LayerSpec& layer) {
   return std::get_if<RecurrentMixer>(&layer.mixer);
 }
 
+namespace {
+
+std::int64_t hub_elements(const Tensor& tensor) {
+  if (tensor.is_uncounted) return 0;
+  if (tensor.type.hub_count == 0) return tensor.elements();
+  const std::int64_t line = tensor.cols > 1 ? tensor.cols : tensor.rows;
+  const std::int64_t lines = tensor.cols > 1 ? tensor.rows : 1;
+  return tensor.copies() * lines * ceil_div(line, tensor.type.block_size) * tensor.type.hub_count;
+}
+
+}  // namespace
+
 ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
   ParameterCounts counts;
   for (const Tensor& tensor : tensors) {
-    counts.stored += tensor.elements();
+    counts.stored += hub_elements(tensor);
     if (tensor.is_scale || tensor.is_copy) continue;
     switch (tensor.part) {
       case ModelPart::text:

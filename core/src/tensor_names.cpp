@@ -65,7 +65,7 @@ constexpr std::array kNames{
     TensorName{"self_attn.indexer.wq_b", indexer, "indexer.attn_q_b"},
     TensorName{"self_attn.indexer.wk", indexer, "indexer.attn_k"},
     TensorName{"self_attn.indexer.k_norm", norm, "indexer.k_norm"},
-    TensorName{"self_attn.indexer.weights_proj", projection, "indexer.proj"},
+    TensorName{"self_attn.indexer.weights_proj", indexer, "indexer.proj"},
     TensorName{"self_attn.index_q_proj", indexer},
     TensorName{"self_attn.index_k_proj", indexer},
     TensorName{"self_attn.index_q_norm", norm},
@@ -84,6 +84,9 @@ constexpr std::array kNames{
     TensorName{"attn.wo_b", attention_output},
     TensorName{"attn.attn_sink", attention_sinks},
     TensorName{"attn.indexer.wq_b", indexer},
+    TensorName{"attn.indexer.weights_proj", indexer},
+    TensorName{"self_attn.indexer.index_kpool_compress_gate", indexer},
+    TensorName{"self_attn.indexer.index_kpool_compress_ape", indexer},
     TensorName{"ffn.gate", router},
     TensorName{"ffn.gate.tid2eid", router},
     TensorName{"ffn.experts.{expert}.w1", expert_gate_up},
@@ -160,6 +163,8 @@ bool strip(std::string_view& text, std::string_view ending) {
 /// What the names of a language model's tensors may begin with, one after the other.
 constexpr std::array<std::string_view, 6> kRoots{"model.", "language_model.", "text_model.", "transformer.", "backbone.", "llm."};
 
+}  // namespace
+
 std::string_view without_roots(std::string_view name) {
   for (std::size_t i = 0; i < kRoots.size();) {
     const bool leads = name.starts_with(kRoots[i]);
@@ -168,8 +173,6 @@ std::string_view without_roots(std::string_view name) {
   }
   return name;
 }
-
-}  // namespace
 
 const TensorName* find_tensor_name(std::string_view name) {
   if (!strip(name, ".weight")) strip(name, ".bias");

@@ -19,6 +19,9 @@ struct TensorName {
 /// Null for a name nobody has told us of.
 [[nodiscard]] const TensorName* find_tensor_name(std::string_view name);
 
+/// `name` without what stands before a language model's own names: "model.", "language_model." and the like.
+[[nodiscard]] std::string_view without_roots(std::string_view name);
+
 /// `name` without the layer's part: "model.layers.{layer}.mlp.gate.weight" -> "mlp.gate.weight". All of it outside the layers.
 [[nodiscard]] std::string_view within_layer(std::string_view name);
 

@@ -87,6 +87,7 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
   draft.rotary_values = notes.count_or_zero("stored_rotary_values", config_limit::head_dim);
+  draft.scales_counted = notes.flag_or("scales_counted", true);
   config.adopt(notes);
 }
 
@@ -124,6 +125,8 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
     read_quantization(config, model);
     if (config.error()) return fail(*config.error());
     model.tensors = stored_tensors(model);
+    if (!draft.scales_counted)
+      for (Tensor& tensor : model.tensors) tensor.is_uncounted |= tensor.is_scale;
     if (!is_plausible(model.tensors))
       return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
                                  "config", "", "the sizes of a real model"));

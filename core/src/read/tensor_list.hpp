@@ -20,6 +20,9 @@ struct TensorRow {
   bool is_copy = false;                           ///< stored, but neither a parameter nor loaded
 };
 
+/// `layers`, ascending, as few evenly spaced sets, in order.
+[[nodiscard]] std::vector<LayerSet> layer_sets(const std::vector<std::int64_t>& layers);
+
 /// The inventory of a checkpoint, written down layer by layer. Equal rows of several layers become one.
 class TensorList {
  public:

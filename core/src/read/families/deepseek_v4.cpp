@@ -138,7 +138,7 @@ void add_v4_layer(Draft& draft, const V4& v, const CompressedAttention& attentio
   tensors.linear("ffn.shared_experts.w3", v.moe.shared_ffn_size, hidden);
   tensors.linear("ffn.shared_experts.w2", hidden, v.moe.shared_ffn_size);
   // The experts of the first layers are looked up by token id.
-  if (hashed) tensors.add({.name = "ffn.gate.tid2eid", .rows = draft.model.vocab_size, .cols = v.moe.n_experts_used, .type = dtype::i64});
+  if (hashed) tensors.add({.name = "ffn.gate.tid2eid", .rows = draft.model.vocab_size, .cols = v.moe.n_experts_used, .type = dtype::int64});
   const std::int64_t mix = (2 + v.n_streams) * v.n_streams;
   add_hyper_connection(tensors, "hc_attn", mix, v.n_streams * hidden, 3);
   add_hyper_connection(tensors, "hc_ffn", mix, v.n_streams * hidden, 3);
