@@ -68,6 +68,7 @@ constexpr std::array kFamilies{
     Family{"qwen3", read_qwen3},
     Family{"qwen3_moe", read_qwen3_moe},
     Family{"step3p5", read_step3p5},
+    Family{"step3p7", read_step3p7},
 };
 
 std::string known_families() {

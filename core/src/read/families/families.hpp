@@ -35,6 +35,7 @@ void read_mimo(KeyReader& config, Draft& draft);
 void read_mimo_v2(KeyReader& config, Draft& draft);
 void read_minimax_m2(KeyReader& config, Draft& draft);
 void read_step3p5(KeyReader& config, Draft& draft);
+void read_step3p7(KeyReader& config, Draft& draft);
 void read_deepseek_v4(KeyReader& config, Draft& draft);
 void read_kimi_k25(KeyReader& config, Draft& draft);
 void read_kimi_k3(KeyReader& config, Draft& draft);

@@ -123,4 +123,13 @@ void read_step3p5(KeyReader& config, Draft& draft) {
   add_mtp(draft, gate);
 }
 
+/// Step-3.7: Step-3.5 with an image encoder, which is not counted.
+void read_step3p7(KeyReader& config, Draft& draft) {
+  config.warn(notice::custom("not_counted", config.path("vision_config"), "The image encoder is not counted.", "vision_config", "", ""));
+  if (!config.has("text_config") || !config.json().find("text_config")->is_object()) return read_step3p5(config, draft);
+  KeyReader text = config.under("text_config");
+  read_step3p5(text, draft);
+  config.adopt(text);
+}
+
 }  // namespace weighbridge
