@@ -173,8 +173,10 @@ bool is_quantized_by_mlx(const Model& model, const Tensor& tensor, std::int64_t 
   }
 }
 
-/// The two projections of a sparse attention's indexer that FP8 checkpoints quantize; the third gives the heads' weights.
-bool is_quantized_indexer(const Tensor& tensor) {
+/// The two projections of a sparse attention's indexer that FP8 checkpoints quantize, the third gives the heads' weights; and the two projections into
+/// DeepSeek-V4's MTP layer (vllm-project/vllm models/deepseek_v4/nvidia/mtp.py), where eh_proj of others stays as it is.
+bool is_quantized_by_name(const Tensor& tensor) {
+  if (tensor.role == TensorRole::mtp_projection) return tensor.name.ends_with(".e_proj.weight") || tensor.name.ends_with(".h_proj.weight");
   return tensor.role == TensorRole::indexer && (tensor.name.ends_with(".wq_b.weight") || tensor.name.ends_with(".wk.weight"));
 }
 
@@ -227,7 +229,7 @@ bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout
   if (tensor.cols <= 1 || tensor.is_copy || layout.quantization == WeightQuantization::none) return false;
   if (layout.whole_model) return is_quantized_by_mlx(model, tensor, layout.block_cols);
   if (layout.experts_only && !is_expert(tensor.role) && has_experts(model)) return false;
-  return is_quantizable(tensor.role) || is_quantized_indexer(tensor);
+  return is_quantizable(tensor.role) || is_quantized_by_name(tensor);
 }
 
 std::vector<Tensor> stored_tensors(const Model& model) {

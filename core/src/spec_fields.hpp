@@ -21,8 +21,12 @@ constexpr int last_of(TensorRole) { return static_cast<int>(TensorRole::generic)
 constexpr int last_of(ModelPart) { return static_cast<int>(ModelPart::tower); }
 
 template <class Visitor>
+void fields(Visitor& v, Indexer& a) {
+  v(a.n_heads), v(a.head_dim), v(a.top_k), v(a.tokens_per_key);
+}
+template <class Visitor>
 void fields(Visitor& v, FullAttention& a) {
-  v(a.n_heads), v(a.n_kv_heads), v(a.head_dim_k), v(a.head_dim_v), v(a.sinks);
+  v(a.n_heads), v(a.n_kv_heads), v(a.head_dim_k), v(a.head_dim_v), v(a.sinks), fields(v, a.indexer);
 }
 template <class Visitor>
 void fields(Visitor& v, SlidingAttention& a) {
@@ -39,10 +43,6 @@ void fields(Visitor& v, CrossAttention& a) {
 template <class Visitor>
 void fields(Visitor& v, EncoderAttention& a) {
   v(a.window), fields(v, a.heads);
-}
-template <class Visitor>
-void fields(Visitor& v, Indexer& a) {
-  v(a.n_heads), v(a.head_dim), v(a.top_k);
 }
 template <class Visitor>
 void fields(Visitor& v, LatentAttention& a) {

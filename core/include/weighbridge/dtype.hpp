@@ -32,6 +32,8 @@ inline constexpr DType u8{"u8", 1, 1};
 /// E2M1, two in a byte; the scales of MXFP4 (OCP microscaling formats 1.0) are a tensor of their own, of type e8m0.
 inline constexpr DType fp4{"fp4", 2, 1};
 inline constexpr DType e8m0{"e8m0", 1, 1};
+/// Tables of token ids, such as the experts of DeepSeek-V4's first layers.
+inline constexpr DType int64{"int64", 1, 8};
 /// The same two values in a byte, as NVFP4 stores them: a byte is counted as one.
 inline constexpr DType e2m1_pair{"e2m1-pair", 2, 1, 1};
 /// The 16 levels of bitsandbytes' NF4 (or its FP4), two in a byte.
@@ -41,7 +43,6 @@ inline constexpr DType word32{"word32", 1, 4, 8};
 inline constexpr DType f64{"f64", 1, 8};
 inline constexpr DType int16{"int16", 1, 2};
 inline constexpr DType int32{"int32", 1, 4};
-inline constexpr DType int64{"int64", 1, 8};
 inline constexpr DType uint8{"uint8", 1, 1};
 inline constexpr DType uint16{"uint16", 1, 2};
 inline constexpr DType uint32{"uint32", 1, 4};

@@ -14,7 +14,7 @@
 namespace weighbridge {
 
 /// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
-/// `head_dim` values for every `tokens_per_key` tokens. No heads: there is none.
+/// `head_dim` values for every `tokens_per_key` tokens. No heads: none of its own; `top_k` then says that it reads what an earlier layer chose.
 struct Indexer {
   std::int64_t n_heads = 0;
   std::int64_t head_dim = 0;
@@ -34,7 +34,7 @@ struct FullAttention {
   std::int64_t head_dim_k = 0;
   std::int64_t head_dim_v = 0;
   bool sinks = false;  ///< one learned logit per query head that takes part in every softmax (gpt-oss)
-  Indexer indexer{};   ///< Qwen4-Exp
+  Indexer indexer{};   ///< of a sparse attention (MiniMax-M3, Qwen4-Exp)
 
   friend bool operator==(const FullAttention&, const FullAttention&) = default;
 };

@@ -74,7 +74,14 @@ class GgufConverter {
     if (known->name.starts_with("attn.a_lora.") && tensor.layers.first == 0) put(known->name.ends_with('0') ? "time_mix_v1" : "time_mix_v2", tensor);
     if (known->name == "norm" && tensor.layers.first >= 0) return put("attn_norm", tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
+    if (known->name == "self_attn.indexer.wk") return add_indexer_key(tensor, known->gguf);
     put(known->gguf.empty() ? name : known->gguf, tensor);
+  }
+
+  /// llama-quant.cpp goes by "attn_k.weight" in the name, which "indexer.attn_k.weight" ends in.
+  void add_indexer_key(Tensor tensor, std::string_view name) {
+    tensor.role = TensorRole::attention_k;
+    put(name, tensor);
   }
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.

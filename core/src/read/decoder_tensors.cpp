@@ -64,23 +64,31 @@ void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t
   tensors.linear("self_attn.o_proj", hidden, heads.n_heads * heads.head_dim_v, style.output_bias);
   if (heads.sinks) tensors.add({.name = "self_attn.sinks", .rows = heads.n_heads});
   if (!style.qk_norm) return;
-  tensors.norm(style.q_norm, heads.head_dim_k);
-  tensors.norm(style.k_norm, heads.head_dim_k);
+  tensors.norm(style.q_norm, style.qk_norm_of_all_heads ? q : heads.head_dim_k);
+  tensors.norm(style.k_norm, style.qk_norm_of_all_heads ? k : heads.head_dim_k);
 }
 
-void add_latent_attention(TensorList& tensors, const LatentAttention& a, std::int64_t hidden) {
+void add_indexer(TensorList& tensors, const Indexer& indexer, std::int64_t query_cols, std::int64_t hidden) {
+  tensors.linear("self_attn.indexer.wq_b", indexer.n_heads * indexer.head_dim, query_cols);
+  tensors.linear("self_attn.indexer.wk", indexer.head_dim, hidden);
+  tensors.norm("self_attn.indexer.k_norm", indexer.head_dim, true);
+  tensors.linear("self_attn.indexer.weights_proj", indexer.n_heads, hidden);
+}
+
+void add_latent_attention(TensorList& tensors, const LatentAttention& a, std::int64_t hidden, bool bias) {
   const std::int64_t query_rows = a.n_heads * (a.qk_nope_head_dim + a.qk_rope_head_dim);
   if (a.q_lora_rank > 0) {
-    tensors.linear("self_attn.q_a_proj", a.q_lora_rank, hidden);
+    tensors.linear("self_attn.q_a_proj", a.q_lora_rank, hidden, bias);
     tensors.norm("self_attn.q_a_layernorm", a.q_lora_rank);
     tensors.linear("self_attn.q_b_proj", query_rows, a.q_lora_rank);
   } else {
     tensors.linear("self_attn.q_proj", query_rows, hidden);
   }
-  tensors.linear("self_attn.kv_a_proj_with_mqa", a.kv_lora_rank + a.qk_rope_head_dim, hidden);
+  tensors.linear("self_attn.kv_a_proj_with_mqa", a.kv_lora_rank + a.qk_rope_head_dim, hidden, bias);
   tensors.norm("self_attn.kv_a_layernorm", a.kv_lora_rank);
   tensors.linear("self_attn.kv_b_proj", a.n_heads * (a.qk_nope_head_dim + a.head_dim_v), a.kv_lora_rank);
-  tensors.linear("self_attn.o_proj", hidden, a.n_heads * a.head_dim_v);
+  tensors.linear("self_attn.o_proj", hidden, a.n_heads * a.head_dim_v, bias);
+  if (a.indexer.n_heads > 0) add_indexer(tensors, a.indexer, a.q_lora_rank > 0 ? a.q_lora_rank : hidden, hidden);
 }
 
 void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden, bool bias, bool fused, std::string_view prefix) {
@@ -96,7 +104,7 @@ void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden
 }
 
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names) {
-  tensors.linear(names.router, moe.n_experts, hidden);
+  tensors.add({.name = joined(names.router, ".weight"), .rows = moe.n_experts, .cols = hidden, .type = names.router_type});
   if (moe.router_bias) tensors.add({.name = names.router_bias, .rows = moe.n_experts, .type = dtype::f32});
   tensors.copies(moe.n_experts);
   if (moe.gated) tensors.linear(names.gate, moe.moe_ffn_size, hidden);
@@ -113,7 +121,9 @@ void add_decoder_layer(Draft& draft, const LayerSpec& layer, const DecoderStyle&
   const std::int64_t hidden = draft.model.hidden_size;
   tensors.norm("input_layernorm", hidden, style.norm_bias);
   if (const FullAttention* heads = grouped_attention(layer.mixer)) add_attention(tensors, *heads, hidden, style);
-  if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) add_latent_attention(tensors, *latent, hidden);
+  if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) add_latent_attention(tensors, *latent, hidden, style.qkv_bias);
+  if (draft.rotary_values > 0)
+    tensors.add({.name = "self_attn.rotary_emb.inv_freq", .rows = draft.rotary_values, .type = dtype::f32, .is_copy = true});
   tensors.norm("post_attention_layernorm", hidden, style.norm_bias);
   if (style.post_norms) {
     tensors.norm("pre_feedforward_layernorm", hidden);

@@ -15,6 +15,7 @@ struct DecoderStyle {
   bool output_gate = false;  ///< q_proj also makes a gate of every head's output (Qwen3-Next)
   bool qk_norm = false;      ///< norms of head_dim on queries and keys
   bool no_value = false;     ///< the family writes its value projection itself (K2 Horizon)
+  bool qk_norm_of_all_heads = false;  ///< those norms span all heads together (MiniMax-M2)
   bool ffn_bias = false;
   bool norm_bias = false;  ///< LayerNorm instead of RMSNorm (Nemotron)
   std::string_view q_norm = "self_attn.q_norm";
@@ -33,8 +34,10 @@ void add_fused_qkv(TensorList& tensors, const FullAttention& heads, std::int64_t
 
 /// self_attn.{q,k,v,o}_proj, their biases, q_norm and k_norm, sinks.
 void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, const DecoderStyle& style);
-/// Multi-head latent attention as DeepSeek-V2 and V3 store it.
-void add_latent_attention(TensorList& tensors, const LatentAttention& attention, std::int64_t hidden);
+/// Multi-head latent attention as DeepSeek-V2 and V3 store it, and its indexer if it has one; `bias` is that of the projections from and to `hidden`.
+void add_latent_attention(TensorList& tensors, const LatentAttention& attention, std::int64_t hidden, bool bias = false);
+/// self_attn.indexer of DeepSeek-V3.2, whose queries come from `query_cols` values (huggingface/transformers models/deepseek_v32).
+void add_indexer(TensorList& tensors, const Indexer& indexer, std::int64_t query_cols, std::int64_t hidden);
 /// `prefix`{gate,up,down}_proj; no gate unless the block is gated.
 void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden, bool bias = false, bool fused = false,
                    std::string_view prefix = "mlp.");
@@ -48,6 +51,7 @@ struct ExpertNames {
   std::string_view down = "mlp.experts.{expert}.down_proj";
   std::string_view shared = "mlp.shared_experts.";
   std::string_view shared_gate{};  ///< scales what the shared block adds (Qwen); empty: nothing does
+  std::optional<DType> router_type = std::nullopt;  ///< unless it is the checkpoint's base type
 };
 /// Router, its correction bias (f32) if it has one, all experts, the shared block.
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names = {});
