@@ -6,6 +6,7 @@
 #include "request.hpp"
 #include "truth.hpp"
 #include "weighbridge/estimate.hpp"
+#include "weighbridge/read.hpp"
 
 namespace weighbridge::truth {
 
@@ -128,7 +129,7 @@ struct Verdicts {
 /// Compares one record; refusals must agree.
 void check(const Json& record, const std::map<std::string, Json>& configs, std::map<std::string, Table>& tables, Verdicts& verdicts) {
   Notices warnings;
-  const Catalogue catalogue;
+  const Catalogue catalogue(read_config);
   Result<Request> request = read_request(request_of(record, configs), catalogue, warnings);
   const bool refused = record.contains("refused");
   if (refused) ++verdicts.refused;
