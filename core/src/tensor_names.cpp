@@ -260,8 +260,6 @@ constexpr std::array<std::string_view, 7> kRoots{"model.", "language_model.", "t
 
 }  // namespace
 
-}  // namespace
-
 std::string_view without_roots(std::string_view name) {
   for (std::size_t i = 0; i < kRoots.size();) {
     const bool leads = name.starts_with(kRoots[i]);
