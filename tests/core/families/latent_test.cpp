@@ -34,7 +34,7 @@ TEST(LatentFamilies, LayersWithoutAnIndexerReadWhatAnEarlierOneChose) {
   for (const std::size_t layer : {3U, 4U, 5U}) {
     const Indexer& indexer = std::get<LatentAttention>(model->layers[layer].mixer).indexer;
     EXPECT_EQ(indexer.n_heads, 0) << layer;
-    EXPECT_EQ(indexer.cache_values(), 0) << layer;
+    EXPECT_EQ(indexer.cached_values(), 0) << layer;
     EXPECT_EQ(indexer.top_k, 2048) << layer;
   }
   EXPECT_TRUE(std::holds_alternative<DenseFfn>(model->layers[2].ffn));

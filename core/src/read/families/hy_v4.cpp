@@ -8,18 +8,6 @@ namespace weighbridge {
 
 namespace {
 
-void add_indexer(TensorList& tensors, const LatentAttention& a, std::int64_t hidden) {
-  const Indexer& indexer = a.indexer;
-  const auto add = [&](std::string_view name, std::int64_t rows, std::int64_t cols) {
-    tensors.add({.name = name, .rows = rows, .cols = cols, .role = TensorRole::indexer});
-  };
-  add("self_attn.indexer.wq_b.weight", indexer.n_heads * indexer.head_dim, a.q_lora_rank);
-  add("self_attn.indexer.wk.weight", indexer.head_dim, hidden);
-  add("self_attn.indexer.weights_proj.weight", indexer.n_heads, hidden);
-  tensors.add({.name = "self_attn.indexer.k_norm.weight", .rows = indexer.head_dim, .role = TensorRole::norm});
-  tensors.add({.name = "self_attn.indexer.k_norm.bias", .rows = indexer.head_dim, .role = TensorRole::norm});
-}
-
 /// The gates between the residual streams, in f32: one row a stream going in, and one coming out where there is an `out`.
 void add_stream_gates(TensorList& tensors, std::string_view name, std::int64_t streams, std::int64_t hidden, bool out) {
   const std::string base(name);
@@ -54,7 +42,6 @@ void add_layer(Draft& draft, const LayerSpec& layer, std::int64_t streams) {
   add_decoder_layer(draft, layer, {});
   tensors.linear("self_attn.attn_gate", attention.n_heads * attention.head_dim_v, hidden);
   tensors.add({.name = "self_attn.sinks", .rows = attention.n_heads, .type = dtype::f32});
-  if (attention.indexer.n_heads > 0) add_indexer(tensors, attention, hidden);
   add_stream_gates(tensors, "attn_hc", streams, hidden, true);
   add_stream_gates(tensors, "ffn_hc", streams, hidden, true);
 }
