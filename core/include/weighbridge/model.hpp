@@ -357,6 +357,9 @@ struct ParameterCounts {
 /// Values one token leaves in the cache of one layer on an engine that stores K and V as they are (MLA: the latent).
 [[nodiscard]] std::int64_t cache_values_per_token(const Mixer& mixer);
 
+/// mha, gqa, mqa or mla.
+[[nodiscard]] std::string_view attention_kind(const Model& model);
+
 /// How many layers see a window only, and its tokens (the widest, if they differ); 0 and 0 if none does.
 struct SlidingLayers {
   std::int64_t n_layers = 0;
