@@ -24,6 +24,7 @@ inline constexpr DType f16{"f16", 1, 2};
 inline constexpr DType bf16{"bf16", 1, 2};
 inline constexpr DType fp8{"fp8", 1, 1};
 inline constexpr DType int8{"int8", 1, 1};
+inline constexpr DType i64{"i64", 1, 8};
 /// Eight 4-bit values packed in one 32-bit word, as GPTQ, AWQ and compressed-tensors store them.
 inline constexpr DType int4{"int4", 8, 4};
 /// E2M1, two in a byte; the scales of MXFP4 (OCP microscaling formats 1.0) are a tensor of their own, of type e8m0.

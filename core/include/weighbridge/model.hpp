@@ -221,7 +221,8 @@ struct Tensor {
   DType type = dtype::bf16;
   std::int64_t recipe = 0;  ///< how the checkpoint quantizes it: 0 = not at all, n = Model::recipes[n - 1]
   bool is_scale = false;    ///< belongs to a quantized matrix; stored, but not a parameter
-  bool is_copy = false;     ///< tied weights stored a second time (lm_head of Qwen3-0.6B): not a parameter, and no engine loads it
+  bool is_copy = false;  ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B), buffers such
+                         ///< as Llama 2's rotary frequencies
 
   [[nodiscard]] std::int64_t copies() const { return layers.count * per_layer; }
   [[nodiscard]] std::int64_t elements() const { return copies() * rows * cols; }

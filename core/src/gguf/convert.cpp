@@ -57,6 +57,7 @@ class GgufConverter {
 
   void add(const Tensor& tensor, std::string_view name, const TensorName* known) {
     if (known == nullptr) return put(name, tensor);
+    if (known->gguf == "-") return;
     if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
     if (known->name == "mlp.experts.gate_up_proj" || known->name == "mlp.experts.gate_up_proj_bias") return add_expert_halves(tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
@@ -65,7 +66,7 @@ class GgufConverter {
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
   [[nodiscard]] bool has_norm_after_attention() const {
-    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe"});
+    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "olmo2", "olmo3"});
   }
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.

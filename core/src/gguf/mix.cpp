@@ -151,8 +151,10 @@ class Mixer {
   std::int64_t n_down_ = 0;
 };
 
-/// Vectors and the router stay as the converter wrote them: f32.
-bool is_kept(const Tensor& tensor) { return tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::norm; }
+/// Vectors, the router, learned positions and token types stay as the converter wrote them: f32.
+bool is_kept(const Tensor& tensor) {
+  return tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::norm || tensor.role == TensorRole::position_embedding;
+}
 
 }  // namespace
 

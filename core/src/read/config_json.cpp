@@ -18,20 +18,48 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
+    Family{"RefinedWeb", read_falcon},
+    Family{"RefinedWebModel", read_falcon},
+    Family{"bert", read_bert},
+    Family{"bloom", read_bloom},
+    Family{"cohere", read_cohere},
+    Family{"cohere2", read_cohere2},
     Family{"deepseek_v3", read_deepseek_v3},
+    Family{"falcon", read_falcon},
+    Family{"gemma", read_gemma},
     Family{"gemma2", read_gemma2},
     Family{"gemma3", read_gemma3},
     Family{"gemma3_text", read_gemma3_text},
     Family{"generic_dense", read_generic_dense},
     Family{"glm4_moe", read_glm4_moe},
+    Family{"gpt2", read_gpt2},
+    Family{"gpt_bigcode", read_gpt_bigcode},
+    Family{"gpt_neox", read_gpt_neox},
     Family{"gpt_oss", read_gpt_oss},
     Family{"llama", read_llama},
     Family{"mistral", read_mistral},
     Family{"mixtral", read_mixtral},
+    Family{"modernbert", read_modernbert},
+    Family{"mpt", read_mpt},
+    Family{"nomic_bert", read_nomic_bert},
+    Family{"olmo", read_olmo},
+    Family{"olmo2", read_olmo2},
+    Family{"olmo3", read_olmo3},
+    Family{"olmoe", read_olmoe},
+    Family{"opt", read_opt},
+    Family{"phi", read_phi},
+    Family{"phi-msft", read_phi_msft},
     Family{"phi3", read_phi3},
+    Family{"phi3small", read_phi3small},
+    Family{"phimoe", read_phimoe},
     Family{"qwen2", read_qwen2},
     Family{"qwen3", read_qwen3},
     Family{"qwen3_moe", read_qwen3_moe},
+    Family{"roberta", read_roberta},
+    Family{"smollm3", read_smollm3},
+    Family{"stablelm", read_stablelm},
+    Family{"starcoder2", read_starcoder2},
+    Family{"xlm-roberta", read_roberta},
 };
 
 std::string known_families() {
@@ -50,6 +78,7 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
   KeyReader notes = config.under("weighbridge");
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
+  draft.stores_buffers = notes.flag_or("stores_buffers", false);
   config.adopt(notes);
 }
 

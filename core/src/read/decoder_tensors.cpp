@@ -27,11 +27,11 @@ void add_embeddings(Draft& draft, std::string_view root) {
   draft.tensors.linear(joined(root, "embed_tokens"), draft.model.vocab_size, draft.model.hidden_size);
 }
 
-void add_head(Draft& draft, std::string_view root, std::string_view head) {
+void add_head(Draft& draft, std::string_view root, std::string_view head, bool norm_bias, bool head_bias) {
   draft.tensors.outside();
-  draft.tensors.norm(joined(root, "norm"), draft.model.hidden_size);
+  draft.tensors.norm(joined(root, "norm"), draft.model.hidden_size, norm_bias);
   if (draft.model.tied_embeddings && !draft.stores_tied_head) return;
-  draft.tensors.linear(head, draft.model.vocab_size, draft.model.hidden_size);
+  draft.tensors.linear(head, draft.model.vocab_size, draft.model.hidden_size, head_bias);
   if (draft.model.tied_embeddings) draft.tensors.mark_copy();
 }
 
@@ -83,6 +83,13 @@ void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden
   tensors.linear(joined(prefix, "down_proj"), hidden, ffn.ffn_size, bias);
 }
 
+ExpertNames mixtral_experts() {
+  return {.router = "block_sparse_moe.gate",
+          .gate = "block_sparse_moe.experts.{expert}.w1",
+          .up = "block_sparse_moe.experts.{expert}.w3",
+          .down = "block_sparse_moe.experts.{expert}.w2"};
+}
+
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names) {
   tensors.linear(names.router, moe.n_experts, hidden);
   if (moe.router_bias) tensors.add({.name = names.router_bias, .rows = moe.n_experts, .type = dtype::f32});
@@ -97,10 +104,10 @@ void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, co
 void add_decoder_layer(Draft& draft, const LayerSpec& layer, const DecoderStyle& style, const ExpertNames& experts) {
   TensorList& tensors = draft.tensors;
   const std::int64_t hidden = draft.model.hidden_size;
-  tensors.norm("input_layernorm", hidden);
+  tensors.norm("input_layernorm", hidden, style.norm_bias);
   if (const FullAttention* heads = grouped_attention(layer.mixer)) add_attention(tensors, *heads, hidden, style);
   if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) add_latent_attention(tensors, *latent, hidden);
-  tensors.norm("post_attention_layernorm", hidden);
+  tensors.norm("post_attention_layernorm", hidden, style.norm_bias);
   if (style.post_norms) {
     tensors.norm("pre_feedforward_layernorm", hidden);
     tensors.norm("post_feedforward_layernorm", hidden);
@@ -118,7 +125,7 @@ void add_decoder(Draft& draft, const DecoderStyle& style, const ExpertNames& exp
     tensors.at_layer(index++, prefix);
     add_decoder_layer(draft, layer, style, experts);
   }
-  add_head(draft, style.root, style.head);
+  add_head(draft, style.root, style.head, style.norm_bias, style.head_bias);
   tensors.part(ModelPart::mtp);
   for (const LayerSpec& layer : draft.model.mtp_layers) {
     tensors.at_layer(index++, prefix);

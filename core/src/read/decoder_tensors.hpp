@@ -14,6 +14,8 @@ struct DecoderStyle {
   bool output_bias = false;
   bool qk_norm = false;  ///< norms of head_dim on queries and keys
   bool ffn_bias = false;
+  bool norm_bias = false;  ///< LayerNorm
+  bool head_bias = false;
   bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
   bool fused = false;       ///< q, k, v in one matrix, gate and up in another (Phi-3)
 };
@@ -21,7 +23,7 @@ struct DecoderStyle {
 /// embed_tokens.
 void add_embeddings(Draft& draft, std::string_view root = "model.");
 /// The last norm, and lm_head unless it is tied and not stored.
-void add_head(Draft& draft, std::string_view root = "model.", std::string_view head = "lm_head");
+void add_head(Draft& draft, std::string_view root = "model.", std::string_view head = "lm_head", bool norm_bias = false, bool head_bias = false);
 
 /// self_attn.{q,k,v,o}_proj, their biases, q_norm and k_norm, sinks.
 void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, const DecoderStyle& style);
@@ -40,6 +42,8 @@ struct ExpertNames {
   std::string_view down = "mlp.experts.{expert}.down_proj";
   std::string_view shared = "mlp.shared_experts.";
 };
+/// Mixtral's names, which others took over.
+[[nodiscard]] ExpertNames mixtral_experts();
 /// Router, its correction bias (f32) if it has one, all experts, the shared block.
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names = {});
 

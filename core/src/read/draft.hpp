@@ -12,6 +12,7 @@ struct Draft {
   TensorList tensors;
   bool stores_tied_head = false;      ///< the checkpoint holds lm_head although it is tied
   bool mtp_stores_embeddings = true;  ///< the MTP layer brings its own copy of embedding and head
+  bool stores_buffers = false;        ///< the checkpoint holds what the family computes anew: rotary frequencies, causal masks, position numbers
 };
 
 }  // namespace weighbridge

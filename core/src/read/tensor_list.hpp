@@ -38,7 +38,7 @@ class TensorList {
   void linear(std::string_view name, std::int64_t rows, std::int64_t cols, bool bias = false);
   /// `name`.weight of [size], and `name`.bias.
   void norm(std::string_view name, std::int64_t size, bool bias = false);
-  /// The last row is a tied matrix that the checkpoint holds a second time.
+  /// The last row is stored, but no parameter: a tied matrix held a second time, or a buffer that the model computes anew.
   void mark_copy() { rows_.back().tensor.is_copy = true; }
 
   /// Hands the rows and their names to `model.plain` and `model.names`.
