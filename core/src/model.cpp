@@ -43,7 +43,7 @@ const RecurrentMixer* recurrent_part(const LayerSpec& layer) {
 ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
   ParameterCounts counts;
   for (const Tensor& tensor : tensors) {
-    counts.stored += tensor.elements();
+    if (!tensor.is_uncounted) counts.stored += tensor.elements();
     if (tensor.is_scale || tensor.is_copy) continue;
     switch (tensor.part) {
       case ModelPart::text:

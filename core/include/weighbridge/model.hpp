@@ -223,6 +223,7 @@ struct Tensor {
   bool is_scale = false;    ///< belongs to a quantized matrix; stored, but not a parameter
   bool is_copy = false;  ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B), buffers such
                          ///< as Llama 2's rotary frequencies
+  bool is_uncounted = false;  ///< a scalar that Hugging Face's element count leaves out
 
   [[nodiscard]] std::int64_t copies() const { return layers.count * per_layer; }
   [[nodiscard]] std::int64_t elements() const { return copies() * rows * cols; }

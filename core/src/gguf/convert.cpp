@@ -66,7 +66,8 @@ class GgufConverter {
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
   [[nodiscard]] bool has_norm_after_attention() const {
-    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "olmo2", "olmo3"});
+    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "olmo2", "olmo3", "gemma3n", "gemma3n_text",
+                                           "gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"});
   }
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.

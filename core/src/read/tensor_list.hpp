@@ -17,6 +17,7 @@ struct TensorRow {
   std::int64_t copies = 1;                        ///< equal tensors in this layer: the experts
   std::optional<TensorRole> role = std::nullopt;  ///< unless the name tells (tensor_names.cpp): needed for the parts of a fused matrix and in towers
   std::optional<DType> type = std::nullopt;       ///< unless it is the checkpoint's base type
+  bool is_copy = false;                           ///< stored, but no parameter: a buffer that the model computes anew
 };
 
 /// The inventory of a checkpoint, written down layer by layer. Equal rows of several layers become one.
@@ -38,8 +39,10 @@ class TensorList {
   void linear(std::string_view name, std::int64_t rows, std::int64_t cols, bool bias = false);
   /// `name`.weight of [size], and `name`.bias.
   void norm(std::string_view name, std::int64_t size, bool bias = false);
-  /// The last row is stored, but no parameter: a tied matrix held a second time, or a buffer that the model computes anew.
+  /// The last row is a tied matrix that the checkpoint holds a second time.
   void mark_copy() { rows_.back().tensor.is_copy = true; }
+  /// A tensor without dimensions that is no parameter, such as a bound.
+  void scalar(std::string_view name);
 
   /// Hands the rows and their names to `model.plain` and `model.names`.
   void finish(Model& model) &&;
@@ -53,6 +56,8 @@ class TensorList {
 
   [[nodiscard]] std::size_t find_or_add_name(std::string_view name);
   [[nodiscard]] Tensor described(const TensorRow& row) const;
+  /// `name` within the layer, if there is one.
+  void put_here(std::string_view name, const Tensor& tensor);
   void put(std::string_view name, const Tensor& tensor);
 
   DType base_;

@@ -38,9 +38,11 @@ constexpr ClassicNames kGpt2Names{.embedding = "transformer.wte",
 void add_causal_masks(Draft& draft) {
   for (std::int64_t layer = 0; layer < draft.model.n_layers(); ++layer) {
     draft.tensors.at_layer(layer, "transformer.h.{layer}.");
-    draft.tensors.add(
-        {.name = "attn.mask", .rows = draft.model.max_context_tokens, .cols = draft.model.max_context_tokens, .role = TensorRole::norm});
-    draft.tensors.mark_copy();
+    draft.tensors.add({.name = "attn.mask",
+                       .rows = draft.model.max_context_tokens,
+                       .cols = draft.model.max_context_tokens,
+                       .role = TensorRole::norm,
+                       .is_copy = true});
   }
 }
 

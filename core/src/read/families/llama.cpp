@@ -18,8 +18,7 @@ bool has_llama3_scaling(const KeyReader& config) {
 void add_rotary_frequencies(Draft& draft) {
   for (std::int64_t layer = 0; layer < draft.model.n_layers(); ++layer) {
     draft.tensors.at_layer(layer);
-    draft.tensors.add({.name = "self_attn.rotary_emb.inv_freq", .rows = draft.model.rotary_dim / 2, .role = TensorRole::norm});
-    draft.tensors.mark_copy();
+    draft.tensors.add({.name = "self_attn.rotary_emb.inv_freq", .rows = draft.model.rotary_dim / 2, .role = TensorRole::norm, .is_copy = true});
   }
 }
 
