@@ -59,7 +59,8 @@ class GgufConverter {
     if (known == nullptr) return put(name, tensor);
     if (known->gguf == "-") return;
     if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
-    if (known->name == "mlp.experts.gate_up_proj" || known->name == "mlp.experts.gate_up_proj_bias") return add_expert_halves(tensor);
+    if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "feed_forward.experts.gate_up_proj"}))
+      return add_expert_halves(tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
     put(known->gguf.empty() ? name : known->gguf, tensor);
   }
