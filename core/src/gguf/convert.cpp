@@ -55,9 +55,11 @@ class GgufConverter {
     }
   }
 
-  void add(const Tensor& tensor, std::string_view name, const TensorName* known) {
+  void add(Tensor tensor, std::string_view name, const TensorName* known) {
     if (known == nullptr) return put(name, tensor);
     if (known->gguf == "-") return;
+    // RoBERTa's first positions serve no token.
+    if (known->gguf == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
     if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
     if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "feed_forward.experts.gate_up_proj"}))
       return add_expert_halves(tensor);

@@ -104,6 +104,23 @@ LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers) {
   return sliding;
 }
 
+LayerFlags read_layer_list(KeyReader& config, std::string_view key, std::int64_t n_layers) {
+  if (config.error()) return {};
+  LayerFlags flags(static_cast<std::size_t>(n_layers), 0);
+  if (!config.has(key)) return flags;
+  const Json& listed = *config.json().find(key);
+  const std::string expected = "a list of layer numbers from 0 to " + grouped(n_layers - 1);
+  if (!listed.is_array()) config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(listed), expected));
+  for (const Json& item : listed) {
+    const std::optional<std::int64_t> layer = whole_number_of(item);
+    if (layer && *layer >= 0 && *layer < n_layers)
+      flags[static_cast<std::size_t>(*layer)] = 1;
+    else
+      config.fail(notice::out_of_range(config.path(key), std::string(key), excerpt(item), expected));
+  }
+  return flags;
+}
+
 std::int64_t rotary_part(std::int64_t head_dim, double factor) { return static_cast<std::int64_t>(static_cast<double>(head_dim) * factor); }
 
 void check_experts_used(KeyReader& config, const MoeFfn& moe, std::string_view experts_key) {

@@ -68,6 +68,9 @@ template <class Slides>
 /// What `layer_types` says, one entry a layer, true = sliding; empty if the key is absent. Other kinds of layers are an error.
 [[nodiscard]] LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers);
 
+/// One flag a layer, 1 for those whose numbers the list under `key` holds; all 0 if there is none.
+[[nodiscard]] LayerFlags read_layer_list(KeyReader& config, std::string_view key, std::int64_t n_layers);
+
 /// The elements of a head that rotate: `factor` of them (partial_rotary_factor), rounded down as transformers does.
 [[nodiscard]] std::int64_t rotary_part(std::int64_t head_dim, double factor);
 

@@ -156,9 +156,8 @@ void read_gemma4(KeyReader& config, Draft& draft) {
     config.adopt(vision);
     if (config.error()) return;
     v.tower.tokens_per_image = config.positive_or("vision_soft_tokens_per_image", config_limit::context, 280, "");
-    // The largest image: as many tokens of 3 x 3 patches as an image may take, as a square.
-    const std::int64_t pooling = vision.positive_or("pooling_kernel_size", 64, 3, "");
-    for (std::int64_t side = 1; side * side <= v.tower.tokens_per_image; ++side) v.tower.image_size = side * pooling * v.tower.patch_size;
+    // The largest image: as many pooled patches as an image may take, as a square.
+    for (std::int64_t side = 1; side * side <= v.tower.tokens_per_image; ++side) v.tower.image_size = side * v.pooling * v.tower.patch_size;
     draft.model.vision = v.tower;
     add_gemma4_vision(draft.tensors, v, "model.vision_tower.");
     add_projection(draft, "model.embed_vision.embedding_projection", v.tower.hidden_size);

@@ -9,24 +9,6 @@ namespace weighbridge {
 
 namespace {
 
-/// A flag a layer from a list of layer numbers under `key`; empty if there is none.
-LayerFlags read_layer_list(KeyReader& config, std::string_view key, std::int64_t n_layers) {
-  LayerFlags flags;
-  if (config.error() || !config.has(key) || config.json().find(key)->empty()) return flags;
-  const Json& listed = *config.json().find(key);
-  flags.resize(static_cast<std::size_t>(n_layers));
-  const std::string expected = "a list of layer numbers from 0 to " + grouped(n_layers - 1);
-  if (!listed.is_array()) config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(listed), expected));
-  for (const Json& item : listed) {
-    const std::optional<std::int64_t> layer = whole_number_of(item);
-    if (layer && *layer >= 0 && *layer < n_layers)
-      flags[static_cast<std::size_t>(*layer)] = 1;
-    else
-      config.fail(notice::out_of_range(config.path(key), std::string(key), excerpt(item), expected));
-  }
-  return flags;
-}
-
 /// `no_rope_layers`: one entry a layer, 0 where it sees everything and does not rotate. Empty or absent: every fourth.
 LayerFlags read_rotating_layers(KeyReader& config, std::int64_t n_layers) {
   LayerFlags rotates(static_cast<std::size_t>(n_layers), 1);
@@ -92,13 +74,14 @@ void read_text(KeyReader& config, Draft& draft, const std::string& root, std::st
   const std::int64_t n_layers = read_layer_count(config, defaults);
   const std::int64_t step = config.positive_or("interleave_moe_layer_step", config_limit::layers, 1, "");
   if (config.error()) return;
+  const bool lists_moe = config.has("moe_layers") && !config.json().find("moe_layers")->empty();
   const LayerFlags listed = read_layer_list(config, "moe_layers", n_layers);
   const LayerFlags rotates = read_rotating_layers(config, n_layers);
   if (config.error()) return;
   model.rotary_dim = heads.head_dim_k;
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
     const auto at = static_cast<std::size_t>(layer);
-    const bool is_moe = listed.empty() ? (layer + 1) % step == 0 : listed[at] != 0;
+    const bool is_moe = lists_moe ? listed[at] != 0 : (layer + 1) % step == 0;
     model.layers.push_back({rotates[at] != 0 ? Mixer(ChunkedAttention{heads, chunk}) : Mixer(heads), is_moe ? Ffn(moe) : Ffn(dense)});
   }
   add_text(draft, bias, root, head);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
@@ -11,24 +13,11 @@ namespace {
 
 constexpr std::int64_t kImageTokenRows = 8;  ///< more rows of the embedding than the vocabulary has (MllamaTextModel)
 
-/// `cross_attention_layers`: layer numbers, by default 3, 8, 13, ... 38.
+/// `cross_attention_layers`, by default 3, 8, 13, ... 38.
 LayerFlags read_cross_layers(KeyReader& config, std::int64_t n_layers) {
-  LayerFlags crosses(static_cast<std::size_t>(n_layers), 0);
-  if (config.error()) return crosses;
-  if (!config.has("cross_attention_layers")) {
-    for (std::int64_t layer = 3; layer < std::min<std::int64_t>(n_layers, 39); layer += 5) crosses[static_cast<std::size_t>(layer)] = 1;
-    return crosses;
-  }
-  const Json& listed = *config.json().find("cross_attention_layers");
-  const std::string expected = "a list of layer numbers from 0 to " + grouped(n_layers - 1);
-  if (!listed.is_array()) config.fail(notice::wrong_type(config.path("cross_attention_layers"), "cross_attention_layers", excerpt(listed), expected));
-  for (const Json& item : listed) {
-    const std::optional<std::int64_t> layer = whole_number_of(item);
-    if (layer && *layer >= 0 && *layer < n_layers)
-      crosses[static_cast<std::size_t>(*layer)] = 1;
-    else
-      config.fail(notice::out_of_range(config.path("cross_attention_layers"), "cross_attention_layers", excerpt(item), expected));
-  }
+  LayerFlags crosses = read_layer_list(config, "cross_attention_layers", n_layers);
+  if (config.error() || config.has("cross_attention_layers")) return crosses;
+  for (std::int64_t layer = 3; layer < std::min<std::int64_t>(n_layers, 39); layer += 5) crosses[static_cast<std::size_t>(layer)] = 1;
   return crosses;
 }
 

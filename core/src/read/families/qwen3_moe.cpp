@@ -1,33 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
 #include "read/families/families.hpp"
 
 namespace weighbridge {
 
-namespace {
-
-/// `mlp_only_layers`: the layers that stay dense although their turn would be MoE.
-LayerFlags read_dense_layers(KeyReader& config, std::int64_t n_layers) {
-  LayerFlags dense(static_cast<std::size_t>(n_layers), 0);
-  if (config.error() || !config.has("mlp_only_layers")) return dense;
-  const Json& listed = *config.json().find("mlp_only_layers");
-  const std::string expected = "a list of layer numbers from 0 to " + grouped(n_layers - 1);
-  if (!listed.is_array()) config.fail(notice::wrong_type(config.path("mlp_only_layers"), "mlp_only_layers", excerpt(listed), expected));
-  for (const Json& item : listed) {
-    const std::optional<std::int64_t> layer = whole_number_of(item);
-    if (layer && *layer >= 0 && *layer < n_layers)
-      dense[static_cast<std::size_t>(*layer)] = 1;
-    else
-      config.fail(notice::out_of_range(config.path("mlp_only_layers"), "mlp_only_layers", excerpt(item), expected));
-  }
-  return dense;
-}
-
-}  // namespace
-
-/// Qwen3 MoE (huggingface/transformers models/qwen3_moe): attention as in Qwen3; every `decoder_sparse_step`-th layer has experts, none shared.
+/// Qwen3 MoE (huggingface/transformers models/qwen3_moe): attention as in Qwen3; every `decoder_sparse_step`-th layer has experts, none shared,
+/// but for those of `mlp_only_layers`.
 void read_qwen3_moe(KeyReader& config, Draft& draft) {
   Model& model = draft.model;
   read_common(config, model);
@@ -37,7 +16,8 @@ void read_qwen3_moe(KeyReader& config, Draft& draft) {
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t step = config.positive_or("decoder_sparse_step", config_limit::layers, 1, "");
   if (config.error()) return;
-  const LayerFlags stays_dense = read_dense_layers(config, n_layers);
+  const LayerFlags stays_dense = read_layer_list(config, "mlp_only_layers", n_layers);
+  if (config.error()) return;
 
   DenseFfn dense;
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {

@@ -17,6 +17,7 @@ Gemma4Vision read_gemma4_vision(KeyReader& vision) {
   v.n_kv_heads = vision.positive_or("num_key_value_heads", config_limit::heads, v.tower.n_heads, "");
   v.head_dim = vision.positive_or("head_dim", config_limit::head_dim, 64, "");
   v.positions = vision.positive_or("position_embedding_size", config_limit::context, 10240, "");
+  v.pooling = vision.positive_or("pooling_kernel_size", 64, 3, "");
   v.has_bounds = vision.flag_or("use_clipped_linears", false);
   v.standardizes = vision.flag_or("standardize", false);
   return v;

@@ -12,6 +12,7 @@ struct Gemma4Vision {
   std::int64_t n_kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t positions = 0;  ///< rows of the table of each dimension
+  std::int64_t pooling = 0;    ///< patches a side that become one token
   bool has_bounds = false;
   bool standardizes = false;
 };

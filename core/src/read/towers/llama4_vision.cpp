@@ -41,7 +41,7 @@ Llama4Vision read_llama4_vision(KeyReader& vision) {
   if (v.tower.image_size < v.tower.patch_size)
     vision.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(v.tower.image_size),
                                      "at least patch_size, " + grouped(v.tower.patch_size)));
-  v.tower.tokens_per_image = v.tower.patches() / (v.shuffle * v.shuffle);
+  v.tower.tokens_per_image = std::max<std::int64_t>(1, v.tower.patches() / (v.shuffle * v.shuffle));
   return v;
 }
 

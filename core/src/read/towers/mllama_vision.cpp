@@ -52,12 +52,16 @@ MllamaVision read_mllama_vision(KeyReader& vision) {
   v.output_size = vision.positive_or("vision_output_dim", config_limit::hidden, 7680, "");
   const auto ratios = vision.json().find("supported_aspect_ratios");
   const bool listed = ratios != vision.json().end() && ratios->is_array() && !ratios->empty() && ratios->size() <= kMostTiles;
-  v.tower.tokens_per_image = 1;  // the rest reaches the text through cross attention
   v.n_aspect_ratios = listed ? static_cast<std::int64_t>(ratios->size()) : 8;
   if (vision.error()) return v;
   if (v.tower.image_size < v.tower.patch_size)
     vision.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(v.tower.image_size),
                                      "at least patch_size, " + grouped(v.tower.patch_size)));
+  v.tile_patches = v.tower.patches();
+  v.tower.tokens_per_image = v.n_tiles * v.tile_tokens();
+  std::int64_t side = 1;
+  while (side * side < v.n_tiles) ++side;
+  v.tower.image_size *= side;
   return v;
 }
 

@@ -10,13 +10,14 @@ namespace weighbridge {
 /// patches pass through `tower.n_layers` layers alone and `n_global_layers` gated ones together.
 struct MllamaVision {
   VisionTower tower;
+  std::int64_t tile_patches = 0;  ///< of one tile; `tower.image_size` is that of all tiles as a square
   std::int64_t n_global_layers = 0;
   std::int64_t n_tiles = 0;
   std::int64_t n_aspect_ratios = 0;  ///< that have embeddings; one row more serves none
   std::int64_t output_size = 0;      ///< vision_output_dim
 
   /// Tokens of one tile: its patches and the class token.
-  [[nodiscard]] std::int64_t tile_tokens() const { return tower.patches() + 1; }
+  [[nodiscard]] std::int64_t tile_tokens() const { return tile_patches + 1; }
 };
 
 [[nodiscard]] MllamaVision read_mllama_vision(KeyReader& vision);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read/towers/pixtral.hpp"
 
+#include <algorithm>
+
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
@@ -21,7 +23,7 @@ VisionTower read_pixtral(KeyReader& vision, std::int64_t merge) {
   if (tower.image_size < tower.patch_size)
     vision.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(tower.image_size),
                                      "at least patch_size, " + grouped(tower.patch_size)));
-  tower.tokens_per_image = tower.patches() / (merge * merge);
+  tower.tokens_per_image = std::max<std::int64_t>(1, tower.patches() / (merge * merge));
   return tower;
 }
 
