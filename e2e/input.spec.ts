@@ -3,7 +3,7 @@
 import { expect, fixture, headline, open, test, verdict } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
-const kFile = 'A config.json from this device';
+const kFile = 'Model files from this device';
 const json = (text: string, name = 'config.json') => ({
   name,
   mimeType: 'application/json',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole boundary between JavaScript and the core: one text in, one text out.
+// The first module, which the page cannot do without: it counts models by id and spec. One text in, one text out.
 #include <emscripten/bind.h>
 
 #include <string>

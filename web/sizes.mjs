@@ -37,7 +37,9 @@ function filesOf(page, locale, own) {
     join(kSite, dirname(page), address),
   );
   const isText = (path) => path.includes(`/${locale}-`) || path.includes(`/${own}.${locale}-`);
-  const brought = assets.filter((path) => isText(path) || /\.(wasm|json)$/.test(path));
+  const brought = assets.filter(
+    (path) => isText(path) || (/\.(wasm|json)$/.test(path) && !path.includes('/weighbridge-read-')),
+  );
   return [...new Set([join(kSite, page), ...named, ...brought])];
 }
 

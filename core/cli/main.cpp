@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: weighbridge [--lines] < request.json > response.json\n";
     return 2;
   }
-  weighbridge::Api api;
+  weighbridge::Api api(weighbridge::reading());
   const std::string load = R"({"method":"catalogue.load","params":{"models":)" + std::string(weighbridge::embedded("models.json")) +
                            R"(,"devices":)" + std::string(weighbridge::embedded("gpus.json")) + "}}";
   const std::string loaded = api.call(load);

@@ -6,20 +6,15 @@
 
 #include "engine/engine.hpp"
 #include "json_parse.hpp"
+#include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
-#include "weighbridge/read.hpp"
 #include "weighbridge/share.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
 namespace {
-
-struct Context {
-  Catalogue& catalogue;
-  Notices& warnings;
-};
 
 Result<JsonOut> call_estimate(const Json& params, Context& context) {
   Result<Request> request = read_request(params, context.catalogue, context.warnings);
@@ -28,24 +23,6 @@ Result<JsonOut> call_estimate(const Json& params, Context& context) {
   if (!answer) return fail(answer.error());
   context.warnings.insert(context.warnings.end(), answer->warnings.begin(), answer->warnings.end());
   return describe_estimate(*request, *answer);
-}
-
-Result<JsonOut> call_read_config(const Json& params, Context& context) {
-  if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with config or text"));
-  Json config;
-  if (const auto text = params.find("text"); text != params.end()) {
-    if (!text->is_string()) return fail(notice::wrong_type("params.text", "text", excerpt(*text), "the text of a config.json"));
-    Result<Json> parsed = parse_json(text->get_ref<const std::string&>(), "params.text");
-    if (!parsed) return fail(parsed.error());
-    config = std::move(*parsed);
-  } else if (const auto given = params.find("config"); given != params.end()) {
-    config = *given;
-  } else {
-    return fail(notice::missing_key("params.config", "config", "a config.json, as object or as text"));
-  }
-  Result<Model> model = read_config(config, "params.config", context.warnings);
-  if (!model) return fail(model.error());
-  return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}};
 }
 
 /// One axis, many points, one call.
@@ -93,6 +70,7 @@ JsonOut describe_catalogue_model(const CatalogueModel& entry) {
           {"kind", entry.kind},
           {"relation", entry.relation},
           {"released", entry.released.empty() ? JsonOut() : JsonOut(entry.released)},
+          {"license", entry.license.empty() ? JsonOut() : JsonOut(entry.license)},
           {"aliases", entry.aliases},
           {"max_context_tokens", entry.model.max_context_tokens},
           {"checkpoint_format", checkpoint_format(entry.model)}};
@@ -157,18 +135,13 @@ Result<JsonOut> written(const Result<Json>& tree) {
 Result<JsonOut> call_share_encode(const Json& params, Context& context) { return written(encode_link(params, context.catalogue)); }
 Result<JsonOut> call_share_decode(const Json& params, Context& context) { return written(decode_link(params, context.catalogue)); }
 
-struct Method {
-  std::string_view name;
-  Result<JsonOut> (*run)(const Json& params, Context& context);
-};
-
 constexpr std::array kMethods{
-    Method{"estimate", call_estimate},         Method{"read_config", call_read_config},       Method{"sweep", call_sweep},
-    Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load}, Method{"share.encode", call_share_encode},
-    Method{"share.decode", call_share_decode},
+    Method{"estimate", call_estimate},         Method{"sweep", call_sweep},
+    Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load},
+    Method{"share.encode", call_share_encode}, Method{"share.decode", call_share_decode},
 };
 
-Result<JsonOut> dispatch(std::string_view text, Context& context) {
+Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading* reading) {
   Result<Json> request = parse_json(text, "request");
   if (!request) return fail(request.error());
   if (!request->is_object()) return fail(notice::wrong_type("request", "request", excerpt(*request), "an object with method and params"));
@@ -176,20 +149,17 @@ Result<JsonOut> dispatch(std::string_view text, Context& context) {
   if (!method.is_string()) return fail(notice::missing_key("method", "method", "the name of a method"));
   const auto found = request->find("params");
   const Json params = found == request->end() ? Json::object() : *found;
+  std::vector<Method> methods(kMethods.begin(), kMethods.end());
+  if (reading != nullptr) methods.insert(methods.end(), reading->methods.begin(), reading->methods.end());
   std::string names;
-  for (const Method& known : kMethods) {
+  for (const Method& known : methods) {
     if (method.get_ref<const std::string&>() == known.name) return known.run(params, context);
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
   return fail(notice::unknown("unknown_method", "method", "method", method.get<std::string>(), names));
 }
 
-}  // namespace
-
-std::string Api::call(std::string_view request) {
-  Notices warnings;
-  Context context{catalogue_, warnings};
-  const Result<JsonOut> result = dispatch(request, context);
+std::string respond(const Result<JsonOut>& result, const Notices& warnings) {
   JsonOut response{{"ok", result.has_value()}};
   if (result)
     response.add("result", *result);
@@ -197,6 +167,27 @@ std::string Api::call(std::string_view request) {
     response.add("error", to_json(result.error()));
   response.add("warnings", to_json(warnings));
   return response.text();
+}
+
+}  // namespace
+
+Api::Api() = default;
+Api::Api(const Reading& reading) : reading_(&reading), catalogue_(reading.read_config), files_(reading.file_methods()) {}
+Api::Api(Api&&) noexcept = default;
+Api& Api::operator=(Api&&) noexcept = default;
+Api::~Api() = default;
+
+std::string Api::call(std::string_view request) {
+  Notices warnings;
+  Context context{catalogue_, warnings, files_.get()};
+  const Result<JsonOut> result = dispatch(request, context, reading_);
+  return respond(result, warnings);
+}
+
+std::string Api::push(std::int64_t handle, std::string_view file, std::int64_t size, std::int64_t offset, std::string_view bytes) {
+  Notices warnings;
+  const Result<JsonOut> result = files_->push(handle, {file, size, offset, bytes}, warnings);
+  return respond(result, warnings);
 }
 
 }  // namespace weighbridge

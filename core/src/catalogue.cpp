@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "json_text.hpp"
-#include "weighbridge/read.hpp"
+#include "weighbridge/model_spec.hpp"
 
 namespace weighbridge {
 
@@ -29,12 +29,18 @@ double number_of(const Json& row, std::string_view key) {
   return found != row.end() && found->is_number() ? found->get<double>() : 0.0;
 }
 
-Result<CatalogueModel> read_model(const Json& row, const std::string& where) {
-  if (!row.is_object()) return fail(notice::wrong_type(where, "models", excerpt(row), "an object for each model"));
+/// A row's model, from its spec or, in a build that reads configs, from its config.
+Result<Model> model_of_row(const Json& row, const std::string& where, const NameTable& names, ConfigReader reader) {
+  if (const auto spec = row.find("spec"); spec != row.end()) return read_spec(*spec, where + ".spec", names);
   const auto config = row.find("config");
-  if (config == row.end()) return fail(notice::missing_key(where + ".config", "config", "the model's config.json keys"));
+  if (config == row.end() || reader == nullptr) return fail(notice::missing_key(where + ".spec", "spec", "the model as a spec"));
   Notices ignored;  // defaults that HF leaves out are part of the published config
-  Result<Model> model = read_config(*config, where + ".config", ignored);
+  return reader(*config, where + ".config", ignored);
+}
+
+Result<CatalogueModel> read_model(const Json& row, const std::string& where, const NameTable& names, ConfigReader reader) {
+  if (!row.is_object()) return fail(notice::wrong_type(where, "models", excerpt(row), "an object for each model"));
+  Result<Model> model = model_of_row(row, where, names, reader);
   if (!model) return fail(model.error());
   CatalogueModel entry;
   entry.model = std::move(*model);
@@ -45,6 +51,7 @@ Result<CatalogueModel> read_model(const Json& row, const std::string& where) {
   entry.kind = text_of(row, "kind");
   entry.relation = text_of(row, "relation");
   entry.released = text_of(row, "released");
+  entry.license = text_of(row, "license");
   if (entry.model.id.empty() || entry.model.slug.empty()) return fail(notice::missing_key(where, "id", "an id and a slug"));
   return entry;
 }
@@ -111,10 +118,12 @@ Result<void> Catalogue::load(const Json& models, const Json& devices) {
   const Result<const Json*> device_rows = rows_of(devices, "devices");
   if (!device_rows) return fail(device_rows.error());
 
-  Catalogue next;
+  Catalogue next(config_reader_);
+  const Result<NameTable> names = read_names(models.value("names", Json::array()), "params.models.names");
+  if (!names) return fail(names.error());
   next.version_ = text_of(models, "version");
   for (std::size_t i = 0; i < (*model_rows)->size(); ++i) {
-    Result<CatalogueModel> model = read_model((**model_rows)[i], "params.models[" + std::to_string(i) + "]");
+    Result<CatalogueModel> model = read_model((**model_rows)[i], "params.models[" + std::to_string(i) + "]", *names, config_reader_);
     if (!model) return fail(model.error());
     next.models_.push_back(std::move(*model));
   }

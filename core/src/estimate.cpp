@@ -24,7 +24,10 @@ std::string join(const std::vector<std::string_view>& names) {
 }
 
 /// What the engine as such cannot run, whatever the hardware.
-std::optional<Notice> unsupported(const Engine& engine, const Scenario& scenario) {
+std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
+  if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
+    return notice::custom("unsupported", "params.model", std::string(engine.name) + " is not counted with GGUF files: expected llama.cpp.",
+                          "engine.name", std::string(engine.name), "llama.cpp");
   const Parallel& p = scenario.parallel;
   if (!scenario.hardware.empty() && p.tensor * p.pipeline * p.data != scenario.device_count())
     return notice::custom("parallel_mismatch", "params.parallel",
@@ -79,7 +82,7 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   Estimate result;
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();
-  std::optional<Notice> reason = unsupported(*engine, scenario);
+  std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
   if (!reason) {
     Plan plan = engine->plan({prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()});
     result.engine = std::move(plan.report);

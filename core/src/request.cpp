@@ -6,7 +6,7 @@
 #include "engine/engine.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
-#include "weighbridge/read.hpp"
+#include "weighbridge/model_spec.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -221,16 +221,31 @@ Result<void> read_host(const Json& params, Scenario& scenario, Notices& warnings
 
 }  // namespace
 
+namespace {
+
+/// A spec wins over the config that it was read from.
+Result<Model> read_own_model(const Json& choice, const std::string& where, ConfigReader reader, Notices& warnings) {
+  if (const auto spec = choice.find("spec"); spec != choice.end()) {
+    const Result<NameTable> names = read_names(spec->is_object() ? spec->value("names", Json()) : Json(), where + ".spec.names");
+    if (!names) return fail(names.error());
+    return read_spec(*spec, where + ".spec", *names);
+  }
+  if (reader == nullptr) return fail(notice::missing_key(where + ".spec", "spec", "the spec that read_config answers"));
+  return reader(*choice.find("config"), where + ".config", warnings);
+}
+
+}  // namespace
+
 Result<Request> read_model_choice(const Json& choice, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
   if (!choice.is_object()) return fail(notice::wrong_type(where, "model", excerpt(choice), "an object with id or config"));
   KeyReader keys(choice, where, warnings);
-  keys.warn_of_other_keys({"id", "config", "name"});
+  keys.warn_of_other_keys({"id", "config", "spec", "name"});
   const std::optional<std::string> id = keys.text_if_given("id");
   const std::optional<std::string> name = keys.text_if_given("name");
   if (keys.error()) return fail(*keys.error());
   Request request;
-  if (const auto config = choice.find("config"); config != choice.end()) {
-    Result<Model> model = read_config(*config, where + ".config", warnings);
+  if (choice.contains("spec") || choice.contains("config")) {
+    Result<Model> model = read_own_model(choice, where, catalogue.config_reader(), warnings);
     if (!model) return fail(model.error());
     request.own = std::move(*model);
     request.own->id = id.value_or("");

@@ -232,6 +232,12 @@ const TensorName* find_tensor_name(std::string_view name) {
   return nullptr;
 }
 
+const TensorName* find_gguf_tensor_name(std::string_view name) {
+  for (const TensorName& known : kNames)
+    if (known.gguf == name) return &known;
+  return nullptr;
+}
+
 std::string_view within_layer(std::string_view name) {
   constexpr std::string_view mark = "{layer}.";
   const std::size_t at = name.find(mark);

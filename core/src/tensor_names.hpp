@@ -19,6 +19,9 @@ struct TensorName {
 /// Null for a name nobody has told us of.
 [[nodiscard]] const TensorName* find_tensor_name(std::string_view name);
 
+/// The row of a tensor that a GGUF file names `name` within its layer or outside, without ".weight" or ".bias". Null for one we know nothing of.
+[[nodiscard]] const TensorName* find_gguf_tensor_name(std::string_view name);
+
 /// `name` without the layer's part: "model.layers.{layer}.mlp.gate.weight" -> "mlp.gate.weight". All of it outside the layers.
 [[nodiscard]] std::string_view within_layer(std::string_view name);
 

@@ -68,7 +68,7 @@ void estimate_with_solvers(benchmark::State& state) {
 BENCHMARK(estimate_with_solvers);
 
 void call_json(benchmark::State& state, const std::string& params) {
-  Api api;
+  Api api(reading());
   benchmark::DoNotOptimize(api.call(R"({"method":"catalogue.load","params":{"models":)" + std::string(embedded("models.json")) + R"(,"devices":)" +
                                     std::string(embedded("gpus.json")) + "}}"));
   const std::string request = R"({"method":"estimate","params":)" + params + "}";

@@ -8,6 +8,7 @@
 
 #include "api_fixture.hpp"
 #include "embedded.hpp"
+#include "file_writer.hpp"
 #include "weighbridge/api.hpp"
 
 namespace weighbridge {
@@ -22,7 +23,7 @@ class Files : public ::testing::Test {
 
   [[nodiscard]] Json ask(const Json& request) { return testing::parse(call_with_files(api_, request.dump())); }
 
-  Api api_;
+  Api api_{reading()};
   const std::string path_ = ::testing::TempDir() + "weighbridge.config.json";
 };
 
@@ -42,7 +43,10 @@ TEST_F(Files, AMissingOneIsNamed) {
 }
 
 TEST_F(Files, AnotherKindIsRefused) {
-  EXPECT_EQ(ask({{"method", "read_config"}, {"params", {{"file", "model.gguf"}}}})["error"]["code"], "unsupported_file");
+  const std::string notes = ::testing::TempDir() + "weighbridge.notes.pdf";
+  std::ofstream(notes) << "x";
+  EXPECT_EQ(ask({{"method", "read_config"}, {"params", {{"file", notes}}}})["error"]["code"], "wrong_type");
+  std::remove(notes.c_str());
 }
 
 TEST_F(Files, TextThatIsNoJsonIsReportedWithItsLine) {
@@ -50,6 +54,24 @@ TEST_F(Files, TextThatIsNoJsonIsReportedWithItsLine) {
   const Json error = ask({{"method", "estimate"}, {"params", {{"model", {{"file", path_}}}}}})["error"];
   EXPECT_EQ(error["code"], "invalid_json");
   EXPECT_NE(error["message"].get<std::string>().find("line 2"), std::string::npos);
+}
+
+TEST_F(Files, AGgufIsCountedByItsHeader) {
+  testing::GgufWriter writer;
+  writer.text("general.architecture", "llama")
+      .number("llama.block_count", 1)
+      .number("llama.embedding_length", 256)
+      .number("llama.context_length", 4096);
+  writer.number("llama.attention.head_count", 4).tensor("token_embd.weight", {256, 1024}, 12, 147'456).tensor("output_norm.weight", {256}, 0, 1024);
+  for (const char* name : {"q", "k", "v", "output"}) writer.tensor(std::string("blk.0.attn_") + name + ".weight", {256, 256}, 12, 36'864);
+  const std::string gguf = ::testing::TempDir() + "weighbridge-00001-of-00001.gguf";
+  std::ofstream(gguf, std::ios::binary) << writer.header() << std::string(writer.data_bytes, '\0');
+  const Json params{
+      {"model", {{"file", gguf}}}, {"engine", {{"name", "llama.cpp"}}}, {"workload", {{"context_tokens", 4096}}}, {"hardware", Json::array()}};
+  const Json answer = ask({{"method", "estimate"}, {"params", params}});
+  ASSERT_EQ(answer["ok"], true) << answer.dump(1);
+  EXPECT_EQ(answer["result"]["model"]["checkpoint_bytes"], 147'456 + 1024 + 4 * 36'864);
+  std::remove(gguf.c_str());
 }
 
 }  // namespace

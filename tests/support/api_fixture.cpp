@@ -13,7 +13,7 @@ Json parse(std::string_view text) { return Json::parse(text, nullptr, false); }
 
 Api& api() {
   static Api instance = [] {
-    Api loaded;
+    Api loaded(reading());
     const Json request{{"method", "catalogue.load"},
                        {"params", {{"models", parse(embedded("models.json"))}, {"devices", parse(embedded("gpus.json"))}}}};
     EXPECT_EQ(parse(loaded.call(request.dump()))["ok"], true);

@@ -11,7 +11,9 @@ const nativeProgram = process.env.WEIGHBRIDGE_NATIVE ?? `${root}build/native/wei
 
 /** The text of `catalogue.load` as the page sends it. */
 export function catalogueRequest() {
-  const [models, devices] = ['models', 'gpus'].map((name) => JSON.parse(readFileSync(`${root}core/data/${name}.json`, 'utf8')));
+  const [models, devices] = ['models', 'gpus'].map((name) =>
+    JSON.parse(readFileSync(`${root}core/data/${name}.json`, 'utf8')),
+  );
   return JSON.stringify({ method: 'catalogue.load', params: { models, devices } });
 }
 
@@ -22,6 +24,58 @@ export async function loadWasm() {
   const loaded = JSON.parse(core.call(catalogueRequest()));
   if (!loaded.ok) throw new Error(`catalogue.load: ${loaded.error.message}`);
   return (text) => core.call(text);
+}
+
+/** A fresh instance of the module that reads files: its `call` and `push`. */
+export async function loadReader() {
+  const { default: create } = await import(`${wasmFolder}/weighbridge-read.mjs`);
+  return create({ wasmBinary: readFileSync(`${wasmFolder}/weighbridge-read.wasm`) });
+}
+
+/** Reads one file through a session as the page does: `read(offset, bytes)` gives a Uint8Array. The last answer. */
+export function readFile(core, name, size, read) {
+  let answer = JSON.parse(
+    core.call(JSON.stringify({ method: 'read.open', params: { files: [{ name, size_bytes: size }] } })),
+  );
+  const { handle } = answer.result;
+  while (answer.ok && !answer.result.done) {
+    const [{ offset, bytes }] = answer.result.needs;
+    answer = JSON.parse(core.push(handle, name, size, offset, read(offset, bytes)));
+  }
+  core.call(JSON.stringify({ method: 'read.close', params: { handle } }));
+  return answer;
+}
+
+/** A GGUF header with `tokens` tokens, as many merges, and `tensors` tensors. */
+export function largeHeader(tokens, tensors) {
+  const parts = [];
+  const u32 = (n) => { const b = Buffer.alloc(4); b.writeUInt32LE(n); parts.push(b); }; // prettier-ignore
+  const u64 = (n) => { const b = Buffer.alloc(8); b.writeBigUInt64LE(BigInt(n)); parts.push(b); }; // prettier-ignore
+  const text = (s) => { u64(s.length); parts.push(Buffer.from(s)); }; // prettier-ignore
+  const list = (key, type, length) => { text(key); u32(9); u32(type); u64(length); }; // prettier-ignore
+  parts.push(Buffer.from('GGUF'));
+  u32(3);
+  u64(tensors);
+  u64(4);
+  text('general.architecture');
+  u32(8);
+  text('llama');
+  list('tokenizer.ggml.tokens', 8, tokens);
+  for (let i = 0; i < tokens; i++) text(`token${i}`);
+  list('tokenizer.ggml.token_type', 5, tokens);
+  parts.push(Buffer.alloc(4 * tokens));
+  list('tokenizer.ggml.merges', 8, tokens);
+  for (let i = 0; i < tokens; i++) text(`tok en${i}`);
+  for (let i = 0; i < tensors; i++) {
+    text(`blk.${i}.ffn_down_exps.weight`);
+    u32(2);
+    u64(256);
+    u64(4);
+    u32(12);
+    u64(576 * i);
+  }
+  const header = Buffer.concat(parts);
+  return new Uint8Array(Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32)]));
 }
 
 /** The native program's answers to `lines`, one each. */

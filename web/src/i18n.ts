@@ -3,8 +3,10 @@ import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type english from '../messages/en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type howEnglish from '../messages/how.en.json';
+import type readEnglish from '../messages/read.en.json';
 
-export type MessageId = keyof typeof english | keyof typeof embedEnglish | keyof typeof howEnglish;
+export type MessageId =
+  keyof typeof english | keyof typeof embedEnglish | keyof typeof howEnglish | keyof typeof readEnglish;
 export type Locale = 'en' | 'zh-CN';
 type Values = Record<string, string | number>;
 
@@ -25,6 +27,12 @@ export async function useLocale(locale: Locale, own?: MessageFiles): Promise<voi
   const files = await Promise.all([kCommon[locale](), own?.[locale]()]);
   const messages = Object.assign({}, ...files.map((file) => file?.default)) as Messages;
   translator.loadAndActivate({ locale, messages });
+}
+
+/** Adds texts that are needed only now. */
+export async function addMessages(files: MessageFiles): Promise<void> {
+  const locale = currentLocale();
+  translator.load(locale, (await files[locale]()).default as Messages);
 }
 
 export const currentLocale = (): Locale => (translator.locale === 'zh-CN' ? 'zh-CN' : 'en');

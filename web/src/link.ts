@@ -96,9 +96,8 @@ export async function readLink(store: Store, core: Core, hash: string): Promise<
   if (link.custom) {
     try {
       const config = await unpackConfig(link.custom);
-      const read = core.call('read_config', { config });
-      if (!read.ok) throw new TypeError(read.error.message);
-      request = { ...request, model: { config } };
+      const { modelOfConfig } = await import('./reader/choice');
+      request = { ...request, model: await modelOfConfig(config) };
     } catch {
       notices.push(brokenModel(link.custom));
     }

@@ -54,7 +54,11 @@ function phrase(text: string): string {
 /** The sentence of a notice in the page's language; in English it is the core's own, or the page's where the page noticed it. */
 export function sayNotice(notice: Notice): string {
   const { key, value, expected } = notice.values;
-  return translated(`notice.${notice.code}`, { key: phrase(key), value, expected: phrase(expected) }) ?? notice.message;
+  const file = notice.where.startsWith('files') ? 'files.' : '';
+  return (
+    translated(`notice.${file}${notice.code}`, { key: phrase(key), value, expected: phrase(expected) }) ??
+    notice.message
+  );
 }
 
 export type Field = 'model' | 'weights' | 'context' | 'sequences' | 'hardware' | 'engine' | 'expert';
@@ -63,7 +67,7 @@ const kFields: [string, Field][] = [
   ['params.model', 'model'],
   ['params.config', 'model'],
   ['params.text', 'model'],
-  ['file', 'model'],
+  ['file', 'model'], // what the page says of a file; `files` is what the reader says
   ['link.m', 'model'],
   ['link.c', 'model'],
   ['params.weights', 'weights'],
@@ -81,6 +85,6 @@ const kFields: [string, Field][] = [
 /** The field of the form that a notice is about. */
 export function fieldOf(notice: Notice): Field {
   const exact = kFields.find(([where]) => notice.where === where);
-  const under = kFields.find(([where]) => where.startsWith('params') && notice.where.startsWith(where));
+  const under = kFields.find(([where]) => /^(params|file)/.test(where) && notice.where.startsWith(where));
   return (exact ?? under)?.[1] ?? 'expert';
 }

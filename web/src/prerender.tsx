@@ -127,7 +127,7 @@ function fill(template: string, locale: Locale, page: PageName, first: FirstAnsw
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
 const core = coreOf(module);
-loadCatalogue(core, readJson('core/data/models.json'), readJson('core/data/gpus.json'));
+loadCatalogue(core, readJson('build/catalogue/models.json'), readJson('build/catalogue/gpus.json'));
 const first = firstAnswer(core);
 
 for (const page of Object.keys(kPages) as PageName[]) {

@@ -17,6 +17,8 @@ import type {
   Request,
 } from './core/wire';
 import type { Unit } from './format';
+import type { HubHost, HubReference } from './reader/hub';
+import type { Progress } from './reader/session';
 
 /** What stands in the HTML before any script has run: the answer to the default request, from the same core. */
 export interface FirstAnswer {
@@ -30,6 +32,16 @@ export interface FirstAnswer {
 export type CoreState =
   { status: 'loading' } | { status: 'ready'; core: Core } | { status: 'failed'; reason: 'blocked' | 'broken' };
 
+/** A model that is not of the catalogue: asked about but not fetched, being read, or refused by its host. */
+export interface Outside {
+  state: 'offer' | 'reading' | 'failed';
+  /** Of Hugging Face; without it, of this device. */
+  reference?: HubReference;
+  host?: HubHost;
+  progress?: Progress | undefined;
+  cancel?: () => void;
+}
+
 export interface Store {
   request: Signal<Request>;
   view: Signal<LinkView>;
@@ -40,6 +52,7 @@ export interface Store {
   linkNotices: Signal<Notice[]>;
   /** What a file or pasted text was, when it could not be read. */
   fileNotice: Signal<Notice | null>;
+  outside: Signal<Outside | null>;
   /** The last good answer. While `problem` is set it belongs to earlier settings. */
   answer: ReadonlySignal<Estimate>;
   warnings: ReadonlySignal<Notice[]>;
@@ -48,7 +61,8 @@ export interface Store {
   unit: ReadonlySignal<Unit>;
   first: FirstAnswer;
 
-  chooseModel(model: ModelChoice, maxContext: number): void;
+  /** `assumed` is what the reader of a model that is not of the catalogue took for granted. */
+  chooseModel(model: ModelChoice, maxContext: number, assumed?: Notice[]): void;
   setFormat(format: string): void;
   setContext(tokens: number): void;
   setSequences(sequences: number): void;
@@ -66,6 +80,8 @@ export interface Store {
   setCacheType(type: string): void;
   setParallel(parallel: Parallel | undefined): void;
   reset(): void;
+  /** A part of the page that comes when it is used, or nothing; then it is said. */
+  bring<T>(part: Promise<T>): Promise<T | undefined>;
 }
 
 /** Where engines differ in what people start from. llama.cpp loads GGUF files only, and mostly for one person. */
@@ -83,8 +99,11 @@ export function createStore(first: FirstAnswer): Store {
   const kept = signal<[string, string][]>([]);
   const linkNotices = signal<Notice[]>([]);
   const fileNotice = signal<Notice | null>(null);
+  const outside = signal<Outside | null>(null);
+  const assumed = signal<Notice[]>([]);
   const answer = signal<Estimate>(first.answer);
   const warnings = signal<Notice[]>(first.warnings);
+  const allWarnings = computed(() => [...assumed.value, ...warnings.value]);
   const problem = signal<Notice | null>(null);
   /** The context last asked for by hand: a model with a shorter one borrows it, and it comes back with the next. */
   let wantedContext = first.request.workload.context_tokens;
@@ -107,6 +126,12 @@ export function createStore(first: FirstAnswer): Store {
   const forgetNotices = (...places: string[]): void => {
     linkNotices.value = linkNotices.value.filter(({ where }) => !places.includes(where));
   };
+  const leaveFile = (notices: Notice[] = []): void => {
+    outside.value?.cancel?.();
+    outside.value = null;
+    fileNotice.value = null;
+    assumed.value = notices;
+  };
   const changeWorkload = (part: Partial<Request['workload']>): void =>
     change({ workload: { ...request.value.workload, ...part } });
 
@@ -118,15 +143,16 @@ export function createStore(first: FirstAnswer): Store {
     kept,
     linkNotices,
     fileNotice,
+    outside,
     answer,
-    warnings,
+    warnings: allWarnings,
     problem,
     generation,
     unit: computed<Unit>(() => view.value.unit ?? 'gib'),
     first,
 
-    chooseModel(model, maxContext) {
-      fileNotice.value = null;
+    chooseModel(model, maxContext, notices) {
+      leaveFile(notices);
       forgetNotices('link.m', 'link.c', 'link.ngl');
       const { offload: _ofTheOtherModel, ...rest } = request.value;
       request.value = rest;
@@ -153,6 +179,7 @@ export function createStore(first: FirstAnswer): Store {
       request.value = isSameMachine ? { ...request.value, hardware } : { ...rest, hardware };
     },
     open(opened) {
+      leaveFile();
       wantedContext = opened.workload.context_tokens;
       generation.value += 1;
       request.value = opened;
@@ -183,7 +210,7 @@ export function createStore(first: FirstAnswer): Store {
     },
     take(part) {
       const { parallel: _split, offload: _layers, host: _memory, ...rest } = request.value;
-      fileNotice.value = null;
+      leaveFile();
       linkNotices.value = [];
       request.value = { ...rest, kv_cache: { k: 'auto', v: 'auto' }, ...part };
       wantedContext = request.value.workload.context_tokens;
@@ -200,12 +227,18 @@ export function createStore(first: FirstAnswer): Store {
       request.value = parallel ? { ...rest, parallel } : rest;
     },
     reset() {
-      fileNotice.value = null;
+      leaveFile();
       linkNotices.value = [];
       kept.value = [];
       wantedContext = first.request.workload.context_tokens;
       request.value = first.request;
     },
+    bring: (part) =>
+      part.catch(() => {
+        const values = { key: '', value: '', expected: '' };
+        fileNotice.value = { code: 'part_missing', where: 'file', message: '', values };
+        return undefined;
+      }),
   };
 }
 

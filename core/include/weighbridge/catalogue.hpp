@@ -8,6 +8,7 @@
 
 #include "weighbridge/hardware.hpp"
 #include "weighbridge/model.hpp"
+#include "weighbridge/read.hpp"
 #include "weighbridge/result.hpp"
 
 namespace weighbridge {
@@ -16,9 +17,10 @@ namespace weighbridge {
 struct CatalogueModel {
   Model model;
   std::vector<std::string> aliases;
-  std::string kind;      ///< original, distillation, generic
+  std::string kind;      ///< original, distillation, quantized, embedding, reranker, generic
   std::string relation;  ///< what it descends from, one English phrase, may be empty
-  std::string released;  ///< YYYY-MM-DD, may be empty
+  std::string released;  ///< YYYY-MM-DD or YYYY-MM, may be empty
+  std::string license;   ///< as its owner names it, may be empty
 };
 
 struct CatalogueDevice {
@@ -29,6 +31,10 @@ struct CatalogueDevice {
 /// Models and devices by name. Names (ids, slugs, aliases) are matched without regard to case.
 class Catalogue {
  public:
+  /// Without a reader of configs, models must come as specs (model_spec.hpp).
+  explicit Catalogue(ConfigReader reader = nullptr) : config_reader_(reader) {}
+
+  [[nodiscard]] ConfigReader config_reader() const { return config_reader_; }
   /// Reads the two data files. On an error nothing changes.
   [[nodiscard]] Result<void> load(const nlohmann::ordered_json& models, const nlohmann::ordered_json& devices);
 
@@ -40,6 +46,7 @@ class Catalogue {
   [[nodiscard]] const CatalogueDevice* find_device(std::string_view name) const;
 
  private:
+  ConfigReader config_reader_;
   std::string version_;
   std::vector<CatalogueModel> models_;
   std::vector<CatalogueDevice> devices_;

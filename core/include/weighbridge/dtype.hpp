@@ -24,12 +24,21 @@ inline constexpr DType f16{"f16", 1, 2};
 inline constexpr DType bf16{"bf16", 1, 2};
 inline constexpr DType fp8{"fp8", 1, 1};
 inline constexpr DType int8{"int8", 1, 1};
-inline constexpr DType i64{"i64", 1, 8};
 /// Eight 4-bit values packed in one 32-bit word, as GPTQ, AWQ and compressed-tensors store them.
 inline constexpr DType int4{"int4", 8, 4};
 /// E2M1, two in a byte; the scales of MXFP4 (OCP microscaling formats 1.0) are a tensor of their own, of type e8m0.
 inline constexpr DType fp4{"fp4", 2, 1};
 inline constexpr DType e8m0{"e8m0", 1, 1};
+inline constexpr DType f64{"f64", 1, 8};
+inline constexpr DType int16{"int16", 1, 2};
+inline constexpr DType int32{"int32", 1, 4};
+inline constexpr DType int64{"int64", 1, 8};
+inline constexpr DType uint8{"uint8", 1, 1};
+inline constexpr DType uint16{"uint16", 1, 2};
+inline constexpr DType uint32{"uint32", 1, 4};
+inline constexpr DType uint64{"uint64", 1, 8};
+inline constexpr DType boolean{"bool", 1, 1};
+inline constexpr DType fp8_e5m2{"fp8_e5m2", 1, 1};
 }  // namespace dtype
 
 /// Bytes of `elements` elements; a last, partial block takes a whole one.
@@ -39,5 +48,8 @@ inline constexpr DType e8m0{"e8m0", 1, 1};
 
 /// The type of an HF `torch_dtype` / `dtype` value ("bfloat16", "float16", "float32"), or nothing.
 [[nodiscard]] std::optional<DType> dtype_of_torch_name(std::string_view name);
+
+/// Any stored type by its own name ("bf16", "fp8", "q4_K"), or nothing.
+[[nodiscard]] std::optional<DType> find_dtype(std::string_view name);
 
 }  // namespace weighbridge

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -35,6 +36,9 @@ inline constexpr DType iq4_xs{"iq4_xs", 256, 136};
 inline constexpr DType tq1_0{"tq1_0", 256, 54};
 inline constexpr DType tq2_0{"tq2_0", 256, 66};
 inline constexpr DType mxfp4{"mxfp4", 32, 17};
+inline constexpr DType nvfp4{"nvfp4", 64, 36};
+inline constexpr DType q1_0{"q1_0", 128, 18};
+inline constexpr DType q2_0{"q2_0", 64, 18};
 }  // namespace dtype
 
 /// A type that ggml stores as blocks of more than one element.
@@ -42,5 +46,9 @@ inline constexpr DType mxfp4{"mxfp4", 32, 17};
 
 /// The type of a cache (`--cache-type-k`, `--cache-type-v`) by its name, or nothing. Source: common/arg.cpp, kv_cache_types.
 [[nodiscard]] std::optional<DType> ggml_cache_type(std::string_view name);
+
+/// The type behind the number that a GGUF file stores, or nothing: unknown, or one that llama.cpp removed.
+/// Source: ggml-org/llama.cpp ggml/include/ggml.h, enum ggml_type.
+[[nodiscard]] std::optional<DType> ggml_type_by_id(std::uint32_t id);
 
 }  // namespace weighbridge

@@ -14,6 +14,9 @@ namespace weighbridge {
 /// Errors: missing_key, wrong_type, out_of_range, unknown_architecture, unsupported. Defaults that were filled in land in `warnings`.
 [[nodiscard]] Result<Model> read_config(const nlohmann::ordered_json& json, std::string_view where, Notices& warnings);
 
+/// The type of read_config(), so that a build may leave it out.
+using ConfigReader = Result<Model> (*)(const nlohmann::ordered_json& json, std::string_view where, Notices& warnings);
+
 /// `config` without the keys that the count does not depend on: what is left reads as the same model, with the same warnings.
 /// Requires a config that read_config() accepts.
 [[nodiscard]] nlohmann::ordered_json minimal_config(const nlohmann::ordered_json& config);

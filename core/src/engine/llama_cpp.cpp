@@ -97,8 +97,9 @@ Plan plan_llama_cpp(const Job& job) {
   return plan;
 }
 
-/// convert_hf_to_gguf.py keeps 16- and 32-bit weights as they are; it has no file type for others.
+/// convert_hf_to_gguf.py keeps 16- and 32-bit weights as they are; it has no file type for others. A GGUF file is loaded as it is.
 std::string_view loads_checkpoint_as(const Model& model) {
+  if (model.from_gguf) return "checkpoint";
   const std::string_view format = checkpoint_format(model);
   if (format == "bf16") return "gguf:BF16";
   if (format == "fp16") return "gguf:F16";

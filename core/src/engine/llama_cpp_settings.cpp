@@ -67,10 +67,10 @@ std::optional<Notice> split_refusal(const Job& job) {
   return std::nullopt;
 }
 
-/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2 and Phi 3 (src/models/phi3.cpp: "SWA is
-/// currently disabled").
+/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2, StarCoder2 and Phi 3
+/// (src/models/phi3.cpp: "SWA is currently disabled").
 bool keeps_windows(const Model& model) {
-  return !is_any_of(model.architecture, {"mistral", "mixtral", "qwen2", "qwen2_moe", "phi3", "phimoe", "ministral"});
+  return !is_any_of(model.architecture, {"mistral", "mixtral", "qwen2", "qwen2_moe", "phi3", "phimoe", "ministral", "starcoder2"});
 }
 
 }  // namespace
@@ -107,7 +107,7 @@ std::optional<Notice> refusal(const Job& job, const Settings& settings) {
     return unsupported("params.model", "A model known by its size only has no GGUF file: expected one with a config.json.", "model", job.model.id,
                        "a model with a config.json");
   const std::string format(loaded_format(job.model, job.scenario));
-  if (!format.starts_with("gguf:"))
+  if (!format.starts_with("gguf:") && !job.model.from_gguf)
     return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.",
                        "weights.format", format, "gguf:Q8_0 or another GGUF file type");
   if (settings.n_seq_max > kMostSequences)

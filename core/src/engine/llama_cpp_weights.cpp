@@ -39,6 +39,7 @@ Loads count_loads(const Job& job) {
   loads.layers.resize(job.model.layers.size());
   loads.experts.resize(job.model.layers.size());
   for (const Tensor& tensor : job.tensors) {
+    if (tensor.part != ModelPart::text) continue;  // a file's multi-token-prediction layers are skipped (TENSOR_SKIP)
     const Load load = load_of(tensor);
     if (tensor.layers.first >= 0) {
       auto& parts = is_routed(tensor) ? loads.experts : loads.layers;
@@ -72,6 +73,7 @@ void add_to(std::vector<Group>& groups, std::string_view label, const Tensor& te
 std::vector<Group> groups_on(const Job& job, const Placement& placement, int device) {
   std::vector<Group> groups;
   for (const Tensor& tensor : job.tensors) {
+    if (tensor.part != ModelPart::text) continue;
     if (tensor.role == TensorRole::embedding) {
       if (device == Placement::kHost) add_to(groups, "embeddings", tensor);
       if (job.model.tied_embeddings && placement.output_device == device && device != Placement::kHost) add_to(groups, "output_head", tensor);

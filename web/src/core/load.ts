@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import devicesUrl from '../../../core/data/gpus.json?url';
-import modelsUrl from '../../../core/data/models.json?url';
+import devicesUrl from '../../../build/catalogue/gpus.json?url';
+import modelsUrl from '../../../build/catalogue/models.json?url';
 import wasmUrl from '../../../build/wasm/weighbridge.wasm?url';
 import createModule from '../../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core';

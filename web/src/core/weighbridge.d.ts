@@ -6,3 +6,12 @@ declare module '*/build/wasm/weighbridge.mjs' {
     wasmBinary?: ArrayBufferView;
   }): Promise<{ call(request: string): string }>;
 }
+
+// What it makes of the module that also reads files.
+declare module '*/build/wasm/weighbridge-read.mjs' {
+  import type { ReaderModule } from '../reader/wire';
+  export default function createModule(options?: {
+    locateFile?: (name: string) => string;
+    wasmBinary?: ArrayBufferView;
+  }): Promise<ReaderModule>;
+}

@@ -13,10 +13,12 @@ export interface Notice {
 
 export type Reply<T> = { ok: true; result: T; warnings: Notice[] } | { ok: false; error: Notice; warnings: Notice[] };
 
+/** One of the catalogue by its id, or one that was read: `spec` is what the reader made of it, `config` what a link can carry. */
 export interface ModelChoice {
   id?: string;
   name?: string;
   config?: { [key: string]: Json };
+  spec?: Json;
 }
 
 export interface HardwareRow {
@@ -196,6 +198,8 @@ export interface CatalogueModel {
   summary: { parameters: number; n_experts: number; attention: string };
   kind: string;
   relation: string;
+  released?: string | null;
+  license?: string | null;
   aliases: string[];
   max_context_tokens: number;
   checkpoint_format: string;
@@ -257,10 +261,6 @@ export interface DecodedLink {
 
 export interface Methods {
   estimate: { params: Request; result: Estimate };
-  read_config: {
-    params: { text: string } | { config: Json };
-    result: { model: ModelFacts; config: { [key: string]: Json } };
-  };
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
   'share.encode': {

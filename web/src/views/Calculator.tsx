@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
-import { takeFile } from '../files';
 import { t } from '../i18n';
 import { useStore } from '../store';
 import { Bars } from './Bars';
@@ -31,9 +30,12 @@ function usePageDrop(): boolean {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      const [file] = event.dataTransfer?.files ?? [];
-      const state = store.coreState.value;
-      if (file && state.status === 'ready') void takeFile(store, state.core, file);
+      // Entries must be asked for now: after the event the browser takes them back.
+      const dropped = [...(event.dataTransfer?.items ?? [])].flatMap((item) => {
+        const entry = item.webkitGetAsEntry();
+        return entry?.isDirectory ? (entry as FileSystemDirectoryEntry) : (item.getAsFile() ?? []);
+      });
+      void store.bring(import('../reader/take')).then((take) => take?.takeFiles(store, dropped));
     };
     addEventListener('dragover', over);
     addEventListener('dragleave', leave);

@@ -19,6 +19,9 @@ interface ComboboxProps {
   choices: Choice[];
   /** A choice made of the typed text itself, such as a memory size. */
   choiceOf?: (text: string) => Choice | undefined;
+  /** Finds better than by the words of `choices`, and says so when there is nothing. */
+  search?: { find(text: string): Choice[]; nothing(query: string): string } | undefined;
+  onOpen?: () => void;
   describedBy?: string;
   invalid?: boolean;
   onChoose: (choice: Choice) => void;
@@ -41,6 +44,8 @@ export function Combobox({
   value,
   choices,
   choiceOf,
+  search,
+  onOpen,
   describedBy,
   invalid,
   onChoose,
@@ -53,7 +58,8 @@ export function Combobox({
   const listId = useId();
 
   const made = draft ? choiceOf?.(draft) : undefined;
-  const found = draft ? choices.filter((choice) => matches(choice, draft)) : choices;
+  const plain = (): Choice[] => (draft ? choices.filter((choice) => matches(choice, draft)) : choices);
+  const found = isOpen ? (search?.find(draft ?? '') ?? plain()) : [];
   const list = made ? [made, ...found] : found;
   const optionId = (index: number): string => `${listId}-${index}`;
 
@@ -66,8 +72,12 @@ export function Combobox({
     close();
     onChoose(choice);
   }
-  function move(step: number): void {
+  function open(): void {
     setOpen(true);
+    onOpen?.();
+  }
+  function move(step: number): void {
+    open();
     const next = list.length === 0 ? 0 : (active + step + list.length) % list.length;
     setActive(isOpen ? next : 0);
     document.getElementById(optionId(next))?.scrollIntoView({ block: 'nearest' });
@@ -76,7 +86,7 @@ export function Combobox({
     const chosen = list[active];
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') move(event.key === 'ArrowDown' ? 1 : -1);
     else if (event.key === 'Enter' && isOpen && chosen) choose(chosen);
-    else if (event.key === 'Enter') setOpen(true);
+    else if (event.key === 'Enter') open();
     else if (event.key === 'Escape' && isOpen) close();
     else return;
     event.preventDefault();
@@ -103,7 +113,7 @@ export function Combobox({
           onInput={(event) => {
             setDraft(event.currentTarget.value);
             setActive(0);
-            setOpen(true);
+            open();
           }}
           onPaste={(event) => {
             const text = event.clipboardData?.getData('text/plain') ?? '';
@@ -113,7 +123,7 @@ export function Combobox({
             }
           }}
           onFocus={(event) => event.currentTarget.select()}
-          onClick={() => setOpen(true)}
+          onClick={open}
           onBlur={close}
           onKeyDown={onKeyDown}
         />
@@ -133,9 +143,9 @@ export function Combobox({
             {choice.detail && <small>{choice.detail}</small>}
           </li>
         ))}
-        {list.length === 0 && (
+        {isOpen && list.length === 0 && (
           <li class="nothing" role="option" aria-disabled="true" aria-selected="false">
-            {t('combobox.nothing', { query: draft ?? '' })}
+            {search?.nothing(draft ?? '') ?? t('combobox.nothing', { query: draft ?? '' })}
           </li>
         )}
       </ul>

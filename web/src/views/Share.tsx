@@ -72,7 +72,8 @@ export function Share({ page }: { page: PageName }) {
       setSaid(t('share.refused', { link }));
     }
   }
-  const isLong = store.request.value.model.config !== undefined;
+  const { config, spec } = store.request.value.model;
+  const note = config ? 'share.noteCustom' : spec ? 'read.notInLink' : 'share.note';
   return (
     <>
       <button
@@ -98,7 +99,7 @@ export function Share({ page }: { page: PageName }) {
         <button class="menu-item" type="button" onClick={() => void copy((link) => embedCode(store, page, link))}>
           {t('share.embed')}
         </button>
-        <p class="hint">{t(isLong ? 'share.noteCustom' : 'share.note')}</p>
+        <p class="hint">{t(note)}</p>
         <p role="status" class="share-said">
           {said}
         </p>

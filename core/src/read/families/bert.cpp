@@ -20,7 +20,7 @@ void add_embeddings_of(Draft& draft, const Embeddings& embeddings) {
   if (embeddings.types > 0) tensors.linear("embeddings.token_type_embeddings", embeddings.types, model.hidden_size);
   tensors.norm("embeddings.LayerNorm", model.hidden_size, true);
   if (!draft.stores_buffers || embeddings.positions == 0) return;
-  tensors.add({.name = "embeddings.position_ids", .rows = embeddings.positions, .role = TensorRole::norm, .type = dtype::i64, .is_copy = true});
+  tensors.add({.name = "embeddings.position_ids", .rows = embeddings.positions, .role = TensorRole::norm, .type = dtype::int64, .is_copy = true});
 }
 
 void add_layer(TensorList& tensors, std::int64_t hidden, const DenseFfn& ffn) {

@@ -11,10 +11,9 @@ namespace {
 void add_experts_of_gpt_oss(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden) {
   tensors.linear("mlp.router", moe.n_experts, hidden, true);
   tensors.copies(moe.n_experts);
-  for (int half = 0; half < 2; ++half) {
-    tensors.add({.name = "mlp.experts.gate_up_proj", .rows = moe.moe_ffn_size, .cols = hidden});
-    tensors.add({.name = "mlp.experts.gate_up_proj_bias", .rows = moe.moe_ffn_size});
-  }
+  // The halves of one matrix follow each other: the GGUF converter takes them as one.
+  for (int half = 0; half < 2; ++half) tensors.add({.name = "mlp.experts.gate_up_proj", .rows = moe.moe_ffn_size, .cols = hidden});
+  for (int half = 0; half < 2; ++half) tensors.add({.name = "mlp.experts.gate_up_proj_bias", .rows = moe.moe_ffn_size});
   tensors.add({.name = "mlp.experts.down_proj", .rows = hidden, .cols = moe.moe_ffn_size});
   tensors.add({.name = "mlp.experts.down_proj_bias", .rows = hidden});
   tensors.copies(1);

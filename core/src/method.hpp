@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "file_methods.hpp"
+#include "json_out.hpp"
+#include "weighbridge/catalogue.hpp"
+#include "weighbridge/read.hpp"
+
+namespace weighbridge {
+
+/// What a method works with besides its params.
+struct Context {
+  Catalogue& catalogue;
+  Notices& warnings;
+  FileMethods* files = nullptr;  ///< null in a build that only counts
+};
+
+/// One method of the wire.
+struct Method {
+  std::string_view name;
+  Result<JsonOut> (*run)(const Json& params, Context& context);
+};
+
+/// What a build that reads files adds to one that only counts.
+struct Reading {
+  ConfigReader read_config = nullptr;
+  std::vector<Method> methods;
+  std::unique_ptr<FileMethods> (*file_methods)() = nullptr;
+};
+
+}  // namespace weighbridge

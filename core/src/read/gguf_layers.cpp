@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layers of a GGUF file: sizes from its keys, and which kind a layer is from the tensors it holds.
+#include "read/gguf_layers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "read/gguf_keys.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+constexpr std::int64_t kMostLayers = 4096;  // as config_limit::layers
+
+/// Every `period`-th layer sees all tokens, the others a window: the period that llama.cpp takes where the file has no pattern; 0: it takes none.
+/// Source: ggml-org/llama.cpp src/models/*.cpp, set_swa_pattern.
+std::int64_t usual_period(std::string_view architecture) {
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 8> kPeriods{
+      {{"gemma2", 2}, {"gemma3", 6}, {"gemma3n", 5}, {"gpt-oss", 2}, {"cohere2", 4}, {"llama4", 4}, {"exaone4", 4}, {"olmo2", 4}}};
+  for (const auto& [name, period] : kPeriods)
+    if (name == architecture) return period;
+  return 0;
+}
+
+class LayerReader {
+ public:
+  LayerReader(const GgufHeader& header, const GgufInventory& tensors, std::int64_t hidden)
+      : keys_(header), architecture_(header.text("general.architecture")), tensors_(tensors), hidden_(hidden) {}
+
+  /// Nothing if the keys do not say how large the layer is.
+  [[nodiscard]] std::optional<LayerSpec> read(std::int64_t layer) const {
+    LayerSpec spec;
+    const bool recurrent = tensors_.has(layer, "ssm_conv1d") || tensors_.has(layer, "shortconv.conv");
+    const bool attends = tensors_.has(layer, "attn_output") || tensors_.has(layer, "attn_qkv") || tensors_.has(layer, "attn_q");
+    std::optional<RecurrentMixer> state;
+    if (recurrent && !(state = recurrent_mixer(layer))) return std::nullopt;
+    spec.mixer = NoMixer{};
+    if (attends) {
+      std::optional<Mixer> mixer = attention(layer);
+      if (!mixer) return std::nullopt;
+      spec.mixer = *mixer;
+      spec.beside = state;
+    } else if (state) {
+      spec.mixer = *state;
+    } else if (tensors_.has(layer, "time_mix_key") || tensors_.has(layer, "attn_gate")) {
+      return std::nullopt;  // mixers whose keys we do not read
+    }
+    spec.ffn = feed_forward(layer);
+    return spec;
+  }
+
+ private:
+  [[nodiscard]] std::int64_t number(std::string_view key, std::int64_t layer, std::int64_t fallback = 0) const {
+    return keys_.number(key, fallback, static_cast<std::size_t>(layer));
+  }
+
+  [[nodiscard]] std::optional<Mixer> attention(std::int64_t layer) const {
+    FullAttention heads;
+    heads.n_heads = number("attention.head_count", layer);
+    heads.n_kv_heads = number("attention.head_count_kv", layer, heads.n_heads);
+    if (heads.n_heads <= 0 || heads.n_kv_heads <= 0) return std::nullopt;
+    if (number("attention.kv_lora_rank", layer) > 0) return latent(layer, heads.n_heads);
+    heads.head_dim_k = number("attention.key_length", layer, hidden_ / heads.n_heads);
+    heads.head_dim_v = number("attention.value_length", layer, heads.head_dim_k);
+    if (heads.head_dim_k <= 0 || heads.n_heads % heads.n_kv_heads != 0) return std::nullopt;
+    heads.sinks = tensors_.has(layer, "attn_sinks");
+    const std::int64_t window = number("attention.sliding_window", layer);
+    if (window <= 0 || !is_sliding(layer)) return heads;
+    if (architecture_ == "llama4") return ChunkedAttention{heads, window};
+    const std::int64_t narrow = number("attention.key_length_swa", layer, heads.head_dim_k);
+    heads.head_dim_v = number("attention.value_length_swa", layer, heads.head_dim_k == heads.head_dim_v ? narrow : heads.head_dim_v);
+    heads.head_dim_k = narrow;
+    return SlidingAttention{heads, window};
+  }
+
+  /// A pattern is a period, or a value for each layer.
+  [[nodiscard]] bool is_sliding(std::int64_t layer) const {
+    const GgufValue* pattern = keys_.find("attention.sliding_window_pattern");
+    if (pattern != nullptr && pattern->type == GgufType::array) return number("attention.sliding_window_pattern", layer) != 0;
+    const std::int64_t period = number("attention.sliding_window_pattern", layer, usual_period(architecture_));
+    return period > 0 && layer % period < period - 1;
+  }
+
+  /// Files since 2025 cache the latent: `key_length` is its width, and the heads' own widths have keys of their own. Older ones have those only.
+  [[nodiscard]] std::optional<Mixer> latent(std::int64_t layer, std::int64_t n_heads) const {
+    LatentAttention a;
+    a.n_heads = n_heads;
+    a.q_lora_rank = number("attention.q_lora_rank", layer);
+    a.kv_lora_rank = number("attention.kv_lora_rank", layer);
+    a.qk_rope_head_dim = number("rope.dimension_count", layer);
+    const std::int64_t key = number("attention.key_length_mla", layer, number("attention.key_length", layer));
+    a.qk_nope_head_dim = key - a.qk_rope_head_dim;
+    a.head_dim_v = number("attention.value_length_mla", layer, number("attention.value_length", layer));
+    if (a.qk_rope_head_dim <= 0 || a.qk_nope_head_dim <= 0 || a.head_dim_v <= 0) return std::nullopt;
+    a.indexer.n_heads = number("attention.indexer.head_count", layer);
+    a.indexer.head_dim = number("attention.indexer.key_length", layer);
+    a.indexer.top_k = number("attention.indexer.top_k", layer);
+    return a;
+  }
+
+  /// llama-hparams.cpp, n_embd_r() and n_embd_s().
+  [[nodiscard]] std::optional<RecurrentMixer> recurrent_mixer(std::int64_t layer) const {
+    RecurrentMixer mixer;
+    if (tensors_.has(layer, "shortconv.conv")) {
+      mixer.kind = RecurrentKind::short_conv;
+      mixer.inner_size = mixer.conv_channels = hidden_;
+      mixer.conv_kernel = number("shortconv.l_cache", layer);
+      return mixer.conv_kernel > 0 ? std::optional(mixer) : std::nullopt;
+    }
+    const std::int64_t state = number("ssm.state_size", layer);
+    const std::int64_t groups = number("ssm.group_count", layer);
+    mixer.inner_size = number("ssm.inner_size", layer);
+    mixer.conv_kernel = number("ssm.conv_kernel", layer);
+    mixer.n_heads = number("ssm.time_step_rank", layer);
+    mixer.conv_channels = mixer.inner_size + 2 * groups * state;
+    mixer.state_values = state * mixer.inner_size;
+    const bool delta = architecture_ == "qwen3next" || architecture_ == "qwen35" || architecture_ == "qwen35moe";
+    mixer.kind = delta ? RecurrentKind::gated_delta_net : groups > 0 ? RecurrentKind::mamba2 : RecurrentKind::mamba;
+    if (state <= 0 || mixer.inner_size <= 0 || mixer.conv_kernel <= 0) return std::nullopt;
+    return mixer;
+  }
+
+  /// Output features of a matrix, or of each of a stack of them.
+  [[nodiscard]] std::int64_t rows(std::int64_t layer, std::string_view name) const {
+    const StoredTensor* tensor = tensors_.find(layer, name);
+    return tensor != nullptr && tensor->shape.size() >= 2 ? tensor->shape[tensor->shape.size() - 2] : 0;
+  }
+
+  [[nodiscard]] Ffn feed_forward(std::int64_t layer) const {
+    if (tensors_.has(layer, "ffn_up_exps") || tensors_.has(layer, "ffn_gate_up_exps")) {
+      MoeFfn moe;
+      const bool fused = !tensors_.has(layer, "ffn_up_exps");
+      moe.n_experts = number("expert_count", layer);
+      moe.n_experts_used = number("expert_used_count", layer);
+      moe.moe_ffn_size = fused ? rows(layer, "ffn_gate_up_exps") / 2 : rows(layer, "ffn_up_exps");
+      moe.shared_ffn_size = rows(layer, "ffn_up_shexp");
+      moe.router_bias = tensors_.has(layer, "exp_probs_b.bias") || tensors_.has(layer, "exp_probs_b");
+      moe.gated = fused || tensors_.has(layer, "ffn_gate_exps");
+      return moe;
+    }
+    if (!tensors_.has(layer, "ffn_up")) return NoFfn{};
+    const bool gated = tensors_.has(layer, "ffn_gate");
+    // Phi-3 and GLM-4 store gate and up as one matrix.
+    const std::int64_t size = number("feed_forward_length", layer, rows(layer, "ffn_up"));
+    const bool fused = !gated && rows(layer, "ffn_up") == 2 * size;
+    return DenseFfn{fused ? size : rows(layer, "ffn_up"), gated || fused};
+  }
+
+  GgufKeys keys_;
+  std::string_view architecture_;
+  const GgufInventory& tensors_;
+  std::int64_t hidden_;
+};
+
+}  // namespace
+
+GgufInventory::GgufInventory(const std::vector<GgufHeader>& parts) {
+  for (const GgufHeader& part : parts)
+    for (const StoredTensor& tensor : part.tensors) rows_.push_back({gguf_tensor_name(tensor.name), &tensor});
+  std::sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
+    return std::tie(a.name.layer, a.name.name, a.name.is_bias) < std::tie(b.name.layer, b.name.name, b.name.is_bias);
+  });
+}
+
+const StoredTensor* GgufInventory::find(std::int64_t layer, std::string_view name) const {
+  const auto found = std::lower_bound(rows_.begin(), rows_.end(), std::tie(layer, name),
+                                      [](const Row& row, const auto& wanted) { return std::tie(row.name.layer, row.name.name) < wanted; });
+  return found != rows_.end() && found->name.layer == layer && found->name.name == name ? found->tensor : nullptr;
+}
+
+bool read_gguf_layers(const GgufHeader& header, const GgufInventory& tensors, Model& model) {
+  const GgufKeys keys(header);
+  const std::int64_t all = keys.number("block_count");
+  const std::int64_t mtp = keys.number("nextn_predict_layers");
+  if (all < 1 || all > kMostLayers || mtp >= all) return false;
+  const LayerReader reader(header, tensors, model.hidden_size);
+  for (std::int64_t layer = 0; layer < all; ++layer) {
+    const std::optional<LayerSpec> spec = reader.read(layer);
+    if (!spec) return false;
+    if (const auto* moe = std::get_if<MoeFfn>(&spec->ffn); moe != nullptr && (moe->n_experts < 1 || moe->n_experts_used > moe->n_experts))
+      return false;
+    (layer < all - mtp ? model.layers : model.mtp_layers).push_back(*spec);
+  }
+  const FullAttention* heads = first_grouped_attention(model.layers);
+  model.rotary_dim = keys.number("rope.dimension_count", heads != nullptr ? heads->head_dim_k : 0);
+  return true;
+}
+
+}  // namespace weighbridge

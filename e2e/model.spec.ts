@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any model: found in the catalogue, read from files, or read from Hugging Face once a button that names the host is pressed.
+import AxeBuilder from '@axe-core/playwright';
+import type { Locator, Page } from '@playwright/test';
+import { test } from './hub';
+import { expect, fixture, headline, open } from './page';
+
+const kConfig = fixture('deepseek-r1.config.json');
+/** The hosts that are asked on purpose, and what the browser says of their refusals. */
+const kAsked = /foreign request: https:\/\/(huggingface\.co|hf-mirror\.com)\/|Failed to load resource|CORS policy/;
+
+const box = (page: Page): Locator => page.getByRole('combobox', { name: 'Model' });
+const options = (page: Page): Locator => page.getByRole('listbox', { name: 'Model' }).getByRole('option');
+const panel = (page: Page): Locator => page.getByRole('group', { name: 'A model from elsewhere' });
+const button = (page: Page, name: string | RegExp): Locator => panel(page).getByRole('button', { name });
+
+async function offer(page: Page, text: string): Promise<void> {
+  await open(page);
+  await box(page).click();
+  await box(page).fill(text);
+  await expect(options(page).last()).toContainText('read it from Hugging Face');
+  await options(page).last().click();
+  await expect(button(page, 'Read from huggingface.co')).toBeFocused();
+}
+
+test.describe('in the catalogue', () => {
+  test('a model is found with a typing error, and by the keyboard alone', async ({ page }) => {
+    await open(page);
+    await box(page).press('ArrowDown');
+    await expect(options(page).first()).toContainText('671B');
+    await box(page).fill('depseek v3');
+    await expect(options(page).first()).toContainText('DeepSeek-V3');
+    await box(page).press('Enter');
+    await expect(headline(page)).toContainText('DeepSeek-V3');
+  });
+  test('what is not there gets a way on, and the list stays accessible', async ({ page }) => {
+    await open(page);
+    await box(page).click();
+    await box(page).fill('xyzzy');
+    await expect(options(page)).toHaveText([/Nothing here is called “xyzzy”\. Type its Hugging Face name/]);
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await box(page).press('Enter');
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  });
+});
+
+test.describe('of Hugging Face', () => {
+  test('nothing is asked until a button with the name of the host is pressed', async ({ page, hub }) => {
+    const before = hub.asked.length;
+    await offer(page, 'plain/model');
+    await expect(panel(page)).toContainText('download servers then see your address');
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.waitForTimeout(300);
+    expect(hub.asked.slice(before)).toEqual([]);
+    await button(page, 'Cancel').click();
+    await expect(panel(page)).toHaveCount(0);
+    await expect(box(page)).toBeFocused();
+  });
+
+  test.describe('once it is pressed', () => {
+    test.use({ allow: kAsked });
+
+    test('the model is read, and nothing but config.json and headers is asked for', async ({ page, hub }) => {
+      const before = hub.asked.length;
+      await offer(page, 'https://huggingface.co/plain/model/tree/main');
+      await button(page, 'Read from huggingface.co').click();
+      await expect(headline(page)).toHaveText('plain/model fits on 8 × H200');
+      await expect(panel(page)).toHaveCount(0);
+      await expect(box(page)).toBeFocused();
+      for (const asked of hub.asked.slice(before))
+        expect(asked).toMatch(/^\S+ (\/cdn)?\/plain\/model\/resolve\/main\/[\w.]+ bytes=\d+-\d+$/);
+      await page.getByRole('button', { name: 'Reset' }).click();
+      await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+    });
+
+    test('the mirror is the second choice, and the only host that is asked then', async ({ page, hub }) => {
+      const before = hub.asked.length;
+      await offer(page, 'plain/model');
+      await button(page, 'Read from hf-mirror.com').click();
+      await expect(headline(page)).toHaveText('plain/model fits on 8 × H200');
+      expect(hub.asked.slice(before).filter((asked) => asked.startsWith('huggingface.co'))).toEqual([]);
+    });
+
+    for (const [owner, sentence] of [
+      ['gated', /This model is gated: huggingface\.co gives it only to people who are logged in/],
+      ['private', /huggingface\.co asks for a login/],
+      ['missing', /huggingface\.co has no model of that name/],
+      ['new', /not this branch or version/],
+      ['empty', /`?empty\/model`? on huggingface\.co has no config\.json.*ends in \.gguf/],
+      ['busy', /Wait a minute/],
+      ['broken', /error 500/],
+      ['cut', /sent less of config\.json than it announced/],
+      ['closed', /could not be reached, or it does not let other sites read/],
+    ] as const)
+      test(`one that is ${owner} gets its own sentence, changes nothing, and can be tried again`, async ({ page }) => {
+        await offer(page, `${owner}/model`);
+        await button(page, 'Read from huggingface.co').click();
+        await expect(page.locator('.notice.bad')).toContainText(sentence);
+        await expect(page.locator('#message-model')).toContainText(sentence);
+        await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+        await expect(button(page, 'Try huggingface.co again')).toBeFocused();
+        expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+        await button(page, 'Close').click();
+        await expect(panel(page)).toHaveCount(0);
+      });
+
+    test('a slow one can be cancelled, and the rest of the page is free meanwhile', async ({ page }) => {
+      await offer(page, 'slow/model');
+      await button(page, 'Read from huggingface.co').click();
+      await expect(panel(page).getByRole('status')).toContainText('huggingface.co');
+      await expect(button(page, 'Cancel')).toBeFocused();
+      await page.getByLabel('Requests at the same time, number').fill('3');
+      await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+      await expect(page.locator('.facts')).toContainText('3 requests');
+      await button(page, 'Cancel').click();
+      await expect(button(page, 'Read from huggingface.co')).toBeVisible();
+      await expect(page.locator('.notice.bad')).toHaveCount(0);
+    });
+
+    test('a slow one is given up when another model is chosen', async ({ page }) => {
+      await offer(page, 'slow/model');
+      await button(page, 'Read from huggingface.co').click();
+      await box(page).fill('deepseek v3');
+      await box(page).press('Enter');
+      await expect(panel(page)).toHaveCount(0);
+      await expect(headline(page)).toContainText('DeepSeek-V3');
+    });
+
+    test('without a network it says so', async ({ page, context }) => {
+      await offer(page, 'plain/model');
+      await expect.poll(() => page.workers().length).toBe(1);
+      await context.setOffline(true);
+      await button(page, 'Read from huggingface.co').click();
+      await expect(page.locator('#message-model')).toContainText('You are offline. Drop the file instead.');
+    });
+  });
+
+  test.describe('the policy of the page', () => {
+    test.use({
+      allow: new RegExp(
+        `${kAsked.source}|foreign request: https://elsewhere|policy: connect-src|Content Security Policy|Refused to connect|Fetch API`,
+      ),
+    });
+    test('keeps a redirect to another host from being followed', async ({ page, hub }) => {
+      await offer(page, 'stray/model');
+      await button(page, 'Read from huggingface.co').click();
+      await expect(page.locator('#message-model')).toContainText('could not be reached');
+      expect(hub.asked.filter((asked) => asked.startsWith('elsewhere'))).toEqual([]);
+    });
+  });
+});
+
+test.describe('with a part of the page missing on the server', () => {
+  test.use({ allow: /Failed to load resource/ });
+  test('it says so, and the list still finds models by their words', async ({ page }) => {
+    await page.route(/\/(take|model-choices)-[^/]*\.js$/, (route) => route.fulfill({ status: 404 }));
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles({
+      name: 'config.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(kConfig),
+    });
+    await expect(page.locator('#message-model')).toContainText('A part of this page did not load.');
+    await box(page).fill('deepseek v3');
+    await box(page).press('Enter');
+    await expect(headline(page)).toHaveText('DeepSeek-V3 fits on 8 × H200');
+  });
+});
+
+test.describe('from this device', () => {
+  test('several files are taken together; those that are no part of a model are left aside', async ({ page }) => {
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles([
+      { name: 'README.md', mimeType: 'text/markdown', buffer: Buffer.from('# R1') },
+      { name: 'tokenizer.json', mimeType: 'application/json', buffer: Buffer.from('{}') },
+      { name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) },
+    ]);
+    await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
+  });
+
+  test('a file is read in a worker, not on the page', async ({ page }) => {
+    await open(page);
+    expect(page.workers()).toEqual([]); // not before it is needed
+    await page
+      .getByLabel('Model files from this device')
+      .setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) });
+    await expect(headline(page)).toContainText('deepseek_v3');
+    expect(page.workers()).toHaveLength(1);
+  });
+
+  test('a file is read where there are no workers', async ({ page }) => {
+    await page.addInitScript(() => Object.defineProperty(globalThis, 'Worker', { value: undefined }));
+    await open(page);
+    await page
+      .getByLabel('Model files from this device')
+      .setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) });
+    await expect(headline(page)).toContainText('deepseek_v3');
+    expect(page.workers()).toEqual([]);
+  });
+
+  test('a reader that broke is replaced by a new one', async ({ page }) => {
+    const config = { name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) };
+    await page.addInitScript(() => {
+      const send = Worker.prototype.postMessage;
+      // The first errand is one that no module has.
+      Worker.prototype.postMessage = function (message: unknown) {
+        Worker.prototype.postMessage = send;
+        send.call(this, { ...(message as object), errand: null });
+      };
+    });
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles(config);
+    await expect(page.locator('#message-model')).toContainText('The part of this page that reads models did not load.');
+    await page.getByLabel('Model files from this device').setInputFiles(config);
+    await expect(headline(page)).toContainText('deepseek_v3');
+  });
+
+  test('a sandboxed frame, which has no origin and so no worker, reads the model of its link by itself', async ({
+    page,
+  }) => {
+    await open(page);
+    const config = JSON.stringify({ ...JSON.parse(kConfig), num_hidden_layers: 30 });
+    await page
+      .getByLabel('Model files from this device')
+      .setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(config) });
+    await expect(page).toHaveURL(/#v=1&c=z/);
+    const said = await headline(page).textContent();
+    const { hash } = new URL(page.url());
+    const body = `<!doctype html><link rel="icon" href="data:," /><iframe sandbox="allow-scripts" src="./embed/${hash}"></iframe>`;
+    await page.route('**/other-page.html', (route) => route.fulfill({ contentType: 'text/html', body }));
+    await page.goto('other-page.html');
+    await expect(page.frameLocator('iframe').locator('#verdict')).toHaveText(said ?? '');
+  });
+});

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second module: all that the first one does, and the readers of files. Loaded when someone brings a file.
+#include <emscripten/bind.h>
+
+#include <string>
+#include <vector>
+
+#include "weighbridge/api.hpp"
+
+namespace {
+
+weighbridge::Api& api() {
+  static weighbridge::Api instance(weighbridge::reading());
+  return instance;
+}
+
+std::string call(const std::string& request) { return api().call(request); }
+
+/// A double holds every whole number that a size or an offset may be; anything else becomes one that the core refuses.
+std::int64_t whole(double number) {
+  constexpr double most = 9007199254740992.0;  // 2^53
+  return number >= -most && number <= most ? static_cast<std::int64_t>(number) : INT64_MIN;
+}
+
+/// `bytes` is a Uint8Array. It is copied once, as a whole.
+std::string push(double handle, const std::string& file, double size, double offset, const emscripten::val& bytes) {
+  std::vector<char> piece(bytes["length"].as<std::size_t>());
+  emscripten::val(emscripten::typed_memory_view(piece.size(), reinterpret_cast<std::uint8_t*>(piece.data()))).call<void>("set", bytes);
+  return api().push(whole(handle), file, whole(size), whole(offset), {piece.data(), piece.size()});
+}
+
+}  // namespace
+
+EMSCRIPTEN_BINDINGS(weighbridge) {
+  emscripten::function("call", &call);
+  emscripten::function("push", &push);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other names of those who publish models, by their present name on Hugging Face in lower case: old links and guides use them.
+export const kOtherNames: Record<string, string[]> = {
+  coherelabs: ['CohereForAI'], // renamed in 2025; Hugging Face redirects
+  'zai-org': ['THUDM', 'ZhipuAI', '智谱'], // renamed in 2025; ZhipuAI is the name on ModelScope
+  'meta-llama': ['LLM-Research'], // where ModelScope keeps the Llama models
+  // What they are called in Chinese.
+  qwen: ['通义千问', '千问'],
+  'deepseek-ai': ['深度求索'],
+  moonshotai: ['月之暗面'],
+  tencent: ['腾讯', '混元'],
+  baidu: ['百度', '文心'],
+  internlm: ['书生'],
+  '01-ai': ['零一万物'],
+};

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Below the model box: what would be asked of which host, how far the reading is, and what to do after a failure. Nothing is fetched before
+// a button that names the host is pressed.
+import { useEffect, useRef } from 'preact/hooks';
+import { decimalMemory, memory } from '../format';
+import { t } from '../i18n';
+import { kHubHosts, nameOf, type HubHost } from '../reader/hub';
+import { takeRemote } from '../reader/take';
+import { useStore, type Outside } from '../store';
+import { Rich } from './Rich';
+
+/** The host that the address names comes first. */
+const hostsOf = ({ reference, host }: Outside): HubHost[] => {
+  const first = host ?? reference?.host ?? kHubHosts[0];
+  return [first, ...kHubHosts.filter((other) => other !== first)];
+};
+
+function Hosts({ outside }: { outside: Outside }) {
+  const store = useStore();
+  const { reference, state } = outside;
+  if (!reference) return null;
+  return (
+    <>
+      {hostsOf(outside).map((host) => (
+        <button key={host} class="button small" type="button" onClick={() => void takeRemote(store, reference, host)}>
+          {t(state === 'failed' && host === outside.host ? 'read.again' : 'read.from', { host })}
+        </button>
+      ))}
+    </>
+  );
+}
+
+function progressText({ progress, host }: Outside): string {
+  if (!progress?.readBytes) return host ? t('read.asking', { host }) : t('read.starting');
+  const { done, files, readBytes, neededBytes, wholeBytes } = progress;
+  const text = t('read.progress', {
+    done,
+    files,
+    read: memory(readBytes, 'gib'),
+    needed: memory(neededBytes, 'gib'),
+  });
+  const rest = wholeBytes - neededBytes;
+  return rest > neededBytes ? `${text} ${t('read.notRead', { size: decimalMemory(rest) })}` : text;
+}
+
+function Reading({ outside }: { outside: Outside }) {
+  const { progress } = outside;
+  return (
+    <>
+      <p id="reading" role="status">
+        {progressText(outside)}
+      </p>
+      <progress
+        aria-labelledby="reading"
+        {...(progress && progress.neededBytes > 0 ? { value: progress.readBytes, max: progress.neededBytes } : {})}
+      />
+    </>
+  );
+}
+
+export function OutsidePanel() {
+  const { outside } = useStore();
+  const shown = outside.value;
+  const panel = useRef<HTMLDivElement>(null);
+  const was = useRef<Outside | null>(null);
+  // Buttons come and go with the state: who pressed one goes on at the next, or at the box; who has left for another field stays there.
+  useEffect(() => {
+    const { activeElement } = document;
+    const isHere = activeElement === document.body || panel.current?.contains(activeElement);
+    if (shown?.reference && (isHere || shown.state === 'offer')) panel.current?.querySelector('button')?.focus();
+    else if (!shown && was.current && isHere) document.getElementById('model')?.focus();
+    was.current = shown;
+  }, [shown?.state, shown?.reference]);
+  if (!shown) return null;
+  const { state, reference, cancel } = shown;
+  function close(): void {
+    cancel?.();
+    outside.value = state === 'reading' && reference ? { state: 'offer', reference } : null;
+  }
+  return (
+    <div ref={panel} class="outside" data-state={state} role="group" aria-label={t('read.label')}>
+      {reference && <p class="outside-name">{nameOf(reference)}</p>}
+      {state === 'offer' && (
+        <p>
+          <Rich text={t(reference?.file?.endsWith('.gguf') ? 'read.offerFile' : 'read.offer')} />
+        </p>
+      )}
+      {state === 'reading' && <Reading outside={shown} />}
+      <div class="outside-buttons">
+        {state !== 'reading' && <Hosts outside={shown} />}
+        <button class="text-button" type="button" onClick={close}>
+          {t(state === 'failed' ? 'notice.close' : 'read.cancel')}
+        </button>
+      </div>
+    </div>
+  );
+}
