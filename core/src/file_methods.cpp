@@ -2,6 +2,7 @@
 #include "file_methods.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "json_parse.hpp"
 #include "read/files_model.hpp"
@@ -78,7 +79,7 @@ JsonOut describe(const FilesRead& read) {
     elements += Bytes(static_cast<std::uint64_t>(tensor.elements()));
   });
   const std::optional<Bytes> bytes = read.weights_bytes();
-  constexpr const char* kSources[] = {"headers", "index", "nothing"};
+  constexpr std::array kSources{"headers", "index", "nothing"};
   return {{"done", true},
           {"kind", kind_of(read)},
           {"has_config", !read.config.empty()},

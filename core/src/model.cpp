@@ -40,10 +40,22 @@ const RecurrentMixer* recurrent_part(const LayerSpec& layer) {
   return std::get_if<RecurrentMixer>(&layer.mixer);
 }
 
+namespace {
+
+std::int64_t hub_elements(const Tensor& tensor) {
+  if (tensor.is_uncounted) return 0;
+  if (tensor.type.hub_count == 0) return tensor.elements();
+  const std::int64_t line = tensor.cols > 1 ? tensor.cols : tensor.rows;
+  const std::int64_t lines = tensor.cols > 1 ? tensor.rows : 1;
+  return tensor.copies() * lines * ceil_div(line, tensor.type.block_size) * tensor.type.hub_count;
+}
+
+}  // namespace
+
 ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
   ParameterCounts counts;
   for (const Tensor& tensor : tensors) {
-    if (!tensor.is_uncounted) counts.stored += tensor.elements();
+    counts.stored += hub_elements(tensor);
     if (tensor.is_scale || tensor.is_copy) continue;
     switch (tensor.part) {
       case ModelPart::text:
@@ -82,11 +94,11 @@ Bytes total_bytes(const std::vector<Tensor>& tensors) {
 }
 
 std::int64_t cache_values_per_token(const Mixer& mixer) {
-  const auto heads = [](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v); };
+  const auto heads = [](const FullAttention& a) { return a.n_kv_heads * (a.head_dim_k + a.head_dim_v) + a.indexer.cached_values(); };
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
                                [&](const ChunkedAttention& a) { return heads(a.heads); },
-                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim; },
-                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.head_dim; },
+                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(); },
+                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.cached_values(); },
                                [](const CrossAttention&) { return std::int64_t{0}; }, [](const EncoderAttention&) { return std::int64_t{0}; },
                                [](const RecurrentMixer&) { return std::int64_t{0}; }, [](const NoMixer&) { return std::int64_t{0}; }},
                     mixer);

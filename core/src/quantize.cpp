@@ -1,57 +1,183 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recipe makes of a matrix: packed values, and scales as tensors of their own (source: the published checkpoints, facts in tests/truth).
+// What a recipe makes of a matrix: packed values, and scales as tensors of their own. Shapes: the published checkpoints (facts in tests/truth);
+// huggingface/transformers src/transformers/integrations/{finegrained_fp8,fbgemm_fp8,mxfp4,bitsandbytes}.py, AutoGPTQ/AutoGPTQ
+// auto_gptq/nn_modules/qlinear, casper-hansen/AutoAWQ awq/modules/linear/gemm.py, neuralmagic/compressed-tensors
+// src/compressed_tensors/compressors, NVIDIA/TensorRT-Model-Optimizer modelopt/torch/export, ml-explore/mlx python/mlx/nn/layers/quantized.py.
 #include "quantize.hpp"
+
+#include <algorithm>
 
 namespace weighbridge {
 
 namespace {
 
-Tensor scale_of(const Tensor& weight, std::int64_t rows, std::int64_t cols, DType type) {
-  Tensor scale = weight;
-  scale.is_scale = true;
-  scale.rows = rows;
-  scale.cols = cols;
-  scale.type = type;
-  return scale;
-}
+constexpr std::int64_t kWordBits = 32;
+constexpr std::int64_t kBnbBlock = 64;          // bitsandbytes: values that share an absmax
+constexpr std::int64_t kBnbNestedBlock = 256;   // absmax values that share a second one
+constexpr std::int64_t kBnbLevels = 16;         // f32 levels of 4 bits
+constexpr std::int64_t kBnbNestedLevels = 256;  // f32 levels of a quantized absmax
 
-/// Appends `weight` as `layout` stores it.
-void append(std::vector<Tensor>& tensors, Tensor weight, const WeightsLayout& layout) {
-  const std::int64_t rows = weight.rows;
-  const std::int64_t cols = weight.cols;
-  switch (layout.quantization) {
-    case WeightQuantization::none:
-      tensors.push_back(weight);
-      return;
-    case WeightQuantization::fp8_block:
-      weight.type = dtype::fp8;
-      tensors.push_back(weight);
-      tensors.push_back(scale_of(weight, ceil_div(rows, layout.block_rows), ceil_div(cols, layout.block_cols), dtype::f32));
-      return;
-    case WeightQuantization::fp8_per_channel:
-    case WeightQuantization::int8_per_channel:
-      weight.type = layout.quantization == WeightQuantization::fp8_per_channel ? dtype::fp8 : dtype::int8;
-      tensors.push_back(weight);
-      tensors.push_back(scale_of(weight, rows, 1, dtype::f32));
-      return;
-    case WeightQuantization::int4_group:
-      weight.type = dtype::int4;
-      tensors.push_back(weight);
-      tensors.push_back(scale_of(weight, rows, ceil_div(cols, layout.block_cols), layout.base));
-      return;
-    case WeightQuantization::mxfp4_experts:
-      weight.type = dtype::fp4;
-      tensors.push_back(weight);
-      tensors.push_back(scale_of(weight, rows, ceil_div(cols, layout.block_cols), dtype::e8m0));
-      return;
+/// Writes a matrix as a recipe stores it.
+class Packer {
+ public:
+  Packer(std::vector<Tensor>& tensors, const Tensor& weight, const WeightsLayout& layout)
+      : tensors_(tensors), weight_(weight), layout_(layout), rows_(weight.rows), cols_(weight.cols) {}
+
+  void pack() {
+    weight_.type = values();
+    tensors_.push_back(weight_);
+    add_scales();
+    if (layout_.input_scale) add_scalars(1);
   }
-}
+
+ private:
+  [[nodiscard]] DType values() const {
+    switch (layout_.quantization) {
+      case WeightQuantization::none:
+        return weight_.type;
+      case WeightQuantization::fp8_block:
+      case WeightQuantization::fp8_per_channel:
+      case WeightQuantization::fp8_per_tensor:
+      case WeightQuantization::mxfp8:
+        return dtype::fp8;
+      case WeightQuantization::int8_per_channel:
+      case WeightQuantization::bnb_int8:
+        return dtype::int8;
+      case WeightQuantization::packed_int:
+      case WeightQuantization::gptq:
+      case WeightQuantization::awq:
+        return dtype::packed_int(layout_.bits);
+      case WeightQuantization::bnb_4bit:
+        return dtype::nf4;
+      case WeightQuantization::mxfp4:
+        return dtype::fp4;
+      case WeightQuantization::nvfp4:
+        return dtype::e2m1_pair;
+      case WeightQuantization::mlx_affine:
+        return dtype::mlx_int(layout_.bits);
+      case WeightQuantization::exl:
+        return {"exl", cols_, ceil_div(cols_ * layout_.bits_x1000, 8000)};
+    }
+    return weight_.type;
+  }
+
+  void add_scales() {
+    switch (layout_.quantization) {
+      case WeightQuantization::none:
+      case WeightQuantization::exl:
+        return;
+      case WeightQuantization::fp8_block:
+        return add(ceil_div(rows_, layout_.block_rows), groups(), layout_.scales);
+      case WeightQuantization::fp8_per_channel:
+      case WeightQuantization::int8_per_channel:
+        add(rows_, 1, layout_.scales);
+        if (layout_.zero_points) add(rows_, 1, dtype::int8);
+        return;
+      case WeightQuantization::fp8_per_tensor:
+        return add_scalars(1);
+      case WeightQuantization::packed_int:
+        return add_packed_scales();
+      case WeightQuantization::gptq:
+        add_word_scales();
+        return add_uncounted(1, cols_, dtype::word32);  // g_idx
+      case WeightQuantization::awq:
+        return add_word_scales();
+      case WeightQuantization::bnb_4bit:
+        return add_bnb_scales();
+      case WeightQuantization::bnb_int8:
+        add_uncounted(rows_, 1, dtype::f32);
+        return add_uncounted(1, 1, dtype::int8);  // weight_format
+      case WeightQuantization::mxfp4:
+      case WeightQuantization::mxfp8:
+        return add(rows_, groups(), dtype::e8m0);
+      case WeightQuantization::nvfp4:
+        add(rows_, groups(), dtype::fp8);
+        return add_scalars(1);
+      case WeightQuantization::mlx_affine:
+        add(rows_, groups(), layout_.scales);
+        return add(rows_, groups(), layout_.scales);
+    }
+  }
+
+  void add_packed_scales() {
+    add(rows_, groups(), layout_.scales);
+    if (layout_.zero_points) add(zero_rows(), groups(), dtype::word32);
+    if (layout_.activation_order) add(1, cols_, dtype::word32);
+    add(1, 2, dtype::word32);  // weight_shape
+  }
+
+  void add_word_scales() {
+    add_uncounted(rows_, groups(), layout_.scales);
+    add_uncounted(zero_rows(), groups(), dtype::word32);
+  }
+
+  /// The quantization state's JSON text (about 170 bytes a matrix, of no fixed length) is not counted: no device holds it.
+  void add_bnb_scales() {
+    const std::int64_t blocks = ceil_div(rows_ * cols_, kBnbBlock);
+    const bool whole_rows = cols_ % kBnbBlock == 0;
+    const DType absmax = layout_.nested_scales ? dtype::u8 : dtype::f32;
+    add_uncounted(whole_rows ? rows_ : 1, whole_rows ? cols_ / kBnbBlock : blocks, absmax);
+    add_uncounted(kBnbLevels, 1, dtype::f32);
+    if (!layout_.nested_scales) return;
+    add_uncounted(1, ceil_div(blocks, kBnbNestedBlock), dtype::f32);
+    add_uncounted(kBnbNestedLevels, 1, dtype::f32);
+  }
+
+  [[nodiscard]] std::int64_t groups() const { return layout_.block_cols == 0 ? 1 : ceil_div(cols_, layout_.block_cols); }
+  /// Zero points are packed along the outputs.
+  [[nodiscard]] std::int64_t zero_rows() const { return ceil_div(rows_ * layout_.bits, kWordBits); }
+
+  void add(std::int64_t rows, std::int64_t cols, DType type, bool uncounted = false) {
+    Tensor scale = weight_;
+    scale.is_scale = true;
+    scale.is_uncounted = uncounted || !layout_.counts_scales;
+    scale.rows = rows;
+    scale.cols = cols;
+    scale.type = type;
+    tensors_.push_back(scale);
+  }
+  void add_uncounted(std::int64_t rows, std::int64_t cols, DType type) { add(rows, cols, type, true); }
+  void add_scalars(std::int64_t count) { add(count, 1, dtype::f32, !layout_.counts_scalars); }
+
+  std::vector<Tensor>& tensors_;
+  Tensor weight_;
+  const WeightsLayout& layout_;
+  std::int64_t rows_;
+  std::int64_t cols_;
+};
+
+void append(std::vector<Tensor>& tensors, const Tensor& weight, const WeightsLayout& layout) { Packer(tensors, weight, layout).pack(); }
 
 /// A model known by its size has no matrices, so no scales: its elements take the recipe's type.
 void append_by_size(std::vector<Tensor>& tensors, const Tensor& all, const WeightsLayout& layout) {
   std::vector<Tensor> with_scales;
   append(with_scales, all, layout);
   tensors.push_back(with_scales.front());
+}
+
+/// mlx_lm quantizes every Linear and Embedding whose rows are whole groups (ml-explore/mlx-lm mlx_lm/utils.py quantize_model); the routers that
+/// have a correction bias are no Linear there (mlx_lm/models/{deepseek_v3,glm4_moe}.py MoEGate).
+bool is_quantized_by_mlx(const Model& model, const Tensor& tensor, std::int64_t group) {
+  if (tensor.part == ModelPart::tower || tensor.cols % group != 0) return false;
+  switch (tensor.role) {
+    case TensorRole::recurrent_state:
+    case TensorRole::attention_sinks:
+    case TensorRole::norm:
+      return false;
+    case TensorRole::router: {
+      const MoeFfn* moe = first_moe(model);
+      return moe == nullptr || !moe->router_bias;
+    }
+    default:
+      return true;
+  }
+}
+
+/// The two projections of a sparse attention's indexer that FP8 checkpoints quantize, the third gives the heads' weights; and the two projections into
+/// DeepSeek-V4's MTP layer (vllm-project/vllm models/deepseek_v4/nvidia/mtp.py), where eh_proj of others stays as it is.
+bool is_quantized_by_name(const Tensor& tensor) {
+  if (tensor.role == TensorRole::mtp_projection) return tensor.name.ends_with(".e_proj.weight") || tensor.name.ends_with(".h_proj.weight");
+  return tensor.role == TensorRole::indexer && (tensor.name.ends_with(".wq_b.weight") || tensor.name.ends_with(".wk.weight"));
 }
 
 }  // namespace
@@ -95,6 +221,17 @@ bool is_quantizable(TensorRole role) {
   return false;
 }
 
+bool has_experts(const Model& model) {
+  return std::any_of(model.plain.begin(), model.plain.end(), [](const Tensor& tensor) { return is_expert(tensor.role); });
+}
+
+bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout) {
+  if (tensor.cols <= 1 || tensor.is_copy || layout.quantization == WeightQuantization::none) return false;
+  if (layout.whole_model) return is_quantized_by_mlx(model, tensor, layout.block_cols);
+  if (layout.experts_only && !is_expert(tensor.role) && has_experts(model)) return false;
+  return is_quantizable(tensor.role) || is_quantized_by_name(tensor);
+}
+
 std::vector<Tensor> stored_tensors(const Model& model) {
   std::vector<Tensor> tensors;
   for (const Tensor& weight : model.plain) {
@@ -109,12 +246,12 @@ std::vector<Tensor> stored_tensors(const Model& model) {
 std::vector<Tensor> tensors_in_layout(const Model& model, const WeightsLayout& layout) {
   std::vector<Tensor> tensors;
   for (Tensor weight : model.plain) {
-    const bool takes_it = is_quantizable(weight.role) && weight.cols > 1;
+    const bool takes_it = takes(model, weight, layout);
     if (weight.type == model.base) weight.type = layout.base;
     weight.recipe = 0;
     if (weight.role == TensorRole::generic)
       append_by_size(tensors, weight, layout);
-    else if (takes_it && (layout.quantization != WeightQuantization::mxfp4_experts || is_expert(weight.role)))
+    else if (takes_it)
       append(tensors, weight, layout);
     else
       tensors.push_back(weight);

@@ -13,6 +13,9 @@ namespace weighbridge {
 
 [[nodiscard]] bool is_expert(TensorRole role);
 
+/// Whether a tensor takes `layout` unless a list says otherwise. Requires that `model.plain` and `model.layers` are complete.
+[[nodiscard]] bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout);
+
 /// `model.plain` as the checkpoint stores it: each tensor by its own recipe, its scales as rows after it.
 [[nodiscard]] std::vector<Tensor> stored_tensors(const Model& model);
 

@@ -16,13 +16,17 @@ inline constexpr std::array<std::string_view, std::variant_size_v<Ffn>> kFfns{"d
 
 /// The last enumerator of each kind that a spec holds as a number.
 constexpr int last_of(RecurrentKind) { return static_cast<int>(RecurrentKind::rwkv7); }
-constexpr int last_of(WeightQuantization) { return static_cast<int>(WeightQuantization::mxfp4_experts); }
+constexpr int last_of(WeightQuantization) { return static_cast<int>(WeightQuantization::exl); }
 constexpr int last_of(TensorRole) { return static_cast<int>(TensorRole::generic); }
 constexpr int last_of(ModelPart) { return static_cast<int>(ModelPart::tower); }
 
 template <class Visitor>
+void fields(Visitor& v, Indexer& a) {
+  v(a.n_heads), v(a.head_dim), v(a.top_k), v(a.tokens_per_key);
+}
+template <class Visitor>
 void fields(Visitor& v, FullAttention& a) {
-  v(a.n_heads), v(a.n_kv_heads), v(a.head_dim_k), v(a.head_dim_v), v(a.sinks);
+  v(a.n_heads), v(a.n_kv_heads), v(a.head_dim_k), v(a.head_dim_v), v(a.sinks), fields(v, a.indexer);
 }
 template <class Visitor>
 void fields(Visitor& v, SlidingAttention& a) {
@@ -39,10 +43,6 @@ void fields(Visitor& v, CrossAttention& a) {
 template <class Visitor>
 void fields(Visitor& v, EncoderAttention& a) {
   v(a.window), fields(v, a.heads);
-}
-template <class Visitor>
-void fields(Visitor& v, Indexer& a) {
-  v(a.n_heads), v(a.head_dim), v(a.top_k);
 }
 template <class Visitor>
 void fields(Visitor& v, LatentAttention& a) {
@@ -74,13 +74,14 @@ void fields(Visitor& v, VisionTower& t) {
 }
 template <class Visitor>
 void fields(Visitor& v, WeightsLayout& l) {
-  v(l.quantization), v(l.base), v(l.block_rows), v(l.block_cols);
+  v(l.quantization), v(l.base), v(l.block_rows), v(l.block_cols), v(l.bits), v(l.scales), v(l.input_scale), v(l.experts_only), v(l.zero_points),
+      v(l.activation_order), v(l.nested_scales), v(l.counts_scalars), v(l.counts_scales), v(l.whole_model), v(l.bits_x1000);
 }
 /// All but the name; the most usual values last, since a row ends where only defaults follow.
 template <class Visitor>
 void fields(Visitor& v, Tensor& t) {
   v(t.rows), v(t.cols), v(t.layers.first), v(t.layers.count), v(t.role), v(t.per_layer), v(t.recipe), v(t.layers.stride), v(t.part), v(t.type),
-      v(t.is_copy), v(t.is_scale);
+      v(t.is_copy), v(t.is_scale), v(t.is_uncounted);
 }
 /// What stands beside layers and tensors.
 template <class Visitor>

@@ -32,10 +32,8 @@ class RowReader {
     value = type.value_or(value);
   }
   template <class Enum>
-    requires std::is_enum_v<Enum>
-  void operator()(Enum& value) {
-    value = static_cast<Enum>(whole(static_cast<int>(value), 0, spec::last_of(value)));
-  }
+  requires std::is_enum_v<Enum>
+  void operator()(Enum& value) { value = static_cast<Enum>(whole(static_cast<int>(value), 0, spec::last_of(value))); }
 
   [[nodiscard]] bool ok() const { return ok_ && next_ >= row_.size(); }
 
@@ -109,10 +107,10 @@ bool read_runs(const Json& runs, const std::vector<LayerSpec>& kinds, std::vecto
 bool is_sound(const Tensor& t, const Model& model) {
   const bool outside = t.layers.first == -1 && t.layers.count == 1;
   const std::int64_t most = t.part == ModelPart::tower ? kMostLayers : model.n_layers() + static_cast<std::int64_t>(model.mtp_layers.size());
-  const bool inside = t.layers.first >= 0 && t.layers.count > 0 && t.layers.stride > 0 && t.layers.count <= most &&
-                      t.layers.stride <= most && t.layers.at(t.layers.count - 1) < most;
-  const double elements =
-      static_cast<double>(t.rows) * static_cast<double>(t.cols) * static_cast<double>(t.per_layer) * static_cast<double>(t.layers.count);
+  const bool inside = t.layers.first >= 0 && t.layers.count > 0 && t.layers.stride > 0 && t.layers.count <= most && t.layers.stride <= most &&
+                      t.layers.at(t.layers.count - 1) < most;
+  const double elements = static_cast<double>(t.rows) * static_cast<double>(t.cols) * static_cast<double>(t.per_layer) *
+                          static_cast<double>(t.layers.count);
   return (outside || inside) && t.rows > 0 && t.cols > 0 && t.per_layer > 0 && t.recipe >= 0 &&
          static_cast<std::size_t>(t.recipe) <= model.recipes.size() && elements < static_cast<double>(kMostExact);
 }
@@ -134,10 +132,12 @@ bool is_sound(const Model& model) {
   const auto in_range = [](std::int64_t value) { return value >= 0 && value <= (std::int64_t{1} << 30); };
   const bool vision = !model.vision || (model.vision->patch_size > 0 && model.vision->tokens_per_image > 0 && in_range(model.vision->image_size));
   const auto divides = [&](const WeightsLayout& l) {
-    const bool has_blocks = l.quantization == WeightQuantization::none || l.quantization == WeightQuantization::fp8_per_channel ||
-                            l.quantization == WeightQuantization::int8_per_channel || l.block_cols > 0;
-    const bool has_rows = l.quantization != WeightQuantization::fp8_block || l.block_rows > 0;
-    return has_blocks && has_rows && in_range(l.block_cols) && in_range(l.block_rows);
+    using Q = WeightQuantization;
+    const bool is_packed = l.quantization == Q::packed_int || l.quantization == Q::gptq || l.quantization == Q::awq ||
+                           l.quantization == Q::mlx_affine;
+    const bool has_bits = !is_packed || (l.bits >= 2 && l.bits <= 8);
+    const bool has_rows = l.quantization != Q::fp8_block || (l.block_rows > 0 && l.block_cols > 0);
+    return has_bits && has_rows && in_range(l.block_cols) && in_range(l.block_rows) && l.bits_x1000 >= 0 && l.bits_x1000 <= 16000;
   };
   return !model.layers.empty() && in_range(model.hidden_size) && in_range(model.vocab_size) && in_range(model.max_context_tokens) &&
          in_range(model.rotary_dim) && vision && std::all_of(model.recipes.begin(), model.recipes.end(), divides);

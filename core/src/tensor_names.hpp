@@ -19,6 +19,9 @@ struct TensorName {
 /// Null for a name nobody has told us of.
 [[nodiscard]] const TensorName* find_tensor_name(std::string_view name);
 
+/// `name` without what stands before a language model's own names: "model.", "language_model." and the like.
+[[nodiscard]] std::string_view without_roots(std::string_view name);
+
 /// The row of a tensor that a GGUF file names `name` within its layer or outside, without ".weight" or ".bias". Null for one we know nothing of.
 [[nodiscard]] const TensorName* find_gguf_tensor_name(std::string_view name);
 

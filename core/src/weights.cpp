@@ -1,21 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weighbridge/weights.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "json_text.hpp"
 #include "quantize.hpp"
 #include "weighbridge/gguf.hpp"
 
 namespace weighbridge {
 
+namespace {
+
+using Q = WeightQuantization;
+
+WeightsLayout make(Q quantization, DType base, std::int64_t block_cols = 0, std::int64_t bits = 0) {
+  WeightsLayout layout;
+  layout.quantization = quantization;
+  layout.base = base;
+  layout.block_cols = block_cols;
+  layout.bits = bits;
+  return layout;
+}
+
+/// Groups of 128: the usual choice of GPTQ, AWQ and compressed-tensors.
+WeightsLayout groups_of_128(Q quantization, DType base) {
+  WeightsLayout layout = make(quantization, base, 128, 4);
+  layout.scales = base;
+  return layout;
+}
+
+WeightsLayout fp8_block() {
+  WeightsLayout layout = make(Q::fp8_block, dtype::bf16, 128);
+  layout.block_rows = 128;
+  return layout;
+}
+
+WeightsLayout nf4() {
+  WeightsLayout layout = make(Q::bnb_4bit, dtype::bf16);
+  layout.nested_scales = true;
+  return layout;
+}
+
+WeightsLayout mxfp4() {
+  WeightsLayout layout = make(Q::mxfp4, dtype::bf16, 32);
+  layout.experts_only = true;
+  return layout;
+}
+
+WeightsLayout nvfp4() {
+  WeightsLayout layout = make(Q::nvfp4, dtype::bf16, 16);
+  layout.input_scale = true;
+  return layout;
+}
+
+WeightsLayout mlx(std::int64_t bits) {
+  WeightsLayout layout = make(Q::mlx_affine, dtype::bf16, 64, bits);  // mlx_lm.convert's default group
+  layout.scales = dtype::bf16;
+  layout.whole_model = true;
+  return layout;
+}
+
+/// The recipe that most of the checkpoint's elements take; none if it has none.
+WeightsLayout main_layout(const Model& model) {
+  std::vector<std::int64_t> elements(model.recipes.size(), 0);
+  for (const Tensor& tensor : model.plain)
+    if (tensor.recipe > 0) elements[static_cast<std::size_t>(tensor.recipe - 1)] += tensor.elements();
+  const auto largest = std::max_element(elements.begin(), elements.end());
+  if (largest == elements.end() || *largest == 0) return {};
+  return model.recipes[static_cast<std::size_t>(largest - elements.begin())];
+}
+
+std::string_view by_bits(std::int64_t bits, const std::array<std::string_view, 7>& names) { return names[static_cast<std::size_t>(bits - 2)]; }
+
+}  // namespace
+
 const std::vector<WeightsFormat>& weights_formats() {
-  using Q = WeightQuantization;
   static const std::vector<WeightsFormat> formats{
-      {"bf16", {Q::none, dtype::bf16, 0, 0}},
-      {"fp16", {Q::none, dtype::f16, 0, 0}},
-      {"fp32", {Q::none, dtype::f32, 0, 0}},
-      {"fp8", {Q::fp8_per_channel, dtype::bf16, 0, 0}},
-      {"int8", {Q::int8_per_channel, dtype::bf16, 0, 0}},
-      {"int4", {Q::int4_group, dtype::bf16, 0, 128}},  // groups of 128: the usual choice of GPTQ, AWQ and compressed-tensors
+      {"bf16", make(Q::none, dtype::bf16)},
+      {"fp16", make(Q::none, dtype::f16)},
+      {"fp32", make(Q::none, dtype::f32)},
+      {"fp8", make(Q::fp8_per_channel, dtype::bf16)},
+      {"fp8-block", fp8_block()},
+      {"int8", make(Q::int8_per_channel, dtype::bf16)},
+      {"int4", groups_of_128(Q::packed_int, dtype::bf16)},
+      {"awq-int4", groups_of_128(Q::awq, dtype::f16)},
+      {"gptq-int4", groups_of_128(Q::gptq, dtype::f16)},
+      {"nf4", nf4()},
+      {"bnb-int8", make(Q::bnb_int8, dtype::f16)},
+      {"mxfp4", mxfp4()},
+      {"nvfp4", nvfp4()},
+      {"mlx-4bit", mlx(4)},
+      {"mlx-8bit", mlx(8)},
   };
   return formats;
 }
@@ -35,18 +111,35 @@ std::optional<WeightsLayout> layout_of(std::string_view format) {
 }
 
 std::string_view checkpoint_format(const Model& model) {
-  const WeightQuantization main = model.recipes.empty() ? WeightQuantization::none : model.recipes.front().quantization;
-  switch (main) {
-    case WeightQuantization::fp8_block:
-    case WeightQuantization::fp8_per_channel:
+  const WeightsLayout main = main_layout(model);
+  switch (main.quantization) {
+    case Q::fp8_block:
+    case Q::fp8_per_channel:
+    case Q::fp8_per_tensor:
       return "fp8";
-    case WeightQuantization::int8_per_channel:
+    case Q::int8_per_channel:
       return "int8";
-    case WeightQuantization::int4_group:
-      return "int4";
-    case WeightQuantization::mxfp4_experts:
+    case Q::packed_int:
+      return by_bits(main.bits, {"int2", "int3", "int4", "", "", "", "int8"});
+    case Q::gptq:
+      return by_bits(main.bits, {"gptq-int2", "gptq-int3", "gptq-int4", "", "", "", "gptq-int8"});
+    case Q::awq:
+      return by_bits(main.bits, {"awq-int2", "awq-int3", "awq-int4", "", "", "", "awq-int8"});
+    case Q::bnb_4bit:
+      return "nf4";
+    case Q::bnb_int8:
+      return "bnb-int8";
+    case Q::mxfp4:
       return "mxfp4";
-    case WeightQuantization::none:
+    case Q::mxfp8:
+      return "mxfp8";
+    case Q::nvfp4:
+      return "nvfp4";
+    case Q::mlx_affine:
+      return by_bits(main.bits, {"mlx-2bit", "mlx-3bit", "mlx-4bit", "mlx-5bit", "mlx-6bit", "mlx-7bit", "mlx-8bit"});
+    case Q::exl:
+      return "exl";
+    case Q::none:
       break;
   }
   for (const WeightsFormat& known : weights_formats())

@@ -102,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Absurd, ReadConfigRefuses,
 TEST(ReadConfig, AnUnknownArchitectureListsTheKnownOnes) {
   Json config = llama();
   config["model_type"] = "foo_bar";
+  config.erase("hidden_size");
   const Result<Model> model = read(config);
   ASSERT_FALSE(model.has_value());
   EXPECT_EQ(model.error().code, "unknown_architecture");
@@ -119,11 +120,11 @@ TEST(ReadConfig, SizesThatAreOnlyAbsurdTogetherAreRefused) {
 
 TEST(ReadConfig, AQuantizationWeDoNotCountIsSaidNotGuessed) {
   Json config = llama();
-  config["quantization_config"] = {{"quant_method", "awq"}, {"bits", 4}};
+  config["quantization_config"] = {{"quant_method", "hqq"}, {"nbits", 4}};
   const Result<Model> model = read(config);
   ASSERT_FALSE(model.has_value());
   EXPECT_EQ(model.error().code, "unsupported");
-  EXPECT_NE(model.error().message.find("awq"), std::string::npos);
+  EXPECT_NE(model.error().message.find("hqq"), std::string::npos);
 }
 
 TEST(ReadConfig, MoreExpertsUsedThanThereAreIsRefused) {

@@ -7,9 +7,10 @@ namespace weighbridge::truth {
 
 namespace {
 
-/// "attn_v"; empty for what has no class of its own (vectors, router).
+/// "attn_v"; empty for what has no class of its own (vectors, router, convolutions and states).
 std::string class_of(const Tensor& tensor) {
-  return tensor.cols == 1 || tensor.role == TensorRole::router ? std::string() : std::string(tensor.name);
+  const bool is_kept = tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::recurrent_state;
+  return is_kept ? std::string() : std::string(tensor.name);
 }
 
 /// "0-3,6" holds 2 and 6, not 5.

@@ -13,6 +13,20 @@
 
 namespace weighbridge {
 
+/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
+/// `head_dim` values for every `tokens_per_key` tokens. No heads: none of its own; `top_k` then says that it reads what an earlier layer chose.
+struct Indexer {
+  std::int64_t n_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t top_k = 0;
+  std::int64_t tokens_per_key = 1;
+
+  /// Values that one token adds to the cache.
+  [[nodiscard]] std::int64_t cached_values() const { return (head_dim + tokens_per_key - 1) / tokens_per_key; }
+
+  friend bool operator==(const Indexer&, const Indexer&) = default;
+};
+
 /// Attention with one key and one value head per group of query heads (MHA, GQA, MQA). Dimensions in elements.
 struct FullAttention {
   std::int64_t n_heads = 0;
@@ -20,6 +34,7 @@ struct FullAttention {
   std::int64_t head_dim_k = 0;
   std::int64_t head_dim_v = 0;
   bool sinks = false;  ///< one learned logit per query head that takes part in every softmax (gpt-oss)
+  Indexer indexer{};   ///< of a sparse attention (MiniMax-M3, Qwen4-Exp)
 
   friend bool operator==(const FullAttention&, const FullAttention&) = default;
 };
@@ -54,16 +69,6 @@ struct EncoderAttention {
   std::int64_t window = 0;
 
   friend bool operator==(const EncoderAttention&, const EncoderAttention&) = default;
-};
-
-/// A small attention that chooses the `top_k` tokens which the real one reads (DeepSeek Sparse Attention, arXiv:2512.02556). It caches one key of
-/// `head_dim` values a token. No heads: there is none.
-struct Indexer {
-  std::int64_t n_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t top_k = 0;
-
-  friend bool operator==(const Indexer&, const Indexer&) = default;
 };
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): the cache holds kv_lora_rank + qk_rope_head_dim values a token, for all heads together.
@@ -219,11 +224,11 @@ struct Tensor {
   std::int64_t rows = 0;       ///< output features
   std::int64_t cols = 1;       ///< input features
   DType type = dtype::bf16;
-  std::int64_t recipe = 0;  ///< how the checkpoint quantizes it: 0 = not at all, n = Model::recipes[n - 1]
-  bool is_scale = false;    ///< belongs to a quantized matrix; stored, but not a parameter
-  bool is_copy = false;  ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B), buffers such
-                         ///< as Llama 2's rotary frequencies
-  bool is_uncounted = false;  ///< a scalar that Hugging Face's element count leaves out
+  std::int64_t recipe = 0;    ///< how the checkpoint quantizes it: 0 = not at all, n = Model::recipes[n - 1]
+  bool is_scale = false;      ///< belongs to a quantized matrix; stored, but not a parameter
+  bool is_copy = false;       ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B),
+                              ///< buffers such as Llama 2's rotary frequencies
+  bool is_uncounted = false;  ///< a scale or scalar that Hugging Face's element count leaves out
 
   [[nodiscard]] std::int64_t copies() const { return layers.count * per_layer; }
   [[nodiscard]] std::int64_t elements() const { return copies() * rows * cols; }
@@ -236,21 +241,41 @@ struct Tensor {
   friend bool operator==(const Tensor&, const Tensor&) = default;
 };
 
-/// How the matrices of a checkpoint are quantized.
+/// How the matrices of a checkpoint are quantized: what the values are packed as, and which tensors go with them.
 enum class WeightQuantization {
   none,
-  fp8_block,        ///< E4M3 with one f32 scale per block of `block_rows` x `block_cols`
-  fp8_per_channel,  ///< E4M3 with one f32 scale per output row
-  int8_per_channel,
-  int4_group,     ///< packed 4 bit, one 16-bit scale per `block_cols` input elements
-  mxfp4_experts,  ///< routed experts only: E2M1, two in a byte, and one E8M0 byte per `block_cols` input elements (gpt-oss)
+  fp8_block,         ///< E4M3 with one scale per block of `block_rows` x `block_cols`
+  fp8_per_channel,   ///< E4M3 with one scale per output row
+  fp8_per_tensor,    ///< E4M3 with one f32 scale for the whole matrix
+  int8_per_channel,  ///< one scale per output row (W8A8)
+  packed_int,        ///< compressed-tensors pack-quantized: 32-bit words, a scale per `block_cols` inputs, the shape (2 words)
+  gptq,              ///< 32-bit words; scale and zero point per `block_cols` inputs, the group of each input (g_idx)
+  awq,               ///< 32-bit words; scale and zero point per `block_cols` inputs
+  bnb_4bit,          ///< bitsandbytes NF4 or FP4: absmax per 64 values, quantized itself if `nested_scales`, tables of levels
+  bnb_int8,          ///< LLM.int8(): one f32 per output row (SCB)
+  mxfp4,             ///< E2M1 with one E8M0 byte per `block_cols` (32) inputs
+  mxfp8,             ///< E4M3 with one E8M0 byte per `block_cols` (32) inputs
+  nvfp4,             ///< E2M1 with one E4M3 scale per `block_cols` (16) inputs, two f32 scalars
+  mlx_affine,        ///< scale and bias per `block_cols` inputs
+  exl,               ///< ExLlama 2 and 3: an average of `bits_x1000` / 1000 bits a value, whatever the mix
 };
 
 struct WeightsLayout {
   WeightQuantization quantization = WeightQuantization::none;
   DType base = dtype::bf16;  ///< type of all that is not quantized
   std::int64_t block_rows = 0;
-  std::int64_t block_cols = 0;
+  std::int64_t block_cols = 0;  ///< inputs that share a scale; 0: all of them
+  std::int64_t bits = 0;        ///< of packed integers
+  DType scales = dtype::f32;
+  bool zero_points = false;       ///< asymmetric integers (compressed-tensors; GPTQ and AWQ store them always)
+  bool activation_order = false;  ///< inputs belong to groups in any order: g_idx, and no rank can do without the other ranks' scales
+  bool input_scale = false;       ///< one f32 for the activations of each matrix
+  bool nested_scales = false;     ///< bitsandbytes double quantization
+  bool counts_scalars = false;    ///< the scalars are vectors of one element, which Hugging Face counts; else they have no dimension
+  bool counts_scales = true;      ///< the published element count has the scales in it
+  bool experts_only = false;      ///< of a model with routed experts, only these
+  bool whole_model = false;       ///< embeddings, head and routers too (MLX)
+  std::int64_t bits_x1000 = 0;
 
   friend bool operator==(const WeightsLayout&, const WeightsLayout&) = default;
 };
@@ -312,7 +337,9 @@ struct Model {
 [[nodiscard]] std::int64_t attention_heads(const Model& model);
 
 /// Counts over an inventory. `text`, `mtp` and `multimodal` are trainable elements; `stored` also counts scales and stored copies, as
-/// Hugging Face does (two E2M1 elements in a byte are two).
+/// Hugging Face does when it publishes a total: packed words by DType::hub_count, and not the scales of GPTQ, AWQ and bitsandbytes
+/// (huggingface/huggingface.js packages/hub/src/lib/parse-safetensors-metadata.ts). Its counter changed over the years: a published total
+/// that left all scales out is told by `weighbridge.scales_counted` of the config (WeightsLayout::counts_scales).
 struct ParameterCounts {
   std::int64_t text = 0;
   std::int64_t mtp = 0;

@@ -65,8 +65,12 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
                        "gpu_layers", grouped(wanted), "-1 to " + grouped(all)));
 }
 
-/// What a checkpoint of another kind is converted to with the least loss.
-std::string_view nearest_format(const Model& model) { return checkpoint_format(model) == "mxfp4" ? "gguf:MXFP4_MOE" : "gguf:Q8_0"; }
+/// What a checkpoint of another kind is converted to with the least loss at about its size.
+std::string_view nearest_format(const Model& model) {
+  const std::string_view format = checkpoint_format(model);
+  if (format == "mxfp4") return "gguf:MXFP4_MOE";
+  return format.ends_with("4") || format == "mlx-4bit" ? "gguf:Q4_K_M" : "gguf:Q8_0";
+}
 
 Plan plan_llama_cpp(const Job& job) {
   Plan plan;

@@ -17,6 +17,7 @@ constexpr Source kSource{"ggml-org/llama.cpp v0.5.0 src/llama-kv-cache.cpp (one 
 constexpr Source kRecurrentSource{"ggml-org/llama.cpp v0.5.0 src/llama-memory-recurrent.cpp (convolution and state of every sequence in f32)",
                                   "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-memory-recurrent.cpp"};
 constexpr int kRecords = 200;  // planned contexts, equal to the byte
+constexpr int kRecurrentRecords = 500;
 
 /// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value.
 struct Rows {
@@ -24,16 +25,16 @@ struct Rows {
   std::int64_t value = 0;
 };
 
-Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k, a.n_kv_heads * a.head_dim_v}; }
+Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k + a.indexer.cached_values(), a.n_kv_heads * a.head_dim_v}; }
 
 Rows rows_of(const Mixer& mixer) {
   return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
                                [](const ChunkedAttention& a) { return rows_of(a.heads); }, [](const CrossAttention& a) { return rows_of(a.heads); },
                                [](const LatentAttention& a) {
-                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim, 0};
+                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(), 0};
                                },
                                [](const CompressedAttention& a) {
-                                 return Rows{a.head_dim + a.indexer.head_dim, 0};
+                                 return Rows{a.head_dim + a.indexer.cached_values(), 0};
                                },
                                [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
                                [](const NoMixer&) { return Rows{}; }},
@@ -117,7 +118,8 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
 Term recurrent_term(const Job& job, const Settings& settings, const Placement& placement, int device) {
   Term term;
   term.id = "recurrent_state";
-  term.basis = Basis::modelled;
+  term.basis = Basis::exact;
+  term.records = kRecurrentRecords;
   term.source = kRecurrentSource;
   const auto lies_here = [&](std::size_t layer) { return (settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost) == device; };
   for (const RecurrentRun& run : recurrent_runs(job.model, lies_here)) {

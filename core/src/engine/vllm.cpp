@@ -39,7 +39,10 @@ Plan plan_vllm(const Job& job) {
                                                std::string(rules.version) + ".",
                                            "engine.version", job.scenario.engine_version, std::string(rules.version)));
   plan.impossible = refusal(job);
-  if (plan.impossible) return plan;
+  if (plan.impossible) {
+    if (plan.impossible->code == "unsupported") plan.nearest_weights_format = nearest_format(job.model);
+    return plan;
+  }
   const Settings settings = settle(job, rules);
   const bool remembered = job.memo != nullptr && job.memo->ranks == settings.tensor;
   if (!remembered && (plan.impossible = split_problem(job, settings.tensor))) {
@@ -115,10 +118,10 @@ const Engine& vllm_engine() {
                               {"kv_cache_dtype", OptionType::text, "auto"},
                               {"enforce_eager", OptionType::flag, "false"},
                               {"block_size", OptionType::integer, "16; MLA: 64 on Hopper, 128 on Blackwell"}},
-                             {"bf16", "fp16", "fp32", "fp8", "int8", "int4"},
+                             {"bf16", "fp16", "fp32", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nf4", "bnb-int8", "nvfp4"},
                              {"bf16", "f16", "fp8", "fp8_e4m3", "fp8_e5m2"},
                              vllm::plan_vllm,
-                             {"mxfp4"}};
+                             {"mxfp4", "mxfp8", "gptq-int2", "gptq-int3", "gptq-int8"}};
   return engine;
 }
 

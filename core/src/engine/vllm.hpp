@@ -58,6 +58,8 @@ struct Settings {
 
 /// Why the engine refuses this job, or nothing.
 [[nodiscard]] std::optional<Notice> refusal(const Job& job);
+/// What to load instead of a published format that the engine does not run.
+[[nodiscard]] std::string_view nearest_format(const Model& model);
 /// Why `ranks` ranks cannot share this model, or nothing.
 [[nodiscard]] std::optional<Notice> split_problem(const Job& job, std::int64_t ranks);
 /// The working split nearest to `wanted`, smaller on a tie.

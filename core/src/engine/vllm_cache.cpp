@@ -39,11 +39,13 @@ struct Layout {
 
 /// Values of one token in one layer on one rank: whole heads, at least one; an MLA latent is the same on every rank.
 std::int64_t local_values(const Mixer& mixer, std::int64_t ranks) {
-  const auto heads = [&](const FullAttention& a) { return std::max<std::int64_t>(1, a.n_kv_heads / ranks) * (a.head_dim_k + a.head_dim_v); };
+  const auto heads = [&](const FullAttention& a) {
+    return std::max<std::int64_t>(1, a.n_kv_heads / ranks) * (a.head_dim_k + a.head_dim_v) + a.indexer.cached_values();
+  };
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
                                [&](const ChunkedAttention& a) { return heads(a.heads); }, [&](const CrossAttention& a) { return heads(a.heads); },
-                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.head_dim; },
-                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.head_dim; },
+                               [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(); },
+                               [](const CompressedAttention& a) { return a.head_dim + a.indexer.cached_values(); },
                                [](const EncoderAttention&) { return std::int64_t{0}; }, [](const RecurrentMixer&) { return std::int64_t{0}; },
                                [](const NoMixer&) { return std::int64_t{0}; }},
                     mixer);

@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // What vLLM refuses at start, and what it runs in another way than asked.
 #include <algorithm>
+#include <array>
 
 #include "engine/vllm.hpp"
 #include "json_text.hpp"
+#include "quantize.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge::vllm {
 
 namespace {
 
-constexpr int kLeastCapability = 70;       // setup: CUDA architectures 7.0 and newer
-constexpr int kLeastBf16Capability = 80;   // vllm/platforms/cuda.py check_if_supports_dtype
-constexpr int kLeastFp8Capability = 75;    // W8A16 Marlin kernels (documentation of v0.32, supported hardware)
-constexpr int kLeastMxfp4Capability = 80;  // vllm/model_executor/layers/quantization/mxfp4.py get_min_capability
-constexpr int kFp8UnitsCapability = 89;    // W8A8 on the card's own units from here on
+constexpr int kLeastCapability = 70;      // setup: CUDA architectures 7.0 and newer
+constexpr int kLeastBf16Capability = 80;  // vllm/platforms/cuda.py check_if_supports_dtype
+
+/// The oldest cards that run a format: documentation of v0.14 and v0.32, supported hardware, and get_min_capability of
+/// vllm/model_executor/layers/quantization (FP8 below 8.9 by the W8A16 Marlin kernels, NVFP4 below 10.0 by Marlin).
+struct FormatRule {
+  std::string_view format;
+  int capability;
+};
+constexpr std::array kFormatRules{
+    FormatRule{"fp8", 75},       FormatRule{"fp8-block", 75}, FormatRule{"int8", 75},      FormatRule{"int4", 80},      FormatRule{"awq-int4", 75},
+    FormatRule{"gptq-int2", 70}, FormatRule{"gptq-int3", 70}, FormatRule{"gptq-int4", 70}, FormatRule{"gptq-int8", 70}, FormatRule{"nf4", 70},
+    FormatRule{"bnb-int8", 70},  FormatRule{"mxfp4", 80},     FormatRule{"mxfp8", 80},     FormatRule{"nvfp4", 80},
+};
+constexpr int kFp8UnitsCapability = 89;  // W8A8 on the card's own units from here on
 
 std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
@@ -53,16 +65,37 @@ Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block)
   }
 }
 
-/// layers/quantization/utils/fp8_utils.py validate_fp8_block_shape: a rank holds whole blocks of what is split.
+/// The outputs and inputs that a rank holds whole blocks of; 1: any number. layers/quantization/utils/fp8_utils.py validate_fp8_block_shape;
+/// awq.py and gptq.py create_weights ("The input size is not aligned with the quantized weight shape"); experts fall back to kernels that do
+/// without (moe_wna16.py).
+struct Blocks {
+  std::int64_t rows = 1;
+  std::int64_t cols = 1;
+};
+
+Blocks blocks_of(const WeightsLayout& layout, const Tensor& tensor) {
+  switch (layout.quantization) {
+    case WeightQuantization::fp8_block:
+      return {layout.block_rows, layout.block_cols};
+    case WeightQuantization::awq:
+    case WeightQuantization::gptq:
+    case WeightQuantization::packed_int:
+      return {1, is_expert(tensor.role) || layout.block_cols == 0 ? 1 : layout.block_cols};
+    default:
+      return {};
+  }
+}
+
 std::optional<Uneven> cut_block(const Job& job, std::int64_t ranks) {
-  if (job.scenario.weights_format != "checkpoint") return std::nullopt;
+  const std::optional<WeightsLayout> chosen = layout_of(job.scenario.weights_format);
   for (const Tensor& tensor : job.tensors) {
-    if (tensor.is_scale || tensor.part != ModelPart::text || tensor.recipe == 0) continue;
-    const WeightsLayout& layout = job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)];
-    if (layout.quantization != WeightQuantization::fp8_block) continue;
+    if (tensor.is_scale || tensor.part != ModelPart::text) continue;
+    const bool takes_chosen = chosen && takes(job.model, tensor, *chosen);
+    if (!takes_chosen && tensor.recipe == 0) continue;
+    const Blocks blocks = blocks_of(takes_chosen ? *chosen : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)], tensor);
     const Tensor local = local_part(job.model, tensor, ranks);
-    if (local.rows != tensor.rows && local.rows % layout.block_rows != 0) return size_behind(job.model, tensor, layout.block_rows);
-    if (local.cols != tensor.cols && local.cols % layout.block_cols != 0) return size_behind(job.model, tensor, layout.block_cols);
+    if (local.rows != tensor.rows && local.rows % blocks.rows != 0) return size_behind(job.model, tensor, blocks.rows);
+    if (local.cols != tensor.cols && local.cols % blocks.cols != 0) return size_behind(job.model, tensor, blocks.cols);
   }
   return std::nullopt;
 }
@@ -95,11 +128,22 @@ std::optional<Notice> device_problem(const Job& job) {
   if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "vLLM", "7.0", capability);
   const std::string_view format = job.scenario.weights_format;
   if (format == "bf16" && capability < kLeastBf16Capability) return needs_capability("params.weights.format", "bf16", "8.0", capability);
-  const bool fp8 = format == "fp8" || (format == "checkpoint" && checkpoint_format(job.model) == "fp8");
-  if (fp8 && capability < kLeastFp8Capability) return needs_capability("params.weights.format", "fp8", "7.5", capability);
-  if (format == "checkpoint" && checkpoint_format(job.model) == "mxfp4" && capability < kLeastMxfp4Capability)
-    return needs_capability("params.weights.format", "mxfp4", "8.0", capability);
+  const std::string_view stored = format == "checkpoint" ? checkpoint_format(job.model) : format;
+  for (const FormatRule& rule : kFormatRules)
+    if (rule.format == stored && capability < rule.capability)
+      return needs_capability("params.weights.format", std::string(stored), capability_text(rule.capability), capability);
   return std::nullopt;
+}
+
+/// Published formats of other engines: MLX's and ExLlama's packings, and integers that no kernel takes.
+std::optional<Notice> checkpoint_problem(const Job& job) {
+  if (job.scenario.weights_format != "checkpoint") return std::nullopt;
+  const std::string_view stored = checkpoint_format(job.model);
+  if (stored == "bf16" || stored == "fp16" || stored == "fp32") return std::nullopt;
+  if (std::any_of(kFormatRules.begin(), kFormatRules.end(), [&](const FormatRule& rule) { return rule.format == stored; })) return std::nullopt;
+  const std::string value(stored);
+  return notice::custom("unsupported", "params.weights.format", "vLLM does not run checkpoints of the format " + value + ": expected another format.",
+                        "weights.format", value, std::string(nearest_format(job.model)));
 }
 
 void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
@@ -116,6 +160,12 @@ void add_model_warnings(const Model& model, const Settings& settings, Notices& w
 }
 
 }  // namespace
+
+std::string_view nearest_format(const Model& model) {
+  const std::string_view stored = checkpoint_format(model);
+  const bool wide = stored.ends_with("8") || stored.ends_with("8bit") || stored.ends_with("6bit");
+  return wide ? "int8" : "int4";
+}
 
 std::optional<Notice> refusal(const Job& job) {
   const Scenario& s = job.scenario;
@@ -140,6 +190,7 @@ std::optional<Notice> refusal(const Job& job) {
     return notice::out_of_range("params.engine.options.max_num_batched_tokens", "max_num_batched_tokens", grouped(*o.max_num_batched_tokens),
                                 "at least max_num_seqs, " + grouped(sequences));
   }
+  if (std::optional<Notice> unread = checkpoint_problem(job)) return unread;
   return device_problem(job);
 }
 
@@ -179,7 +230,7 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
     warnings.push_back(notice::custom("runs_as_fp16", "params.weights.format",
                                       device.short_name + " has no bf16 units: vLLM runs this checkpoint in float16, in the same memory.", "dtype",
                                       device.short_name, "float16"));
-  if (stored == "fp8" && capability < kFp8UnitsCapability)
+  if ((stored == "fp8" || stored == "fp8-block") && capability < kFp8UnitsCapability)
     warnings.push_back(notice::custom("no_fp8_units", "params.weights.format",
                                       device.short_name + " has no FP8 units: vLLM runs FP8 weights through Marlin, in the same memory but slower.",
                                       "weights.format", device.short_name, "compute capability 8.9 or newer"));

@@ -88,6 +88,15 @@ FormulaRow rotary_row(const Model& model) {
 
 std::int64_t padded_vocab(std::int64_t vocab_size) { return ceil_div(vocab_size, kVocabPadding) * kVocabPadding; }
 
+namespace {
+
+/// gptq_marlin.py marlin_repeat_scales_on_all_ranks: where inputs belong to groups in any order, each rank that splits inputs needs all scales.
+bool repeats_scales(const Model& model, const Tensor& tensor) {
+  return tensor.is_scale && tensor.rows > 1 && tensor.recipe > 0 && model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].activation_order;
+}
+
+}  // namespace
+
 Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding) {
   switch (tensor.role) {
     case TensorRole::embedding:
@@ -115,7 +124,8 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
     case TensorRole::ffn_down:
     case TensorRole::shared_down:
     case TensorRole::recurrent_out:
-      if (tensor.cols > 1) tensor.cols = split(tensor.cols, ranks);  // input features; a bias or channel scale stays whole
+      // Input features; a bias or channel scale stays whole.
+      if (tensor.cols > 1 && !repeats_scales(model, tensor)) tensor.cols = split(tensor.cols, ranks);
       break;
     case TensorRole::expert_gate_up:
     case TensorRole::expert_down:
@@ -136,6 +146,12 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
 
 namespace {
 
+/// vllm/model_executor/model_loader/bitsandbytes_loader.py _dequantize_dq: quantized absmax values become f32 when they are loaded.
+Tensor as_loaded(Tensor tensor) {
+  if (tensor.is_scale && tensor.type == dtype::u8) tensor.type = dtype::f32;
+  return tensor;
+}
+
 struct Loaded {
   std::vector<Group> groups;
   Bytes expert_padding;  ///< what the expert kernel adds, within the groups
@@ -146,7 +162,8 @@ Loaded load(const Job& job, std::int64_t ranks) {
   const ExpertPadding padding = expert_padding(job);
   Loaded loaded;
   std::vector<Group>& groups = loaded.groups;
-  for (const Tensor& tensor : job.tensors) {
+  for (const Tensor& stored : job.tensors) {
+    const Tensor tensor = as_loaded(stored);
     if (tensor.part == ModelPart::mtp || tensor.is_copy) continue;  // the MTP layer is loaded with speculative decoding only
     const Tensor local = local_part(job.model, tensor, ranks, padding);
     const std::string_view label = row_label(tensor);

@@ -23,7 +23,7 @@ class GgufConverter {
       Tensor whole = model_.plain[begin];
       std::size_t end = begin + 1;
       // Parts of a fused matrix are rows of one name.
-      for (; end < model_.plain.size() && is_part_of(model_.plain[end], whole); ++end) whole.rows += model_.plain[end].rows;
+      for (; end < model_.plain.size() && !is_split(whole) && is_part_of(model_.plain[end], whole); ++end) whole.rows += model_.plain[end].rows;
       if (whole.part == ModelPart::text && !whole.is_copy) add_for_each_layer(whole, end - begin > 1);
       begin = end;
     }
@@ -40,6 +40,11 @@ class GgufConverter {
  private:
   static bool is_part_of(const Tensor& part, const Tensor& whole) {
     return part.name == whole.name && part.layers == whole.layers && part.cols == whole.cols && part.per_layer == whole.per_layer;
+  }
+
+  /// Matrices of queries, keys and values that the converter takes apart.
+  static bool is_split(const Tensor& tensor) {
+    return tensor.name.find("attention.wqkv") != std::string_view::npos || tensor.name.find("self_attn.W_pack") != std::string_view::npos;
   }
 
   void add_for_each_layer(const Tensor& tensor, bool fused) {
@@ -60,17 +65,62 @@ class GgufConverter {
     if (known->gguf == "-") return;
     // RoBERTa's first positions serve no token.
     if (known->gguf == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
-    if (known->name == "self_attn.kv_b_proj") return add_latent_halves(tensor);
-    if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "feed_forward.experts.gate_up_proj"}))
-      return add_expert_halves(tensor);
+    if (known->name == "mixer.out_proj" && tensor.role == TensorRole::attention_output) return put("attn_output", tensor);
+    if (is_split(tensor)) return put(part_of_attention(tensor.role), tensor);
+    if (known->name == "self_attn.kv_b_proj") return model_.architecture == "minicpm3" ? put("attn_kv_b", tensor) : add_latent_halves(tensor);
+    if (known->name == "linear_attn.in_proj_qkvz") return add_delta_parts(tensor);
+    if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "feed_forward.experts.gate_up_proj",
+                                "block_sparse_moe.input_linear"}))
+      return add_halves(tensor, "ffn_gate_exps", "ffn_up_exps");
+    if (known->name == "shared_mlp.input_linear")
+      return first_moe(model_) != nullptr ? add_halves(tensor, "ffn_gate_shexp", "ffn_up_shexp") : add_halves(tensor, "ffn_gate", "ffn_up");
+    if (known->name == "shared_mlp.output_linear" && first_moe(model_) == nullptr) return put("ffn_down", tensor);
+    // The first layer has no value to mix in, but a GGUF file has the tensors for it: those of the rate.
+    if (known->name.starts_with("attn.a_lora.") && tensor.layers.first == 0) put(known->name.ends_with('0') ? "time_mix_v1" : "time_mix_v2", tensor);
+    if (known->name == "norm" && tensor.layers.first >= 0) return put("attn_norm", tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
+    if (known->name == "self_attn.indexer.wk") return add_indexer_key(tensor, known->gguf);
     put(known->gguf.empty() ? name : known->gguf, tensor);
+  }
+
+  /// llama-quant.cpp goes by "attn_k.weight" in the name, which "indexer.attn_k.weight" ends in.
+  void add_indexer_key(Tensor tensor, std::string_view name) {
+    tensor.role = TensorRole::attention_k;
+    put(name, tensor);
   }
 
   /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
   [[nodiscard]] bool has_norm_after_attention() const {
-    return is_any_of(model_.architecture, {"gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "olmo2", "olmo3", "gemma3n", "gemma3n_text",
-                                           "gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"});
+    return is_any_of(model_.architecture, {"afmoe",
+                                           "exaone4",
+                                           "gemma2",
+                                           "gemma3",
+                                           "gemma3_text",
+                                           "gemma3n",
+                                           "gemma3n_text",
+                                           "gemma4",
+                                           "gemma4_text",
+                                           "gemma4_unified",
+                                           "gemma4_unified_text",
+                                           "gpt_oss",
+                                           "glm4_moe",
+                                           "olmo2",
+                                           "olmo3",
+                                           "qwen3_next",
+                                           "qwen3_5",
+                                           "qwen3_5_text",
+                                           "qwen3_5_moe",
+                                           "qwen3_5_moe_text",
+                                           "solar_open"});
+  }
+
+  /// Qwen3-Next's q, k, v, z are sorted by kind and the gate z is split off.
+  void add_delta_parts(Tensor tensor) {
+    const auto& mixer = std::get<RecurrentMixer>(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    tensor.rows = mixer.conv_channels;
+    put("attn_qkv", tensor);
+    tensor.rows = mixer.inner_size;
+    put("attn_gate", tensor);
   }
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.
@@ -86,14 +136,21 @@ class GgufConverter {
     put("attn_v_b", half);
   }
 
-  void add_expert_halves(Tensor tensor) {
+  static std::string_view part_of_attention(TensorRole role) {
+    if (role == TensorRole::attention_q) return "attn_q";
+    return role == TensorRole::attention_k ? "attn_k" : "attn_v";
+  }
+
+  /// Gate and up of one expert, or of the block that every token takes: two tensors here.
+  void add_halves(Tensor tensor, std::string_view gate, std::string_view up) {
     tensor.rows /= 2;
-    put("ffn_gate_exps", tensor);
-    put("ffn_up_exps", tensor);
+    put(gate, tensor);
+    put(up, tensor);
   }
 
   void put(std::string_view name, Tensor tensor) {
     tensor.name = name;
+    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;  // the quantizer goes by the name
     tensor.type = dtype::f32;
     tensor.recipe = 0;
     tensors_.push_back(tensor);

@@ -29,6 +29,9 @@ Facts facts_of(const Model& model, const std::vector<Tensor>& tensors) {
   facts.n_layers = model.n_layers();
   if (const MoeFfn* moe = first_moe(model)) facts.n_experts = moe->n_experts;
   if (const FullAttention* attention = first_grouped_attention(model.layers)) facts.heads_per_key = attention->n_heads / attention->n_kv_heads;
+  // The engine asks the first layer only (llama_hparams::n_gqa(0)): one without keys has no heads per key. Qwen's files give the heads to all.
+  const auto* first = std::get_if<RecurrentMixer>(&model.layers.front().mixer);
+  if (first != nullptr && first->kind != RecurrentKind::gated_delta_net) facts.heads_per_key = 0;
   facts.n_values = std::count_if(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.role == TensorRole::attention_v && t.cols > 1; });
   facts.is_70b = is_70b(model, facts.heads_per_key);
   facts.tied = model.tied_embeddings;
@@ -127,7 +130,7 @@ class Mixer {
       case TensorRole::ffn_gate_up:
       case TensorRole::expert_gate_up:
       case TensorRole::shared_gate_up:
-        return bumped(recipe_.base, recipe_.gate_up, facts_, {tensor.layers.first, facts_.n_layers, 0});
+        return bumped(recipe_.base, recipe_.gate_up, facts_, at(tensor, tensor.name.starts_with("ffn_gate") ? n_gate_++ : n_up_++));
       default:
         return recipe_.base;
     }
@@ -150,11 +153,14 @@ class Mixer {
   const Facts& facts_;
   std::int64_t n_values_ = 0;
   std::int64_t n_down_ = 0;
+  std::int64_t n_gate_ = 0;
+  std::int64_t n_up_ = 0;
 };
 
-/// Vectors, the router, learned positions and token types stay as the converter wrote them: f32.
+/// Vectors, the router, learned positions and token types, convolutions and what makes the state stay as the converter wrote them: f32.
 bool is_kept(const Tensor& tensor) {
-  return tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::norm || tensor.role == TensorRole::position_embedding;
+  return tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::norm || tensor.role == TensorRole::position_embedding ||
+         tensor.role == TensorRole::recurrent_state;
 }
 
 /// Gemma 3n's side paths keep the converter's 16 bit (llama-quant.cpp: "altup", "laurel", "per_layer_model_proj"); their smallest are f32.

@@ -43,7 +43,9 @@ void add_classic_layer(Draft& draft, const LayerSpec& layer, const ClassicNames&
   if (!names.ffn_norm.empty()) tensors.norm(names.ffn_norm, hidden, style.norm_bias);
   if (const FullAttention* heads = grouped_attention(layer.mixer)) {
     add_classic_qkv(tensors, *heads, hidden, names, style.qkv_bias);
-    tensors.linear(names.attention_output, hidden, heads->n_heads * heads->head_dim_v, style.output_bias);
+    const std::string output(names.attention_output);
+    tensors.add({.name = output + ".weight", .rows = hidden, .cols = heads->n_heads * heads->head_dim_v, .role = TensorRole::attention_output});
+    if (style.output_bias) tensors.add({.name = output + ".bias", .rows = hidden, .role = TensorRole::attention_output});
   }
   if (const auto* ffn = std::get_if<DenseFfn>(&layer.ffn)) {
     tensors.linear(names.up, ffn->ffn_size, hidden, style.ffn_bias);

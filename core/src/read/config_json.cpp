@@ -3,6 +3,7 @@
 
 #include "json_text.hpp"
 #include "quantize.hpp"
+#include "read/assumed_decoder.hpp"
 #include "read/decoder.hpp"
 #include "read/families/families.hpp"
 #include "weighbridge/read.hpp"
@@ -20,12 +21,35 @@ struct Family {
 constexpr std::array kFamilies{
     Family{"RefinedWeb", read_falcon},
     Family{"RefinedWebModel", read_falcon},
+    Family{"afmoe", read_afmoe},
+    Family{"arcee", read_arcee},
+    Family{"baichuan", read_baichuan},
+    Family{"bailing_hybrid", read_bailing_hybrid},
+    Family{"bailing_moe", read_bailing_moe},
+    Family{"bailing_moe_linear", read_bailing_moe_v2},
+    Family{"bailing_moe_v2", read_bailing_moe_v2},
+    Family{"bamba", read_bamba},
     Family{"bert", read_bert},
     Family{"bloom", read_bloom},
+    Family{"chatglm", read_chatglm},
     Family{"cohere", read_cohere},
     Family{"cohere2", read_cohere2},
+    Family{"dbrx", read_dbrx},
+    Family{"deepseek", read_deepseek},
+    Family{"deepseek_ref", read_deepseek_v4},
+    Family{"deepseek_v2", read_deepseek_v2},
     Family{"deepseek_v3", read_deepseek_v3},
+    Family{"deepseek_v32", read_deepseek_v32},
+    Family{"deepseek_v4", read_deepseek_v4},
+    Family{"dots1", read_dots1},
+    Family{"ernie4_5", read_ernie4_5},
+    Family{"ernie4_5_moe", read_ernie4_5_moe},
+    Family{"exaone", read_exaone},
+    Family{"exaone4", read_exaone4},
+    Family{"exaone_moe", read_exaone_moe},
     Family{"falcon", read_falcon},
+    Family{"falcon_h1", read_falcon_h1},
+    Family{"falcon_mamba", read_mamba},
     Family{"gemma", read_gemma},
     Family{"gemma2", read_gemma2},
     Family{"gemma3", read_gemma3},
@@ -37,14 +61,58 @@ constexpr std::array kFamilies{
     Family{"gemma4_unified", read_gemma4_unified},
     Family{"gemma4_unified_text", read_gemma4_text},
     Family{"generic_dense", read_generic_dense},
+    Family{"glm", read_glm},
+    Family{"glm4", read_glm4},
     Family{"glm4_moe", read_glm4_moe},
+    Family{"glm4_moe_lite", read_glm4_moe_lite},
+    Family{"glm4v", read_glm4v},
+    Family{"glm4v_moe", read_glm4v_moe},
+    Family{"glm5_next", read_glm5_next},
+    Family{"glm5_next_text", read_glm5_next_text},
+    Family{"glm_moe_dsa", read_glm_moe_dsa},
     Family{"gpt2", read_gpt2},
     Family{"gpt_bigcode", read_gpt_bigcode},
     Family{"gpt_neox", read_gpt_neox},
     Family{"gpt_oss", read_gpt_oss},
+    Family{"granite", read_granite},
+    Family{"granitemoe", read_granitemoe},
+    Family{"granitemoehybrid", read_granitemoehybrid},
+    Family{"granitemoeshared", read_granitemoeshared},
+    Family{"hunyuan_v1_dense", read_hunyuan_v1_dense},
+    Family{"hunyuan_v1_moe", read_hunyuan_v1_moe},
+    Family{"hy_v3", read_hy_v3},
+    Family{"hy_v4", read_hy_v4},
+    Family{"internlm2", read_internlm2},
+    Family{"internlm3", read_internlm3},
+    Family{"jamba", read_jamba},
+    Family{"k2_horizon", read_k2_horizon},
+    Family{"kimi_k2", read_deepseek_v3},
+    Family{"kimi_k25", read_kimi_k25},
+    Family{"kimi_k3", read_kimi_k3},
+    Family{"kimi_linear", read_kimi_linear},
+    Family{"kimi_vl", read_kimi_vl},
+    Family{"laguna", read_laguna},
+    Family{"lfm2", read_lfm2},
+    Family{"lfm2_moe", read_lfm2_moe},
     Family{"llama", read_llama},
     Family{"llama4", read_llama4},
     Family{"llama4_text", read_llama4_text},
+    Family{"longcat_flash", read_longcat_flash},
+    Family{"mamba", read_mamba},
+    Family{"mamba2", read_mamba2},
+    Family{"mellum", read_mellum},
+    Family{"mimo", read_mimo},
+    Family{"mimo_v2", read_mimo_v2},
+    Family{"mimo_v2_flash", read_mimo_v2},
+    Family{"minicpm", read_minicpm},
+    Family{"minicpm3", read_minicpm3},
+    Family{"minimax", read_minimax_m1},
+    Family{"minimax_m1", read_minimax_m1},
+    Family{"minimax_m2", read_minimax_m2},
+    Family{"minimax_m3", read_minimax_m3},
+    Family{"minimax_m3_vl", read_minimax_m3_vl},
+    Family{"minimax_m3_vl_text", read_minimax_m3},
+    Family{"minimax_text_01", read_minimax_m1},
     Family{"ministral3", read_ministral3},
     Family{"mistral", read_mistral},
     Family{"mistral3", read_mistral3},
@@ -54,25 +122,55 @@ constexpr std::array kFamilies{
     Family{"mllama_text_model", read_mllama_text},
     Family{"modernbert", read_modernbert},
     Family{"mpt", read_mpt},
+    Family{"muse_glimmer", read_muse_glimmer},
+    Family{"muse_glimmer_text", read_muse_glimmer_text},
+    Family{"nemotron", read_nemotron},
+    Family{"nemotron-nas", read_nemotron_nas},
+    Family{"nemotron_h", read_nemotron_h},
     Family{"nomic_bert", read_nomic_bert},
     Family{"olmo", read_olmo},
     Family{"olmo2", read_olmo2},
     Family{"olmo3", read_olmo3},
     Family{"olmoe", read_olmoe},
     Family{"opt", read_opt},
+    Family{"orion", read_orion},
     Family{"phi", read_phi},
     Family{"phi-msft", read_phi_msft},
     Family{"phi3", read_phi3},
     Family{"phi3small", read_phi3small},
     Family{"phimoe", read_phimoe},
+    Family{"qwen", read_qwen},
     Family{"qwen2", read_qwen2},
+    Family{"qwen2_5_vl", read_qwen2_vl},
+    Family{"qwen2_5_vl_text", read_qwen2},
+    Family{"qwen2_moe", read_qwen2_moe},
+    Family{"qwen2_vl", read_qwen2_vl},
+    Family{"qwen2_vl_text", read_qwen2},
     Family{"qwen3", read_qwen3},
+    Family{"qwen3_5", read_qwen3_5},
+    Family{"qwen3_5_moe", read_qwen3_5},
+    Family{"qwen3_5_moe_text", read_qwen3_5},
+    Family{"qwen3_5_text", read_qwen3_5},
     Family{"qwen3_moe", read_qwen3_moe},
+    Family{"qwen3_next", read_qwen3_next},
+    Family{"qwen3_omni_moe", read_qwen3_omni_moe},
+    Family{"qwen3_vl", read_qwen3_vl},
+    Family{"qwen3_vl_moe", read_qwen3_vl_moe},
+    Family{"qwen3_vl_moe_text", read_qwen3_moe},
+    Family{"qwen3_vl_text", read_qwen3},
+    Family{"qwen4_exp", read_qwen4_exp},
+    Family{"qwen4_exp_text", read_qwen4_exp},
     Family{"roberta", read_roberta},
+    Family{"rwkv7", read_rwkv7},
+    Family{"seed_oss", read_seed_oss},
     Family{"smollm3", read_smollm3},
+    Family{"solar_open", read_solar_open},
     Family{"stablelm", read_stablelm},
     Family{"starcoder2", read_starcoder2},
+    Family{"step3p5", read_step3p5},
+    Family{"step3p7", read_step3p7},
     Family{"xlm-roberta", read_roberta},
+    Family{"xverse", read_xverse},
 };
 
 std::string known_families() {
@@ -89,9 +187,12 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
     return;
   }
   KeyReader notes = config.under("weighbridge");
+  draft.stores_head = notes.flag_or("stores_head", true);
   draft.stores_tied_head = notes.flag_or("stores_tied_head", false);
   draft.mtp_stores_embeddings = notes.flag_or("mtp_stores_embeddings", true);
   draft.stores_buffers = notes.flag_or("stores_buffers", false);
+  draft.rotary_values = notes.count_or_zero("stored_rotary_values", config_limit::head_dim);
+  draft.scales_counted = notes.flag_or("scales_counted", true);
   config.adopt(notes);
 }
 
@@ -104,6 +205,43 @@ bool is_plausible(const std::vector<Tensor>& tensors) {
   return elements < kMaxElements;
 }
 
+/// The reader of an architecture; null if nobody has told us of it.
+FamilyReader find_family(std::string_view model_type) {
+  for (const Family& family : kFamilies)
+    if (family.model_type == model_type) return family.read;
+  return nullptr;
+}
+
+/// An architecture that is not known by its name: its language model may be, or look like a plain decoder. False if nothing can be counted.
+bool read_unknown(KeyReader& config, Draft& draft) {
+  const char* const key = language_key(config.json());
+  if (key == nullptr) {
+    if (!describes_decoder(config.json())) return false;
+    read_assumed_decoder(config, draft);
+    return true;
+  }
+  KeyReader language = config.under(key);
+  const std::string outer = draft.model.architecture;
+  const std::string inner = language.text_if_given("model_type").value_or("");
+  const FamilyReader family = find_family(inner);
+  if (family == nullptr && !describes_decoder(language.json())) return false;
+  if (family != nullptr) draft.model.architecture = inner;
+  family != nullptr ? family(language, draft) : read_assumed_decoder(language, draft);
+  config.adopt(language);
+  config.warn(notice::custom("not_counted", config.path("model_type"),
+                             "We do not know the architecture `" + outer + "`: only the language model in `" + key +
+                                 "` was counted. What encodes images or sound is missing.",
+                             "model_type", outer, "an architecture that we know"));
+  return true;
+}
+
+bool read_layers(KeyReader& config, Draft& draft) {
+  const FamilyReader family = find_family(draft.model.architecture);
+  if (family == nullptr) return read_unknown(config, draft);
+  family(config, draft);
+  return true;
+}
+
 }  // namespace
 
 Result<Model> read_config(const Json& json, std::string_view where, Notices& warnings) {
@@ -113,28 +251,25 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
   if (type == json.end()) return fail(notice::missing_key(path + ".model_type", "model_type", known_families()));
   if (!type->is_string()) return fail(notice::wrong_type(path + ".model_type", "model_type", excerpt(*type), known_families()));
 
-  const auto& name = type->get_ref<const std::string&>();
-  for (const Family& family : kFamilies) {
-    if (family.model_type != name) continue;
-    KeyReader config(json, where, warnings);
-    const DType base = read_base_type(config);
-    Draft draft{{}, TensorList(base)};
-    Model& model = draft.model;
-    model.architecture = name;
-    model.base = base;
-    read_checkpoint_notes(config, draft);
-    family.read(config, draft);
-    if (config.error()) return fail(*config.error());
-    std::move(draft.tensors).finish(model);
-    read_quantization(config, model);
-    if (config.error()) return fail(*config.error());
-    model.tensors = stored_tensors(model);
-    if (!is_plausible(model.tensors))
-      return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
-                                 "config", "", "the sizes of a real model"));
-    return std::move(model);
-  }
-  return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));
+  KeyReader config(json, where, warnings);
+  const DType base = read_base_type(config);
+  Draft draft{{}, TensorList(base)};
+  Model& model = draft.model;
+  model.architecture = type->get_ref<const std::string&>();
+  model.base = base;
+  read_checkpoint_notes(config, draft);
+  if (!read_layers(config, draft))
+    return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));
+  if (config.error()) return fail(*config.error());
+  std::move(draft.tensors).finish(model);
+  read_quantization(config, model);
+  if (config.error()) return fail(*config.error());
+  for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
+  model.tensors = stored_tensors(model);
+  if (!is_plausible(model.tensors))
+    return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",
+                               "config", "", "the sizes of a real model"));
+  return std::move(model);
 }
 
 }  // namespace weighbridge

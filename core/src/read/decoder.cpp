@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read/decoder.hpp"
 
+#include <algorithm>
+
 #include "json_text.hpp"
 
 namespace weighbridge {
@@ -104,20 +106,39 @@ LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers) {
   return sliding;
 }
 
-LayerFlags read_layer_list(KeyReader& config, std::string_view key, std::int64_t n_layers) {
-  if (config.error()) return {};
-  LayerFlags flags(static_cast<std::size_t>(n_layers), 0);
-  if (!config.has(key)) return flags;
+std::vector<char> read_layer_kinds(KeyReader& config, std::string_view key, std::int64_t n_layers, std::initializer_list<std::string_view> names) {
+  std::vector<char> kinds;
+  if (config.error() || !config.has(key)) return kinds;
   const Json& listed = *config.json().find(key);
-  const std::string expected = "a list of layer numbers from 0 to " + grouped(n_layers - 1);
-  if (!listed.is_array()) config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(listed), expected));
-  for (const Json& item : listed) {
-    const std::optional<std::int64_t> layer = whole_number_of(item);
-    if (layer && *layer >= 0 && *layer < n_layers)
-      flags[static_cast<std::size_t>(*layer)] = 1;
-    else
-      config.fail(notice::out_of_range(config.path(key), std::string(key), excerpt(item), expected));
+  const std::int64_t size = listed.is_array() ? static_cast<std::int64_t>(listed.size()) : -1;
+  bool good = n_layers > 0 ? size == n_layers : size >= 0 && size <= config_limit::layers;
+  for (std::size_t i = 0; good && i < listed.size(); ++i) {
+    const std::string_view text = listed[i].is_string() ? std::string_view(listed[i].get_ref<const std::string&>()) : std::string_view();
+    const auto found = std::find(names.begin(), names.end(), text);
+    good = found != names.end();
+    kinds.push_back(static_cast<char>(found - names.begin()));
   }
+  if (good) return kinds;
+  std::string expected;
+  for (const std::string_view name : names) expected += (expected.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+  if (n_layers > 0) expected += " for each of num_hidden_layers, " + grouped(n_layers);
+  config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(listed), expected));
+  return {};
+}
+
+LayerFlags read_listed_layers(KeyReader& config, std::string_view key, std::int64_t n_layers) {
+  LayerFlags flags(static_cast<std::size_t>(config.error() ? 0 : n_layers), 0);
+  if (config.error() || !config.has(key)) return flags;
+  const Json& listed = *config.json().find(key);
+  bool good = listed.is_array();
+  for (std::size_t i = 0; good && i < listed.size(); ++i) {
+    const std::int64_t layer = whole_number_of(listed[i]).value_or(-1);
+    good = layer >= 0 && layer < n_layers;
+    if (good) flags[static_cast<std::size_t>(layer)] = 1;
+  }
+  if (!good)
+    config.fail(
+        notice::wrong_type(config.path(key), std::string(key), excerpt(listed), "a list of layer numbers from 0 to " + grouped(n_layers - 1)));
   return flags;
 }
 
@@ -127,6 +148,12 @@ void check_experts_used(KeyReader& config, const MoeFfn& moe, std::string_view e
   if (moe.n_experts_used > moe.n_experts)
     config.fail(notice::out_of_range(config.path("num_experts_per_tok"), "num_experts_per_tok", grouped(moe.n_experts_used),
                                      "at most " + std::string(experts_key) + ", " + grouped(moe.n_experts)));
+}
+
+bool has_llama3_scaling(const KeyReader& config) {
+  const auto scaling = config.json().find("rope_scaling");
+  if (scaling == config.json().end() || !scaling->is_object()) return false;
+  return scaling->value("rope_type", Json()) == "llama3" || scaling->value("type", Json()) == "llama3";
 }
 
 MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key) {
@@ -139,10 +166,11 @@ MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std:
 }
 
 DType read_base_type(KeyReader& config) {
-  if (!config.has("dtype") && !config.has("torch_dtype") && config.has("text_config") && config.json().find("text_config")->is_object()) {
-    KeyReader text = config.under("text_config");
-    const DType type = read_base_type(text);
-    config.adopt(text);
+  for (const std::string_view part : {"text_config", "thinker_config"}) {
+    if (config.has("dtype") || config.has("torch_dtype") || !config.has(part) || !config.json().find(part)->is_object()) continue;
+    KeyReader inner = config.under(part);
+    const DType type = read_base_type(inner);
+    config.adopt(inner);
     return type;
   }
   for (const std::string_view key : {"dtype", "torch_dtype"}) {

@@ -68,11 +68,17 @@ template <class Slides>
 /// What `layer_types` says, one entry a layer, true = sliding; empty if the key is absent. Other kinds of layers are an error.
 [[nodiscard]] LayerFlags read_sliding_layers(KeyReader& config, std::int64_t n_layers);
 
-/// One flag a layer, 1 for those whose numbers the list under `key` holds; all 0 if there is none.
-[[nodiscard]] LayerFlags read_layer_list(KeyReader& config, std::string_view key, std::int64_t n_layers);
+/// What `key` says of each layer, as an index into `names`; empty if the key is absent. `n_layers` entries; any number of them if that is 0.
+[[nodiscard]] std::vector<char> read_layer_kinds(KeyReader& config, std::string_view key, std::int64_t n_layers,
+                                                 std::initializer_list<std::string_view> names);
+/// True for the layers whose numbers `key` lists; all false if it is absent.
+[[nodiscard]] LayerFlags read_listed_layers(KeyReader& config, std::string_view key, std::int64_t n_layers);
 
 /// The elements of a head that rotate: `factor` of them (partial_rotary_factor), rounded down as transformers does.
 [[nodiscard]] std::int64_t rotary_part(std::int64_t head_dim, double factor);
+
+/// Llama 3.1 scales each frequency by a factor of its own; `rope_type` was called `type` at first.
+[[nodiscard]] bool has_llama3_scaling(const KeyReader& config);
 
 /// Routed experts of a family that names their number `experts_key` and their width `width_key`; more used than there are is an error.
 [[nodiscard]] MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key);
@@ -80,7 +86,7 @@ template <class Slides>
 /// Fails if more experts are used than there are.
 void check_experts_used(KeyReader& config, const MoeFfn& moe, std::string_view experts_key);
 
-/// The type of the tensors that are not quantized, from `dtype` or `torch_dtype`, there or in `text_config`; bf16 with a warning if neither is there.
+/// The type of the tensors that are not quantized, from `dtype` or `torch_dtype`, there or in a part of it; bf16 with a warning if neither is there.
 [[nodiscard]] DType read_base_type(KeyReader& config);
 
 /// `quantization_config`: fills `model.recipes` and says of each plain tensor which one it takes. Errors: unsupported for methods that are not counted.

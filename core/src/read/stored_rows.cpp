@@ -123,6 +123,7 @@ std::vector<Row> sorted_rows(const std::vector<SafetensorsHeader>& headers) {
 
 bool has_few_names(const std::vector<Row>& rows) {
   std::vector<std::string_view> names;
+  names.reserve(rows.size());
   for (const Row& row : rows) names.emplace_back(row.place.name);
   std::sort(names.begin(), names.end());
   return static_cast<std::size_t>(std::unique(names.begin(), names.end()) - names.begin()) <= kMostNames;

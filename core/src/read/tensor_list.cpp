@@ -7,9 +7,6 @@
 
 namespace weighbridge {
 
-namespace {
-
-/// `layers` as few evenly spaced sets, in order.
 std::vector<LayerSet> layer_sets(const std::vector<std::int64_t>& layers) {
   std::vector<LayerSet> sets;
   for (std::size_t i = 0; i < layers.size();) {
@@ -29,8 +26,6 @@ std::vector<LayerSet> layer_sets(const std::vector<std::int64_t>& layers) {
   }
   return sets;
 }
-
-}  // namespace
 
 void TensorList::at_layer(std::int64_t index, std::string_view prefix) {
   layer_ = index;

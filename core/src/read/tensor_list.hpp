@@ -17,8 +17,11 @@ struct TensorRow {
   std::int64_t copies = 1;                        ///< equal tensors in this layer: the experts
   std::optional<TensorRole> role = std::nullopt;  ///< unless the name tells (tensor_names.cpp): needed for the parts of a fused matrix and in towers
   std::optional<DType> type = std::nullopt;       ///< unless it is the checkpoint's base type
-  bool is_copy = false;                           ///< stored, but no parameter: a buffer that the model computes anew
+  bool is_copy = false;                           ///< stored, but neither a parameter nor loaded
 };
+
+/// `layers`, ascending, as few evenly spaced sets, in order.
+[[nodiscard]] std::vector<LayerSet> layer_sets(const std::vector<std::int64_t>& layers);
 
 /// The inventory of a checkpoint, written down layer by layer. Equal rows of several layers become one.
 class TensorList {

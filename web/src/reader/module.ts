@@ -4,8 +4,7 @@ import wasmUrl from '../../../build/wasm/weighbridge-read.wasm?url';
 import createModule from '../../../build/wasm/weighbridge-read.mjs';
 import type { Errand, ReaderModule } from './wire';
 
-export const loadReaderModule = async (): Promise<ReaderModule> =>
-  createModule({ locateFile: () => wasmUrl });
+export const loadReaderModule = async (): Promise<ReaderModule> => createModule({ locateFile: () => wasmUrl });
 
 export function run(module: ReaderModule, errand: Errand): string {
   if (errand[0] === 'call') return module.call(errand[1]);

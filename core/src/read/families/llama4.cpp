@@ -75,7 +75,7 @@ void read_text(KeyReader& config, Draft& draft, const std::string& root, std::st
   const std::int64_t step = config.positive_or("interleave_moe_layer_step", config_limit::layers, 1, "");
   if (config.error()) return;
   const bool lists_moe = config.has("moe_layers") && !config.json().find("moe_layers")->empty();
-  const LayerFlags listed = read_layer_list(config, "moe_layers", n_layers);
+  const LayerFlags listed = read_listed_layers(config, "moe_layers", n_layers);
   const LayerFlags rotates = read_rotating_layers(config, n_layers);
   if (config.error()) return;
   model.rotary_dim = heads.head_dim_k;

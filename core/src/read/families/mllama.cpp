@@ -15,7 +15,7 @@ constexpr std::int64_t kImageTokenRows = 8;  ///< more rows of the embedding tha
 
 /// `cross_attention_layers`, by default 3, 8, 13, ... 38.
 LayerFlags read_cross_layers(KeyReader& config, std::int64_t n_layers) {
-  LayerFlags crosses = read_layer_list(config, "cross_attention_layers", n_layers);
+  LayerFlags crosses = read_listed_layers(config, "cross_attention_layers", n_layers);
   if (config.error() || config.has("cross_attention_layers")) return crosses;
   for (std::int64_t layer = 3; layer < std::min<std::int64_t>(n_layers, 39); layer += 5) crosses[static_cast<std::size_t>(layer)] = 1;
   return crosses;

@@ -32,7 +32,7 @@ void read_stablelm(KeyReader& config, Draft& draft) {
     if (!parallel) tensors.norm("post_attention_layernorm", model.hidden_size, true);
     add_dense_ffn(tensors, ffn, model.hidden_size);
   }
-  add_head(draft, style.root, style.head, true);
+  add_head(draft, style.root, style.head, "norm", true);
 }
 
 }  // namespace weighbridge
