@@ -136,6 +136,12 @@ std::int64_t as_factor(Bytes bytes) {
 }
 
 Bytes mask_bytes(const Model& model, const Settings& s) {
+  const auto is_encoder = [](const LayerSpec& layer) { return std::holds_alternative<EncoderAttention>(layer.mixer); };
+  // Without a cache tokens see each other only (build_attn_inp_no_cache): 32-bit floats, and their 16-bit copy for flash attention.
+  if (std::any_of(model.layers.begin(), model.layers.end(), is_encoder))
+    return value_of({{"tokens", s.n_ubatch}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", kFloat + (s.flash_attention ? kHalf : 0)}});
+  const auto attends = [](const LayerSpec& layer) { return cache_values_per_token(layer.mixer) > 0; };
+  if (std::none_of(model.layers.begin(), model.layers.end(), attends)) return {};  // build_rs_inp: the states' indices only
   std::int64_t windowed = 0;
   if (s.keeps_windows)
     for (const LayerSpec& layer : model.layers)
