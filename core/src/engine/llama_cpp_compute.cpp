@@ -150,6 +150,20 @@ StatesOnHost states_on_host(const Job& job, const Settings& s, const Placement& 
   return most;
 }
 
+/// The first compressed attention with an indexer; null if there is none.
+const CompressedAttention* indexed_attention(const Model& model) {
+  for (const LayerSpec& layer : model.layers) {
+    const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer);
+    if (compressed != nullptr && compressed->indexer.n_heads > 0) return compressed;
+  }
+  return nullptr;
+}
+
+/// Scores of every indexer head for every compressed entry: a bound, as if they all were kept until their sum. Not measured.
+Bytes indexer_scores_bytes(const CompressedAttention& a, const Settings& s) {
+  return value_of({{"entries", compressed_cells(a, s)}, {"n_heads", a.indexer.n_heads}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 4}});
+}
+
 Term finish(const Job& job, Stages stages, const Spread& spread) {
   Term term;
   term.id = "compute";
@@ -192,10 +206,15 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
     spread = {std::max<std::int64_t>(spread.below, 200), std::max<std::int64_t>(spread.above, two_scores ? 1100 : 250), 0};
   }
   Term term = finish(job, std::move(stages), spread);
+  const CompressedAttention* compressed = indexed_attention(job.model);
   // Where the last norm lies in the room that the experts left, the logits may have to begin behind that room.
   const bool routed = first_moe(job.model) != nullptr && first_latent_attention(job.model.layers) == nullptr;
   if (routed && placement.output_device == device) term.high = std::max(term.high, output_stage(job, s, widest_block).bytes);
+  // Later splits of a recurrent graph take the mixer's result and the state of the residual over as well, each in its copies.
+  if (pipeline && has_recurrent_layers(job.model)) term.high += inputs;
+  if (compressed != nullptr) term.high += indexer_scores_bytes(*compressed, s);
   if (works_for_host) {
+    term.high += states_on_host(job, s, placement).bytes;  // what the host hands over, and takes back
     // Copies of keys and values of one layer may lie beside those of the next.
     const auto caches = [](const LayerSpec& layer) { return cache_values_per_token(layer.mixer) > 0; };
     const auto layer = std::find_if(job.model.layers.begin(), job.model.layers.end(), caches);
