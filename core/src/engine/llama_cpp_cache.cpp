@@ -33,7 +33,9 @@ Rows rows_of(const Mixer& mixer) {
                                [](const LatentAttention& a) {
                                  return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(), 0};
                                },
-                               [](const CompressedAttention& a) { return Rows{a.head_dim, 0}; },
+                               [](const CompressedAttention& a) {
+                                 return Rows{a.head_dim, 0};
+                               },
                                [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
                                [](const NoMixer&) { return Rows{}; }},
                     mixer);

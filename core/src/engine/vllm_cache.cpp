@@ -46,9 +46,8 @@ std::int64_t local_values(const Mixer& mixer, std::int64_t ranks) {
   return std::visit(Overloaded{heads, [&](const SlidingAttention& a) { return heads(a.heads); },
                                [&](const ChunkedAttention& a) { return heads(a.heads); }, [&](const CrossAttention& a) { return heads(a.heads); },
                                [](const LatentAttention& a) { return a.kv_lora_rank + a.qk_rope_head_dim; },
-                               [](const CompressedAttention&) { return std::int64_t{0}; },
-                               [](const EncoderAttention&) { return std::int64_t{0}; }, [](const RecurrentMixer&) { return std::int64_t{0}; },
-                               [](const NoMixer&) { return std::int64_t{0}; }},
+                               [](const CompressedAttention&) { return std::int64_t{0}; }, [](const EncoderAttention&) { return std::int64_t{0}; },
+                               [](const RecurrentMixer&) { return std::int64_t{0}; }, [](const NoMixer&) { return std::int64_t{0}; }},
                     mixer);
 }
 
@@ -71,7 +70,8 @@ std::vector<Part> parts_of(const LayerSpec& layer, const Settings& settings) {
   const auto* latent = std::get_if<LatentAttention>(&layer.mixer);
   parts.push_back({values, window_of(layer.mixer), 1, 1, latent != nullptr ? "latent_values" : "kv_values_here", settings.cache_value_bytes});
   if (latent == nullptr || latent->indexer.top_k == 0) return parts;
-  if (settings.cache_value_bytes == 1) parts.back().values = latent->kv_lora_rank + 4 * ceil_div(latent->kv_lora_rank, 128) + 2 * latent->qk_rope_head_dim;
+  if (settings.cache_value_bytes == 1)
+    parts.back().values = latent->kv_lora_rank + 4 * ceil_div(latent->kv_lora_rank, 128) + 2 * latent->qk_rope_head_dim;
   const std::int64_t key = ceil_div(indexer_key_bytes(latent->indexer), latent->indexer.tokens_per_key);
   if (key > 0) parts.push_back({key, 0, 1, 1, "latent_values", 1});
   return parts;
@@ -362,11 +362,9 @@ Term recurrent_term(const Job& job, const Settings& settings) {
     const RecurrentMixer& mixer = *run.mixer;
     const std::int64_t bytes = state_bytes(mixer, settings.tensor, 4, false);
     const std::int64_t values = ceil_div(mixer.state_values, settings.tensor);
-    FormulaRow row = make_row(job.explain, "recurrent_layers",
-                              {{"state_values", values},
-                               {"bytes_per_value", 4},
-                               {"convolution_bytes", bytes - 4 * values, Op::plus},
-                               {"layers_x_sequences", kept}});
+    FormulaRow row = make_row(
+        job.explain, "recurrent_layers",
+        {{"state_values", values}, {"bytes_per_value", 4}, {"convolution_bytes", bytes - 4 * values, Op::plus}, {"layers_x_sequences", kept}});
     term.bytes += row.bytes;
     const auto over_layers = [&](std::int64_t each) { return value_of({{"bytes", each}, {"layers_x_sequences", kept}}); };
     padding += over_layers(std::max<std::int64_t>(0, page - bytes));
