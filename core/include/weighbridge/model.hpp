@@ -209,6 +209,7 @@ struct LayerSet {
   std::int64_t stride = 1;
 
   [[nodiscard]] std::int64_t at(std::int64_t index) const { return first + index * stride; }
+  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && (layer - first) % stride == 0 && (layer - first) / stride < count; }
 
   friend bool operator==(const LayerSet&, const LayerSet&) = default;
 };
@@ -217,6 +218,7 @@ struct LayerSet {
 struct Tensor {
   std::string_view name;  ///< as in the checkpoint, `{layer}` and `{expert}` standing for the indices; the text lives in Model::names. A scale has
                           ///< its matrix's name; parts of a fused matrix (qkv_proj) are rows of one name
+  std::string_view gguf{};  ///< what a GGUF file calls it, without "blk.N." and ".weight"; "a+b": written as two tensors; empty: like `name`
   TensorRole role = TensorRole::generic;
   ModelPart part = ModelPart::text;
   LayerSet layers;
@@ -354,6 +356,9 @@ struct ParameterCounts {
 
 /// Values one token leaves in the cache of one layer on an engine that stores K and V as they are (MLA: the latent).
 [[nodiscard]] std::int64_t cache_values_per_token(const Mixer& mixer);
+
+/// mha, gqa, mqa or mla.
+[[nodiscard]] std::string_view attention_kind(const Model& model);
 
 /// How many layers see a window only, and its tokens (the widest, if they differ); 0 and 0 if none does.
 struct SlidingLayers {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "gguf/names.hpp"
 #include "tensor_names.hpp"
 
 namespace weighbridge {
@@ -92,9 +93,13 @@ void TensorList::finish(Model& model) && {
   for (const Row& row : rows_) {
     Tensor tensor = row.tensor;
     tensor.name = (*names)[row.name];
-    if (row.layers.empty()) model.plain.push_back(tensor);
+    if (row.layers.empty()) {
+      tensor.gguf = gguf_name_of(model, tensor);
+      model.plain.push_back(tensor);
+    }
     for (const LayerSet& set : layer_sets(row.layers)) {
       tensor.layers = set;
+      tensor.gguf = gguf_name_of(model, tensor);
       model.plain.push_back(tensor);
     }
   }
