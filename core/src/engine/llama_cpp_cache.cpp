@@ -100,6 +100,10 @@ std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placeme
   return runs;
 }
 
+std::int64_t streams_of(const Mixer& mixer, const Settings& s) {
+  return std::holds_alternative<CompressedAttention>(mixer) ? s.n_seq_max : s.n_streams;
+}
+
 FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DType type, std::int64_t row) {
   return make_row(true, label,
                   {{"layers", run.layers},
@@ -107,7 +111,7 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
                    {"elements_per_block", type.block_size, Op::divide},
                    {"bytes_per_block", type.block_bytes},
                    {"cells", cells_of(*run.mixer, s)},
-                   {"streams", s.n_streams}});
+                   {"streams", streams_of(*run.mixer, s)}});
 }
 
 }  // namespace
@@ -115,7 +119,7 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
   const std::int64_t window = window_of(mixer);
   if (window == 0 || !s.keeps_windows || s.swa_full) return s.cells;
-  const std::int64_t sequences = s.n_streams == 1 ? s.n_seq_max : 1;
+  const std::int64_t sequences = streams_of(mixer, s) == 1 ? s.n_seq_max : 1;
   return std::min(s.cells, padded_cells(window * sequences + s.n_ubatch));
 }
 
@@ -126,7 +130,7 @@ std::int64_t compressed_cells(const CompressedAttention& a, const Settings& s) {
 Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
   const Rows rows = rows_of(mixer);
   const auto tensor = [&](DType type, std::int64_t row) {
-    return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * s.n_streams, padded);
+    return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * streams_of(mixer, s), padded);
   };
   Bytes bytes = tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value);
   if (const auto* a = std::get_if<CompressedAttention>(&mixer); a != nullptr && a->compress_ratio > 0)

@@ -159,9 +159,14 @@ const CompressedAttention* indexed_attention(const Model& model) {
   return nullptr;
 }
 
-/// Scores of every indexer head for every compressed entry: a bound, as if they all were kept until their sum. Not measured.
+/// Scores of every indexer head for every compressed entry, and their copy: a bound, for backends without the fused operation
+/// (src/models/deepseek4.cpp, build_lid_top_k). Not measured.
 Bytes indexer_scores_bytes(const CompressedAttention& a, const Settings& s) {
-  return value_of({{"entries", compressed_cells(a, s)}, {"n_heads", a.indexer.n_heads}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 4}});
+  return value_of({{"copies", 2},
+                   {"entries", compressed_cells(a, s)},
+                   {"n_heads", a.indexer.n_heads},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", 4}});
 }
 
 Term finish(const Job& job, Stages stages, const Spread& spread) {
