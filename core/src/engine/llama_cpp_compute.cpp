@@ -159,12 +159,12 @@ const CompressedAttention* indexed_attention(const Model& model) {
   return nullptr;
 }
 
-/// Scores of every indexer head for every compressed entry, and their copy: a bound, for backends without the fused operation
-/// (src/models/deepseek4.cpp, build_lid_top_k). Not measured.
-Bytes indexer_scores_bytes(const CompressedAttention& a, const Settings& s) {
-  return value_of({{"copies", 2},
+/// What the choice of compressed entries takes, a bound, not measured (src/models/deepseek4.cpp, build_lid_top_k). CUDA has a fused operation for
+/// the published shape (ggml-cuda/lightning-indexer.cu): scores, their order and a copy of it. Elsewhere scores of every head, and their copy.
+Bytes indexer_scores_bytes(const CompressedAttention& a, const Settings& s, const Device& device) {
+  const bool is_fused = device.backend == "cuda" && a.indexer.n_heads == 64 && a.indexer.head_dim == 128;
+  return value_of({{"values_per_entry", is_fused ? 3 : 2 * a.indexer.n_heads},
                    {"entries", compressed_cells(a, s)},
-                   {"n_heads", a.indexer.n_heads},
                    {"micro_batch_tokens", s.n_ubatch},
                    {"bytes_per_value", 4}});
 }
@@ -217,7 +217,10 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
   if (routed && placement.output_device == device) term.high = std::max(term.high, output_stage(job, s, widest_block).bytes);
   // Later splits of a recurrent graph take the mixer's result and the state of the residual over as well, each in its copies.
   if (pipeline && has_recurrent_layers(job.model)) term.high += inputs;
-  if (compressed != nullptr) term.high += indexer_scores_bytes(*compressed, s);
+  if (compressed != nullptr) {
+    const std::vector<std::size_t> groups = device_groups(job.scenario);
+    term.high += indexer_scores_bytes(*compressed, s, job.scenario.hardware[groups[static_cast<std::size_t>(device)]].device);
+  }
   if (works_for_host) {
     term.high += states_on_host(job, s, placement).bytes;  // what the host hands over, and takes back
     // Copies of keys and values of one layer may lie beside those of the next.
