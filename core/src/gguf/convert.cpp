@@ -45,6 +45,9 @@ class GgufConverter {
   void add(Tensor tensor) {
     const std::string_view name = tensor.gguf.empty() ? within_layer(tensor.name) : tensor.gguf;
     const std::size_t plus = name.find('+');
+    if (name == "-") return;
+    // RoBERTa's first positions serve no token.
+    if (name == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
     if (tensor.cols == 1 && is_expert(tensor.role)) tensor.role = TensorRole::router;
     if (plus == std::string_view::npos)
       put(name, tensor);

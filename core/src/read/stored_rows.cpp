@@ -55,8 +55,10 @@ struct Row {
 };
 
 bool is_tower(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kParts{"vision_tower.", "vision_model.",        "visual.",      "multi_modal_projector.", "mm_projector.",
-                                                   "audio_tower.",  "vision_embed_tokens.", "embed_vision."};
+  constexpr std::array<std::string_view, 10> kParts{"vision_tower.",          "vision_model.", "visual.",
+                                                    "multi_modal_projector.", "mm_projector.", "audio_tower.",
+                                                    "vision_embed_tokens.",   "embed_vision.", "embed_audio.",
+                                                    "vision_embedder."};
   return std::any_of(kParts.begin(), kParts.end(), [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
 }
 
@@ -64,6 +66,16 @@ bool is_tower(std::string_view name) {
 bool is_scale(std::string_view name) {
   constexpr std::array<std::string_view, 12> kEndings{"_scale", "_scale_inv", "_scale_2",    ".scales",       ".qzeros",       ".g_idx",
                                                       "_shape", "_scales",    "_zero_point", ".weight_g_idx", "_global_scale", ".scale"};
+  // Parameters of Gemma 3n and 4 that are called so.
+  for (const char* parameter : {"router.scale", "per_expert_scale", "per_dim_scale", "correct_output_scale", "std_scale"})
+    if (name.ends_with(parameter)) return false;
+  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+/// What models compute anew, and the bounds that Gemma 4 clips to: stored, but no parameter.
+bool is_buffer(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kEndings{"rotary_emb.inv_freq", ".position_ids", "attn.masked_bias", ".input_min",
+                                                     ".input_max",          ".output_min",   ".output_max"};
   return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
@@ -130,7 +142,7 @@ void join_names(const NameTable& stored, Model& model) {
 
 void finish_row(const Model& model, Tensor& tensor) {
   tensor.is_scale = is_scale(tensor.name);
-  tensor.is_copy = model.tied_embeddings && tensor.role == TensorRole::output_head;
+  tensor.is_copy = (model.tied_embeddings && tensor.role == TensorRole::output_head) || is_buffer(tensor.name);
   if (tensor.part == ModelPart::tower || tensor.layers.first < 0) return;
   const auto n_layers = static_cast<std::int64_t>(model.layers.size());
   for (std::int64_t i = 0; i < tensor.layers.count; ++i) {

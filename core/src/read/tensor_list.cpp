@@ -48,11 +48,19 @@ Tensor TensorList::described(const TensorRow& row) const {
   return tensor;
 }
 
-void TensorList::add(const TensorRow& row) {
-  if (layer_ < 0) return put(row.name, described(row));
-  std::string name(prefix_);
-  name += row.name;
-  put(name, described(row));
+void TensorList::add(const TensorRow& row) { put_here(row.name, described(row)); }
+
+void TensorList::scalar(std::string_view name) {
+  Tensor tensor = described({.name = name, .rows = 1, .role = TensorRole::norm, .is_copy = true});
+  tensor.is_uncounted = true;
+  put_here(name, tensor);
+}
+
+void TensorList::put_here(std::string_view name, const Tensor& tensor) {
+  if (layer_ < 0) return put(name, tensor);
+  std::string whole(prefix_);
+  whole += name;
+  put(whole, tensor);
 }
 
 void TensorList::put(std::string_view name, const Tensor& tensor) {
