@@ -10,6 +10,7 @@
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 #include "file_writer.hpp"
+#include "gguf/architecture.hpp"
 #include "read/gguf_header.hpp"
 #include "weighbridge/ggml_type.hpp"
 #include "weighbridge/gguf.hpp"
@@ -24,11 +25,8 @@ using testing::Json;
 constexpr const char* kFormat = "gguf:Q4_K_M";
 
 std::string architecture_of(const Model& model) {
-  for (const auto& [ours, theirs] :
-       {std::pair{"qwen3_moe", "qwen3moe"}, std::pair{"deepseek_v3", "deepseek2"}, std::pair{"gemma3_text", "gemma3"},
-        std::pair{"gpt_oss", "gpt-oss"}, std::pair{"glm4_moe", "glm4moe"}, std::pair{"mixtral", "llama"}, std::pair{"mistral", "llama"}})
-    if (model.architecture == ours) return theirs;
-  return model.architecture;
+  const std::string_view known = gguf::architecture_of(model);
+  return std::string(known.empty() ? model.architecture : known);
 }
 
 std::uint32_t id_of(DType type) {
@@ -37,36 +35,94 @@ std::uint32_t id_of(DType type) {
   return 0xFFFF;
 }
 
-/// The keys that convert_hf_to_gguf.py writes of attention.
-void write_attention(const Model& model, const std::string& arch, GgufWriter& writer) {
-  const auto key = [&](const char* name) { return arch + "." + name; };
-  std::vector<std::int32_t> sliding;
+/// The keys of one architecture: a number, or one for each layer if they differ.
+class KeyWriter {
+ public:
+  KeyWriter(std::string arch, GgufWriter& writer) : arch_(std::move(arch)), writer_(writer) {}
+
+  void put(const std::string& name, std::int64_t value) { writer_.number(arch_ + "." + name, static_cast<std::uint32_t>(value)); }
+  void put_each(const std::string& name, const std::vector<std::int32_t>& values) { writer_.numbers(arch_ + "." + name, values); }
+
+ private:
+  std::string arch_;
+  GgufWriter& writer_;
+};
+
+const FullAttention* first_windowed(const Model& model) {
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* windowed = std::get_if<SlidingAttention>(&layer.mixer)) return &windowed->heads;
+  return nullptr;
+}
+
+const FullAttention* first_whole(const Model& model) {
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* heads = std::get_if<FullAttention>(&layer.mixer)) return heads;
+  return first_windowed(model);
+}
+
+/// The keys that convert_hf_to_gguf.py writes of attention with keys and values per head.
+void write_heads(const Model& model, KeyWriter& keys) {
+  std::vector<std::int32_t> sliding, heads, kv_heads;
   std::int64_t window = 0;
   for (const LayerSpec& layer : model.layers) {
     const auto* windowed = std::get_if<SlidingAttention>(&layer.mixer);
+    const FullAttention* grouped = grouped_attention(layer.mixer);
     sliding.push_back(windowed != nullptr ? 1 : 0);
+    heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_heads) : 0);
+    kv_heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_kv_heads) : 0);
     if (windowed != nullptr) window = windowed->window;
   }
-  if (window > 0)
-    writer.number(key("attention.sliding_window"), static_cast<std::uint32_t>(window)).numbers(key("attention.sliding_window_pattern"), sliding);
-  const auto put = [&](const char* name, std::int64_t value) { writer.number(key(name), static_cast<std::uint32_t>(value)); };
-  if (const FullAttention* heads = first_grouped_attention(model.layers)) {
-    put("attention.head_count", heads->n_heads);
-    put("attention.head_count_kv", heads->n_kv_heads);
-    put("attention.key_length", heads->head_dim_k);
-    put("attention.value_length", heads->head_dim_v);
-    put("rope.dimension_count", model.rotary_dim);
-  } else if (const LatentAttention* latent = first_latent_attention(model.layers)) {
-    put("attention.head_count", latent->n_heads);
-    put("attention.head_count_kv", 1);
-    put("attention.q_lora_rank", latent->q_lora_rank);
-    put("attention.kv_lora_rank", latent->kv_lora_rank);
-    put("attention.key_length", latent->kv_lora_rank + latent->qk_rope_head_dim);
-    put("attention.value_length", latent->kv_lora_rank);
-    put("attention.key_length_mla", latent->qk_nope_head_dim + latent->qk_rope_head_dim);
-    put("attention.value_length_mla", latent->head_dim_v);
-    put("rope.dimension_count", latent->qk_rope_head_dim);
+  if (window > 0) keys.put("attention.sliding_window", window), keys.put_each("attention.sliding_window_pattern", sliding);
+  const FullAttention* whole = first_whole(model);
+  if (whole == nullptr) return;
+  keys.put_each("attention.head_count", heads);
+  keys.put_each("attention.head_count_kv", kv_heads);
+  keys.put("attention.key_length", whole->head_dim_k);
+  keys.put("attention.value_length", whole->head_dim_v);
+  if (const FullAttention* windowed = first_windowed(model); windowed != nullptr && windowed->head_dim_k != whole->head_dim_k) {
+    keys.put("attention.key_length_swa", windowed->head_dim_k);
+    keys.put("attention.value_length_swa", windowed->head_dim_v);
   }
+  keys.put("rope.dimension_count", model.rotary_dim);
+}
+
+void write_latent(const LatentAttention& latent, KeyWriter& keys) {
+  keys.put("attention.head_count", latent.n_heads);
+  keys.put("attention.head_count_kv", 1);
+  keys.put("attention.q_lora_rank", latent.q_lora_rank);
+  keys.put("attention.kv_lora_rank", latent.kv_lora_rank);
+  keys.put("attention.key_length", latent.kv_lora_rank + latent.qk_rope_head_dim);
+  keys.put("attention.value_length", latent.kv_lora_rank);
+  keys.put("attention.key_length_mla", latent.qk_nope_head_dim + latent.qk_rope_head_dim);
+  keys.put("attention.value_length_mla", latent.head_dim_v);
+  keys.put("rope.dimension_count", latent.qk_rope_head_dim);
+  if (latent.indexer.top_k <= 0) return;
+  keys.put("attention.indexer.head_count", latent.indexer.n_heads);
+  keys.put("attention.indexer.key_length", latent.indexer.head_dim);
+  keys.put("attention.indexer.top_k", latent.indexer.top_k);
+}
+
+/// Mamba, Mamba-2 and the gated delta net share keys; a convolution of Mamba-2 or of the delta net also passes two vectors of each group.
+void write_recurrent(const RecurrentMixer& mixer, KeyWriter& keys) {
+  if (mixer.kind == RecurrentKind::short_conv) return keys.put("shortconv.l_cache", mixer.conv_kernel);
+  if (mixer.kind == RecurrentKind::rwkv7) return keys.put("wkv.head_size", mixer.inner_size / mixer.n_heads);
+  keys.put("ssm.conv_kernel", mixer.conv_kernel);
+  if (mixer.kind == RecurrentKind::kimi_delta) return keys.put("kda.head_dim", mixer.inner_size / mixer.n_heads);
+  const std::int64_t state = mixer.state_values / mixer.inner_size;
+  keys.put("ssm.inner_size", mixer.inner_size);
+  keys.put("ssm.state_size", state);
+  const bool grouped = mixer.kind != RecurrentKind::mamba;
+  keys.put("ssm.time_step_rank", grouped ? mixer.n_heads : 256);
+  if (grouped) keys.put("ssm.group_count", (mixer.conv_channels - mixer.inner_size) / (2 * state));
+}
+
+void write_mixers(const Model& model, KeyWriter& keys) {
+  if (const LatentAttention* latent = first_latent_attention(model.layers))
+    write_latent(*latent, keys);
+  else
+    write_heads(model, keys);
+  for (const LayerSpec& layer : model.layers)
+    if (const RecurrentMixer* mixer = recurrent_part(layer)) return write_recurrent(*mixer, keys);
 }
 
 bool is_bias(const Tensor& tensor) {
@@ -77,17 +133,17 @@ bool is_bias(const Tensor& tensor) {
 GgufWriter gguf_of(const Model& model) {
   const std::string arch = architecture_of(model);
   GgufWriter writer;
-  const auto put = [&](const char* name, std::int64_t value) { writer.number(arch + "." + name, static_cast<std::uint32_t>(value)); };
+  KeyWriter keys(arch, writer);
   writer.text("general.architecture", arch);
-  put("block_count", model.n_layers());
-  put("embedding_length", model.hidden_size);
-  put("context_length", model.max_context_tokens);
+  keys.put("block_count", model.n_layers());
+  keys.put("embedding_length", model.hidden_size);
+  keys.put("context_length", model.max_context_tokens);
   if (const MoeFfn* moe = first_moe(model)) {
-    put("expert_count", moe->n_experts);
-    put("expert_used_count", moe->n_experts_used);
+    keys.put("expert_count", moe->n_experts);
+    keys.put("expert_used_count", moe->n_experts_used);
   }
-  if (largest_dense_ffn(model) > 0) put("feed_forward_length", largest_dense_ffn(model));
-  write_attention(model, arch, writer);
+  if (largest_dense_ffn(model) > 0) keys.put("feed_forward_length", largest_dense_ffn(model));
+  write_mixers(model, keys);
   for (const Tensor& tensor : gguf_tensors(model, kFormat)) {
     std::string name = tensor.layers.first >= 0 ? "blk." + std::to_string(tensor.layers.first) + "." : "";
     name += tensor.name;
@@ -134,17 +190,20 @@ TEST(GgufModel, LayersAndTensorsReadBack) {
   for (const Model& model : models()) {
     Notices warnings;
     const std::optional<Model> back = read_back(gguf_of(model), warnings);
-    ASSERT_TRUE(back) << model.id << ": " << (warnings.empty() ? "" : warnings[0].message);
+    EXPECT_TRUE(back) << model.id << ": " << (warnings.empty() ? "" : warnings[0].message);
+    if (!back) continue;
     EXPECT_EQ(back->layers, model.layers) << model.id;
     EXPECT_EQ(back->vocab_size, model.vocab_size) << model.id;
     EXPECT_EQ(back->tied_embeddings, model.tied_embeddings) << model.id;
     EXPECT_EQ(back->rope_factors, model.rope_factors) << model.id;
     const std::vector<Tensor> wanted = sorted(gguf_tensors(model, kFormat));
     const std::vector<Tensor> found = sorted(back->tensors);
-    ASSERT_EQ(found.size(), wanted.size()) << model.id;
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      ASSERT_EQ(found[i], wanted[i]) << model.id << ' ' << wanted[i].name << ' ' << wanted[i].layers.first << " role "
+    EXPECT_EQ(found.size(), wanted.size()) << model.id;
+    for (std::size_t i = 0; i < std::min(found.size(), wanted.size()); ++i) {
+      if (found[i] == wanted[i]) continue;
+      EXPECT_EQ(found[i], wanted[i]) << model.id << ' ' << wanted[i].name << ' ' << wanted[i].layers.first << " role "
                                      << static_cast<int>(found[i].role) << " for " << static_cast<int>(wanted[i].role);
+      break;
     }
   }
 }

@@ -2,8 +2,8 @@
 #include "read/gguf_model.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "gguf/architecture.hpp"
 #include "read/gguf_keys.hpp"
 #include "read/gguf_layers.hpp"
 #include "read/header_reader.hpp"
@@ -13,20 +13,6 @@
 namespace weighbridge {
 
 namespace {
-
-/// What llama.cpp calls an architecture, and the model_type that our engines know it by. `llama` also holds Mistral and Mixtral.
-/// Source: ggml-org/llama.cpp src/llama-arch.cpp, LLM_ARCH_NAMES, and convert_hf_to_gguf.py.
-std::string model_type_of(std::string_view architecture) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{{{"qwen3moe", "qwen3_moe"},
-                                                                                  {"deepseek2", "deepseek_v3"},
-                                                                                  {"gemma3", "gemma3_text"},
-                                                                                  {"gpt-oss", "gpt_oss"},
-                                                                                  {"glm4moe", "glm4_moe"},
-                                                                                  {"qwen2moe", "qwen2_moe"}}};
-  for (const auto& [theirs, ours] : kOthers)
-    if (theirs == architecture) return std::string(ours);
-  return std::string(architecture);
-}
 
 bool ends_with_norm(std::string_view name) { return name.ends_with("norm") || name.starts_with("rope_"); }
 
@@ -101,6 +87,8 @@ void correct(const Model& model, Tensor& tensor) {
   } else if (layer >= 0) {
     const LayerSpec& spec = layer < n_layers ? model.layers[static_cast<std::size_t>(layer)]
                                              : model.mtp_layers[static_cast<std::size_t>(layer - n_layers)];
+    // The gate of attention has the name of the delta net's.
+    if (tensor.name == "attn_gate" && recurrent_part(spec) == nullptr) tensor.role = TensorRole::attention_q;
     if (!fits(tensor.role, spec)) tensor.role = TensorRole::projection;
   }
 }
@@ -117,8 +105,8 @@ void add_tensors(const std::vector<GgufHeader>& parts, Model& model) {
     for (const StoredTensor& stored : part.tensors) {
       const GgufTensorName name = gguf_tensor_name(stored.name);
       Tensor tensor = row_of(stored, name, model.n_layers());
-      correct(model, tensor);
       tensor.name = *std::lower_bound(names->begin(), names->end(), name.name);
+      correct(model, tensor);
       model.plain.push_back(tensor);
     }
   }
@@ -129,7 +117,7 @@ void add_tensors(const std::vector<GgufHeader>& parts, Model& model) {
 void fill_header(const GgufHeader& header, const GgufInventory& tensors, Model& model) {
   const GgufKeys keys(header);
   model.from_gguf = true;
-  model.architecture = model_type_of(header.text("general.architecture"));
+  model.architecture = std::string(gguf::model_type_of(header.text("general.architecture")));
   model.hidden_size = keys.number("embedding_length");
   model.max_context_tokens = keys.number("context_length");
   const StoredTensor* embedding = tensors.find(-1, "token_embd");
