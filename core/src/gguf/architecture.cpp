@@ -97,6 +97,12 @@ constexpr std::array kRows{
     Row{"step3p7", "step35"},
 };
 
+/// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
+constexpr std::array<std::string_view, 33> kPlain{
+    "apertus",   "arcee",          "arctic", "bailingmoe", "bitnet",   "bloom",  "codeshell", "cogvlm",   "falcon",    "gpt2",       "gptneox",
+    "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",    "nemotron",  "olmo",     "olmoe",     "openelm",    "orion",
+    "paddleocr", "pangu-embedded", "phi2",   "phimoe",     "plamo",    "refact", "smollm3",   "stablelm", "starcoder", "starcoder2", "xverse"};
+
 }  // namespace
 
 std::string_view architecture_of(const Model& model) {
@@ -108,7 +114,9 @@ std::string_view architecture_of(const Model& model) {
 std::string_view model_type_of(std::string_view architecture) {
   for (const Row& row : kRows)
     if (row.architecture == architecture || row.with_experts == architecture) return row.model_type;
-  return architecture;
+  for (const std::string_view plain : kPlain)
+    if (plain == architecture) return plain;
+  return {};
 }
 
 }  // namespace weighbridge::gguf

@@ -11,7 +11,7 @@ namespace weighbridge::gguf {
 /// Source: ggml-org/llama.cpp src/llama-arch.cpp LLM_ARCH_NAMES, conversion/*.py.
 [[nodiscard]] std::string_view architecture_of(const Model& model);
 
-/// The model_type that our engines know an architecture by; the architecture itself if it has no row in the table.
+/// The model_type that our engines know an architecture by; empty if its keys may mean what we do not read (a cache of another kind).
 [[nodiscard]] std::string_view model_type_of(std::string_view architecture);
 
 }  // namespace weighbridge::gguf

@@ -67,15 +67,28 @@ class GgufConverter {
     if (known->name == "linear_attn.in_proj_qkvz") return add_delta_parts(tensor);
     if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "block_sparse_moe.input_linear"}))
       return add_halves(tensor, "ffn_gate_exps", "ffn_up_exps");
-    if (known->name == "shared_mlp.input_linear")
-      return first_moe(model_) != nullptr ? add_halves(tensor, "ffn_gate_shexp", "ffn_up_shexp") : add_halves(tensor, "ffn_gate", "ffn_up");
-    if (known->name == "shared_mlp.output_linear" && first_moe(model_) == nullptr) return put("ffn_down", tensor);
+    if (known->name.starts_with("shared_mlp.")) return add_shared(tensor, known->name == "shared_mlp.input_linear");
+    if (known->gguf == "ssm_dt" && tensor.cols == 1) return add_time_step_bias(tensor);
     // The first layer has no value to mix in, but a GGUF file has the tensors for it: those of the rate.
     if (known->name.starts_with("attn.a_lora.") && tensor.layers.first == 0) put(known->name.ends_with('0') ? "time_mix_v1" : "time_mix_v2", tensor);
     if (known->name == "norm" && tensor.layers.first >= 0) return put("attn_norm", tensor);
     if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
     if (known->name == "self_attn.indexer.wk") return add_indexer_key(tensor, known->gguf);
     put(known->gguf.empty() ? name : known->gguf, tensor);
+  }
+
+  /// The block that every token takes is the only one of a model without experts (Granite 4).
+  void add_shared(Tensor tensor, bool up) {
+    const bool alone = first_moe(model_) == nullptr;
+    if (alone) tensor.role = up ? TensorRole::ffn_gate_up : TensorRole::ffn_down;
+    if (!up) return put(alone ? "ffn_down" : "ffn_down_shexp", tensor);
+    add_halves(tensor, alone ? "ffn_gate" : "ffn_gate_shexp", alone ? "ffn_up" : "ffn_up_shexp");
+  }
+
+  /// The same name as the vector of Mamba-2, which has no matrix.
+  void add_time_step_bias(Tensor tensor) {
+    tensor.role = TensorRole::recurrent_state;
+    put("ssm_dt.bias", tensor);
   }
 
   /// llama-quant.cpp goes by "attn_k.weight" in the name, which "indexer.attn_k.weight" ends in.

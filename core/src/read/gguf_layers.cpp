@@ -26,6 +26,12 @@ std::int64_t usual_period(std::string_view architecture) {
   return 0;
 }
 
+/// The window of an architecture whose file need not state it. Source: as above, load_arch_hparams.
+std::int64_t usual_window(std::string_view architecture) {
+  if (architecture == "llama4") return 8192;  // tokens of a chunk
+  return architecture == "gemma2" ? 4096 : 0;
+}
+
 class LayerReader {
  public:
   LayerReader(const GgufHeader& header, const GgufInventory& tensors, std::int64_t hidden)
@@ -35,7 +41,8 @@ class LayerReader {
   [[nodiscard]] std::optional<LayerSpec> read(std::int64_t layer) const {
     LayerSpec spec;
     const bool recurrent = has_any(layer, {"ssm_conv1d", "ssm_conv1d_q", "shortconv.conv", "time_mix_key"});
-    const bool attends = !has_any(layer, {"ssm_conv1d_q"}) && (has_any(layer, {"attn_output", "attn_q"}) || (!recurrent && has_any(layer, {"attn_qkv"})));
+    const bool attends = !has_any(layer, {"ssm_conv1d_q"}) &&
+                         (has_any(layer, {"attn_output", "attn_q"}) || (!recurrent && has_any(layer, {"attn_qkv"})));
     std::optional<RecurrentMixer> state;
     if (recurrent && !(state = recurrent_mixer(layer))) return std::nullopt;
     spec.mixer = NoMixer{};
@@ -50,10 +57,17 @@ class LayerReader {
       return std::nullopt;  // mixers whose keys we do not read
     }
     spec.ffn = feed_forward(layer);
+    spec.shares_cache = attends && layer >= n_cached_layers();
     return spec;
   }
 
  private:
+  /// The layers after these read the keys and values of earlier ones. Gemma 3n files of before the key have 20.
+  [[nodiscard]] std::int64_t n_cached_layers() const {
+    const std::int64_t all = keys_.number("block_count");
+    return all - keys_.number("attention.shared_kv_layers", architecture_ == "gemma3n" ? std::max<std::int64_t>(all - 20, 0) : 0);
+  }
+
   [[nodiscard]] std::int64_t number(std::string_view key, std::int64_t layer, std::int64_t fallback = 0) const {
     return keys_.number(key, fallback, static_cast<std::size_t>(layer));
   }
@@ -72,7 +86,7 @@ class LayerReader {
     heads.head_dim_v = number("attention.value_length", layer, heads.head_dim_k);
     if (heads.head_dim_k <= 0 || heads.n_heads % heads.n_kv_heads != 0) return std::nullopt;
     heads.sinks = tensors_.has(layer, "attn_sinks");
-    const std::int64_t window = number("attention.sliding_window", layer);
+    const std::int64_t window = number("attention.sliding_window", layer, usual_window(architecture_));
     if (window <= 0 || !is_sliding(layer)) return heads;
     if (architecture_ == "llama4") return ChunkedAttention{heads, window};
     const std::int64_t narrow = number("attention.key_length_swa", layer, heads.head_dim_k);

@@ -87,8 +87,18 @@ void correct(const Model& model, Tensor& tensor) {
   } else if (layer >= 0) {
     const LayerSpec& spec = layer < n_layers ? model.layers[static_cast<std::size_t>(layer)]
                                              : model.mtp_layers[static_cast<std::size_t>(layer - n_layers)];
-    // The gate of attention has the name of the delta net's.
-    if (tensor.name == "attn_gate" && recurrent_part(spec) == nullptr) tensor.role = TensorRole::attention_q;
+    // llama-quant.cpp goes by the end of this name.
+    if (tensor.name == "indexer.attn_k") {
+      tensor.role = TensorRole::attention_k;
+      return;
+    }
+    if (recurrent_part(spec) != nullptr && grouped_attention(spec.mixer) == nullptr) {
+      // A linear attention's matrices have the names of attention's; the quantizer takes attn_qkv for those of values.
+      if (tensor.name == "attn_qkv") return;
+      if (tensor.name == "attn_q" || tensor.name == "attn_k" || tensor.name == "attn_v") tensor.role = TensorRole::recurrent_in;
+    } else if (tensor.name == "attn_gate") {
+      tensor.role = TensorRole::attention_q;
+    }
     if (!fits(tensor.role, spec)) tensor.role = TensorRole::projection;
   }
 }
@@ -135,7 +145,7 @@ std::optional<Model> model_of_gguf(const std::vector<GgufHeader>& parts, Notices
   const GgufInventory tensors(parts);
   Model model;
   fill_header(header, tensors, model);
-  const bool has_sizes = model.hidden_size > 0 && model.vocab_size > 0 && model.max_context_tokens > 0;
+  const bool has_sizes = !model.architecture.empty() && model.hidden_size > 0 && model.vocab_size > 0 && model.max_context_tokens > 0;
   if (!has_sizes || !read_gguf_layers(header, tensors, model)) {
     Bytes bytes;
     for (const GgufHeader& part : parts)
