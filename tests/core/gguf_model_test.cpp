@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 #include "file_writer.hpp"
+#include "gguf/architecture.hpp"
 #include "read/gguf_header.hpp"
 #include "weighbridge/ggml_type.hpp"
 #include "weighbridge/gguf.hpp"
@@ -24,11 +26,8 @@ using testing::Json;
 constexpr const char* kFormat = "gguf:Q4_K_M";
 
 std::string architecture_of(const Model& model) {
-  for (const auto& [ours, theirs] :
-       {std::pair{"qwen3_moe", "qwen3moe"}, std::pair{"deepseek_v3", "deepseek2"}, std::pair{"gemma3_text", "gemma3"},
-        std::pair{"gpt_oss", "gpt-oss"}, std::pair{"glm4_moe", "glm4moe"}, std::pair{"mixtral", "llama"}, std::pair{"mistral", "llama"}})
-    if (model.architecture == ours) return theirs;
-  return model.architecture;
+  const std::string_view known = gguf::architecture_of(model);
+  return std::string(known.empty() ? model.architecture : known);
 }
 
 std::uint32_t id_of(DType type) {
@@ -37,36 +36,94 @@ std::uint32_t id_of(DType type) {
   return 0xFFFF;
 }
 
-/// The keys that convert_hf_to_gguf.py writes of attention.
-void write_attention(const Model& model, const std::string& arch, GgufWriter& writer) {
-  const auto key = [&](const char* name) { return arch + "." + name; };
-  std::vector<std::int32_t> sliding;
+/// The keys of one architecture: a number, or one for each layer if they differ.
+class KeyWriter {
+ public:
+  KeyWriter(std::string arch, GgufWriter& writer) : arch_(std::move(arch)), writer_(writer) {}
+
+  void put(const std::string& name, std::int64_t value) { writer_.number(arch_ + "." + name, static_cast<std::uint32_t>(value)); }
+  void put_each(const std::string& name, const std::vector<std::int32_t>& values) { writer_.numbers(arch_ + "." + name, values); }
+
+ private:
+  std::string arch_;
+  GgufWriter& writer_;
+};
+
+const FullAttention* first_windowed(const Model& model) {
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* windowed = std::get_if<SlidingAttention>(&layer.mixer)) return &windowed->heads;
+  return nullptr;
+}
+
+const FullAttention* first_whole(const Model& model) {
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* heads = std::get_if<FullAttention>(&layer.mixer)) return heads;
+  return first_windowed(model);
+}
+
+/// The keys that convert_hf_to_gguf.py writes of attention with keys and values per head.
+void write_heads(const Model& model, KeyWriter& keys) {
+  std::vector<std::int32_t> sliding, heads, kv_heads;
   std::int64_t window = 0;
   for (const LayerSpec& layer : model.layers) {
     const auto* windowed = std::get_if<SlidingAttention>(&layer.mixer);
+    const FullAttention* grouped = grouped_attention(layer.mixer);
     sliding.push_back(windowed != nullptr ? 1 : 0);
+    heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_heads) : 0);
+    kv_heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_kv_heads) : 0);
     if (windowed != nullptr) window = windowed->window;
   }
-  if (window > 0)
-    writer.number(key("attention.sliding_window"), static_cast<std::uint32_t>(window)).numbers(key("attention.sliding_window_pattern"), sliding);
-  const auto put = [&](const char* name, std::int64_t value) { writer.number(key(name), static_cast<std::uint32_t>(value)); };
-  if (const FullAttention* heads = first_grouped_attention(model.layers)) {
-    put("attention.head_count", heads->n_heads);
-    put("attention.head_count_kv", heads->n_kv_heads);
-    put("attention.key_length", heads->head_dim_k);
-    put("attention.value_length", heads->head_dim_v);
-    put("rope.dimension_count", model.rotary_dim);
-  } else if (const LatentAttention* latent = first_latent_attention(model.layers)) {
-    put("attention.head_count", latent->n_heads);
-    put("attention.head_count_kv", 1);
-    put("attention.q_lora_rank", latent->q_lora_rank);
-    put("attention.kv_lora_rank", latent->kv_lora_rank);
-    put("attention.key_length", latent->kv_lora_rank + latent->qk_rope_head_dim);
-    put("attention.value_length", latent->kv_lora_rank);
-    put("attention.key_length_mla", latent->qk_nope_head_dim + latent->qk_rope_head_dim);
-    put("attention.value_length_mla", latent->head_dim_v);
-    put("rope.dimension_count", latent->qk_rope_head_dim);
+  if (window > 0) keys.put("attention.sliding_window", window), keys.put_each("attention.sliding_window_pattern", sliding);
+  const FullAttention* whole = first_whole(model);
+  if (whole == nullptr) return;
+  keys.put_each("attention.head_count", heads);
+  keys.put_each("attention.head_count_kv", kv_heads);
+  keys.put("attention.key_length", whole->head_dim_k);
+  keys.put("attention.value_length", whole->head_dim_v);
+  if (const FullAttention* windowed = first_windowed(model); windowed != nullptr && windowed->head_dim_k != whole->head_dim_k) {
+    keys.put("attention.key_length_swa", windowed->head_dim_k);
+    keys.put("attention.value_length_swa", windowed->head_dim_v);
   }
+  keys.put("rope.dimension_count", model.rotary_dim);
+}
+
+void write_latent(const LatentAttention& latent, KeyWriter& keys) {
+  keys.put("attention.head_count", latent.n_heads);
+  keys.put("attention.head_count_kv", 1);
+  keys.put("attention.q_lora_rank", latent.q_lora_rank);
+  keys.put("attention.kv_lora_rank", latent.kv_lora_rank);
+  keys.put("attention.key_length", latent.kv_lora_rank + latent.qk_rope_head_dim);
+  keys.put("attention.value_length", latent.kv_lora_rank);
+  keys.put("attention.key_length_mla", latent.qk_nope_head_dim + latent.qk_rope_head_dim);
+  keys.put("attention.value_length_mla", latent.head_dim_v);
+  keys.put("rope.dimension_count", latent.qk_rope_head_dim);
+  if (latent.indexer.top_k <= 0) return;
+  keys.put("attention.indexer.head_count", latent.indexer.n_heads);
+  keys.put("attention.indexer.key_length", latent.indexer.head_dim);
+  keys.put("attention.indexer.top_k", latent.indexer.top_k);
+}
+
+/// Mamba, Mamba-2 and the gated delta net share keys; a convolution of Mamba-2 or of the delta net also passes two vectors of each group.
+void write_recurrent(const RecurrentMixer& mixer, KeyWriter& keys) {
+  if (mixer.kind == RecurrentKind::short_conv) return keys.put("shortconv.l_cache", mixer.conv_kernel);
+  if (mixer.kind == RecurrentKind::rwkv7) return keys.put("wkv.head_size", mixer.inner_size / mixer.n_heads);
+  keys.put("ssm.conv_kernel", mixer.conv_kernel);
+  if (mixer.kind == RecurrentKind::kimi_delta) return keys.put("kda.head_dim", mixer.inner_size / mixer.n_heads);
+  const std::int64_t state = mixer.state_values / mixer.inner_size;
+  keys.put("ssm.inner_size", mixer.inner_size);
+  keys.put("ssm.state_size", state);
+  const bool grouped = mixer.kind != RecurrentKind::mamba;
+  keys.put("ssm.time_step_rank", grouped ? mixer.n_heads : 256);
+  if (grouped) keys.put("ssm.group_count", (mixer.conv_channels - mixer.inner_size) / (2 * state));
+}
+
+void write_mixers(const Model& model, KeyWriter& keys) {
+  if (const LatentAttention* latent = first_latent_attention(model.layers))
+    write_latent(*latent, keys);
+  else
+    write_heads(model, keys);
+  for (const LayerSpec& layer : model.layers)
+    if (const RecurrentMixer* mixer = recurrent_part(layer)) return write_recurrent(*mixer, keys);
 }
 
 bool is_bias(const Tensor& tensor) {
@@ -74,41 +131,46 @@ bool is_bias(const Tensor& tensor) {
          !tensor.name.ends_with(".bias");
 }
 
+/// Names as in the file. Of two vectors of one name, the second is the bias of a norm.
+std::string name_of(const Tensor& tensor, bool repeated) {
+  const std::string layer = tensor.layers.first >= 0 ? "blk." + std::to_string(tensor.layers.first) + "." : "";
+  const std::string name = layer + std::string(tensor.name);
+  if (tensor.name.ends_with(".bias")) return name;
+  return name + (is_bias(tensor) || repeated ? ".bias" : ".weight");
+}
+
 GgufWriter gguf_of(const Model& model) {
   const std::string arch = architecture_of(model);
   GgufWriter writer;
-  const auto put = [&](const char* name, std::int64_t value) { writer.number(arch + "." + name, static_cast<std::uint32_t>(value)); };
+  KeyWriter keys(arch, writer);
   writer.text("general.architecture", arch);
-  put("block_count", model.n_layers());
-  put("embedding_length", model.hidden_size);
-  put("context_length", model.max_context_tokens);
+  keys.put("block_count", model.n_layers());
+  keys.put("embedding_length", model.hidden_size);
+  keys.put("context_length", model.max_context_tokens);
   if (const MoeFfn* moe = first_moe(model)) {
-    put("expert_count", moe->n_experts);
-    put("expert_used_count", moe->n_experts_used);
+    keys.put("expert_count", moe->n_experts);
+    keys.put("expert_used_count", moe->n_experts_used);
   }
-  if (largest_dense_ffn(model) > 0) put("feed_forward_length", largest_dense_ffn(model));
-  write_attention(model, arch, writer);
+  if (largest_dense_ffn(model) > 0) keys.put("feed_forward_length", largest_dense_ffn(model));
+  write_mixers(model, keys);
+  Tensor last;
   for (const Tensor& tensor : gguf_tensors(model, kFormat)) {
-    std::string name = tensor.layers.first >= 0 ? "blk." + std::to_string(tensor.layers.first) + "." : "";
-    name += tensor.name;
-    if (!tensor.name.ends_with(".bias")) name += is_bias(tensor) ? ".bias" : ".weight";
+    const bool repeated = tensor.cols == 1 && tensor.name == last.name && tensor.layers == last.layers && last.cols == 1;
+    last = tensor;
     std::vector<std::uint64_t> dimensions{static_cast<std::uint64_t>(tensor.rows)};
     if (tensor.cols > 1) dimensions.insert(dimensions.begin(), static_cast<std::uint64_t>(tensor.cols));
     if (tensor.per_layer > 1) dimensions.push_back(static_cast<std::uint64_t>(tensor.per_layer));
-    writer.tensor(name, dimensions, id_of(tensor.type), tensor.bytes().count());
+    writer.tensor(name_of(tensor, repeated), dimensions, id_of(tensor.type), tensor.bytes().count());
   }
   return writer;
 }
 
-/// The families whose keys and names gguf_of writes.
-bool is_written(const std::string& architecture) {
-  for (const char* known : {"deepseek_v3", "gemma2", "gemma3", "gemma3_text", "glm4_moe", "gpt_oss", "llama", "mistral", "mixtral", "phi3", "qwen2",
-                            "qwen3", "qwen3_moe"})
-    if (architecture == known) return true;
-  return false;
-}
+/// Families of the catalogue that no converter of llama.cpp writes, or whose tensors we do not name as it does: only their weights are known.
+constexpr std::array<std::string_view, 14> kOnlyWeights{"bailing_hybrid", "deepseek_ref",  "deepseek_v4",  "glm5_next",     "hy_v4",
+                                                        "k2_horizon",     "kimi_k3",       "kimi_linear",  "longcat_flash", "mimo",
+                                                        "minimax_m1",     "minimax_m3_vl", "muse_glimmer", "qwen4_exp"};
 
-/// Models of the catalogue that llama.cpp has a GGUF for and that our keys describe.
+/// All other models of the catalogue.
 std::vector<Model> models() {
   std::vector<Model> list;
   const Json catalogue = testing::parse(embedded("models.json"));
@@ -116,7 +178,7 @@ std::vector<Model> models() {
     Notices warnings;
     Result<Model> model = read_config(row["config"], "config", warnings);
     if (!model || model->parameters_by_name > 0 || model->architecture == "generic_dense") continue;
-    if (!is_written(model->architecture)) continue;
+    if (std::find(kOnlyWeights.begin(), kOnlyWeights.end(), model->architecture) != kOnlyWeights.end()) continue;
     model->id = row["id"].get<std::string>();
     // EmbeddingGemma is another architecture there, and the file of a Mistral does not tell its window.
     if (std::holds_alternative<EncoderAttention>(model->layers.front().mixer)) continue;
@@ -146,17 +208,21 @@ TEST(GgufModel, LayersAndTensorsReadBack) {
   for (const Model& model : models()) {
     Notices warnings;
     const std::optional<Model> back = read_back(gguf_of(model), warnings);
-    ASSERT_TRUE(back) << model.id << ": " << (warnings.empty() ? "" : warnings[0].message);
+    EXPECT_TRUE(back) << model.id << ": " << (warnings.empty() ? "" : warnings[0].message);
+    if (!back) continue;
     EXPECT_EQ(back->layers, model.layers) << model.id;
     EXPECT_EQ(back->vocab_size, model.vocab_size) << model.id;
-    EXPECT_EQ(back->tied_embeddings, model.tied_embeddings) << model.id;
-    EXPECT_EQ(back->rope_factors, model.rope_factors) << model.id;
     const std::vector<Tensor> wanted = sorted(gguf_tensors(model, kFormat));
+    const bool has_head = std::any_of(wanted.begin(), wanted.end(), [](const Tensor& tensor) { return tensor.name == "output"; });
+    EXPECT_EQ(back->tied_embeddings, !has_head) << model.id;
+    EXPECT_EQ(back->rope_factors, model.rope_factors) << model.id;
     const std::vector<Tensor> found = sorted(back->tensors);
-    ASSERT_EQ(found.size(), wanted.size()) << model.id;
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      ASSERT_EQ(found[i], wanted[i]) << model.id << ' ' << wanted[i].name << ' ' << wanted[i].layers.first << " role "
+    EXPECT_EQ(found.size(), wanted.size()) << model.id;
+    for (std::size_t i = 0; i < std::min(found.size(), wanted.size()); ++i) {
+      if (found[i] == wanted[i]) continue;
+      EXPECT_EQ(found[i], wanted[i]) << model.id << ' ' << wanted[i].name << ' ' << wanted[i].layers.first << " role "
                                      << static_cast<int>(found[i].role) << " for " << static_cast<int>(wanted[i].role);
+      break;
     }
   }
 }
@@ -170,9 +236,11 @@ TEST(GgufModel, AFileNeedsWhatItsModelNeeds) {
     const auto size = static_cast<std::int64_t>(writer.file_bytes());
     const Json open{{"method", "read.open"}, {"params", {{"files", Json::array({{{"name", "x.gguf"}, {"size_bytes", size}}})}}}};
     const Json opened = testing::parse(reader.call(open.dump()));
+    ASSERT_EQ(opened["ok"], true) << model.id << opened;
     const auto handle = opened["result"]["handle"].get<std::int64_t>();
     const Json done = testing::parse(reader.push(handle, "x.gguf", size, 0, writer.header()));
-    ASSERT_EQ(done["result"]["done"], true) << done;
+    ASSERT_EQ(done["result"]["done"], true) << model.id << done;
+    ASSERT_TRUE(done["result"]["spec"].is_object()) << model.id << done;
     (void)testing::parse(reader.call(Json{{"method", "read.close"}, {"params", {{"handle", handle}}}}.dump()));
     Json params{{"model", {{"spec", done["result"]["spec"]}}},
                 {"engine", {{"name", "llama.cpp"}}},
@@ -182,6 +250,7 @@ TEST(GgufModel, AFileNeedsWhatItsModelNeeds) {
     params["model"] = {{"id", model.id}};
     params["weights"] = {{"format", kFormat}};
     const Json wanted = testing::estimate(params);
+    ASSERT_TRUE(found.contains("devices") && wanted.contains("devices")) << model.id;
     ASSERT_EQ(found["devices"].size(), wanted["devices"].size()) << model.id;
     for (std::size_t i = 0; i < wanted["devices"].size(); ++i)
       EXPECT_EQ(found["devices"][i]["total_bytes"], wanted["devices"][i]["total_bytes"]) << model.id;
@@ -202,6 +271,78 @@ TEST(GgufModel, AnUnknownArchitectureKeepsItsWeights) {
       warnings[0].message,
       "`foo_bar` is new to us. Weights: 36.0 KiB, exact, from the tensor list. Cache: not known; enter layers, KV heads and head size, or choose a "
       "similar model.");
+}
+
+TEST(GgufModel, WhatNoTableKnowsIsNotGuessed) {
+  for (const std::string_view model_type : kOnlyWeights) {
+    GgufWriter writer;
+    const std::string arch(model_type);
+    writer.text("general.architecture", arch).number(arch + ".block_count", 1).number(arch + ".embedding_length", 256);
+    writer.number(arch + ".context_length", 128).number(arch + ".attention.head_count", 4).tensor("token_embd.weight", {256, 8}, 0, 8192);
+    Notices warnings;
+    EXPECT_FALSE(read_back(writer.tensor("blk.0.attn_q.weight", {256, 256}, 12, 36'864), warnings)) << arch;
+    ASSERT_EQ(warnings.size(), 1U);
+    EXPECT_NE(warnings[0].message.find("is new to us. Weights: 44.0 KiB, exact"), std::string::npos) << warnings[0].message;
+  }
+}
+
+GgufWriter two_layers(const std::string& arch) {
+  GgufWriter writer;
+  writer.text("general.architecture", arch).number(arch + ".block_count", 2).number(arch + ".embedding_length", 256);
+  writer.number(arch + ".context_length", 128).tensor("token_embd.weight", {256, 8}, 0, 8192);
+  return writer;
+}
+
+/// ggml-org/llama.cpp src/models/kimi-linear.cpp: layers of delta attention have a convolution of each of q, k and v, and no KV heads.
+TEST(GgufModel, KimiDeltaAttention) {
+  GgufWriter writer = two_layers("kimi-linear");
+  writer.number("kimi-linear.attention.head_count", 2).numbers("kimi-linear.attention.head_count_kv", {0, 1}).number("kimi-linear.kda.head_dim", 128);
+  writer.number("kimi-linear.ssm.conv_kernel", 4).number("kimi-linear.attention.kv_lora_rank", 512).number("kimi-linear.rope.dimension_count", 64);
+  writer.number("kimi-linear.attention.key_length_mla", 192).number("kimi-linear.attention.value_length_mla", 128);
+  for (const char* name : {"blk.0.attn_q.weight", "blk.0.attn_output.weight", "blk.1.attn_q.weight"}) writer.tensor(name, {256, 256}, 12, 36'864);
+  writer.tensor("blk.0.ssm_conv1d_q.weight", {4, 256}, 0, 4096);
+  Notices warnings;
+  const std::optional<Model> model = read_back(writer, warnings);
+  ASSERT_TRUE(model);
+  EXPECT_EQ(std::get<RecurrentMixer>(model->layers[0].mixer), (RecurrentMixer{RecurrentKind::kimi_delta, 256, 2, 2 * 128 * 128, 3 * 256, 4}));
+  EXPECT_EQ(cache_values_per_token(model->layers[1].mixer), 576);
+}
+
+TEST(GgufModel, RwkvHasAStateOfEachHead) {
+  GgufWriter writer = two_layers("rwkv7");
+  writer.number("rwkv7.wkv.head_size", 64).number("rwkv7.attention.head_count", 0);
+  for (const char* name : {"blk.0.time_mix_key.weight", "blk.1.time_mix_key.weight"}) writer.tensor(name, {256, 256}, 12, 36'864);
+  for (const char* name : {"blk.0.channel_mix_key.weight", "blk.1.channel_mix_key.weight"}) writer.tensor(name, {256, 1024}, 12, 147'456);
+  Notices warnings;
+  const std::optional<Model> model = read_back(writer, warnings);
+  ASSERT_TRUE(model);
+  EXPECT_EQ(std::get<RecurrentMixer>(model->layers[1].mixer), (RecurrentMixer{RecurrentKind::rwkv7, 256, 4, 256 * 64, 512, 2}));
+  EXPECT_EQ(std::get<DenseFfn>(model->layers[1].ffn), (DenseFfn{1024, false}));
+}
+
+/// Gemma 3n and 4: the last layers read the keys and values of earlier ones.
+TEST(GgufModel, LayersMayShareACache) {
+  GgufWriter writer = two_layers("gemma4");
+  writer.number("gemma4.attention.head_count", 2).numbers("gemma4.attention.head_count_kv", {1, 2}).number("gemma4.attention.shared_kv_layers", 1);
+  writer.number("gemma4.attention.sliding_window", 64).numbers("gemma4.attention.sliding_window_pattern", {1, 0});
+  writer.number("gemma4.attention.key_length", 512).number("gemma4.attention.value_length", 512);
+  writer.number("gemma4.attention.key_length_swa", 256).number("gemma4.attention.value_length_swa", 256);
+  for (const char* name : {"blk.0.attn_q.weight", "blk.1.attn_q.weight"}) writer.tensor(name, {256, 1024}, 12, 147'456);
+  Notices warnings;
+  const std::optional<Model> model = read_back(writer, warnings);
+  ASSERT_TRUE(model);
+  EXPECT_EQ(std::get<SlidingAttention>(model->layers[0].mixer), (SlidingAttention{{2, 1, 256, 256}, 64}));
+  EXPECT_EQ(std::get<FullAttention>(model->layers[1].mixer), (FullAttention{2, 2, 512, 512}));
+  EXPECT_FALSE(model->layers[0].shares_cache);
+  EXPECT_TRUE(model->layers[1].shares_cache);
+}
+
+/// Matrices of attention by names that we do not know: not a layer without attention.
+TEST(GgufModel, AnAttentionOfAnotherKindIsNotNone) {
+  GgufWriter writer = two_layers("deepseek2");
+  writer.number("deepseek2.attention.head_count", 4).tensor("blk.0.attn_kv.weight", {256, 256}, 12, 36'864);
+  Notices warnings;
+  EXPECT_FALSE(read_back(writer, warnings));
 }
 
 TEST(GgufModel, TensorsOfLayersThatAreNotThereAreStillCounted) {

@@ -40,7 +40,9 @@ Loads count_loads(const Job& job) {
   loads.layers.resize(job.model.layers.size());
   loads.experts.resize(job.model.layers.size());
   for (const Tensor& tensor : job.tensors) {
-    if (tensor.part != ModelPart::text) continue;  // a file's multi-token-prediction layers are skipped (TENSOR_SKIP)
+    // A file's multi-token-prediction layers are skipped (TENSOR_SKIP) unless a context drafts with them (llama_model_params.load_mtp,
+    // src/models/*.cpp); a loader of before that flag put those of Qwen3.5 and Step-3.5 into the buffers of the last device.
+    if (tensor.part != ModelPart::text) continue;
     const Load load = load_of(tensor);
     if (tensor.layers.first >= 0) {
       auto& parts = is_routed(tensor) ? loads.experts : loads.layers;

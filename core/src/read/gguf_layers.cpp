@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <tuple>
 
 #include "read/gguf_keys.hpp"
+#include "read/linear_attention.hpp"
 
 namespace weighbridge {
 
@@ -24,6 +26,12 @@ std::int64_t usual_period(std::string_view architecture) {
   return 0;
 }
 
+/// The window of an architecture whose file need not state it. Source: as above, load_arch_hparams.
+std::int64_t usual_window(std::string_view architecture) {
+  if (architecture == "llama4") return 8192;  // tokens of a chunk
+  return architecture == "gemma2" ? 4096 : 0;
+}
+
 class LayerReader {
  public:
   LayerReader(const GgufHeader& header, const GgufInventory& tensors, std::int64_t hidden)
@@ -32,8 +40,9 @@ class LayerReader {
   /// Nothing if the keys do not say how large the layer is.
   [[nodiscard]] std::optional<LayerSpec> read(std::int64_t layer) const {
     LayerSpec spec;
-    const bool recurrent = tensors_.has(layer, "ssm_conv1d") || tensors_.has(layer, "shortconv.conv");
-    const bool attends = tensors_.has(layer, "attn_output") || tensors_.has(layer, "attn_qkv") || tensors_.has(layer, "attn_q");
+    const bool recurrent = has_any(layer, {"ssm_conv1d", "ssm_conv1d_q", "shortconv.conv", "time_mix_key"});
+    const bool attends = !has_any(layer, {"ssm_conv1d_q"}) &&
+                         (has_any(layer, {"attn_output", "attn_q"}) || (!recurrent && has_any(layer, {"attn_qkv"})));
     std::optional<RecurrentMixer> state;
     if (recurrent && !(state = recurrent_mixer(layer))) return std::nullopt;
     spec.mixer = NoMixer{};
@@ -44,16 +53,27 @@ class LayerReader {
       spec.beside = state;
     } else if (state) {
       spec.mixer = *state;
-    } else if (tensors_.has(layer, "time_mix_key") || tensors_.has(layer, "attn_gate")) {
+    } else if (tensors_.has_mixer(layer)) {
       return std::nullopt;  // mixers whose keys we do not read
     }
     spec.ffn = feed_forward(layer);
+    spec.shares_cache = attends && layer >= n_cached_layers();
     return spec;
   }
 
  private:
+  /// The layers after these read the keys and values of earlier ones. Gemma 3n files of before the key have 20.
+  [[nodiscard]] std::int64_t n_cached_layers() const {
+    const std::int64_t all = keys_.number("block_count");
+    return all - keys_.number("attention.shared_kv_layers", architecture_ == "gemma3n" ? std::max<std::int64_t>(all - 20, 0) : 0);
+  }
+
   [[nodiscard]] std::int64_t number(std::string_view key, std::int64_t layer, std::int64_t fallback = 0) const {
     return keys_.number(key, fallback, static_cast<std::size_t>(layer));
+  }
+
+  [[nodiscard]] bool has_any(std::int64_t layer, std::initializer_list<std::string_view> names) const {
+    return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return tensors_.has(layer, name); });
   }
 
   [[nodiscard]] std::optional<Mixer> attention(std::int64_t layer) const {
@@ -66,7 +86,7 @@ class LayerReader {
     heads.head_dim_v = number("attention.value_length", layer, heads.head_dim_k);
     if (heads.head_dim_k <= 0 || heads.n_heads % heads.n_kv_heads != 0) return std::nullopt;
     heads.sinks = tensors_.has(layer, "attn_sinks");
-    const std::int64_t window = number("attention.sliding_window", layer);
+    const std::int64_t window = number("attention.sliding_window", layer, usual_window(architecture_));
     if (window <= 0 || !is_sliding(layer)) return heads;
     if (architecture_ == "llama4") return ChunkedAttention{heads, window};
     const std::int64_t narrow = number("attention.key_length_swa", layer, heads.head_dim_k);
@@ -94,9 +114,10 @@ class LayerReader {
     a.qk_nope_head_dim = key - a.qk_rope_head_dim;
     a.head_dim_v = number("attention.value_length_mla", layer, number("attention.value_length", layer));
     if (a.qk_rope_head_dim <= 0 || a.qk_nope_head_dim <= 0 || a.head_dim_v <= 0) return std::nullopt;
+    a.indexer.top_k = number("attention.indexer.top_k", layer);
+    if (!tensors_.has(layer, "indexer.attn_k")) return a;  // reads what an earlier layer chose
     a.indexer.n_heads = number("attention.indexer.head_count", layer);
     a.indexer.head_dim = number("attention.indexer.key_length", layer);
-    a.indexer.top_k = number("attention.indexer.top_k", layer);
     return a;
   }
 
@@ -109,17 +130,33 @@ class LayerReader {
       mixer.conv_kernel = number("shortconv.l_cache", layer);
       return mixer.conv_kernel > 0 ? std::optional(mixer) : std::nullopt;
     }
+    if (tensors_.has(layer, "time_mix_key")) return time_mix(number("wkv.head_size", layer));
+    if (tensors_.has(layer, "ssm_conv1d_q")) return kimi_delta_mixer(layer);
     const std::int64_t state = number("ssm.state_size", layer);
     const std::int64_t groups = number("ssm.group_count", layer);
     mixer.inner_size = number("ssm.inner_size", layer);
     mixer.conv_kernel = number("ssm.conv_kernel", layer);
-    mixer.n_heads = number("ssm.time_step_rank", layer);
+    mixer.n_heads = groups > 0 ? number("ssm.time_step_rank", layer) : 0;  // Mamba has no heads: there it is the rank of the time step
     mixer.conv_channels = mixer.inner_size + 2 * groups * state;
     mixer.state_values = state * mixer.inner_size;
     const bool delta = architecture_ == "qwen3next" || architecture_ == "qwen35" || architecture_ == "qwen35moe";
     mixer.kind = delta ? RecurrentKind::gated_delta_net : groups > 0 ? RecurrentKind::mamba2 : RecurrentKind::mamba;
     if (state <= 0 || mixer.inner_size <= 0 || mixer.conv_kernel <= 0) return std::nullopt;
     return mixer;
+  }
+
+  /// RWKV-7: a state of head_size x head_size per head, and one token of both mixes (token_shift_count).
+  [[nodiscard]] std::optional<RecurrentMixer> time_mix(std::int64_t head_size) const {
+    if (head_size <= 0 || hidden_ % head_size != 0) return std::nullopt;
+    return RecurrentMixer{RecurrentKind::rwkv7, hidden_, hidden_ / head_size, hidden_ * head_size, 2 * hidden_, 2};
+  }
+
+  [[nodiscard]] std::optional<RecurrentMixer> kimi_delta_mixer(std::int64_t layer) const {
+    const std::int64_t n_heads = number("attention.head_count", layer);
+    const std::int64_t head_dim = number("kda.head_dim", layer);
+    const std::int64_t kernel = number("ssm.conv_kernel", layer);
+    if (n_heads <= 0 || head_dim <= 0 || kernel <= 0) return std::nullopt;
+    return kimi_delta(n_heads, head_dim, kernel);
   }
 
   /// Output features of a matrix, or of each of a stack of them.
@@ -140,6 +177,7 @@ class LayerReader {
       moe.gated = fused || tensors_.has(layer, "ffn_gate_exps");
       return moe;
     }
+    if (tensors_.has(layer, "channel_mix_key")) return DenseFfn{rows(layer, "channel_mix_key"), false};
     if (!tensors_.has(layer, "ffn_up")) return NoFfn{};
     const bool gated = tensors_.has(layer, "ffn_gate");
     // Phi-3 and GLM-4 store gate and up as one matrix.
@@ -168,6 +206,14 @@ const StoredTensor* GgufInventory::find(std::int64_t layer, std::string_view nam
   const auto found = std::lower_bound(rows_.begin(), rows_.end(), std::tie(layer, name),
                                       [](const Row& row, const auto& wanted) { return std::tie(row.name.layer, row.name.name) < wanted; });
   return found != rows_.end() && found->name.layer == layer && found->name.name == name ? found->tensor : nullptr;
+}
+
+bool GgufInventory::has_mixer(std::int64_t layer) const {
+  return std::any_of(rows_.begin(), rows_.end(), [&](const Row& row) {
+    if (row.name.layer != layer || row.name.name.ends_with("norm")) return false;
+    const auto begins = [&](std::string_view prefix) { return row.name.name.starts_with(prefix); };
+    return begins("attn") || begins("ssm_") || begins("time_mix") || begins("shortconv") || begins("self_attn") || begins("linear_attn");
+  });
 }
 
 bool read_gguf_layers(const GgufHeader& header, const GgufInventory& tensors, Model& model) {

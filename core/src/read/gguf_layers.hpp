@@ -23,6 +23,8 @@ class GgufInventory {
   explicit GgufInventory(const std::vector<GgufHeader>& parts);
   [[nodiscard]] const StoredTensor* find(std::int64_t layer, std::string_view name) const;
   [[nodiscard]] bool has(std::int64_t layer, std::string_view name) const { return find(layer, name) != nullptr; }
+  /// Whether a layer holds any matrix of an attention or of a recurrent mixer, by whatever name.
+  [[nodiscard]] bool has_mixer(std::int64_t layer) const;
 
  private:
   struct Row {

@@ -2,8 +2,8 @@
 #include "read/gguf_model.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "gguf/architecture.hpp"
 #include "read/gguf_keys.hpp"
 #include "read/gguf_layers.hpp"
 #include "read/header_reader.hpp"
@@ -13,20 +13,6 @@
 namespace weighbridge {
 
 namespace {
-
-/// What llama.cpp calls an architecture, and the model_type that our engines know it by. `llama` also holds Mistral and Mixtral.
-/// Source: ggml-org/llama.cpp src/llama-arch.cpp, LLM_ARCH_NAMES, and convert_hf_to_gguf.py.
-std::string model_type_of(std::string_view architecture) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{{{"qwen3moe", "qwen3_moe"},
-                                                                                  {"deepseek2", "deepseek_v3"},
-                                                                                  {"gemma3", "gemma3_text"},
-                                                                                  {"gpt-oss", "gpt_oss"},
-                                                                                  {"glm4moe", "glm4_moe"},
-                                                                                  {"qwen2moe", "qwen2_moe"}}};
-  for (const auto& [theirs, ours] : kOthers)
-    if (theirs == architecture) return std::string(ours);
-  return std::string(architecture);
-}
 
 bool ends_with_norm(std::string_view name) { return name.ends_with("norm") || name.starts_with("rope_"); }
 
@@ -101,6 +87,18 @@ void correct(const Model& model, Tensor& tensor) {
   } else if (layer >= 0) {
     const LayerSpec& spec = layer < n_layers ? model.layers[static_cast<std::size_t>(layer)]
                                              : model.mtp_layers[static_cast<std::size_t>(layer - n_layers)];
+    // llama-quant.cpp goes by the end of this name.
+    if (tensor.name == "indexer.attn_k") {
+      tensor.role = TensorRole::attention_k;
+      return;
+    }
+    if (recurrent_part(spec) != nullptr && grouped_attention(spec.mixer) == nullptr) {
+      // A linear attention's matrices have the names of attention's; the quantizer takes attn_qkv for those of values.
+      if (tensor.name == "attn_qkv") return;
+      if (tensor.name == "attn_q" || tensor.name == "attn_k" || tensor.name == "attn_v") tensor.role = TensorRole::recurrent_in;
+    } else if (tensor.name == "attn_gate") {
+      tensor.role = TensorRole::attention_q;
+    }
     if (!fits(tensor.role, spec)) tensor.role = TensorRole::projection;
   }
 }
@@ -117,8 +115,8 @@ void add_tensors(const std::vector<GgufHeader>& parts, Model& model) {
     for (const StoredTensor& stored : part.tensors) {
       const GgufTensorName name = gguf_tensor_name(stored.name);
       Tensor tensor = row_of(stored, name, model.n_layers());
-      correct(model, tensor);
       tensor.name = *std::lower_bound(names->begin(), names->end(), name.name);
+      correct(model, tensor);
       model.plain.push_back(tensor);
     }
   }
@@ -129,7 +127,7 @@ void add_tensors(const std::vector<GgufHeader>& parts, Model& model) {
 void fill_header(const GgufHeader& header, const GgufInventory& tensors, Model& model) {
   const GgufKeys keys(header);
   model.from_gguf = true;
-  model.architecture = model_type_of(header.text("general.architecture"));
+  model.architecture = std::string(gguf::model_type_of(header.text("general.architecture")));
   model.hidden_size = keys.number("embedding_length");
   model.max_context_tokens = keys.number("context_length");
   const StoredTensor* embedding = tensors.find(-1, "token_embd");
@@ -147,7 +145,7 @@ std::optional<Model> model_of_gguf(const std::vector<GgufHeader>& parts, Notices
   const GgufInventory tensors(parts);
   Model model;
   fill_header(header, tensors, model);
-  const bool has_sizes = model.hidden_size > 0 && model.vocab_size > 0 && model.max_context_tokens > 0;
+  const bool has_sizes = !model.architecture.empty() && model.hidden_size > 0 && model.vocab_size > 0 && model.max_context_tokens > 0;
   if (!has_sizes || !read_gguf_layers(header, tensors, model)) {
     Bytes bytes;
     for (const GgufHeader& part : parts)

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gguf/architecture.hpp"
+
+#include <array>
+
+namespace weighbridge::gguf {
+
+namespace {
+
+struct Row {
+  std::string_view model_type;
+  std::string_view architecture;
+  std::string_view with_experts{};  ///< if it differs
+};
+
+/// The first row of an architecture is the one that a file of it is read as.
+constexpr std::array kRows{
+    Row{"llama", "llama"},
+    Row{"mistral", "llama"},
+    Row{"mixtral", "llama"},
+    Row{"llama4_text", "llama4"},
+    Row{"afmoe", "afmoe"},
+    Row{"baichuan", "baichuan"},
+    Row{"bailing_moe", "bailingmoe2"},
+    Row{"chatglm", "chatglm"},
+    Row{"cohere", "command-r"},
+    Row{"cohere2", "cohere2"},
+    Row{"dbrx", "dbrx"},
+    Row{"deepseek", "deepseek"},
+    Row{"deepseek_v3", "deepseek2"},
+    Row{"deepseek_v2", "deepseek2"},
+    Row{"kimi_k2", "deepseek2"},
+    Row{"kimi_k25", "deepseek2"},
+    Row{"glm4_moe_lite", "deepseek2"},
+    Row{"deepseek_v32", "deepseek32"},
+    Row{"dots1", "dots1"},
+    Row{"ernie4_5", "ernie4_5"},
+    Row{"ernie4_5_moe", "ernie4_5-moe"},
+    Row{"exaone", "exaone"},
+    Row{"exaone4", "exaone4"},
+    Row{"exaone_moe", "exaone-moe"},
+    Row{"falcon_h1", "falcon-h1"},
+    Row{"gemma", "gemma"},
+    Row{"gemma2", "gemma2"},
+    Row{"gemma3_text", "gemma3"},
+    Row{"gemma3", "gemma3"},
+    Row{"gemma3n_text", "gemma3n"},
+    Row{"gemma4_text", "gemma4"},
+    Row{"glm4", "glm4"},
+    Row{"glm4_moe", "glm4moe"},
+    Row{"glm4v_moe", "glm4moe"},
+    Row{"solar_open", "glm4moe"},
+    Row{"glm_moe_dsa", "glm-dsa"},
+    Row{"gpt_oss", "gpt-oss"},
+    Row{"granite", "granite"},
+    Row{"granitemoe", "granitemoe"},
+    Row{"granitemoehybrid", "granitehybrid"},
+    Row{"hunyuan_v1_dense", "hunyuan-dense"},
+    Row{"hunyuan_v1_moe", "hunyuan-moe"},
+    Row{"hy_v3", "hy_v3"},
+    Row{"internlm2", "internlm2"},
+    Row{"jamba", "jamba"},
+    Row{"kimi_linear", "kimi-linear"},
+    Row{"lfm2", "lfm2"},
+    Row{"lfm2_moe", "lfm2moe"},
+    Row{"mamba", "mamba"},
+    Row{"falcon_mamba", "mamba"},
+    Row{"mamba2", "mamba2"},
+    Row{"mellum", "mellum"},
+    Row{"mimo_v2_flash", "mimo2"},
+    Row{"mimo_v2", "mimo2"},
+    Row{"minicpm3", "minicpm3"},
+    Row{"minimax_m2", "minimax-m2"},
+    Row{"nemotron-nas", "deci"},
+    Row{"nemotron_h", "nemotron_h", "nemotron_h_moe"},
+    Row{"olmo2", "olmo2"},
+    Row{"phi3", "phi3"},
+    Row{"plm", "plm"},
+    Row{"qwen", "qwen"},
+    Row{"qwen2", "qwen2"},
+    Row{"qwen2_moe", "qwen2moe"},
+    Row{"qwen2_5_vl", "qwen2vl"},
+    Row{"qwen2_vl", "qwen2vl"},
+    Row{"qwen3", "qwen3"},
+    Row{"qwen3_moe", "qwen3moe"},
+    Row{"qwen3_vl", "qwen3vl"},
+    Row{"qwen3_vl_moe", "qwen3vlmoe"},
+    Row{"qwen3_omni_moe", "qwen3vlmoe"},
+    Row{"qwen3_next", "qwen3next"},
+    Row{"qwen3_5", "qwen35"},
+    Row{"qwen3_5_text", "qwen35"},
+    Row{"qwen3_5_moe", "qwen35moe"},
+    Row{"qwen3_5_moe_text", "qwen35moe"},
+    Row{"rwkv7", "rwkv7"},
+    Row{"seed_oss", "seed_oss"},
+    Row{"step3p5", "step35"},
+    Row{"step3p7", "step35"},
+};
+
+/// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
+constexpr std::array<std::string_view, 33> kPlain{
+    "apertus",   "arcee",          "arctic", "bailingmoe", "bitnet",   "bloom",  "codeshell", "cogvlm",   "falcon",    "gpt2",       "gptneox",
+    "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",    "nemotron",  "olmo",     "olmoe",     "openelm",    "orion",
+    "paddleocr", "pangu-embedded", "phi2",   "phimoe",     "plamo",    "refact", "smollm3",   "stablelm", "starcoder", "starcoder2", "xverse"};
+
+}  // namespace
+
+std::string_view architecture_of(const Model& model) {
+  for (const Row& row : kRows)
+    if (row.model_type == model.architecture) return !row.with_experts.empty() && first_moe(model) != nullptr ? row.with_experts : row.architecture;
+  return {};
+}
+
+std::string_view model_type_of(std::string_view architecture) {
+  for (const Row& row : kRows)
+    if (row.architecture == architecture || row.with_experts == architecture) return row.model_type;
+  for (const std::string_view plain : kPlain)
+    if (plain == architecture) return plain;
+  return {};
+}
+
+}  // namespace weighbridge::gguf
