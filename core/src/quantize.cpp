@@ -56,9 +56,15 @@ class Packer {
       case WeightQuantization::mlx_affine:
         return dtype::mlx_int(layout_.bits);
       case WeightQuantization::exl:
-        return {"exl", cols_, ceil_div(cols_ * layout_.bits_x1000, 8000)};
+        return whole_row(layout_.bits_x1000);
     }
     return weight_.type;
+  }
+
+  /// A type of which one row is one block: only the average of its bits is known.
+  [[nodiscard]] DType whole_row(std::int64_t bits_x1000) const {
+    const std::int64_t cols = std::min<std::int64_t>(cols_, std::int64_t{1} << 24);
+    return {"exl", static_cast<std::int32_t>(cols), static_cast<std::int32_t>(ceil_div(cols * bits_x1000, 8000))};
   }
 
   void add_scales() {

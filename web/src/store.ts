@@ -4,8 +4,7 @@
 import { computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { Core } from './core/core';
-import { kMissingSpec } from './core/specs';
+import { kMissingSpec, type Core } from './core/core';
 import type {
   Catalogue,
   Estimate,

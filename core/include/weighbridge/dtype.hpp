@@ -12,9 +12,9 @@ namespace weighbridge {
 /// A stored element type as a block: `block_size` elements take `block_bytes` bytes. Plain types are blocks of one.
 struct DType {
   std::string_view name;
-  std::int64_t block_size = 1;
-  std::int64_t block_bytes = 1;
-  std::int64_t hub_count = 0;  ///< what Hugging Face counts for a block; 0: every element
+  std::int32_t block_size = 1;
+  std::int32_t block_bytes = 1;
+  std::int32_t hub_count = 0;  ///< what Hugging Face counts for a block; 0: every element
 
   friend constexpr bool operator==(const DType& a, const DType& b) { return a.name == b.name; }
 };
@@ -67,7 +67,7 @@ inline constexpr DType fp8_e5m2{"fp8_e5m2", 1, 1};
 /// Integers of 2 to 8 bits as MLX packs them: 32 of them in `bits` words, each counted as one.
 [[nodiscard]] constexpr DType mlx_int(std::int64_t bits) {
   constexpr std::string_view names[] = {"mlx-2bit", "mlx-3bit", "mlx-4bit", "mlx-5bit", "mlx-6bit", "mlx-7bit", "mlx-8bit"};
-  return {names[bits - 2], 32, 4 * bits, bits};
+  return {names[bits - 2], 32, static_cast<std::int32_t>(4 * bits), static_cast<std::int32_t>(bits)};
 }
 }  // namespace dtype
 

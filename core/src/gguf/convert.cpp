@@ -93,6 +93,7 @@ class GgufConverter {
 
   void put(std::string_view name, Tensor tensor) {
     tensor.name = name;
+    tensor.gguf = {};
     // The block that every token takes is the only one of a model without experts (Granite 4).
     if (name == "ffn_gate" || name == "ffn_up") tensor.role = TensorRole::ffn_gate_up;
     if (name == "ffn_down") tensor.role = TensorRole::ffn_down;

@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-import { withSpec, type SpecFile } from './specs';
-import type { Json, Methods, Reply, Request } from './wire';
+import type { SpecFile } from './specs';
+import type { Json, Methods, ModelChoice, Reply, Request } from './wire';
 
 /** The core as the page sees it: one method in, one reply out, synchronously. */
 export interface Core {
   call<M extends keyof Methods>(method: M, params: Methods[M]['params']): Reply<Methods[M]['result']>;
-  /** Brings what `call` needs to count every model of the catalogue, not only those that it has read (error `where` kMissingSpec). */
+  /** Brings what `call` needs to count every model of the catalogue, not only those that the core has read (kMissingSpec). */
   bringSpecs(): Promise<void>;
 }
+
+/** Where the core says that a model which the catalogue only lists lacks its spec. */
+export const kMissingSpec = 'params.model.spec';
 
 interface CoreModule {
   call(request: string): string;
 }
 
 export function coreOf(module: CoreModule, fetchSpecs: () => Promise<SpecFile>): Core {
-  let specs: SpecFile | undefined;
-  const complete = <P>(params: P): P => {
-    const { model } = params as Partial<Request>;
-    return specs && model ? { ...params, model: withSpec(specs, model) } : params;
-  };
+  let complete = (model: ModelChoice): ModelChoice => model;
   return {
-    call: (method, params) => {
-      const completed = method === 'estimate' ? complete(params) : params;
+    call(method, params) {
+      const { model } = params as Partial<Request>;
+      const completed = method === 'estimate' && model ? { ...params, model: complete(model) } : params;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
-    bringSpecs: async () => {
-      specs ??= await fetchSpecs();
+    async bringSpecs() {
+      const [{ withSpec }, file] = await Promise.all([import('./specs'), fetchSpecs()]);
+      complete = (model) => withSpec(file, model);
     },
   };
 }

@@ -10,9 +10,6 @@ export interface SpecFile {
   names: string[];
 }
 
-/** What the core says is missing of a model that it only knows from the list. */
-export const kMissingSpec = 'params.model.spec';
-
 /** The spec of a model with the names that it uses, or nothing for a model that is not of the catalogue. */
 export function specOf(file: SpecFile, id: string): Json | undefined {
   const spec = file.specs[file.of[file.ids.indexOf(id)] ?? -1];
