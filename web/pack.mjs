@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes build/catalogue: the data of the first view. Models come as specs, which the first module reads without a reader of configs, and
-// without what only someone who checks a figure looks up (sources, notes, published counts); devices likewise.
+// Writes build/catalogue: what the page loads of the catalogue. models.json lists every model, with specs for those of first-models.json: the
+// default one, the article's sizes, and what "I have" proposes. specs.json has the specs of all, for when another one is chosen. Sources, notes
+// and published counts stay in core/data: they are for those who check a figure.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import createModule from '../build/wasm/weighbridge-read.mjs';
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 const core = await createModule({ wasmBinary: readFileSync('build/wasm/weighbridge-read.wasm') });
 
-const models = readJson('build/wasm/catalogue/models.json');
-const packed = JSON.parse(core.call(JSON.stringify({ method: 'catalogue.pack', params: { models } })));
-if (!packed.ok) throw new Error(`${packed.error.where}: ${packed.error.message}`);
+/** The catalogue file with `models` only, and what catalogue.pack makes of it. */
+function pack(file, models) {
+  const request = { method: 'catalogue.pack', params: { models: { ...file, models } } };
+  const packed = JSON.parse(core.call(JSON.stringify(request)));
+  if (!packed.ok) throw new Error(`${packed.error.where}: ${packed.error.message}`);
+  return packed.result;
+}
+
+const file = readJson('build/wasm/catalogue/models.json');
+const all = pack(file, file.models);
+const ids = readJson('web/first-models.json');
+const first = pack(file, file.models.filter(({ id }) => ids.includes(id)));
+const specOfFirst = new Map(first.models.models.map(({ id }, row) => [id, first.specs.specs[first.specs.of[row]]]));
+for (const id of ids) if (!specOfFirst.has(id)) throw new Error(`web/first-models.json: the catalogue lacks ${id}`);
+const models = all.models.models.map((row) => (specOfFirst.has(row.id) ? { ...row, spec: specOfFirst.get(row.id) } : row));
 
 const isForCheckers = (key) => key === 'notes' || key === 'sources' || key.endsWith('_source');
 const devices = JSON.parse(readFileSync('core/data/gpus.json', 'utf8'), (key, value) =>
@@ -17,5 +30,6 @@ const devices = JSON.parse(readFileSync('core/data/gpus.json', 'utf8'), (key, va
 );
 
 mkdirSync('build/catalogue', { recursive: true });
-writeFileSync('build/catalogue/models.json', JSON.stringify(packed.result));
+writeFileSync('build/catalogue/models.json', JSON.stringify({ ...all.models, models, names: first.specs.names }));
+writeFileSync('build/catalogue/specs.json', JSON.stringify({ ...all.specs, ids: models.map(({ id }) => id) }));
 writeFileSync('build/catalogue/gpus.json', JSON.stringify(devices));

@@ -59,21 +59,18 @@ Result<JsonOut> call_sweep(const Json& params, Context& context) {
 }
 
 JsonOut describe_catalogue_model(const CatalogueModel& entry) {
-  const MoeFfn* moe = first_moe(entry.model);
-  return {{"id", entry.model.id},
-          {"slug", entry.model.slug},
-          {"name", entry.model.name},
-          {"summary",
-           {{"parameters", count_parameters(entry.model.tensors).text},
-            {"n_experts", moe != nullptr ? moe->n_experts : 0},
-            {"attention", attention_kind(entry.model)}}},
+  const ModelSummary& summary = entry.summary;
+  return {{"id", entry.id},
+          {"slug", entry.slug},
+          {"name", entry.name},
+          {"summary", {{"parameters", summary.parameters}, {"n_experts", summary.n_experts}, {"attention", summary.attention}}},
           {"kind", entry.kind},
           {"relation", entry.relation},
           {"released", entry.released.empty() ? JsonOut() : JsonOut(entry.released)},
           {"license", entry.license.empty() ? JsonOut() : JsonOut(entry.license)},
           {"aliases", entry.aliases},
-          {"max_context_tokens", entry.model.max_context_tokens},
-          {"checkpoint_format", checkpoint_format(entry.model)}};
+          {"max_context_tokens", summary.max_context_tokens},
+          {"checkpoint_format", summary.checkpoint_format}};
 }
 
 JsonOut describe_catalogue_device(const CatalogueDevice& entry) {

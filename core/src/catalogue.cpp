@@ -5,6 +5,7 @@
 
 #include "json_text.hpp"
 #include "weighbridge/model_spec.hpp"
+#include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
@@ -29,30 +30,47 @@ double number_of(const Json& row, std::string_view key) {
   return found != row.end() && found->is_number() ? found->get<double>() : 0.0;
 }
 
-/// A row's model, from its spec or, in a build that reads configs, from its config.
-Result<Model> model_of_row(const Json& row, const std::string& where, const NameTable& names, ConfigReader reader) {
-  if (const auto spec = row.find("spec"); spec != row.end()) return read_spec(*spec, where + ".spec", names);
-  const auto config = row.find("config");
-  if (config == row.end() || reader == nullptr) return fail(notice::missing_key(where + ".spec", "spec", "the model as a spec"));
+/// A row's model, from its spec or, in a build that reads configs, from its config; nothing if the row only lists it.
+Result<std::optional<Model>> model_of_row(const Json& row, const std::string& where, const NameTable& names, ConfigReader reader) {
   Notices ignored;  // defaults that HF leaves out are part of the published config
-  return reader(*config, where + ".config", ignored);
+  const auto spec = row.find("spec");
+  const auto config = row.find("config");
+  if (spec == row.end() && (config == row.end() || reader == nullptr)) return std::optional<Model>();
+  Result<Model> model = spec != row.end() ? read_spec(*spec, where + ".spec", names) : reader(*config, where + ".config", ignored);
+  if (!model) return fail(model.error());
+  return std::optional<Model>(std::move(*model));
+}
+
+/// `[parameters, n_experts, max_context_tokens, attention, checkpoint_format]`, as catalogue.pack writes it.
+bool read_summary(const Json& row, ModelSummary& summary) {
+  const auto found = row.find("summary");
+  if (found == row.end() || !found->is_array() || found->size() != 5 || !(*found)[3].is_string() || !(*found)[4].is_string()) return false;
+  const auto number = [&](std::size_t at) { return whole_number_of((*found)[at]).value_or(0); };
+  summary = {number(0), number(1), number(2), (*found)[3].get<std::string>(), (*found)[4].get<std::string>()};
+  return summary.max_context_tokens > 0;
 }
 
 Result<CatalogueModel> read_model(const Json& row, const std::string& where, const NameTable& names, ConfigReader reader) {
   if (!row.is_object()) return fail(notice::wrong_type(where, "models", excerpt(row), "an object for each model"));
-  Result<Model> model = model_of_row(row, where, names, reader);
+  Result<std::optional<Model>> model = model_of_row(row, where, names, reader);
   if (!model) return fail(model.error());
   CatalogueModel entry;
-  entry.model = std::move(*model);
-  entry.model.id = text_of(row, "id");
-  entry.model.slug = text_of(row, "slug");
-  entry.model.name = text_of(row, "name");
+  entry.id = text_of(row, "id");
+  entry.slug = text_of(row, "slug");
+  entry.name = text_of(row, "name");
   entry.aliases = texts_of(row, "aliases");
   entry.kind = text_of(row, "kind");
   entry.relation = text_of(row, "relation");
   entry.released = text_of(row, "released");
   entry.license = text_of(row, "license");
-  if (entry.model.id.empty() || entry.model.slug.empty()) return fail(notice::missing_key(where, "id", "an id and a slug"));
+  if (entry.id.empty() || entry.slug.empty()) return fail(notice::missing_key(where, "id", "an id and a slug"));
+  entry.model = std::move(*model);
+  if (entry.model) {
+    entry.summary = summary_of(*entry.model);
+    name_model(entry, *entry.model);
+  } else if (!read_summary(row, entry.summary)) {
+    return fail(notice::missing_key(where + ".summary", "summary", "the model's spec, or its summary"));
+  }
   return entry;
 }
 
@@ -112,6 +130,18 @@ Result<const Json*> rows_of(const Json& file, const char* key) {
 
 }  // namespace
 
+ModelSummary summary_of(const Model& model) {
+  const MoeFfn* moe = first_moe(model);
+  return {count_parameters(model.tensors).text, moe != nullptr ? moe->n_experts : 0, model.max_context_tokens, std::string(attention_kind(model)),
+          std::string(checkpoint_format(model))};
+}
+
+void name_model(const CatalogueModel& entry, Model& model) {
+  model.id = entry.id;
+  model.slug = entry.slug;
+  model.name = entry.name;
+}
+
 Result<void> Catalogue::load(const Json& models, const Json& devices) {
   const Result<const Json*> model_rows = rows_of(models, "models");
   if (!model_rows) return fail(model_rows.error());
@@ -139,7 +169,7 @@ Result<void> Catalogue::load(const Json& models, const Json& devices) {
 const CatalogueModel* Catalogue::find_model(std::string_view name) const {
   const std::string wanted = lower_case(name);
   for (const CatalogueModel& entry : models_)
-    if (is_named(entry.model.id, entry.model.slug, entry.aliases, wanted)) return &entry;
+    if (is_named(entry.id, entry.slug, entry.aliases, wanted)) return &entry;
   return nullptr;
 }
 

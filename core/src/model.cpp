@@ -128,4 +128,12 @@ std::int64_t largest_dense_ffn(const Model& model) {
   return largest;
 }
 
+std::string_view attention_kind(const Model& model) {
+  if (first_latent_attention(model.layers) != nullptr) return "mla";
+  const FullAttention* heads = first_grouped_attention(model.layers);
+  if (heads == nullptr) return attention_heads(model) > 0 ? "compressed" : "none";
+  if (heads->n_kv_heads == heads->n_heads) return "mha";
+  return heads->n_kv_heads == 1 ? "mqa" : "gqa";
+}
+
 }  // namespace weighbridge

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The methods that turn files into models.
+#include <algorithm>
+
 #include "json_parse.hpp"
 #include "method.hpp"
 #include "response.hpp"
@@ -29,25 +31,50 @@ Result<JsonOut> call_read_config(const Json& params, Context& context) {
   return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", write_spec_alone(*model)}};
 }
 
-/// The catalogue with specs in place of configs, for a build that cannot read those, and without what only a person who looks for it reads.
+/// What a list shows, in the order in which Catalogue reads it.
+Json packed_summary(const Model& model) {
+  const ModelSummary summary = summary_of(model);
+  return {summary.parameters, summary.n_experts, summary.max_context_tokens, summary.attention, summary.checkpoint_format};
+}
+
+/// Models that are alike share a spec.
+class SpecList {
+ public:
+  std::size_t index_of(const Model& model) {
+    Json spec = write_spec(model, names_);
+    const auto known = std::find(specs_.begin(), specs_.end(), spec);
+    if (known != specs_.end()) return static_cast<std::size_t>(known - specs_.begin());
+    specs_.push_back(std::move(spec));
+    return specs_.size() - 1;
+  }
+
+  Json packed(Json of) && { return {{"names", std::move(names_)}, {"specs", std::move(specs_)}, {"of", std::move(of)}}; }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<Json> specs_;
+};
+
+/// The catalogue for a build that cannot read configs: `models` to load at once, each with its summary, and `specs`, which a request for a model
+/// brings with it: `of` is the number of each model's spec, in the order of the models.
 Result<JsonOut> call_catalogue_pack(const Json& params, Context& context) {
   Json models = params.is_object() ? params.value("models", Json()) : Json();
   if (!models.is_object() || !models.contains("models") || !models["models"].is_array())
     return fail(notice::missing_key("params.models", "models", "a catalogue file with an array of models"));
-  std::vector<std::string> names;
-  std::size_t index = 0;
+  SpecList specs;
+  Json of = Json::array();
   for (Json& row : models["models"]) {
-    const std::string where = "params.models[" + std::to_string(index++) + "].config";
+    const std::string where = "params.models[" + std::to_string(of.size()) + "].config";
     Result<Model> model = read_config(row.value("config", Json()), where, context.warnings);
     if (!model) return fail(model.error());
-    row["spec"] = write_spec(*model, names);
+    row["summary"] = packed_summary(*model);
+    of.push_back(specs.index_of(*model));
     for (const char* key : {"config", "sources", "notes", "published", "counted", "miss"}) row.erase(key);
     for (const char* key : {"aliases", "relation"})
       if (row.contains(key) && row[key].empty()) row.erase(key);
   }
-  models["names"] = std::move(names);
   context.warnings.clear();  // defaults that a published config leaves to its class are part of it
-  return JsonOut(models);
+  return JsonOut(Json{{"models", std::move(models)}, {"specs", std::move(specs).packed(std::move(of))}});
 }
 
 Result<JsonOut> call_read_open(const Json& params, Context& context) { return context.files->open(params, context.warnings); }

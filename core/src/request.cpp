@@ -39,7 +39,7 @@ std::string slugs_of(const std::vector<std::string>& entries) {
 
 std::string known_models(const Catalogue& catalogue) {
   std::vector<std::string> names;
-  for (const CatalogueModel& entry : catalogue.models()) names.push_back(entry.model.slug);
+  for (const CatalogueModel& entry : catalogue.models()) names.push_back(entry.slug);
   return slugs_of(names);
 }
 
@@ -250,12 +250,15 @@ Result<Request> read_model_choice(const Json& choice, const std::string& where, 
     request.own = std::move(*model);
     request.own->id = id.value_or("");
     request.own->name = name.value_or(id.value_or(""));
+    const CatalogueModel* known = id && choice.contains("spec") ? catalogue.find_model(*id) : nullptr;
+    if (known != nullptr) name_model(*known, *request.own);
     return request;
   }
   if (!id) return fail(notice::missing_key(where + ".id", "id", "the id of a model, or its config"));
   request.entry = catalogue.find_model(*id);
   if (request.entry == nullptr)
     return fail(notice::unknown("unknown_model", where + ".id", "model", *id, "one of " + known_models(catalogue) + ", or a config.json"));
+  if (!request.entry->model) return fail(notice::missing_key(where + ".spec", "spec", "the spec of `" + *id + "`, which the catalogue only lists"));
   return request;
 }
 

@@ -12,10 +12,10 @@ namespace weighbridge {
 /// The params of an `estimate` request, read and checked.
 struct Request {
   std::optional<Model> own;               ///< a model that came with the request
-  const CatalogueModel* entry = nullptr;  ///< or one of the catalogue
+  const CatalogueModel* entry = nullptr;  ///< or one of the catalogue, whose model is there
   Scenario scenario;
 
-  [[nodiscard]] const Model& model() const { return own ? *own : entry->model; }
+  [[nodiscard]] const Model& model() const { return own ? *own : *entry->model; }
 };
 
 /// Reads params of the wire contract. Errors: everything a person can get wrong in one field. Assumptions and unknown keys land in `warnings`.

@@ -14,9 +14,6 @@ namespace weighbridge {
 /// The model as every answer describes it: names, shape and counts.
 [[nodiscard]] JsonOut describe_model(const Model& model);
 
-/// mha, gqa, mqa or mla.
-[[nodiscard]] std::string_view attention_kind(const Model& model);
-
 /// The result of `estimate`.
 [[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 

@@ -102,7 +102,7 @@ class LinkReader {
     const CatalogueModel* known = catalogue_.find_model(value);
     if (known == nullptr)
       return reject("m", value, "a model of the catalogue; " + std::string(link_default::model) + " was counted", "unknown_model");
-    request_["model"]["id"] = known->model.id;
+    request_["model"]["id"] = known->id;
   }
 
   void read_weights(const std::string& value) {
@@ -116,7 +116,7 @@ class LinkReader {
 
   [[nodiscard]] std::int64_t most_context() const {
     const CatalogueModel* known = catalogue_.find_model(request_["model"]["id"].get_ref<const std::string&>());
-    return known != nullptr && custom_.is_null() ? known->model.max_context_tokens : kMaxContextTokens;
+    return known != nullptr && custom_.is_null() ? known->summary.max_context_tokens : kMaxContextTokens;
   }
 
   void read_context(const std::string& value) {

@@ -83,8 +83,8 @@ void write_model(LinkWriter& link, const Json& request, const Catalogue& catalog
   if (at(request, {"model", "config"}).is_object()) return;  // the caller carries it as `custom`
   const std::string id = text_of(at(request, {"model", "id"}));
   const CatalogueModel* known = catalogue.find_model(id);
-  if (known != nullptr && known->model.id == link_default::model && !complete) return;
-  if (!id.empty()) link.add("m", known != nullptr ? known->model.slug : id);
+  if (known != nullptr && known->id == link_default::model && !complete) return;
+  if (!id.empty()) link.add("m", known != nullptr ? known->slug : id);
 }
 
 void write_engine(LinkWriter& link, const Json& request, bool complete) {

@@ -123,7 +123,10 @@ bool read_tensors(const Json& rows, const Model& model, std::vector<Tensor>& ten
     if (!name || *name < 0 || static_cast<std::size_t>(*name) >= names.size()) return false;
     Tensor& tensor = tensors.emplace_back();
     if (!read_row(row, tensor, 1) || !is_sound(tensor, model)) return false;
-    tensor.name = names[static_cast<std::size_t>(*name)];
+    const std::string_view text = names[static_cast<std::size_t>(*name)];
+    const std::size_t space = std::min(text.find(' '), text.size());
+    tensor.name = text.substr(0, space);
+    tensor.gguf = text.substr(std::min(space + 1, text.size()));
   }
   return true;
 }

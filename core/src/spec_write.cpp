@@ -77,7 +77,7 @@ Json rows_of(const std::vector<Tensor>& tensors, std::vector<std::string>& names
   Json rows = Json::array();
   for (const Tensor& tensor : tensors) {
     Json row = row_of(tensor);
-    row.insert(row.begin(), index_of(names, tensor.name));
+    row.insert(row.begin(), index_of(names, std::string(tensor.name) + (tensor.gguf.empty() ? "" : " ") + std::string(tensor.gguf)));
     rows.push_back(std::move(row));
   }
   return rows;

@@ -11,8 +11,8 @@ namespace weighbridge {
 struct TensorName {
   std::string_view name;  ///< as Hugging Face checkpoints have it, within a layer or outside, without ".weight"
   TensorRole role = TensorRole::norm;
-  std::string_view gguf{};  ///< what llama.cpp's converter calls it, without ".weight" (gguf-py/gguf/tensor_mapping.py); empty: not written, or a
-                            ///< rule of its own (gguf/convert.cpp)
+  std::string_view gguf{};  ///< what llama.cpp's converter calls it, without ".weight" (gguf-py/gguf/tensor_mapping.py), unless gguf/names.cpp knows
+                            ///< better; "a+b": written as two tensors; "-": not written
 };
 
 /// The row of a tensor that is named `name` within its layer (`mlp.gate.weight`) or outside (`model.norm.weight`); a bias has its matrix's row.

@@ -65,7 +65,7 @@ TEST(Estimate, EveryModelOnEveryDeviceAddsUp) {
       for (const char* engine : {"vllm", "article"}) {
         const Json result = testing::estimate({{"model", {{"id", model["id"]}}},
                                                {"engine", {{"name", engine}}},
-                                               {"workload", {{"context_tokens", 1024}, {"sequences", 2}}},
+                                               {"workload", {{"context_tokens", 512}, {"sequences", 2}}},
                                                {"hardware", Json::array({{{"device", device["id"]}, {"count", 2}}})}});
         expect_consistent(result);
       }

@@ -127,7 +127,7 @@ void write_mixers(const Model& model, KeyWriter& keys) {
 }
 
 bool is_bias(const Tensor& tensor) {
-  return tensor.cols == 1 && !tensor.name.ends_with("norm") && tensor.name != "attn_sinks" && tensor.name != "rope_freqs" &&
+  return tensor.cols == 1 && tensor.name.find("norm") == std::string_view::npos && tensor.name != "attn_sinks" && tensor.name != "rope_freqs" &&
          !tensor.name.ends_with(".bias");
 }
 
@@ -166,11 +166,11 @@ GgufWriter gguf_of(const Model& model) {
 }
 
 /// Families of the catalogue that no converter of llama.cpp writes, or whose tensors we do not name as it does: only their weights are known.
-constexpr std::array<std::string_view, 14> kOnlyWeights{"bailing_hybrid", "deepseek_ref",  "deepseek_v4",  "glm5_next",     "hy_v4",
+constexpr std::array<std::string_view, 17> kOnlyWeights{"gemma4", "gemma4_unified", "mllama", "bailing_hybrid", "deepseek_ref",  "deepseek_v4",  "glm5_next",     "hy_v4",
                                                         "k2_horizon",     "kimi_k3",       "kimi_linear",  "longcat_flash", "mimo",
                                                         "minimax_m1",     "minimax_m3_vl", "muse_glimmer", "qwen4_exp"};
 
-/// All other models of the catalogue.
+/// All other models.
 std::vector<Model> models() {
   std::vector<Model> list;
   const Json catalogue = testing::parse(embedded("models.json"));
@@ -180,6 +180,9 @@ std::vector<Model> models() {
     if (!model || model->parameters_by_name > 0 || model->architecture == "generic_dense") continue;
     if (std::find(kOnlyWeights.begin(), kOnlyWeights.end(), model->architecture) != kOnlyWeights.end()) continue;
     model->id = row["id"].get<std::string>();
+    // EmbeddingGemma is another architecture there, and the file of a Mistral does not tell its window.
+    if (std::holds_alternative<EncoderAttention>(model->layers.front().mixer)) continue;
+    if (model->architecture == "mistral" && sliding_layers(*model).n_layers > 0) continue;
     list.push_back(std::move(*model));
   }
   return list;
@@ -193,7 +196,9 @@ std::optional<Model> read_back(const GgufWriter& writer, Notices& warnings) {
   return model_of_gguf({reader.take()}, warnings);
 }
 
+/// In one order, and without the name that a checkpoint's tensor has in a file: here it is the file's.
 std::vector<Tensor> sorted(std::vector<Tensor> tensors) {
+  for (Tensor& tensor : tensors) tensor.gguf = {};
   std::sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) {
     return std::tie(a.layers.first, a.name, a.cols, a.per_layer) < std::tie(b.layers.first, b.name, b.cols, b.per_layer);
   });
@@ -277,6 +282,7 @@ TEST(GgufModel, WhatNoTableKnowsIsNotGuessed) {
     writer.text("general.architecture", arch).number(arch + ".block_count", 1).number(arch + ".embedding_length", 256);
     writer.number(arch + ".context_length", 128).number(arch + ".attention.head_count", 4).tensor("token_embd.weight", {256, 8}, 0, 8192);
     Notices warnings;
+    if (!gguf::model_type_of(arch).empty()) continue;
     EXPECT_FALSE(read_back(writer.tensor("blk.0.attn_q.weight", {256, 256}, 12, 36'864), warnings)) << arch;
     ASSERT_EQ(warnings.size(), 1U);
     EXPECT_NE(warnings[0].message.find("is new to us. Weights: 44.0 KiB, exact"), std::string::npos) << warnings[0].message;

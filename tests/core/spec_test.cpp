@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 #include "weighbridge/model_spec.hpp"
@@ -46,15 +48,36 @@ TEST(Spec, AnswersAreThoseOfTheConfig) {
   EXPECT_EQ(testing::call("estimate", request)["result"], expected);
 }
 
-TEST(Spec, APackedCatalogueAnswersWithoutAReaderOfConfigs) {
-  const Json packed = testing::call("catalogue.pack", {{"models", catalogue()}})["result"];
+/// A build without readers, with the packed catalogue.
+Api counting_api(const Json& packed) {
   Api counting;
-  const Json devices = testing::parse(embedded("gpus.json"));
-  const Json load{{"method", "catalogue.load"}, {"params", {{"models", packed}, {"devices", devices}}}};
-  ASSERT_EQ(testing::parse(counting.call(load.dump()))["ok"], true);
-  const std::string request = Json{{"method", "estimate"}, {"params", testing::usual_request()}}.dump();
-  EXPECT_EQ(counting.call(request), testing::api().call(request));
+  const Json load{{"method", "catalogue.load"}, {"params", {{"models", packed["models"]}, {"devices", testing::parse(embedded("gpus.json"))}}}};
+  EXPECT_EQ(testing::parse(counting.call(load.dump()))["ok"], true);
+  return counting;
+}
+
+/// The spec of one model of the packed catalogue, ready for a request.
+Json spec_of(const Json& packed, const std::string& id) {
+  const Json& rows = packed["models"]["models"];
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const Json& known) { return known["id"] == id; });
+  Json spec = packed["specs"]["specs"][packed["specs"]["of"][static_cast<std::size_t>(row - rows.begin())].get<std::size_t>()];
+  spec["names"] = packed["specs"]["names"];
+  return spec;
+}
+
+TEST(Spec, APackedCatalogueListsModelsWithoutAReaderOfConfigs) {
+  Api counting = counting_api(testing::call("catalogue.pack", {{"models", catalogue()}})["result"]);
   EXPECT_EQ(counting.call(R"({"method":"catalogue","params":{}})"), testing::api().call(R"({"method":"catalogue","params":{}})"));
+}
+
+TEST(Spec, AListedModelIsCountedByTheSpecThatARequestBrings) {
+  const Json packed = testing::call("catalogue.pack", {{"models", catalogue()}})["result"];
+  Api counting = counting_api(packed);
+  Json request = testing::usual_request();
+  const std::string expected = testing::api().call(Json{{"method", "estimate"}, {"params", request}}.dump());
+  EXPECT_EQ(testing::parse(counting.call(Json{{"method", "estimate"}, {"params", request}}.dump()))["error"]["where"], "params.model.spec");
+  request["model"]["spec"] = spec_of(packed, "deepseek-ai/DeepSeek-R1");
+  EXPECT_EQ(counting.call(Json{{"method", "estimate"}, {"params", request}}.dump()), expected);
 }
 
 TEST(Spec, WithoutAReaderAConfigIsAskedForAsASpec) {

@@ -6,6 +6,7 @@ import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core/core';
+import type { SpecFile } from './core/specs';
 import type { Request } from './core/wire';
 import { frameMessages } from './frame';
 import { howData } from './how/data';
@@ -126,7 +127,8 @@ function fill(template: string, locale: Locale, page: PageName, first: FirstAnsw
 }
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
-const core = coreOf(module);
+const core = coreOf(module, () => Promise.resolve(readJson('build/catalogue/specs.json') as unknown as SpecFile));
+await core.bringSpecs();
 loadCatalogue(core, readJson('build/catalogue/models.json'), readJson('build/catalogue/gpus.json'));
 const first = firstAnswer(core);
 

@@ -23,7 +23,10 @@ async function bringCore(store: Store, loading: Promise<Core>, address: Address)
     const core = await loading;
     const catalogue = core.call('catalogue', {});
     if (catalogue.ok) store.catalogue.value = catalogue.result;
-    if (location.hash.length > 1) await address.read(store, core);
+    if (location.hash.length > 1) {
+      await address.read(store, core);
+      if (!core.call('estimate', store.request.value).ok) await core.bringSpecs();
+    }
     store.coreState.value = { status: 'ready', core };
     address.follow(store, core);
     performance.mark('weighbridge:ready');

@@ -5,6 +5,7 @@ import { computed, effect, signal, type ReadonlySignal, type Signal } from '@pre
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Core } from './core/core';
+import { kMissingSpec } from './core/specs';
 import type {
   Catalogue,
   Estimate,
@@ -108,10 +109,24 @@ export function createStore(first: FirstAnswer): Store {
   /** The context last asked for by hand: a model with a shorter one borrows it, and it comes back with the next. */
   let wantedContext = first.request.workload.context_tokens;
 
+  /** Whether a model that the catalogue only lists can be counted by now. */
+  const specsArrived = signal(false);
+  const bring: Store['bring'] = (part) =>
+    part.catch(() => {
+      const values = { key: '', value: '', expected: '' };
+      fileNotice.value = { code: 'part_missing', where: 'file', message: '', values };
+      return undefined;
+    });
+
   effect(() => {
     const state = coreState.value;
     if (state.status !== 'ready') return;
+    const arrived = specsArrived.value;
     const reply = state.core.call('estimate', request.value);
+    if (!reply.ok && reply.error.where === kMissingSpec && !arrived) {
+      void bring(state.core.bringSpecs().then(() => (specsArrived.value = true)));
+      return;
+    }
     problem.value = reply.ok ? null : reply.error;
     if (!reply.ok) return;
     answer.value = reply.result;
@@ -233,12 +248,7 @@ export function createStore(first: FirstAnswer): Store {
       wantedContext = first.request.workload.context_tokens;
       request.value = first.request;
     },
-    bring: (part) =>
-      part.catch(() => {
-        const values = { key: '', value: '', expected: '' };
-        fileNotice.value = { code: 'part_missing', where: 'file', message: '', values };
-        return undefined;
-      }),
+    bring,
   };
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,15 +14,32 @@
 
 namespace weighbridge {
 
+/// What a list of models shows of each.
+struct ModelSummary {
+  std::int64_t parameters = 0;  ///< of the language model
+  std::int64_t n_experts = 0;
+  std::int64_t max_context_tokens = 0;
+  std::string attention;          ///< attention_kind()
+  std::string checkpoint_format;  ///< checkpoint_format()
+};
+
 /// A model of the catalogue: read once, counted many times.
 struct CatalogueModel {
-  Model model;
+  std::string id;
+  std::string slug;
+  std::string name;
   std::vector<std::string> aliases;
   std::string kind;      ///< original, distillation, quantized, embedding, reranker, generic
   std::string relation;  ///< what it descends from, one English phrase, may be empty
   std::string released;  ///< YYYY-MM-DD or YYYY-MM, may be empty
   std::string license;   ///< as its owner names it, may be empty
+  ModelSummary summary;
+  std::optional<Model> model;  ///< none where the catalogue only lists it: a request then brings its spec
 };
+
+[[nodiscard]] ModelSummary summary_of(const Model& model);
+/// Gives `model` the names of its row.
+void name_model(const CatalogueModel& entry, Model& model);
 
 struct CatalogueDevice {
   Device device;
@@ -31,7 +49,7 @@ struct CatalogueDevice {
 /// Models and devices by name. Names (ids, slugs, aliases) are matched without regard to case.
 class Catalogue {
  public:
-  /// Without a reader of configs, models must come as specs (model_spec.hpp).
+  /// Without a reader of configs, models come as specs (model_spec.hpp), or as rows with a summary that are only listed.
   explicit Catalogue(ConfigReader reader = nullptr) : config_reader_(reader) {}
 
   [[nodiscard]] ConfigReader config_reader() const { return config_reader_; }

@@ -209,6 +209,7 @@ struct LayerSet {
   std::int64_t stride = 1;
 
   [[nodiscard]] std::int64_t at(std::int64_t index) const { return first + index * stride; }
+  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && (layer - first) % stride == 0 && (layer - first) / stride < count; }
 
   friend bool operator==(const LayerSet&, const LayerSet&) = default;
 };
@@ -217,6 +218,7 @@ struct LayerSet {
 struct Tensor {
   std::string_view name;  ///< as in the checkpoint, `{layer}` and `{expert}` standing for the indices; the text lives in Model::names. A scale has
                           ///< its matrix's name; parts of a fused matrix (qkv_proj) are rows of one name
+  std::string_view gguf{};  ///< what a GGUF file calls it, without "blk.N." and ".weight"; "a+b": written as two tensors; "-": not written; empty: like `name`
   TensorRole role = TensorRole::generic;
   ModelPart part = ModelPart::text;
   LayerSet layers;
@@ -226,8 +228,9 @@ struct Tensor {
   DType type = dtype::bf16;
   std::int64_t recipe = 0;    ///< how the checkpoint quantizes it: 0 = not at all, n = Model::recipes[n - 1]
   bool is_scale = false;      ///< belongs to a quantized matrix; stored, but not a parameter
-  bool is_copy = false;       ///< tied weights stored a second time (lm_head of Qwen3-0.6B): not a parameter, and no engine loads it
-  bool is_uncounted = false;  ///< a scale that Hugging Face's element count leaves out
+  bool is_copy = false;       ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B),
+                              ///< buffers such as Llama 2's rotary frequencies
+  bool is_uncounted = false;  ///< a scale or scalar that Hugging Face's element count leaves out
 
   [[nodiscard]] std::int64_t copies() const { return layers.count * per_layer; }
   [[nodiscard]] std::int64_t elements() const { return copies() * rows * cols; }
@@ -354,6 +357,9 @@ struct ParameterCounts {
 
 /// Values one token leaves in the cache of one layer on an engine that stores K and V as they are (MLA: the latent).
 [[nodiscard]] std::int64_t cache_values_per_token(const Mixer& mixer);
+
+/// mha, gqa, mqa or mla.
+[[nodiscard]] std::string_view attention_kind(const Model& model);
 
 /// How many layers see a window only, and its tokens (the widest, if they differ); 0 and 0 if none does.
 struct SlidingLayers {

@@ -84,6 +84,8 @@ struct Loads {
 [[nodiscard]] Term recurrent_term(const Job& job, const Settings& settings, const Placement& placement, int device);
 /// Cells of one stream in a layer's cache.
 [[nodiscard]] std::int64_t cells_of(const Mixer& mixer, const Settings& settings);
+/// Entries of one stream that stand for older tokens; 0 if the attention sees its window only.
+[[nodiscard]] std::int64_t compressed_cells(const CompressedAttention& attention, const Settings& settings);
 /// Up to a multiple of 256.
 [[nodiscard]] std::int64_t padded_cells(std::int64_t tokens);
 /// Bytes of one layer's keys and values for all sequences.

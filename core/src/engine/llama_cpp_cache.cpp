@@ -34,7 +34,7 @@ Rows rows_of(const Mixer& mixer) {
                                  return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(), 0};
                                },
                                [](const CompressedAttention& a) {
-                                 return Rows{a.head_dim + a.indexer.cached_values(), 0};
+                                 return Rows{a.head_dim, 0};
                                },
                                [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
                                [](const NoMixer&) { return Rows{}; }},
@@ -44,8 +44,41 @@ Rows rows_of(const Mixer& mixer) {
 /// Tokens of a sequence that a layer looks back on; 0: all of them.
 std::int64_t window_of(const Mixer& mixer) {
   if (const auto* sliding = std::get_if<SlidingAttention>(&mixer)) return sliding->window;
+  if (const auto* compressed = std::get_if<CompressedAttention>(&mixer)) return compressed->window;
   const auto* chunked = std::get_if<ChunkedAttention>(&mixer);
   return chunked != nullptr ? chunked->chunk : 0;
+}
+
+/// DeepSeek-V4 keeps, beside its window (src/llama-kv-cache-dsv4.cpp, llama_kv_cache_dsv4 and llama_dsv4_comp_state): an entry and the indexer's
+/// key for every `compress_ratio` tokens, and what the compressor has not finished, its values and their scores in f32. All of it is kept for
+/// each sequence, a unified cache or not. Windows of the smallest ratio overlap: twice the tokens, twice the values.
+constexpr std::int64_t kOverlappingRatio = 4;
+
+struct Compressed {
+  std::int64_t entry = 0;  ///< values cached for every `compress_ratio` tokens
+  std::int64_t state = 0;  ///< values of the compressor, for one sequence
+};
+
+Compressed compressed_of(const CompressedAttention& a) {
+  if (a.compress_ratio == 0) return {};
+  const std::int64_t overlap = a.compress_ratio == kOverlappingRatio ? 2 : 1;
+  const std::int64_t entry = a.head_dim + a.indexer.head_dim;
+  return {entry, 2 * overlap * a.compress_ratio * overlap * entry};
+}
+
+FormulaRow entries_row(bool explain, const CompressedAttention& a, const Settings& s, std::int64_t layers) {
+  return make_row(explain, "latent",
+                  {{"layers", layers},
+                   {"values_per_token", compressed_of(a).entry},
+                   {"elements_per_block", s.type_k.block_size, Op::divide},
+                   {"bytes_per_block", s.type_k.block_bytes},
+                   {"cells", compressed_cells(a, s)},
+                   {"streams", s.n_seq_max}});
+}
+
+FormulaRow compressor_row(bool explain, const CompressedAttention& a, const Settings& s, std::int64_t layers) {
+  return make_row(explain, "recurrent_layers",
+                  {{"state_values", compressed_of(a).state}, {"layers", layers}, {"sequences", s.n_seq_max}, {"bytes_per_value", 4}});
 }
 
 /// Layers of one kind on one device.
@@ -67,6 +100,10 @@ std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placeme
   return runs;
 }
 
+std::int64_t streams_of(const Mixer& mixer, const Settings& s) {
+  return std::holds_alternative<CompressedAttention>(mixer) ? s.n_seq_max : s.n_streams;
+}
+
 FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DType type, std::int64_t row) {
   return make_row(true, label,
                   {{"layers", run.layers},
@@ -74,7 +111,7 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
                    {"elements_per_block", type.block_size, Op::divide},
                    {"bytes_per_block", type.block_bytes},
                    {"cells", cells_of(*run.mixer, s)},
-                   {"streams", s.n_streams}});
+                   {"streams", streams_of(*run.mixer, s)}});
 }
 
 }  // namespace
@@ -82,16 +119,23 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
   const std::int64_t window = window_of(mixer);
   if (window == 0 || !s.keeps_windows || s.swa_full) return s.cells;
-  const std::int64_t sequences = s.n_streams == 1 ? s.n_seq_max : 1;
+  const std::int64_t sequences = streams_of(mixer, s) == 1 ? s.n_seq_max : 1;
   return std::min(s.cells, padded_cells(window * sequences + s.n_ubatch));
+}
+
+std::int64_t compressed_cells(const CompressedAttention& a, const Settings& s) {
+  return a.compress_ratio > 0 ? padded_cells(ceil_div(s.cells, a.compress_ratio)) : 0;
 }
 
 Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
   const Rows rows = rows_of(mixer);
   const auto tensor = [&](DType type, std::int64_t row) {
-    return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * s.n_streams, padded);
+    return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * streams_of(mixer, s), padded);
   };
-  return tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value);
+  Bytes bytes = tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value);
+  if (const auto* a = std::get_if<CompressedAttention>(&mixer); a != nullptr && a->compress_ratio > 0)
+    bytes += entries_row(false, *a, s, 1).bytes + compressor_row(false, *a, s, 1).bytes;
+  return bytes;
 }
 
 Term cache_term(const Job& job, const Settings& settings, const Placement& placement, int device, bool padded) {
@@ -101,9 +145,16 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
   term.records = kRecords;
   term.source = kSource;
   Bytes counted;
+  bool is_compressed = false;
   for (const Run& run : runs_on(job, settings, placement, device)) {
     term.bytes += cache_bytes(*run.mixer, settings, padded) * static_cast<std::uint64_t>(run.layers);
+    const auto* compressed = std::get_if<CompressedAttention>(run.mixer);
+    is_compressed = is_compressed || compressed != nullptr;
     if (!job.explain) continue;
+    if (compressed != nullptr && compressed->compress_ratio > 0) {
+      term.formula.rows.push_back(entries_row(true, *compressed, settings, run.layers));
+      term.formula.rows.push_back(compressor_row(true, *compressed, settings, run.layers));
+    }
     const Rows rows = rows_of(*run.mixer);
     term.formula.rows.push_back(row_of(rows.value > 0 ? "keys" : "latent", run, settings, settings.type_k, rows.key));
     if (rows.value > 0) term.formula.rows.push_back(row_of("values", run, settings, settings.type_v, rows.value));
@@ -112,6 +163,13 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
   if (job.explain && term.bytes > counted) term.formula.rows.push_back({"row_padding", {}, term.bytes - counted, true});
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim", "kv_lora_rank", "qk_rope_head_dim"};
   term.low = term.high = term.bytes;
+  if (is_compressed) {
+    // Read from the source, not measured: paddings and what is kept for rollbacks change from build to build.
+    term.basis = Basis::modelled;
+    term.records = 0;
+    term.low = term.bytes / 10 * 8;
+    term.high = term.bytes + term.bytes / 4;
+  }
   return term;
 }
 

@@ -25,13 +25,15 @@ struct Spread {
   int records = 0;
 };
 
+bool has_recurrent_layers(const Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; });
+}
+
 Spread spread_of(const Job& job) {
   const Model& model = job.model;
   // No records: what the graph of a recurrent or compressed layer keeps alive is a bound from its source.
-  const auto is_unmeasured = [](const LayerSpec& layer) {
-    return recurrent_part(layer) != nullptr || std::holds_alternative<CompressedAttention>(layer.mixer);
-  };
-  if (std::any_of(model.layers.begin(), model.layers.end(), is_unmeasured)) return {400, 600, 0};
+  const auto is_compressed = [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); };
+  if (has_recurrent_layers(model) || std::any_of(model.layers.begin(), model.layers.end(), is_compressed)) return {400, 600, 0};
   if (first_latent_attention(model.layers) != nullptr) return {60, 120, 37};
   // MoE graphs: up to a third more was seen, since fused routing keeps tensors apart.
   if (first_moe(model) != nullptr) return {100, 400, is_any_of(model.architecture, {"qwen3_moe", "mixtral", "gpt_oss", "glm4_moe"}) ? 230 : 0};
@@ -107,6 +109,66 @@ Bytes new_values_bytes(const Model& model, const Settings& s) {
   return value_of({{"values", widest}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 4}});
 }
 
+/// Some layer whose attention the host may run.
+const LayerSpec* attending_host_layer(const Job& job, const Placement& placement) {
+  for (std::size_t layer = 0; layer < job.model.layers.size(); ++layer) {
+    const LayerSpec& spec = job.model.layers[layer];
+    if (placement.layer_device[layer] == Placement::kHost && cache_values_per_token(spec.mixer) > 0) return &spec;
+  }
+  return nullptr;
+}
+
+/// What crosses over to the host for recurrent layers whose states lie there.
+struct StatesOnHost {
+  Bytes bytes;
+  Bytes convolution;  ///< of it, the joined input of the convolution: the projection may be gone before it comes
+};
+
+/// The host writes the states back (src/models/mamba-base.cpp, delta-net-base.cpp: ggml_cpy into the cache), so what is written is copied to it.
+/// The last tokens of a convolution are a strided view, and the scheduler copies the whole span of a view (ggml-backend.cpp,
+/// ggml_dup_tensor_layout): all tokens of the projection and of the convolution's input, beside the states and one hidden state. RWKV's shifted
+/// token and state are whole rows.
+StatesOnHost states_on_host(const Job& job, const Settings& s, const Placement& placement) {
+  StatesOnHost most;
+  for (std::size_t layer = 0; layer < job.model.layers.size(); ++layer) {
+    const RecurrentMixer* mixer = recurrent_part(job.model.layers[layer]);
+    const bool runs_on_host = placement.layer_device[layer] == Placement::kHost;
+    if (mixer == nullptr || (s.offload_kqv && !runs_on_host)) continue;
+    const auto over_tokens = [&](std::int64_t values) {
+      return value_of({{"values", values}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 4}});
+    };
+    const bool has_rows = mixer->kind == RecurrentKind::rwkv7;
+    const Bytes convolution = runs_on_host && !has_rows ? over_tokens(mixer->conv_channels) : Bytes();
+    const std::int64_t projected = runs_on_host ? mixer->inner_size + mixer->conv_channels + mixer->n_heads : 0;
+    Bytes bytes = value_of({{"state_values", mixer->state_values},
+                            {"convolution_values", 2 * mixer->conv_values(), Op::plus},
+                            {"sequences", s.n_seq_max},
+                            {"bytes_per_value", 4}});
+    if (!has_rows) bytes += over_tokens(projected + job.model.hidden_size) + convolution;
+    if (bytes > most.bytes) most = {bytes, convolution};
+  }
+  return most;
+}
+
+/// The first compressed attention with an indexer; null if there is none.
+const CompressedAttention* indexed_attention(const Model& model) {
+  for (const LayerSpec& layer : model.layers) {
+    const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer);
+    if (compressed != nullptr && compressed->indexer.n_heads > 0) return compressed;
+  }
+  return nullptr;
+}
+
+/// What the choice of compressed entries takes, a bound, not measured (src/models/deepseek4.cpp, build_lid_top_k). CUDA has a fused operation for
+/// the published shape (ggml-cuda/lightning-indexer.cu): scores, their order and a copy of it. Elsewhere scores of every head, and their copy.
+Bytes indexer_scores_bytes(const CompressedAttention& a, const Settings& s, const Device& device) {
+  const bool is_fused = device.backend == "cuda" && a.indexer.n_heads == 64 && a.indexer.head_dim == 128;
+  return value_of({{"values_per_entry", is_fused ? 3 : 2 * a.indexer.n_heads},
+                   {"entries", compressed_cells(a, s)},
+                   {"micro_batch_tokens", s.n_ubatch},
+                   {"bytes_per_value", 4}});
+}
+
 Term finish(const Job& job, Stages stages, const Spread& spread) {
   Term term;
   term.id = "compute";
@@ -149,12 +211,22 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
     spread = {std::max<std::int64_t>(spread.below, 200), std::max<std::int64_t>(spread.above, two_scores ? 1100 : 250), 0};
   }
   Term term = finish(job, std::move(stages), spread);
+  const CompressedAttention* compressed = indexed_attention(job.model);
   // Where the last norm lies in the room that the experts left, the logits may have to begin behind that room.
   const bool routed = first_moe(job.model) != nullptr && first_latent_attention(job.model.layers) == nullptr;
   if (routed && placement.output_device == device) term.high = std::max(term.high, output_stage(job, s, widest_block).bytes);
+  // Later splits of a recurrent graph take the mixer's result and the state of the residual over as well, each in its copies.
+  if (pipeline && has_recurrent_layers(job.model)) term.high += inputs;
+  if (compressed != nullptr) {
+    const std::vector<std::size_t> groups = device_groups(job.scenario);
+    term.high += indexer_scores_bytes(*compressed, s, job.scenario.hardware[groups[static_cast<std::size_t>(device)]].device);
+  }
   if (works_for_host) {
+    term.high += states_on_host(job, s, placement).bytes;  // what the host hands over, and takes back
     // Copies of keys and values of one layer may lie beside those of the next.
-    term.high += cache_bytes(job.model.layers.front().mixer, s, false);
+    const auto caches = [](const LayerSpec& layer) { return cache_values_per_token(layer.mixer) > 0; };
+    const auto layer = std::find_if(job.model.layers.begin(), job.model.layers.end(), caches);
+    if (layer != job.model.layers.end()) term.high += cache_bytes(layer->mixer, s, false);
   }
   return term;
 }
@@ -166,13 +238,22 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   // Attention on the host: queries and results cross over; how many holes they find depends on the sizes.
   const Bytes attention = host_attends(s, placement) ? hidden * 2 + new_values_bytes(job.model, s) + mask : Bytes();
   // Embedded tokens and the input for embeddings given from outside are both reserved; a pipeline keeps the other inputs several times.
-  stages.add(
-      make_row(job.explain, "graph_inputs",
-               {{"embedding_inputs", 2},
-                {"hidden_state", as_factor(hidden)},
-                {"mask_and_indices", as_factor((mask + value_index_bytes(job.model, s)) * static_cast<std::uint64_t>(placement.copies)), Op::plus},
-                {"attention_on_host", as_factor(attention), Op::plus}}));
-  if (host_computes(s, placement)) {
+  const bool computes = host_computes(s, placement);
+  const StatesOnHost states = computes ? StatesOnHost() : states_on_host(job, s, placement);
+  const Bytes mask_and_indices = (mask + value_index_bytes(job.model, s)) * static_cast<std::uint64_t>(placement.copies);
+  stages.add(make_row(job.explain, "graph_inputs",
+                      {{"embedding_inputs", 2},
+                       {"hidden_state", as_factor(hidden)},
+                       {"mask_and_indices", as_factor(mask_and_indices), Op::plus},
+                       {"attention_on_host", as_factor(attention), Op::plus}}));
+  if (states.bytes > Bytes())
+    stages.add(make_row(job.explain, "recurrent_mixer",
+                        {{"states_alive", as_factor(states.bytes)}, {"graph_inputs", as_factor(stages.rows.back().bytes), Op::plus}}));
+  const Bytes entering = stages.rows.back().bytes;
+  // Around a recurrent layer that the host runs, the scheduler leaves its neighbours there too. Attention beside it always is.
+  const LayerSpec* attending = states.bytes > Bytes() && !s.flash_attention ? attending_host_layer(job, placement) : nullptr;
+  if (attending != nullptr && attending->beside) stages.add(attention_stage(job, *attending, s, mask + hidden, true));
+  if (computes) {
     for_each_kind(job, placement, Placement::kHost, [&](const LayerSpec& layer) {
       stages.add(ffn_stage(job, layer, s, mask + hidden));
       stages.add(attention_stage(job, layer, s, mask + hidden, true));
@@ -181,8 +262,13 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
     if (placement.output_device == Placement::kHost) stages.add(output_stage(job, s, hidden));
   }
   Spread spread = spread_of(job);
-  spread = {first_moe(job.model) != nullptr ? 300 : 160, std::max<std::int64_t>(spread.above, 200), spread.records};
+  // The processor's backend fuses no routing: experts of a hybrid leave more room to reuse than the form has.
+  const bool hybrid_experts = first_moe(job.model) != nullptr && has_recurrent_layers(job.model);
+  const std::int64_t below = first_moe(job.model) == nullptr ? 160 : (computes && hybrid_experts ? 500 : 300);
+  spread = {below, std::max<std::int64_t>(spread.above, 200), spread.records};
   Term term = finish(job, std::move(stages), spread);
+  term.low = term.low - std::min(term.low, states.convolution);
+  if (attending != nullptr) term.high = std::max(term.high, attention_stage(job, *attending, s, entering, true).bytes);
   const bool returns_keys = placement.n_devices > 0 && (placement.is_partial() || !s.offload_kqv);
   if (returns_keys) term.high += new_values_bytes(job.model, s) + hidden;  // new keys, and what is fused with them, come back to a cache of the host
   if (host_attends(s, placement)) {

@@ -67,10 +67,10 @@ std::optional<Notice> split_refusal(const Job& job) {
   return std::nullopt;
 }
 
-/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2 and Phi 3 (src/models/phi3.cpp: "SWA is
-/// currently disabled").
+/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2, StarCoder2 and Phi 3
+/// (src/models/phi3.cpp: "SWA is currently disabled").
 bool keeps_windows(const Model& model) {
-  return !is_any_of(model.architecture, {"mistral", "mixtral", "qwen2", "qwen2_moe", "phi3", "phimoe", "ministral"});
+  return !is_any_of(model.architecture, {"mistral", "mixtral", "qwen2", "qwen2_moe", "phi3", "phimoe", "ministral", "starcoder2"});
 }
 
 }  // namespace

@@ -136,6 +136,19 @@ std::int64_t as_factor(Bytes bytes) {
 }
 
 Bytes mask_bytes(const Model& model, const Settings& s) {
+  const auto is_encoder = [](const LayerSpec& layer) { return std::holds_alternative<EncoderAttention>(layer.mixer); };
+  const auto has_window = [](const LayerSpec& layer) {
+    const auto* a = std::get_if<EncoderAttention>(&layer.mixer);
+    return a != nullptr && a->window > 0;
+  };
+  // Without a cache tokens see each other only (build_attn_inp_no_cache).
+  if (std::any_of(model.layers.begin(), model.layers.end(), is_encoder))
+    return value_of({{"masks", std::any_of(model.layers.begin(), model.layers.end(), has_window) ? 2 : 1},
+                     {"tokens", s.n_ubatch},
+                     {"micro_batch_tokens", s.n_ubatch},
+                     {"bytes_per_value", s.flash_attention ? kHalf : kFloat}});
+  const auto attends = [](const LayerSpec& layer) { return cache_values_per_token(layer.mixer) > 0; };
+  if (std::none_of(model.layers.begin(), model.layers.end(), attends)) return {};  // build_rs_inp: the states' indices only
   std::int64_t windowed = 0;
   if (s.keeps_windows)
     for (const LayerSpec& layer : model.layers)

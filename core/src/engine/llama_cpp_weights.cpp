@@ -15,6 +15,7 @@ constexpr Source kSource{
     "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp"};
 constexpr std::int64_t kRowPadding = 512;        // ggml-cuda.cu MATRIX_ROW_PADDING, elements
 constexpr std::uint64_t kTensorAlignment = 128;  // ggml_backend_cuda_buffer_type_get_alignment, bytes
+constexpr std::uint64_t kFileAlignment = 32;     // GGUF_DEFAULT_ALIGNMENT and the processor's TENSOR_ALIGNMENT, bytes
 constexpr int kRecords = 200;                    // planned contexts of the families llama, qwen2, qwen3 and deepseek2: equal to 0.01 %
 
 bool is_routed(const Tensor& tensor) { return tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down; }
@@ -22,7 +23,7 @@ bool is_routed(const Tensor& tensor) { return tensor.role == TensorRole::expert_
 Load load_of(const Tensor& tensor) {
   const std::int64_t row = tensor.cols > 1 ? tensor.cols : tensor.rows;
   const std::int64_t n_rows = tensor.cols > 1 ? tensor.copies() * tensor.rows : tensor.copies();
-  const Bytes plain = buffer_bytes(tensor.type, row, n_rows, false);
+  const Bytes plain = (buffer_bytes(tensor.type, row, n_rows, false) + Bytes(kFileAlignment - 1)) / kFileAlignment * kFileAlignment;
   const bool widens = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::shared_gate_up;
   return {buffer_bytes(tensor.type, row, n_rows, true), plain, plain, widens ? plain : Bytes()};
 }

@@ -65,7 +65,7 @@ Plan plan_vllm(const Job& job) {
     job.memo->weights.formula = {};
   }
   device.terms.push_back(cache_term(job, settings));
-  if (Term state = recurrent_term(job); state.bytes > Bytes()) device.terms.push_back(std::move(state));
+  if (Term state = recurrent_term(job, settings); state.bytes > Bytes()) device.terms.push_back(std::move(state));
   device.terms.push_back(compute_term(job, settings, rules));
   device.terms.push_back(graphs_term(job, settings, rules));
   device.terms.push_back(inside_term(job, settings, rules));
@@ -98,6 +98,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.block_size = options.block_size.value_or(default_block_size(job.model, device.compute_capability));
   const bool is_fp8 = scenario.kv_type.starts_with("fp8");
   s.cache_value_bytes = is_fp8 ? 1 : 2;
+  s.block_size = hybrid_block_size(job.model, s);
   s.enforce_eager = options.enforce_eager.value_or(false);
   s.hybrid_cache = rules.hybrid_cache && device.backend == "cuda";  // other platforms turned it off or on by version: counted in full
   s.mla_workspace_tokens = mla_workspace_tokens(job, s, rules);

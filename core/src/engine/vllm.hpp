@@ -76,8 +76,11 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
 /// Cache pages of all full sequences: `vllm/v1/kv_cache_interface.py`.
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings);
-/// The state of recurrent layers, one a sequence, not split over ranks: heads that do not divide are copied, and a bound is never too little.
-[[nodiscard]] Term recurrent_term(const Job& job);
+/// The state of recurrent layers, one a sequence, heads and channels split over ranks, each in a page as large as one of attention.
+[[nodiscard]] Term recurrent_term(const Job& job, const Settings& settings);
+/// Tokens of a block beside recurrent layers: raised until a page of attention holds a state, in steps of the block that it would have had
+/// (`vllm/model_executor/models/config.py`, HybridAttentionMambaModelConfig). `settings` has the model's ranks and cache type.
+[[nodiscard]] std::int64_t hybrid_block_size(const Model& model, const Settings& settings);
 
 /// What a pool of so many bytes is to the engine.
 struct PoolReport {

@@ -23,8 +23,8 @@ class GgufConverter {
       Tensor whole = model_.plain[begin];
       std::size_t end = begin + 1;
       // Parts of a fused matrix are rows of one name.
-      for (; end < model_.plain.size() && !is_split(whole) && is_part_of(model_.plain[end], whole); ++end) whole.rows += model_.plain[end].rows;
-      if (whole.part == ModelPart::text && !whole.is_copy) add_for_each_layer(whole, end - begin > 1);
+      for (; end < model_.plain.size() && is_part_of(model_.plain[end], whole); ++end) whole.rows += model_.plain[end].rows;
+      if (whole.part == ModelPart::text && !whole.is_copy) add(whole);
       begin = end;
     }
     if (model_.rope_factors > 0) {
@@ -33,129 +33,97 @@ class GgufConverter {
       factors.rows = model_.rope_factors;
       put("rope_freqs", factors);
     }
-    sort();
-    return std::move(tensors_);
+    return one_row_per_layer();
   }
 
  private:
   static bool is_part_of(const Tensor& part, const Tensor& whole) {
-    return part.name == whole.name && part.layers == whole.layers && part.cols == whole.cols && part.per_layer == whole.per_layer;
+    return part.name == whole.name && part.gguf == whole.gguf && part.layers == whole.layers && part.cols == whole.cols &&
+           part.per_layer == whole.per_layer;
   }
 
-  /// Matrices of queries, keys and values that the converter takes apart.
-  static bool is_split(const Tensor& tensor) {
-    return tensor.name.find("attention.wqkv") != std::string_view::npos || tensor.name.find("self_attn.W_pack") != std::string_view::npos;
-  }
-
-  void add_for_each_layer(const Tensor& tensor, bool fused) {
-    const std::string_view name = within_layer(tensor.name);
-    const TensorName* known = find_tensor_name(name);
-    Tensor one = tensor;
-    one.layers = {};
-    if (fused && known != nullptr) one.role = known->role;
-    if (one.cols == 1 && is_expert(one.role)) one.role = TensorRole::router;
-    for (std::int64_t index = 0; index < tensor.layers.count; ++index) {
-      if (tensor.layers.first >= 0) one.layers = {tensor.layers.at(index), 1, 1};
-      add(one, name, known);
-    }
-  }
-
-  void add(const Tensor& tensor, std::string_view name, const TensorName* known) {
-    if (known == nullptr) return put(name, tensor);
-    if (is_split(tensor)) return put(part_of_attention(tensor.role), tensor);
-    if (known->name == "self_attn.kv_b_proj") return model_.architecture == "minicpm3" ? put("attn_kv_b", tensor) : add_latent_halves(tensor);
-    if (known->name == "linear_attn.in_proj_qkvz") return add_delta_parts(tensor);
-    if (is_any_of(known->name, {"mlp.experts.gate_up_proj", "mlp.experts.gate_up_proj_bias", "block_sparse_moe.input_linear"}))
-      return add_halves(tensor, "ffn_gate_exps", "ffn_up_exps");
-    if (known->name.starts_with("shared_mlp.")) return add_shared(tensor, known->name == "shared_mlp.input_linear");
-    if (known->gguf == "ssm_dt" && tensor.cols == 1) return add_time_step_bias(tensor);
+  void add(Tensor tensor) {
+    const std::string_view name = tensor.gguf.empty() ? within_layer(tensor.name) : tensor.gguf;
+    const std::size_t plus = name.find('+');
+    if (name == "-") return;
+    // RoBERTa's first positions serve no token.
+    if (name == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
+    if (tensor.cols == 1 && is_expert(tensor.role)) tensor.role = TensorRole::router;
+    // Beside the matrix of Mamba's time step; the vector of Mamba-2, which has no matrix, has this name in our table.
+    if (name == "ssm_dt" && tensor.cols == 1) {
+      tensor.role = TensorRole::recurrent_state;
+      put("ssm_dt.bias", tensor);
+    } else if (plus == std::string_view::npos)
+      put(name, tensor);
+    else
+      add_two(tensor, name.substr(0, plus), name.substr(plus + 1));
     // The first layer has no value to mix in, but a GGUF file has the tensors for it: those of the rate.
-    if (known->name.starts_with("attn.a_lora.") && tensor.layers.first == 0) put(known->name.ends_with('0') ? "time_mix_v1" : "time_mix_v2", tensor);
-    if (known->name == "norm" && tensor.layers.first >= 0) return put("attn_norm", tensor);
-    if (known->name == "post_attention_layernorm" && has_norm_after_attention()) return put("post_attention_norm", tensor);
-    if (known->name == "self_attn.indexer.wk") return add_indexer_key(tensor, known->gguf);
-    put(known->gguf.empty() ? name : known->gguf, tensor);
+    if (tensor.layers.first != 0 || !name.starts_with("time_mix_a")) return;
+    tensor.layers.count = 1;
+    if (name == "time_mix_a1") put("time_mix_v1", tensor);
+    if (name == "time_mix_a2") put("time_mix_v2", tensor);
   }
 
-  /// The block that every token takes is the only one of a model without experts (Granite 4).
-  void add_shared(Tensor tensor, bool up) {
-    const bool alone = first_moe(model_) == nullptr;
-    if (alone) tensor.role = up ? TensorRole::ffn_gate_up : TensorRole::ffn_down;
-    if (!up) return put(alone ? "ffn_down" : "ffn_down_shexp", tensor);
-    add_halves(tensor, alone ? "ffn_gate" : "ffn_gate_shexp", alone ? "ffn_up" : "ffn_up_shexp");
-  }
-
-  /// The same name as the vector of Mamba-2, which has no matrix.
-  void add_time_step_bias(Tensor tensor) {
-    tensor.role = TensorRole::recurrent_state;
-    put("ssm_dt.bias", tensor);
-  }
-
-  /// llama-quant.cpp goes by "attn_k.weight" in the name, which "indexer.attn_k.weight" ends in.
-  void add_indexer_key(Tensor tensor, std::string_view name) {
-    tensor.role = TensorRole::attention_k;
-    put(name, tensor);
-  }
-
-  /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
-  [[nodiscard]] bool has_norm_after_attention() const {
-    return is_any_of(model_.architecture, {"afmoe", "exaone4", "gemma2", "gemma3", "gemma3_text", "gpt_oss", "glm4_moe", "qwen3_next", "qwen3_5",
-                                           "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "solar_open"});
+  void add_two(const Tensor& tensor, std::string_view first, std::string_view second) {
+    if (tensor.role == TensorRole::latent_kv_up) return add_latent_halves(tensor, first, second);
+    if (tensor.role == TensorRole::recurrent_in) return add_delta_parts(tensor, first, second);
+    Tensor half = tensor;  // gate and up of one expert, or of the block that every token takes
+    half.rows /= 2;
+    put(first, half);
+    put(second, half);
   }
 
   /// Qwen3-Next's q, k, v, z are sorted by kind and the gate z is split off.
-  void add_delta_parts(Tensor tensor) {
+  void add_delta_parts(Tensor tensor, std::string_view qkv, std::string_view gate) {
     const auto& mixer = std::get<RecurrentMixer>(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
     tensor.rows = mixer.conv_channels;
-    put("attn_qkv", tensor);
+    put(qkv, tensor);
     tensor.rows = mixer.inner_size;
-    put("attn_gate", tensor);
+    put(gate, tensor);
   }
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.
-  void add_latent_halves(const Tensor& tensor) {
+  void add_latent_halves(const Tensor& tensor, std::string_view key, std::string_view value) {
     const auto& a = std::get<LatentAttention>(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
     Tensor half = tensor;
     half.per_layer = a.n_heads;
     half.rows = a.kv_lora_rank;
     half.cols = a.qk_nope_head_dim;
-    put("attn_k_b", half);
+    put(key, half);
     half.rows = a.head_dim_v;
     half.cols = a.kv_lora_rank;
-    put("attn_v_b", half);
-  }
-
-  static std::string_view part_of_attention(TensorRole role) {
-    if (role == TensorRole::attention_q) return "attn_q";
-    return role == TensorRole::attention_k ? "attn_k" : "attn_v";
-  }
-
-  /// Gate and up of one expert, or of the block that every token takes: two tensors here.
-  void add_halves(Tensor tensor, std::string_view gate, std::string_view up) {
-    tensor.rows /= 2;
-    put(gate, tensor);
-    put(up, tensor);
+    put(value, half);
   }
 
   void put(std::string_view name, Tensor tensor) {
     tensor.name = name;
-    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;  // the quantizer goes by the name
+    // The block that every token takes is the only one of a model without experts (Granite 4).
+    if (tensor.role == TensorRole::shared_down && name == "ffn_down") tensor.role = TensorRole::ffn_down;
+    if (tensor.role == TensorRole::shared_gate_up && (name == "ffn_gate" || name == "ffn_up")) tensor.role = TensorRole::ffn_gate_up;
+    // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
+    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;
+    if (name == "indexer.attn_k") tensor.role = TensorRole::attention_k;
     tensor.type = dtype::f32;
     tensor.recipe = 0;
-    tensors_.push_back(tensor);
+    const auto comes_before = [](const Tensor& a, const Tensor& b) { return a.name != b.name ? a.name < b.name : a.cols < b.cols; };
+    by_name_.insert(std::upper_bound(by_name_.begin(), by_name_.end(), tensor, comes_before), tensor);
   }
 
   /// The quantizer goes by layer, then by name; "attn_q.bias" comes before "attn_q.weight".
-  void sort() {
-    std::stable_sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) {
-      if (a.layers.first != b.layers.first) return a.layers.first < b.layers.first;
-      if (a.name != b.name) return a.name < b.name;
-      return a.cols < b.cols;
-    });
+  [[nodiscard]] std::vector<Tensor> one_row_per_layer() const {
+    std::vector<Tensor> tensors;
+    for (std::int64_t layer = -1; layer < model_.n_layers(); ++layer) {
+      for (const Tensor& tensor : by_name_) {
+        if (!tensor.layers.holds(layer)) continue;
+        tensors.push_back(tensor);
+        tensors.back().layers = {layer, 1, 1};
+      }
+    }
+    return tensors;
   }
 
   const Model& model_;
-  std::vector<Tensor> tensors_;
+  std::vector<Tensor> by_name_;  ///< each with all its layers
 };
 
 }  // namespace

@@ -110,8 +110,9 @@ class Mixer {
 
  private:
   DType wanted(const Tensor& tensor) {
-    if (tensor.role == TensorRole::output_head || (tensor.role == TensorRole::embedding && facts_.tied)) return output_type(recipe_, tensor.cols);
-    if (tensor.role == TensorRole::embedding) return recipe_.embedding;
+    const bool embeds = tensor.role == TensorRole::embedding || tensor.role == TensorRole::layer_embedding;
+    if (tensor.role == TensorRole::output_head || (embeds && facts_.tied)) return output_type(recipe_, tensor.cols);
+    if (embeds) return recipe_.embedding;
     if (tensor.per_layer > 1 && !(recipe_.stack == recipe_.base)) return recipe_.stack;
     switch (tensor.role) {
       case TensorRole::attention_v:
@@ -156,9 +157,17 @@ class Mixer {
   std::int64_t n_up_ = 0;
 };
 
-/// Vectors, the router, convolutions and what makes the state stay as the converter wrote them: f32.
+/// Vectors, the router, learned positions and token types, convolutions and what makes the state stay as the converter wrote them: f32.
 bool is_kept(const Tensor& tensor) {
-  return tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::norm || tensor.role == TensorRole::recurrent_state;
+  return tensor.cols == 1 || tensor.role == TensorRole::router || tensor.role == TensorRole::norm || tensor.role == TensorRole::position_embedding ||
+         tensor.role == TensorRole::recurrent_state;
+}
+
+/// Gemma 3n's side paths keep the converter's 16 bit (llama-quant.cpp: "altup", "laurel", "per_layer_model_proj"); their smallest are f32.
+std::optional<DType> side_path_type(const Tensor& tensor, const Recipe& recipe) {
+  if (tensor.name == "altup_correct_coef" || tensor.name == "altup_predict_coef") return dtype::f32;
+  if (!tensor.name.starts_with("altup") && !tensor.name.starts_with("laurel") && tensor.name != "per_layer_model_proj") return std::nullopt;
+  return is_ggml_quantized(recipe.base) ? dtype::bf16 : recipe.base;
 }
 
 }  // namespace
@@ -166,7 +175,7 @@ bool is_kept(const Tensor& tensor) {
 void assign_types(const Model& model, const Recipe& recipe, std::vector<Tensor>& tensors) {
   const Facts facts = facts_of(model, tensors);
   Mixer mixer(recipe, facts);
-  for (Tensor& tensor : tensors) tensor.type = is_kept(tensor) ? dtype::f32 : mixer.type_of(tensor);
+  for (Tensor& tensor : tensors) tensor.type = is_kept(tensor) ? dtype::f32 : side_path_type(tensor, recipe).value_or(mixer.type_of(tensor));
 }
 
 }  // namespace weighbridge::gguf

@@ -11,13 +11,6 @@ namespace weighbridge {
 
 namespace {
 
-/// The first of these keys that the config has; the first of all if it has none.
-std::string_view first_key(const KeyReader& config, std::initializer_list<std::string_view> keys) {
-  for (const std::string_view key : keys)
-    if (config.has(key)) return key;
-  return *keys.begin();
-}
-
 /// What the keys of parts that a plain decoder does not have begin with or contain.
 constexpr std::array<std::string_view, 16> kForeign{"mamba", "ssm_",   "linear_", "conv_",       "index_",    "compress", "hc_",   "num_nextn",
                                                     "mtp_",  "vision", "audio",   "layer_types", "kv_shared", "gating",   "altup", "block_configs"};

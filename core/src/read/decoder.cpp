@@ -7,22 +7,70 @@
 
 namespace weighbridge {
 
-void read_common(KeyReader& config, Model& model) {
-  model.hidden_size = config.positive("hidden_size", config_limit::hidden);
-  model.vocab_size = config.positive("vocab_size", config_limit::vocab);
-  model.max_context_tokens = config.positive("max_position_embeddings", config_limit::context);
-  model.tied_embeddings = config.flag_or("tie_word_embeddings", false);
+namespace {
+
+std::int64_t required_or(KeyReader& config, std::string_view key, std::int64_t most, std::int64_t fallback) {
+  return fallback > 0 ? config.positive_or(key, most, fallback, "") : config.positive(key, most);
 }
 
-FullAttention read_full_attention(KeyReader& config, const Model& model) {
+}  // namespace
+
+void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults) {
+  model.hidden_size = required_or(config, first_key(config, {"hidden_size", "n_embd", "d_model", "n_embed"}), config_limit::hidden, defaults.hidden);
+  model.vocab_size = required_or(config, "vocab_size", config_limit::vocab, defaults.vocab);
+  const std::string_view context = first_key(config, {"max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"});
+  model.max_context_tokens = required_or(config, context, config_limit::context, defaults.context);
+  model.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied);
+}
+
+std::int64_t read_layer_count(KeyReader& config, const ClassDefaults& defaults) {
+  return required_or(config, first_key(config, {"num_hidden_layers", "n_layer", "n_layers"}), config_limit::layers, defaults.layers);
+}
+
+DenseFfn read_dense_ffn(KeyReader& config, const ClassDefaults& defaults) {
+  return {required_or(config, first_key(config, {"intermediate_size", "n_inner", "ffn_dim"}), config_limit::ffn, defaults.ffn)};
+}
+
+std::string_view first_key(const KeyReader& config, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    if (config.has(key)) return key;
+  return *keys.begin();
+}
+
+std::string read_architecture(const KeyReader& config) {
+  const auto named = config.json().find("architectures");
+  if (named == config.json().end() || !named->is_array() || named->empty() || !(*named)[0].is_string()) return {};
+  return (*named)[0].get<std::string>();
+}
+
+std::optional<KeyReader> text_part(KeyReader& config) {
+  const std::string_view key = first_key(config, {"text_config", "llm_config", "language_config"});
+  if (!config.has(key)) {
+    config.fail(notice::missing_key(config.path(key), std::string(key), "an object with the language model's keys"));
+    return std::nullopt;
+  }
+  const Json& text = *config.json().find(key);
+  if (text.is_object()) return config.under(key);
+  config.fail(notice::wrong_type(config.path(key), std::string(key), excerpt(text), "an object"));
+  return std::nullopt;
+}
+
+FullAttention read_full_attention(KeyReader& config, const Model& model, const ClassDefaults& defaults) {
   FullAttention attention;
-  attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
-  attention.n_kv_heads = config.positive_or("num_key_value_heads", config_limit::heads, attention.n_heads, "same as num_attention_heads");
+  attention.n_heads = required_or(config, first_key(config, {"num_attention_heads", "n_head", "n_heads"}), config_limit::heads, defaults.heads);
+  const std::string_view kv_key = first_key(config, {"num_key_value_heads", "n_head_kv"});
+  if (defaults.kv_heads > 0)
+    attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, defaults.kv_heads, "");
+  else
+    attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, attention.n_heads,
+                                              defaults.heads > 0 ? "" : "same as num_attention_heads");
   if (config.error()) return attention;
   check_head_groups(config, attention);
   if (config.error()) return attention;
   if (config.has("head_dim")) {
     attention.head_dim_k = config.positive("head_dim", config_limit::head_dim);
+  } else if (defaults.head_dim > 0) {
+    attention.head_dim_k = defaults.head_dim;
   } else if (model.hidden_size % attention.n_heads == 0) {
     attention.head_dim_k = model.hidden_size / attention.n_heads;
   } else {
@@ -96,6 +144,12 @@ LayerFlags read_listed_layers(KeyReader& config, std::string_view key, std::int6
 
 std::int64_t rotary_part(std::int64_t head_dim, double factor) { return static_cast<std::int64_t>(static_cast<double>(head_dim) * factor); }
 
+void check_experts_used(KeyReader& config, const MoeFfn& moe, std::string_view experts_key) {
+  if (moe.n_experts_used > moe.n_experts)
+    config.fail(notice::out_of_range(config.path("num_experts_per_tok"), "num_experts_per_tok", grouped(moe.n_experts_used),
+                                     "at most " + std::string(experts_key) + ", " + grouped(moe.n_experts)));
+}
+
 bool has_llama3_scaling(const KeyReader& config) {
   const auto scaling = config.json().find("rope_scaling");
   if (scaling == config.json().end() || !scaling->is_object()) return false;
@@ -107,9 +161,7 @@ MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std:
   moe.n_experts = config.positive(experts_key, config_limit::experts);
   moe.n_experts_used = config.positive("num_experts_per_tok", config_limit::experts);
   moe.moe_ffn_size = config.positive(width_key, config_limit::moe_ffn);
-  if (moe.n_experts_used > moe.n_experts)
-    config.fail(notice::out_of_range(config.path("num_experts_per_tok"), "num_experts_per_tok", grouped(moe.n_experts_used),
-                                     "at most " + std::string(experts_key) + ", " + grouped(moe.n_experts)));
+  check_experts_used(config, moe, experts_key);
   return moe;
 }
 

@@ -23,11 +23,37 @@ inline constexpr std::int64_t context = std::int64_t{1} << 27;
 
 /// What most decoders share. Readers of one family call these and add what is their own.
 
-/// hidden_size, vocab_size, max_position_embeddings, tie_word_embeddings.
-void read_common(KeyReader& config, Model& model);
+/// What a family's configuration class takes for keys that a config leaves out; 0: the key is required (key and value heads: as many as heads).
+struct ClassDefaults {
+  std::int64_t hidden = 0;
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;  ///< 0: hidden size / heads
+  std::int64_t ffn = 0;
+  std::int64_t vocab = 0;
+  std::int64_t context = 0;
+  bool tied = false;
+};
+
+/// hidden_size, vocab_size, max_position_embeddings, tie_word_embeddings, under these names or those of GPT-2 and its like.
+void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults = {});
+/// num_hidden_layers.
+[[nodiscard]] std::int64_t read_layer_count(KeyReader& config, const ClassDefaults& defaults = {});
+/// intermediate_size.
+[[nodiscard]] DenseFfn read_dense_ffn(KeyReader& config, const ClassDefaults& defaults = {});
+
+/// The first of `keys`, which mean the same, that the config has; the first of all if it has none.
+[[nodiscard]] std::string_view first_key(const KeyReader& config, std::initializer_list<std::string_view> keys);
+
+/// What `architectures` names, such as "BertForSequenceClassification"; empty if it is not there.
+[[nodiscard]] std::string read_architecture(const KeyReader& config);
+
+/// `config`'s language model: the object under the first of text_config, llm_config and language_config; an error if there is none.
+[[nodiscard]] std::optional<KeyReader> text_part(KeyReader& config);
 
 /// Attention as the llama-like families write it: num_attention_heads, num_key_value_heads, head_dim.
-[[nodiscard]] FullAttention read_full_attention(KeyReader& config, const Model& model);
+[[nodiscard]] FullAttention read_full_attention(KeyReader& config, const Model& model, const ClassDefaults& defaults = {});
 /// Fails unless the query heads are a multiple of the key and value heads.
 void check_head_groups(KeyReader& config, const FullAttention& attention);
 
@@ -56,6 +82,9 @@ template <class Slides>
 
 /// Routed experts of a family that names their number `experts_key` and their width `width_key`; more used than there are is an error.
 [[nodiscard]] MoeFfn read_routed_experts(KeyReader& config, std::string_view experts_key, std::string_view width_key);
+
+/// Fails if more experts are used than there are.
+void check_experts_used(KeyReader& config, const MoeFfn& moe, std::string_view experts_key);
 
 /// The type of the tensors that are not quantized, from `dtype` or `torch_dtype`, there or in a part of it; bf16 with a warning if neither is there.
 [[nodiscard]] DType read_base_type(KeyReader& config);

@@ -27,11 +27,11 @@ void add_embeddings(Draft& draft, std::string_view root) {
   draft.tensors.linear(joined(root, "embed_tokens"), draft.model.vocab_size, draft.model.hidden_size);
 }
 
-void add_head(Draft& draft, std::string_view root, std::string_view head, std::string_view norm, bool norm_bias) {
+void add_head(Draft& draft, std::string_view root, std::string_view head, std::string_view norm, bool norm_bias, bool head_bias) {
   draft.tensors.outside();
   draft.tensors.norm(joined(root, norm), draft.model.hidden_size, norm_bias);
   if (!draft.stores_head || (draft.model.tied_embeddings && !draft.stores_tied_head)) return;
-  draft.tensors.linear(head, draft.model.vocab_size, draft.model.hidden_size);
+  draft.tensors.linear(head, draft.model.vocab_size, draft.model.hidden_size, head_bias);
   if (draft.model.tied_embeddings) draft.tensors.mark_copy();
 }
 
@@ -103,6 +103,13 @@ void add_dense_ffn(TensorList& tensors, const DenseFfn& ffn, std::int64_t hidden
   tensors.linear(joined(prefix, "down_proj"), hidden, ffn.ffn_size, bias);
 }
 
+ExpertNames mixtral_experts() {
+  return {.router = "block_sparse_moe.gate",
+          .gate = "block_sparse_moe.experts.{expert}.w1",
+          .up = "block_sparse_moe.experts.{expert}.w3",
+          .down = "block_sparse_moe.experts.{expert}.w2"};
+}
+
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names) {
   tensors.add({.name = joined(names.router, ".weight"), .rows = moe.n_experts, .cols = hidden, .type = names.router_type});
   if (moe.router_bias) tensors.add({.name = names.router_bias, .rows = moe.n_experts, .type = dtype::f32});
@@ -142,7 +149,7 @@ void add_decoder(Draft& draft, const DecoderStyle& style, const ExpertNames& exp
     tensors.at_layer(index++, prefix);
     add_decoder_layer(draft, layer, style, experts);
   }
-  add_head(draft, style.root, style.head, "norm", style.norm_bias);
+  add_head(draft, style.root, style.head, "norm", style.norm_bias, style.head_bias);
   tensors.part(ModelPart::mtp);
   for (const LayerSpec& layer : draft.model.mtp_layers) {
     tensors.at_layer(index++, prefix);

@@ -12,12 +12,13 @@ struct DecoderStyle {
   std::string_view head = "lm_head";
   bool qkv_bias = false;
   bool output_bias = false;
-  bool output_gate = false;  ///< q_proj also makes a gate of every head's output (Qwen3-Next)
-  bool qk_norm = false;      ///< norms of head_dim on queries and keys
-  bool no_value = false;     ///< the family writes its value projection itself (K2 Horizon)
+  bool output_gate = false;           ///< q_proj also makes a gate of every head's output (Qwen3-Next)
+  bool qk_norm = false;               ///< norms of head_dim on queries and keys
+  bool no_value = false;              ///< the family writes its value projection itself (K2 Horizon)
   bool qk_norm_of_all_heads = false;  ///< those norms span all heads together (MiniMax-M2)
   bool ffn_bias = false;
   bool norm_bias = false;  ///< LayerNorm instead of RMSNorm (Nemotron)
+  bool head_bias = false;
   std::string_view q_norm = "self_attn.q_norm";
   std::string_view k_norm = "self_attn.k_norm";
   bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
@@ -28,7 +29,7 @@ struct DecoderStyle {
 void add_embeddings(Draft& draft, std::string_view root = "model.");
 /// The last norm, and lm_head unless it is tied and not stored.
 void add_head(Draft& draft, std::string_view root = "model.", std::string_view head = "lm_head", std::string_view norm = "norm",
-              bool norm_bias = false);
+              bool norm_bias = false, bool head_bias = false);
 /// Queries, keys and values in one matrix `name`.
 void add_fused_qkv(TensorList& tensors, const FullAttention& heads, std::int64_t hidden, std::string_view name, bool bias = false);
 
@@ -50,9 +51,11 @@ struct ExpertNames {
   std::string_view up = "mlp.experts.{expert}.up_proj";
   std::string_view down = "mlp.experts.{expert}.down_proj";
   std::string_view shared = "mlp.shared_experts.";
-  std::string_view shared_gate{};  ///< scales what the shared block adds (Qwen); empty: nothing does
+  std::string_view shared_gate{};                   ///< scales what the shared block adds (Qwen); empty: nothing does
   std::optional<DType> router_type = std::nullopt;  ///< unless it is the checkpoint's base type
 };
+/// Mixtral's names, which others took over.
+[[nodiscard]] ExpertNames mixtral_experts();
 /// Router, its correction bias (f32) if it has one, all experts, the shared block.
 void add_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden, const ExpertNames& names = {});
 

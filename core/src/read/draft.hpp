@@ -13,6 +13,7 @@ struct Draft {
   bool stores_head = true;            ///< false: an embedding model published without lm_head
   bool stores_tied_head = false;      ///< the checkpoint holds lm_head although it is tied
   bool mtp_stores_embeddings = true;  ///< the MTP layer brings its own copy of embedding and head
+  bool stores_buffers = false;        ///< the checkpoint holds what the family computes anew: rotary frequencies, causal masks, position numbers
   std::int64_t rotary_values = 0;     ///< of rotary_emb.inv_freq, which old checkpoints store with every layer
   bool scales_counted = true;         ///< the published element count has the quantized matrices' scales in it
 };

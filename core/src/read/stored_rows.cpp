@@ -35,7 +35,8 @@ std::int64_t take_number(std::string& name, std::string_view mark, std::string_v
 
 Place place_of(std::string name) {
   Place place;
-  place.layer = take_number(name, "layers.", "{layer}");
+  for (const char* mark : {"layers.", "blocks.", "layer.", ".h."})
+    if (place.layer < 0) place.layer = take_number(name, mark, "{layer}");
   take_number(name, "experts.", "{expert}");
   constexpr std::string_view mark = "{layer}.";
   const std::size_t at = place.layer < 0 ? std::string::npos : name.find(mark);
@@ -55,8 +56,10 @@ struct Row {
 };
 
 bool is_tower(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kParts{"vision_tower.", "vision_model.",        "visual.",      "multi_modal_projector.", "mm_projector.",
-                                                   "audio_tower.",  "vision_embed_tokens.", "embed_vision."};
+  constexpr std::array<std::string_view, 10> kParts{"vision_tower.",          "vision_model.", "visual.",
+                                                    "multi_modal_projector.", "mm_projector.", "audio_tower.",
+                                                    "vision_embed_tokens.",   "embed_vision.", "embed_audio.",
+                                                    "vision_embedder."};
   return std::any_of(kParts.begin(), kParts.end(), [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
 }
 
@@ -64,6 +67,16 @@ bool is_tower(std::string_view name) {
 bool is_scale(std::string_view name) {
   constexpr std::array<std::string_view, 12> kEndings{"_scale", "_scale_inv", "_scale_2",    ".scales",       ".qzeros",       ".g_idx",
                                                       "_shape", "_scales",    "_zero_point", ".weight_g_idx", "_global_scale", ".scale"};
+  // Parameters of Gemma 3n and 4 that are called so.
+  for (const char* parameter : {"router.scale", "per_expert_scale", "per_dim_scale", "correct_output_scale", "std_scale"})
+    if (name.ends_with(parameter)) return false;
+  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+/// What models compute anew, and the bounds that Gemma 4 clips to: stored, but no parameter.
+bool is_buffer(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kEndings{"rotary_emb.inv_freq", ".position_ids", "attn.masked_bias", ".input_min",
+                                                     ".input_max",          ".output_min",   ".output_max"};
   return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
@@ -128,9 +141,31 @@ void join_names(const NameTable& stored, Model& model) {
   model.names.texts = std::move(texts);
 }
 
-void finish_row(const Model& model, Tensor& tensor) {
-  tensor.is_scale = is_scale(tensor.name);
-  tensor.is_copy = model.tied_embeddings && tensor.role == TensorRole::output_head;
+/// The tensors that the config tells of, by name: what a stored one does is known from there before it is guessed from its name.
+class DerivedRows {
+ public:
+  explicit DerivedRows(const std::vector<Tensor>& plain) {
+    for (const Tensor& tensor : plain) rows_.push_back(&tensor);
+    std::stable_sort(rows_.begin(), rows_.end(), [](const Tensor* a, const Tensor* b) { return a->name < b->name; });
+  }
+
+  /// The one with this name in `layer`, else in any layer; null if the config tells of none.
+  [[nodiscard]] const Tensor* find(std::string_view name, std::int64_t layer) const {
+    auto at = std::lower_bound(rows_.begin(), rows_.end(), name, [](const Tensor* row, std::string_view wanted) { return row->name < wanted; });
+    const Tensor* any = at != rows_.end() && (*at)->name == name ? *at : nullptr;
+    for (; at != rows_.end() && (*at)->name == name; ++at)
+      if ((*at)->layers.holds(layer)) return *at;
+    return any;
+  }
+
+ private:
+  std::vector<const Tensor*> rows_;
+};
+
+void finish_row(const Model& model, const DerivedRows& derived, Tensor& tensor) {
+  const Tensor* known = derived.find(tensor.name, tensor.layers.first);
+  tensor.is_scale = known == nullptr && is_scale(tensor.name);
+  tensor.is_copy = known != nullptr ? known->is_copy : (model.tied_embeddings && tensor.role == TensorRole::output_head) || is_buffer(tensor.name);
   if (tensor.part == ModelPart::tower || tensor.layers.first < 0) return;
   const auto n_layers = static_cast<std::int64_t>(model.layers.size());
   for (std::int64_t i = 0; i < tensor.layers.count; ++i) {
@@ -148,22 +183,30 @@ bool store_tensors(const std::vector<SafetensorsHeader>& headers, Model& model) 
   if (!has_few_names(rows)) return false;
   const auto n_layers = static_cast<std::int64_t>(model.layers.size());
   const std::int64_t n_known = n_layers + static_cast<std::int64_t>(model.mtp_layers.size());
+  const DerivedRows derived(model.plain);
   TensorList list(model.base);
   for (std::size_t i = 0, end = 0; i < rows.size(); i = end) {
     const Row& row = rows[i];
     while (end < rows.size() && rows[end].key() == row.key()) ++end;
     const std::string whole = row.place.prefix + row.place.name;
-    const bool tower = is_tower(whole);
-    const bool in_layer = row.place.layer >= 0 && (tower || row.place.layer < n_known);
-    list.part(tower ? ModelPart::tower : in_layer && row.place.layer >= n_layers ? ModelPart::mtp : ModelPart::text);
-    in_layer ? list.at_layer(row.place.layer, row.place.prefix) : list.outside();
-    list.add(row_of(*row.stored, in_layer ? std::string_view(row.place.name) : std::string_view(whole), static_cast<std::int64_t>(end - i)));
+    const Tensor* known = derived.find(whole, row.place.layer);
+    const bool tower = known != nullptr ? known->part == ModelPart::tower : is_tower(whole);
+    const bool mtp = known != nullptr ? known->part == ModelPart::mtp : row.place.layer >= n_layers && row.place.layer < n_known;
+    // Some number the layers of the prediction from 0 again: "mtp.layers.0".
+    const std::int64_t layer = row.place.layer + (mtp && row.place.layer >= 0 && row.place.layer < n_layers ? n_layers : 0);
+    const bool in_layer = layer >= 0 && (tower || layer < n_known);
+    list.part(tower ? ModelPart::tower : mtp ? ModelPart::mtp : ModelPart::text);
+    in_layer ? list.at_layer(layer, row.place.prefix) : list.outside();
+    TensorRow added = row_of(*row.stored, in_layer ? std::string_view(row.place.name) : std::string_view(whole), static_cast<std::int64_t>(end - i));
+    if (known != nullptr) added.role = known->role;
+    list.add(added);
   }
   Model stored;
   std::move(list).finish(stored);
   model.tensors = std::move(stored.plain);
   join_names(stored.names, model);
-  for (Tensor& tensor : model.tensors) finish_row(model, tensor);
+  const DerivedRows moved(model.plain);
+  for (Tensor& tensor : model.tensors) finish_row(model, moved, tensor);
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "gguf/names.hpp"
 #include "tensor_names.hpp"
 
 namespace weighbridge {
@@ -47,11 +48,19 @@ Tensor TensorList::described(const TensorRow& row) const {
   return tensor;
 }
 
-void TensorList::add(const TensorRow& row) {
-  if (layer_ < 0) return put(row.name, described(row));
-  std::string name(prefix_);
-  name += row.name;
-  put(name, described(row));
+void TensorList::add(const TensorRow& row) { put_here(row.name, described(row)); }
+
+void TensorList::scalar(std::string_view name) {
+  Tensor tensor = described({.name = name, .rows = 1, .role = TensorRole::norm, .is_copy = true});
+  tensor.is_uncounted = true;
+  put_here(name, tensor);
+}
+
+void TensorList::put_here(std::string_view name, const Tensor& tensor) {
+  if (layer_ < 0) return put(name, tensor);
+  std::string whole(prefix_);
+  whole += name;
+  put(whole, tensor);
 }
 
 void TensorList::put(std::string_view name, const Tensor& tensor) {
@@ -92,9 +101,13 @@ void TensorList::finish(Model& model) && {
   for (const Row& row : rows_) {
     Tensor tensor = row.tensor;
     tensor.name = (*names)[row.name];
-    if (row.layers.empty()) model.plain.push_back(tensor);
+    if (row.layers.empty()) {
+      tensor.gguf = gguf_name_of(model, tensor);
+      model.plain.push_back(tensor);
+    }
     for (const LayerSet& set : layer_sets(row.layers)) {
       tensor.layers = set;
+      tensor.gguf = gguf_name_of(model, tensor);
       model.plain.push_back(tensor);
     }
   }

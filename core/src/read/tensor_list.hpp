@@ -44,6 +44,8 @@ class TensorList {
   void norm(std::string_view name, std::int64_t size, bool bias = false);
   /// The last row is a tied matrix that the checkpoint holds a second time.
   void mark_copy() { rows_.back().tensor.is_copy = true; }
+  /// A tensor without dimensions that is no parameter, such as a bound.
+  void scalar(std::string_view name);
 
   /// Hands the rows and their names to `model.plain` and `model.names`.
   void finish(Model& model) &&;
@@ -57,6 +59,8 @@ class TensorList {
 
   [[nodiscard]] std::size_t find_or_add_name(std::string_view name);
   [[nodiscard]] Tensor described(const TensorRow& row) const;
+  /// `name` within the layer, if there is one.
+  void put_here(std::string_view name, const Tensor& tensor);
   void put(std::string_view name, const Tensor& tensor);
 
   DType base_;

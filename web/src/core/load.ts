@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import devicesUrl from '../../../build/catalogue/gpus.json?url';
 import modelsUrl from '../../../build/catalogue/models.json?url';
+import specsUrl from '../../../build/catalogue/specs.json?url';
 import wasmUrl from '../../../build/wasm/weighbridge.wasm?url';
 import createModule from '../../../build/wasm/weighbridge.mjs';
 import { coreOf, loadCatalogue, type Core } from './core';
+import type { SpecFile } from './specs';
 import type { Json } from './wire';
 
-async function fetchJson(url: string): Promise<Json> {
+async function fetchJson<T = Json>(url: string): Promise<T> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
-  return response.json() as Promise<Json>;
+  return response.json() as Promise<T>;
 }
 
 /** The core, compiled and with its catalogue. Rejects where WebAssembly is blocked or a file does not arrive. */
@@ -19,7 +21,7 @@ export async function loadCore(): Promise<Core> {
     fetchJson(modelsUrl),
     fetchJson(devicesUrl),
   ]);
-  const core = coreOf(module);
+  const core = coreOf(module, () => fetchJson<SpecFile>(specsUrl));
   loadCatalogue(core, models, devices);
   return core;
 }

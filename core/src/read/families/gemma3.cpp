@@ -18,6 +18,12 @@ void add_projector(TensorList& tensors, std::int64_t width, std::int64_t hidden)
   tensors.part(ModelPart::text);
 }
 
+/// The same layer where tokens see those after them too.
+Mixer as_encoder(const Mixer& mixer) {
+  const auto* sliding = std::get_if<SlidingAttention>(&mixer);
+  return EncoderAttention{*grouped_attention(mixer), sliding != nullptr ? sliding->window : 0};
+}
+
 void read_text(KeyReader& config, Draft& draft, std::string_view root) {
   Model& model = draft.model;
   model.hidden_size = config.positive("hidden_size", config_limit::hidden);
@@ -32,12 +38,13 @@ void read_text(KeyReader& config, Draft& draft, std::string_view root) {
   check_head_groups(config, attention);
   const std::int64_t window = config.positive_or("sliding_window", config_limit::context, 4096, "");
   const std::int64_t pattern = config.positive_or("sliding_window_pattern", config_limit::layers, 6, "");
+  const bool encodes = config.flag_or("use_bidirectional_attention", false);  // EmbeddingGemma
   const DenseFfn ffn{config.positive("intermediate_size", config_limit::ffn)};
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   model.rotary_dim = attention.head_dim_k;
   model.n_rotary_tables = 2;  // rope_local_base_freq for sliding layers, rope_theta for the others
   for (const Mixer& mixer : mixers_with_window(config, attention, n_layers, window, [&](std::int64_t layer) { return (layer + 1) % pattern != 0; }))
-    model.layers.push_back({mixer, ffn});
+    model.layers.push_back({encodes ? as_encoder(mixer) : mixer, ffn});
   add_decoder(draft, {.root = root, .qkv_bias = bias, .output_bias = bias, .qk_norm = true, .post_norms = true});
 }
 

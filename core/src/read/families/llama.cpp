@@ -17,6 +17,7 @@ void read_llama(KeyReader& config, Draft& draft) {
   if (has_llama3_scaling(config)) model.rope_factors = model.rotary_dim / 2;
   model.layers.assign(static_cast<std::size_t>(config.positive("num_hidden_layers", config_limit::layers)), LayerSpec{attention, ffn});
   if (config.error()) return;
+  if (draft.stores_buffers) draft.rotary_values = model.rotary_dim / 2;
   add_decoder(draft, {.qkv_bias = bias, .output_bias = bias, .ffn_bias = ffn_bias});
 }
 

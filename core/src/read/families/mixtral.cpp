@@ -16,11 +16,7 @@ void read_mixtral(KeyReader& config, Draft& draft) {
   model.rotary_dim = attention.head_dim_k;
   for (const Mixer& mixer : mixers_with_window(config, attention, n_layers, window, [](std::int64_t) { return true; }))
     model.layers.push_back({mixer, moe});
-  add_decoder(draft, {},
-              {.router = "block_sparse_moe.gate",
-               .gate = "block_sparse_moe.experts.{expert}.w1",
-               .up = "block_sparse_moe.experts.{expert}.w3",
-               .down = "block_sparse_moe.experts.{expert}.w2"});
+  add_decoder(draft, {}, mixtral_experts());
 }
 
 }  // namespace weighbridge

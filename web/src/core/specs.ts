@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalogue lists more models than the core has read: a request for another one brings its spec with it.
+import type { Json, ModelChoice } from './wire';
+
+/** build/catalogue/specs.json: `of` is the number of each model's spec. A tensor's first number is that of its name. */
+export interface SpecFile {
+  ids: string[];
+  of: number[];
+  specs: { tensors: [number, ...Json[]][] }[];
+  names: string[];
+}
+
+/** What the core says is missing of a model that it only knows from the list. */
+export const kMissingSpec = 'params.model.spec';
+
+/** The spec of a model with the names that it uses, or nothing for a model that is not of the catalogue. */
+export function specOf(file: SpecFile, id: string): Json | undefined {
+  const spec = file.specs[file.of[file.ids.indexOf(id)] ?? -1];
+  if (!spec) return undefined;
+  const used = [...new Set(spec.tensors.map(([name]) => name))];
+  return {
+    ...spec,
+    names: used.map((name) => file.names[name] ?? ''),
+    tensors: spec.tensors.map(([name, ...rest]) => [used.indexOf(name), ...rest]),
+  };
+}
+
+/** `model` with its spec, if it has none yet. */
+export function withSpec(file: SpecFile, model: ModelChoice): ModelChoice {
+  const spec = model.id === undefined || model.spec || model.config ? undefined : specOf(file, model.id);
+  return spec === undefined ? model : { ...model, spec };
+}
