@@ -49,11 +49,7 @@ class GgufConverter {
     // RoBERTa's first positions serve no token.
     if (name == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
     if (tensor.cols == 1 && is_expert(tensor.role)) tensor.role = TensorRole::router;
-    // Beside the matrix of Mamba's time step; the vector of Mamba-2, which has no matrix, has this name in our table.
-    if (name == "ssm_dt" && tensor.cols == 1) {
-      tensor.role = TensorRole::recurrent_state;
-      put("ssm_dt.bias", tensor);
-    } else if (plus == std::string_view::npos)
+    if (plus == std::string_view::npos)
       put(name, tensor);
     else
       add_two(tensor, name.substr(0, plus), name.substr(plus + 1));
@@ -98,8 +94,9 @@ class GgufConverter {
   void put(std::string_view name, Tensor tensor) {
     tensor.name = name;
     // The block that every token takes is the only one of a model without experts (Granite 4).
-    if (tensor.role == TensorRole::shared_down && name == "ffn_down") tensor.role = TensorRole::ffn_down;
-    if (tensor.role == TensorRole::shared_gate_up && (name == "ffn_gate" || name == "ffn_up")) tensor.role = TensorRole::ffn_gate_up;
+    if (name == "ffn_gate" || name == "ffn_up") tensor.role = TensorRole::ffn_gate_up;
+    if (name == "ffn_down") tensor.role = TensorRole::ffn_down;
+    if (name == "ssm_dt.bias") tensor.role = TensorRole::recurrent_state;
     // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
     if (name == "attn_qkv") tensor.role = TensorRole::attention_v;
     if (name == "indexer.attn_k") tensor.role = TensorRole::attention_k;

@@ -172,7 +172,7 @@ class LayerReader {
       moe.n_experts = number("expert_count", layer);
       moe.n_experts_used = number("expert_used_count", layer);
       moe.moe_ffn_size = fused ? rows(layer, "ffn_gate_up_exps") / 2 : rows(layer, "ffn_up_exps");
-      moe.shared_ffn_size = rows(layer, "ffn_up_shexp");
+      moe.shared_ffn_size = std::max(rows(layer, "ffn_up_shexp"), rows(layer, "ffn_up"));  // Gemma 4 names it as a dense block
       moe.router_bias = tensors_.has(layer, "exp_probs_b.bias") || tensors_.has(layer, "exp_probs_b");
       moe.gated = fused || tensors_.has(layer, "ffn_gate_exps");
       return moe;
