@@ -85,6 +85,8 @@ void write_heads(const Model& model, KeyWriter& keys) {
     keys.put("attention.value_length_swa", windowed->head_dim_v);
   }
   keys.put("rope.dimension_count", model.rotary_dim);
+  const auto n_shared = std::count_if(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) { return layer.shares_cache; });
+  if (n_shared > 0) keys.put("attention.shared_kv_layers", n_shared);
 }
 
 void write_latent(const LatentAttention& latent, KeyWriter& keys) {
@@ -127,7 +129,7 @@ void write_mixers(const Model& model, KeyWriter& keys) {
 }
 
 bool is_bias(const Tensor& tensor) {
-  return tensor.cols == 1 && !tensor.name.ends_with("norm") && tensor.name != "attn_sinks" && tensor.name != "rope_freqs" &&
+  return tensor.cols == 1 && tensor.name.find("norm") == std::string_view::npos && tensor.name != "attn_sinks" && tensor.name != "rope_freqs" &&
          !tensor.name.ends_with(".bias");
 }
 
@@ -166,11 +168,12 @@ GgufWriter gguf_of(const Model& model) {
 }
 
 /// Families of the catalogue that no converter of llama.cpp writes, or whose tensors we do not name as it does: only their weights are known.
-constexpr std::array<std::string_view, 14> kOnlyWeights{"bailing_hybrid", "deepseek_ref",  "deepseek_v4",  "glm5_next",     "hy_v4",
-                                                        "k2_horizon",     "kimi_k3",       "kimi_linear",  "longcat_flash", "mimo",
-                                                        "minimax_m1",     "minimax_m3_vl", "muse_glimmer", "qwen4_exp"};
+constexpr std::array<std::string_view, 16> kOnlyWeights{"gemma4_unified", "mllama",        "bailing_hybrid", "deepseek_ref",
+                                                        "deepseek_v4",    "glm5_next",     "hy_v4",          "k2_horizon",
+                                                        "kimi_k3",        "kimi_linear",   "longcat_flash",  "mimo",
+                                                        "minimax_m1",     "minimax_m3_vl", "muse_glimmer",   "qwen4_exp"};
 
-/// All other models of the catalogue.
+/// All other models.
 std::vector<Model> models() {
   std::vector<Model> list;
   const Json catalogue = testing::parse(embedded("models.json"));
@@ -196,7 +199,9 @@ std::optional<Model> read_back(const GgufWriter& writer, Notices& warnings) {
   return model_of_gguf({reader.take()}, warnings);
 }
 
+/// In one order, and without the name that a checkpoint's tensor has in a file: here it is the file's.
 std::vector<Tensor> sorted(std::vector<Tensor> tensors) {
+  for (Tensor& tensor : tensors) tensor.gguf = {};
   std::sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) {
     return std::tie(a.layers.first, a.name, a.cols, a.per_layer) < std::tie(b.layers.first, b.name, b.cols, b.per_layer);
   });

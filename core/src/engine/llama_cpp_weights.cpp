@@ -35,10 +35,18 @@ void add(Load& sum, const Load& load) {
   sum.largest_gate_up = std::max(sum.largest_gate_up, load.largest_gate_up);
 }
 
+/// A file without a head has the embedding as its head, on the device of the output, whatever its model says: an embedding model has none either.
+/// Source: ggml-org/llama.cpp src/models/*.cpp, TENSOR_DUPLICATED.
+bool has_embedding_as_head(const Job& job) {
+  const bool is_encoder = !job.model.layers.empty() && std::holds_alternative<EncoderAttention>(job.model.layers[0].mixer);
+  return !is_encoder && std::none_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& tensor) { return tensor.name == "output"; });
+}
+
 Loads count_loads(const Job& job) {
   Loads loads;
   loads.layers.resize(job.model.layers.size());
   loads.experts.resize(job.model.layers.size());
+  const bool duplicated = has_embedding_as_head(job);
   for (const Tensor& tensor : job.tensors) {
     // A file's multi-token-prediction layers are skipped (TENSOR_SKIP) unless a context drafts with them (llama_model_params.load_mtp,
     // src/models/*.cpp); a loader of before that flag put those of Qwen3.5 and Step-3.5 into the buffers of the last device.
@@ -49,7 +57,7 @@ Loads count_loads(const Job& job) {
       add(parts[static_cast<std::size_t>(tensor.layers.first)], load);
     } else if (tensor.role == TensorRole::embedding) {
       loads.embedding = load.plain;
-      if (job.model.tied_embeddings) add(loads.output, load);
+      if (duplicated) add(loads.output, load);
     } else if (tensor.name == "rope_freqs") {
       loads.rope_factors = load.padded;
     } else {
@@ -75,11 +83,12 @@ void add_to(std::vector<Group>& groups, std::string_view label, const Tensor& te
 /// The tensors that lie on `device`, summed by kind and type.
 std::vector<Group> groups_on(const Job& job, const Placement& placement, int device) {
   std::vector<Group> groups;
+  const bool duplicated = has_embedding_as_head(job);
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part != ModelPart::text) continue;
     if (tensor.role == TensorRole::embedding) {
       if (device == Placement::kHost) add_to(groups, "embeddings", tensor);
-      if (job.model.tied_embeddings && placement.output_device == device && device != Placement::kHost) add_to(groups, "output_head", tensor);
+      if (duplicated && placement.output_device == device && device != Placement::kHost) add_to(groups, "output_head", tensor);
       continue;
     }
     int place = placement.output_device;
@@ -142,7 +151,7 @@ Term weights_term(const Job& job, const Loads& loads, const Placement& placement
   }
   if (device == Placement::kHost) term.bytes += loads.embedding;
   // On the host alone, tied embeddings serve as output too.
-  const bool shares_embedding = device == Placement::kHost && job.model.tied_embeddings;
+  const bool shares_embedding = device == Placement::kHost && has_embedding_as_head(job);
   if (placement.output_device == device) {
     take(loads.output);
     if (shares_embedding) term.bytes -= loads.embedding;

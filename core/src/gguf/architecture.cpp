@@ -74,6 +74,8 @@ constexpr std::array kRows{
     Row{"nemotron-nas", "deci"},
     Row{"nemotron_h", "nemotron_h", "nemotron_h_moe"},
     Row{"olmo2", "olmo2"},
+    Row{"olmo3", "olmo2"},
+    Row{"phi", "phi2"},
     Row{"phi3", "phi3"},
     Row{"plm", "plm"},
     Row{"qwen", "qwen"},
@@ -98,10 +100,10 @@ constexpr std::array kRows{
 };
 
 /// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
-constexpr std::array<std::string_view, 33> kPlain{
-    "apertus",   "arcee",          "arctic", "bailingmoe", "bitnet",   "bloom",  "codeshell", "cogvlm",   "falcon",    "gpt2",       "gptneox",
-    "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",    "nemotron",  "olmo",     "olmoe",     "openelm",    "orion",
-    "paddleocr", "pangu-embedded", "phi2",   "phimoe",     "plamo",    "refact", "smollm3",   "stablelm", "starcoder", "starcoder2", "xverse"};
+constexpr std::array<std::string_view, 32> kPlain{
+    "apertus",   "arcee",          "arctic", "bailingmoe", "bitnet",   "bloom",   "codeshell", "cogvlm",    "falcon",     "gpt2",    "gptneox",
+    "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",     "nemotron",  "olmo",      "olmoe",      "openelm", "orion",
+    "paddleocr", "pangu-embedded", "phimoe", "plamo",      "refact",   "smollm3", "stablelm",  "starcoder", "starcoder2", "xverse"};
 
 }  // namespace
 

@@ -172,7 +172,7 @@ class LayerReader {
       moe.n_experts = number("expert_count", layer);
       moe.n_experts_used = number("expert_used_count", layer);
       moe.moe_ffn_size = fused ? rows(layer, "ffn_gate_up_exps") / 2 : rows(layer, "ffn_up_exps");
-      moe.shared_ffn_size = rows(layer, "ffn_up_shexp");
+      moe.shared_ffn_size = std::max(rows(layer, "ffn_up_shexp"), rows(layer, "ffn_up"));  // Gemma 4 names it as a dense block
       moe.router_bias = tensors_.has(layer, "exp_probs_b.bias") || tensors_.has(layer, "exp_probs_b");
       moe.gated = fused || tensors_.has(layer, "ffn_gate_exps");
       return moe;
@@ -209,10 +209,12 @@ const StoredTensor* GgufInventory::find(std::int64_t layer, std::string_view nam
 }
 
 bool GgufInventory::has_mixer(std::int64_t layer) const {
-  return std::any_of(rows_.begin(), rows_.end(), [&](const Row& row) {
-    if (row.name.layer != layer || row.name.name.ends_with("norm")) return false;
+  const auto first = std::lower_bound(rows_.begin(), rows_.end(), layer, [](const Row& row, std::int64_t wanted) { return row.name.layer < wanted; });
+  const auto last = std::find_if(first, rows_.end(), [&](const Row& row) { return row.name.layer != layer; });
+  return std::any_of(first, last, [](const Row& row) {
     const auto begins = [&](std::string_view prefix) { return row.name.name.starts_with(prefix); };
-    return begins("attn") || begins("ssm_") || begins("time_mix") || begins("shortconv") || begins("self_attn") || begins("linear_attn");
+    const bool mixes = begins("attn") || begins("ssm_") || begins("time_mix") || begins("shortconv") || begins("self_attn") || begins("linear_attn");
+    return mixes && !row.name.name.ends_with("norm");
   });
 }
 
