@@ -9,27 +9,37 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 const wasmFolder = process.env.WEIGHBRIDGE_WASM ?? `${root}build/wasm`;
 const nativeProgram = process.env.WEIGHBRIDGE_NATIVE ?? `${root}build/native/weighbridge`;
 
-/** The text of `catalogue.load` as the page sends it. */
+/** The text of `catalogue.load` with the catalogue as it is kept: the native program embeds the same. */
 export function catalogueRequest() {
-  const [models, devices] = ['models', 'gpus'].map((name) =>
-    JSON.parse(readFileSync(`${root}core/data/${name}.json`, 'utf8')),
+  const [models, devices] = [`${wasmFolder}/catalogue/models.json`, `${root}core/data/gpus.json`].map((path) =>
+    JSON.parse(readFileSync(path, 'utf8')),
   );
   return JSON.stringify({ method: 'catalogue.load', params: { models, devices } });
 }
 
-/** `call(text)` of a fresh WebAssembly instance with the catalogue loaded. */
+async function load(name) {
+  const { default: create } = await import(`${wasmFolder}/${name}.mjs`);
+  return create({ wasmBinary: readFileSync(`${wasmFolder}/${name}.wasm`) });
+}
+
+/** A fresh instance of the module that reads files: its `call` and `push`. */
+export const loadReader = () => load('weighbridge-read');
+
+/** `call(text)` of the module that reads configs, with the catalogue loaded: it does all that the native program does. */
 export async function loadWasm() {
-  const { default: create } = await import(`${wasmFolder}/weighbridge.mjs`);
-  const core = await create({ wasmBinary: readFileSync(`${wasmFolder}/weighbridge.wasm`) });
+  const core = await loadReader();
   const loaded = JSON.parse(core.call(catalogueRequest()));
   if (!loaded.ok) throw new Error(`catalogue.load: ${loaded.error.message}`);
   return (text) => core.call(text);
 }
 
-/** A fresh instance of the module that reads files: its `call` and `push`. */
-export async function loadReader() {
-  const { default: create } = await import(`${wasmFolder}/weighbridge-read.mjs`);
-  return create({ wasmBinary: readFileSync(`${wasmFolder}/weighbridge-read.wasm`) });
+/** `call(text)` of the page's first module, which lists the catalogue and counts what a request brings the spec of. */
+export async function loadCounting(packed) {
+  const core = await load('weighbridge');
+  const devices = JSON.parse(readFileSync(`${root}core/data/gpus.json`, 'utf8'));
+  const loaded = JSON.parse(core.call(JSON.stringify({ method: 'catalogue.load', params: { models: packed.models, devices } })));
+  if (!loaded.ok) throw new Error(`catalogue.load: ${loaded.error.message}`);
+  return (text) => core.call(text);
 }
 
 /** Reads one file through a session as the page does: `read(offset, bytes)` gives a Uint8Array. The last answer. */

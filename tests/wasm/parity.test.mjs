@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { askNative, catalogueRequest, loadWasm, root } from './core.mjs';
+import { askNative, catalogueRequest, loadCounting, loadWasm, root } from './core.mjs';
 
 const call = await loadWasm();
 
@@ -11,17 +11,22 @@ const golden = readdirSync(`${root}tests/golden`)
   .filter((name) => name.endsWith('.json'))
   .flatMap((name) => JSON.parse(readFileSync(`${root}tests/golden/${name}`, 'utf8')).calls.map(({ request, response }) => ({ name, request, response })));
 
-/** Every model on every device, alone and eight at a time. */
-function everyPair() {
+/** Every model with every engine on a few devices, each time others, alone and eight at a time. */
+function manyPairs() {
   const { models, devices, engines } = JSON.parse(call('{"method":"catalogue"}')).result;
   const requests = [];
   for (const engine of engines)
-    for (const model of models)
-      for (const device of devices)
+    for (const [row, model] of models.entries())
+      for (const step of [0, 17, 31])
         for (const count of [1, 8])
           requests.push({
             method: 'estimate',
-            params: { model: { id: model.id }, engine: { name: engine.name }, workload: { context_tokens: 4096, sequences: 4 }, hardware: [{ device: device.id, count }] },
+            params: {
+              model: { id: model.id },
+              engine: { name: engine.name },
+              workload: { context_tokens: 256, sequences: 4 },
+              hardware: [{ device: devices[(row + step) % devices.length].id, count }],
+            },
           });
   return requests;
 }
@@ -37,7 +42,19 @@ test('golden requests: the same bytes, and the kept answers', async () => {
   for (const { name, request, response } of golden) assert.deepEqual(JSON.parse(call(JSON.stringify(request))), response, `${name}: ${JSON.stringify(request)}`);
 });
 
-test('every model on every device with every engine', () => expectSame(everyPair().map((request) => JSON.stringify(request))));
+test('every model with every engine', () => expectSame(manyPairs().map((request) => JSON.stringify(request))));
+
+test('the first module counts a listed model by its spec as the whole core does', async () => {
+  const models = JSON.parse(readFileSync(`${root}build/wasm/catalogue/models.json`, 'utf8'));
+  const packed = JSON.parse(call(JSON.stringify({ method: 'catalogue.pack', params: { models } }))).result;
+  const count = await loadCounting(packed);
+  for (const [row, { id }] of packed.models.models.entries()) {
+    const params = { model: { id }, engine: { name: 'vllm' }, workload: { context_tokens: 256, sequences: 4 }, hardware: [{ device: 'h200-sxm', count: 8 }] };
+    const expected = call(JSON.stringify({ method: 'estimate', params }));
+    const spec = { ...packed.specs.specs[packed.specs.of[row]], names: packed.specs.names };
+    assert.equal(count(JSON.stringify({ method: 'estimate', params: { ...params, model: { id, spec } } })), expected, id);
+  }
+});
 
 test('texts that are not JSON, not requests, or not UTF-8', () =>
   expectSame(['{', '{"method":"estimate","params":{"model":}}', 'nonsense', '""', 'null', '{"method":5}', '{"method":"estimate","params":[]}', '{"method":"estimate","params":{"model":{"id":"\\ud800"}}}', '['.repeat(300), '{"method":"estimate","params":{"model":{"id":"é€😀"}}}']));
