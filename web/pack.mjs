@@ -17,12 +17,22 @@ function pack(file, models) {
 }
 
 const file = readJson('build/wasm/catalogue/models.json');
-const all = pack(file, file.models);
 const ids = readJson('web/first-models.json');
-const first = pack(file, file.models.filter(({ id }) => ids.includes(id)));
+// The list begins with the default and goes from new to old; sizes without a name come last.
+const isDefault = ({ id }) => id === ids[0];
+const isGeneric = ({ kind }) => kind === 'generic';
+const released = (model) => (isGeneric(model) ? '' : isDefault(model) ? '9' : (model.released ?? '0'));
+file.models.sort((a, b) => released(b).localeCompare(released(a)));
+const all = pack(file, file.models);
+const first = pack(
+  file,
+  file.models.filter(({ id }) => ids.includes(id)),
+);
 const specOfFirst = new Map(first.models.models.map(({ id }, row) => [id, first.specs.specs[first.specs.of[row]]]));
 for (const id of ids) if (!specOfFirst.has(id)) throw new Error(`web/first-models.json: the catalogue lacks ${id}`);
-const models = all.models.models.map((row) => (specOfFirst.has(row.id) ? { ...row, spec: specOfFirst.get(row.id) } : row));
+const models = all.models.models.map((row) =>
+  specOfFirst.has(row.id) ? { ...row, spec: specOfFirst.get(row.id) } : row,
+);
 
 const isForCheckers = (key) => key === 'notes' || key === 'sources' || key.endsWith('_source');
 const devices = JSON.parse(readFileSync('core/data/gpus.json', 'utf8'), (key, value) =>

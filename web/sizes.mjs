@@ -39,7 +39,9 @@ function filesOf(page, locale, own) {
   );
   const isText = (path) => path.includes(`/${locale}-`) || path.includes(`/${own}.${locale}-`);
   const brought = assets.filter(
-    (path) => isText(path) || (/\.(wasm|json)$/.test(path) && !path.includes('/weighbridge-read-') && !path.includes('/specs-')),
+    (path) =>
+      isText(path) ||
+      (/\.(wasm|json)$/.test(path) && !path.includes('/weighbridge-read-') && !path.includes('/specs-')),
   );
   return [...new Set([join(kSite, page), ...named, ...brought])];
 }

@@ -31,5 +31,5 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   server: { fs: { allow: ['..'] } },
-  test: { include: ['../tests/web/**/*.test.{ts,tsx}'] },
+  test: { include: ['../tests/web/**/*.test.{ts,tsx}'], testTimeout: 30_000 }, // some start the native program for each answer
 });

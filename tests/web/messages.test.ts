@@ -115,7 +115,7 @@ describe('refusals in Chinese', () => {
     ['zero heads', of({ num_attention_heads: 0 })],
     ['negative layers', of({ num_hidden_layers: -1 })],
     ['a text for a number', of({ hidden_size: 'big' })],
-    ['an unknown architecture', of({ model_type: 'foo_bar' })],
+    ['an unknown architecture', { method: 'read_config', params: { config: { model_type: 'foo_bar' } } }],
     ['a missing key', of({ hidden_size: null })],
     ['too many experts used', of({ num_experts_per_tok: 9999 })],
     ['no JSON', { method: 'read_config', params: { text: '{' } }],

@@ -77,10 +77,10 @@ describe('a notice', () => {
 });
 
 describe('machines people own', () => {
-  const read = (file: string) => JSON.parse(readFileSync(`core/data/${file}.json`, 'utf8'));
+  const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
   it('name models and devices of the catalogue by their ids', () => {
-    const models = read('models').models.map(({ id }: { id: string }) => id);
-    const devices = read('gpus').devices.map(({ id }: { id: string }) => id);
+    const models = read('web/first-models.json'); // so that a tap need not wait for the specs of all
+    const devices = read('core/data/gpus.json').devices.map(({ id }: { id: string }) => id);
     for (const { request } of kMachines) {
       expect(models).toContain(request.model.id);
       expect(devices).toContain(request.hardware[0]?.device);

@@ -67,6 +67,7 @@ const kFields: [string, Field][] = [
   ['params.model', 'model'],
   ['params.config', 'model'],
   ['params.text', 'model'],
+  ['config', 'model'], // of files that were read together
   ['file', 'model'], // what the page says of a file; `files` is what the reader says
   ['link.m', 'model'],
   ['link.c', 'model'],
@@ -85,6 +86,6 @@ const kFields: [string, Field][] = [
 /** The field of the form that a notice is about. */
 export function fieldOf(notice: Notice): Field {
   const exact = kFields.find(([where]) => notice.where === where);
-  const under = kFields.find(([where]) => /^(params|file)/.test(where) && notice.where.startsWith(where));
+  const under = kFields.find(([where]) => /^(params|file|config)/.test(where) && notice.where.startsWith(where));
   return (exact ?? under)?.[1] ?? 'expert';
 }

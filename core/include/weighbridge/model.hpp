@@ -218,7 +218,8 @@ struct LayerSet {
 struct Tensor {
   std::string_view name;  ///< as in the checkpoint, `{layer}` and `{expert}` standing for the indices; the text lives in Model::names. A scale has
                           ///< its matrix's name; parts of a fused matrix (qkv_proj) are rows of one name
-  std::string_view gguf{};  ///< what a GGUF file calls it, without "blk.N." and ".weight"; "a+b": written as two tensors; "-": not written; empty: like `name`
+  std::string_view
+      gguf{};  ///< what a GGUF file calls it, without "blk.N." and ".weight"; "a+b": written as two tensors; "-": not written; empty: like `name`
   TensorRole role = TensorRole::generic;
   ModelPart part = ModelPart::text;
   LayerSet layers;

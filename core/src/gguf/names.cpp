@@ -11,10 +11,27 @@ namespace {
 
 /// Where a norm follows attention under this name; elsewhere the norm of that name comes before the feed-forward block.
 bool has_norm_after_attention(const Model& model) {
-  return is_any_of(model.architecture,
-                   {"afmoe", "exaone4", "gemma2", "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gemma4_unified",
-                    "gemma4_unified_text", "gpt_oss", "glm4_moe", "olmo2", "olmo3", "qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe",
-                    "qwen3_5_moe_text", "solar_open"});
+  return is_any_of(model.architecture, {"afmoe",
+                                        "exaone4",
+                                        "gemma2",
+                                        "gemma3",
+                                        "gemma3_text",
+                                        "gemma3n",
+                                        "gemma3n_text",
+                                        "gemma4",
+                                        "gemma4_text",
+                                        "gemma4_unified",
+                                        "gemma4_unified_text",
+                                        "gpt_oss",
+                                        "glm4_moe",
+                                        "olmo2",
+                                        "olmo3",
+                                        "qwen3_next",
+                                        "qwen3_5",
+                                        "qwen3_5_text",
+                                        "qwen3_5_moe",
+                                        "qwen3_5_moe_text",
+                                        "solar_open"});
 }
 
 /// Of a matrix of queries, keys and values that the converter takes apart.

@@ -9,10 +9,15 @@
 //   stray   sends browsers on to a host that is not its own     new     has the model, not the revision
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Files as large as they say without being anywhere: byte i is i modulo 251. */
+/** Files as large as they say without being anywhere: a safetensors header of one tensor, and then byte i is i modulo 251. */
 export const kVirtualBytes = 5_000_000_000;
+const kHeaderBytes = 256;
+const kTensorBytes = kVirtualBytes - 8 - kHeaderBytes;
+const kHeader = new TextEncoder().encode(
+  `\0\x01\0\0\0\0\0\0${JSON.stringify({ weights: { dtype: 'U8', shape: [kTensorBytes], data_offsets: [0, kTensorBytes] } }).padEnd(kHeaderBytes)}`,
+);
 export const virtualBytes = (offset: number, bytes: number): Uint8Array =>
-  Uint8Array.from({ length: bytes }, (_, index) => (offset + index) % 251);
+  Uint8Array.from({ length: bytes }, (_, index) => kHeader[offset + index] ?? (offset + index) % 251);
 
 interface HubOptions {
   /** What every config.json holds. */

@@ -49,8 +49,11 @@ function documentOf(model: Searched, index: number): Record<string, unknown> {
     other: unique([...model.aliases, model.slug].flatMap(words)),
     owner: unique([...id, ...others.flatMap(words), ...joined(model.name)]),
     inside: unique([...name, ...words(owner)].flatMap(endings)),
-    // Among equals the original and the newer one come first.
-    weight: (model.kind === 'original' ? 1.1 : 1) + (Number(model.released?.slice(0, 4) ?? 2020) - 2020) / 100,
+    // Among equals the original, what people talk to, and the newer one come first.
+    weight:
+      (model.kind === 'original' ? 1.1 : 1) +
+      (/instruct|chat|-it$/i.test(model.name) ? 0.3 : 0) +
+      (Number(model.released?.slice(0, 4) ?? 2020) - 2020) / 100,
   };
 }
 
@@ -82,7 +85,14 @@ export class ModelSearch<Model extends Searched> {
     const name = squeezed(named);
     const isCalled = (model: Model): boolean =>
       [model.name, model.id, model.slug, ...model.aliases].some((other) => squeezed(other) === name);
-    return [...all.filter(isCalled), ...all.filter((model) => !isCalled(model))];
+    // "27" means 27b before 270m.
+    const sizes = words(named).filter((word) => /^[\d.]+$/.test(word));
+    const isOfSize = (model: Model): boolean => {
+      const own = words(model.name);
+      return sizes.every((size) => own.includes(size) || own.includes(`${size}b`));
+    };
+    const rank = (model: Model): number => (isCalled(model) ? 0 : isOfSize(model) ? 1 : 2);
+    return [0, 1, 2].flatMap((wanted) => all.filter((model) => rank(model) === wanted));
   }
 
   #search(asked: string[]): Model[] {

@@ -8,6 +8,7 @@ import { Group } from './Field';
 
 const kMostChips = 6;
 /** What people download most, from small to large. */
+const kCommonFormats = ['checkpoint', 'bf16', 'fp8', 'int8', 'int4'];
 const kCommonFileTypes = ['gguf:Q4_K_M', 'gguf:Q5_K_M', 'gguf:Q6_K', 'gguf:Q8_0'];
 
 export const formatName = ({ resolved }: { resolved: string }): string => {
@@ -21,7 +22,8 @@ const chipSize = (choice: FormatChoice, index: number, unit: Unit): string =>
 
 function chipsOf(formats: FormatChoice[], chosen: string): FormatChoice[] {
   if (formats.length <= kMostChips) return formats;
-  const common = formats.filter(({ format }) => kCommonFileTypes.includes(format)).sort((a, b) => a.bytes - b.bytes);
+  const files = formats.filter(({ format }) => kCommonFileTypes.includes(format)).sort((a, b) => a.bytes - b.bytes);
+  const common = files.length > 0 ? files : formats.filter(({ format }) => kCommonFormats.includes(format));
   const isOther = (choice: FormatChoice): boolean => choice.format === chosen && !common.includes(choice);
   return [...common, ...formats.filter(isOther)];
 }
