@@ -12,7 +12,8 @@ namespace {
 
 using enum TensorRole;
 
-constexpr std::array kNames{
+// No std::array: clang 14 stops at 256 elements when it deduces their number.
+constexpr TensorName kNames[]{
     // outside the layers
     TensorName{"embed_tokens", embedding, "token_embd"},
     TensorName{"norm", norm, "output_norm"},
