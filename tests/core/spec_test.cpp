@@ -31,7 +31,8 @@ Result<Model> round_trip(const Model& model) {
 }
 
 TEST(Spec, EveryModelOfTheCatalogueReadsBackAsItself) {
-  for (const Json& row : catalogue()["models"]) {
+  const Json all = catalogue();
+  for (const Json& row : all["models"]) {
     const Model model = model_of(row["config"]);
     const Result<Model> back = round_trip(model);
     ASSERT_TRUE(back.has_value()) << row["id"] << ": " << back.error().message;
