@@ -49,11 +49,8 @@ function documentOf(model: Searched, index: number): Record<string, unknown> {
     other: unique([...model.aliases, model.slug].flatMap(words)),
     owner: unique([...id, ...others.flatMap(words), ...joined(model.name)]),
     inside: unique([...name, ...words(owner)].flatMap(endings)),
-    // Among equals the original, what people talk to, and the newer one come first.
-    weight:
-      (model.kind === 'original' ? 1.1 : 1) +
-      (/instruct|chat|-it$/i.test(model.name) ? 0.3 : 0) +
-      (Number(model.released?.slice(0, 4) ?? 2020) - 2020) / 100,
+    // Among equals the original and the newer one come first.
+    weight: (model.kind === 'original' ? 1.1 : 1) + (Number(model.released?.slice(0, 4) ?? 2020) - 2020) / 100,
   };
 }
 

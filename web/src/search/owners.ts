@@ -3,6 +3,8 @@
 export const kOtherNames: Record<string, string[]> = {
   coherelabs: ['CohereForAI'], // renamed in 2025; Hugging Face redirects
   'zai-org': ['THUDM', 'ZhipuAI', '智谱'], // renamed in 2025; ZhipuAI is the name on ModelScope
+  cohereforai: ['CohereLabs'], // its name since 2025
+  thudm: ['zai-org', 'zhipu', '智谱'], // likewise
   'meta-llama': ['LLM-Research'], // where ModelScope keeps the Llama models
   // What they are called in Chinese.
   qwen: ['通义千问', '千问'],
