@@ -104,7 +104,7 @@ describe('a search', () => {
         .every((id) => /deepseek/i.test(id)),
     ).toBe(true); // Seed-OSS is a typing error away
     expect(find('seek').length).toBeGreaterThan(3);
-    expect(find('stral').some((id) => id.includes('Mixtral'))).toBe(true);
+    expect(find('stral').some((id) => id.includes('Mistral'))).toBe(true);
   });
   it('finds by the owner of today and of earlier', () => {
     expect(find('thudm').every((id) => /^(zai-org|THUDM)\//.test(id))).toBe(true);
