@@ -88,8 +88,14 @@ export class ModelSearch<Model extends Searched> {
       const own = words(model.name);
       return sizes.every((size) => own.includes(size) || own.includes(`${size}b`));
     };
-    const rank = (model: Model): number => (isCalled(model) ? 0 : isOfSize(model) ? 1 : 2);
-    return [0, 1, 2].flatMap((wanted) => all.filter((model) => rank(model) === wanted));
+    // What was typed goes before what is a typing error away.
+    const holds = (model: Model): boolean => squeezed(model.id).includes(name);
+    const rank = (model: Model): number => {
+      if (isCalled(model)) return 0;
+      if (!isOfSize(model)) return 3;
+      return holds(model) ? 1 : 2;
+    };
+    return [0, 1, 2, 3].flatMap((wanted) => all.filter((model) => rank(model) === wanted));
   }
 
   #search(asked: string[]): Model[] {
