@@ -43,15 +43,15 @@ test('by keyboard alone: skip, choose a model, move sliders, open the math, shar
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to the answer' })).toBeFocused();
   await page.getByRole('combobox', { name: 'Model' }).focus();
-  await page.keyboard.type('v3');
+  await page.keyboard.type('gpt-oss-120b');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('Enter');
-  await expect(headline(page)).toHaveText('DeepSeek-V3 fits on 8 × H200');
+  await expect(headline(page)).toHaveText('gpt-oss-120b fits on 8 × H200');
   await page.keyboard.type('zzz');
   await expect(page.getByText('Nothing here is called')).toBeVisible();
   await page.keyboard.press('Escape');
-  await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('DeepSeek-V3');
+  await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('gpt-oss-120b');
   await page.getByRole('button', { name: 'Show the math: Weights' }).focus();
   await page.keyboard.press('Enter');
   await expect(page.locator('.math-weights')).toBeVisible();
