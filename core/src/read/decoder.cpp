@@ -81,6 +81,12 @@ FullAttention read_full_attention(KeyReader& config, const Model& model, const C
   return attention;
 }
 
+void check_image_size(KeyReader& vision, const VisionTower& tower) {
+  if (vision.error() || tower.image_size >= tower.patch_size) return;
+  vision.fail(
+      notice::out_of_range(vision.path("image_size"), "image_size", grouped(tower.image_size), "at least patch_size, " + grouped(tower.patch_size)));
+}
+
 void check_head_groups(KeyReader& config, const FullAttention& attention) {
   if (config.error() || attention.n_heads % attention.n_kv_heads == 0) return;
   config.fail(notice::not_divisible(config.path("num_attention_heads"), "num_attention_heads", grouped(attention.n_heads),

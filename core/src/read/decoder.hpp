@@ -54,6 +54,8 @@ void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults 
 
 /// Attention as the llama-like families write it: num_attention_heads, num_key_value_heads, head_dim.
 [[nodiscard]] FullAttention read_full_attention(KeyReader& config, const Model& model, const ClassDefaults& defaults = {});
+/// Fails where an encoder's image holds no whole patch; `vision` is the reader of its keys.
+void check_image_size(KeyReader& vision, const VisionTower& tower);
 /// Fails unless the query heads are a multiple of the key and value heads.
 void check_head_groups(KeyReader& config, const FullAttention& attention);
 

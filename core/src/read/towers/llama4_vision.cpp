@@ -38,9 +38,7 @@ Llama4Vision read_llama4_vision(KeyReader& vision) {
   const double ratio = vision.fraction("pixel_shuffle_ratio", 1.0).value_or(0.5);
   v.shuffle = static_cast<std::int64_t>(1.0 / std::max(ratio, 1.0 / 64) + 0.5);
   if (vision.error()) return v;
-  if (v.tower.image_size < v.tower.patch_size)
-    vision.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(v.tower.image_size),
-                                     "at least patch_size, " + grouped(v.tower.patch_size)));
+  check_image_size(vision, v.tower);
   v.tower.tokens_per_image = std::max<std::int64_t>(1, v.tower.patches() / (v.shuffle * v.shuffle));
   return v;
 }

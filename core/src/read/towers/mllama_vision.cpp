@@ -54,9 +54,7 @@ MllamaVision read_mllama_vision(KeyReader& vision) {
   const bool listed = ratios != vision.json().end() && ratios->is_array() && !ratios->empty() && ratios->size() <= kMostTiles;
   v.n_aspect_ratios = listed ? static_cast<std::int64_t>(ratios->size()) : 8;
   if (vision.error()) return v;
-  if (v.tower.image_size < v.tower.patch_size)
-    vision.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(v.tower.image_size),
-                                     "at least patch_size, " + grouped(v.tower.patch_size)));
+  check_image_size(vision, v.tower);
   v.tile_patches = v.tower.patches();
   v.tower.tokens_per_image = v.n_tiles * v.tile_tokens();
   std::int64_t side = 1;

@@ -20,9 +20,7 @@ VisionTower read_pixtral(KeyReader& vision, std::int64_t merge) {
   tower.patch_size = vision.positive_or("patch_size", most_pixels, 16, "");
   tower.image_size = vision.positive_or("image_size", most_pixels, 1024, "");
   if (vision.error()) return tower;
-  if (tower.image_size < tower.patch_size)
-    vision.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(tower.image_size),
-                                     "at least patch_size, " + grouped(tower.patch_size)));
+  check_image_size(vision, tower);
   tower.tokens_per_image = std::max<std::int64_t>(1, tower.patches() / (merge * merge));
   return tower;
 }

@@ -22,10 +22,8 @@ std::optional<VisionTower> read_siglip(KeyReader& config) {
   tower.patch_size = vision.positive("patch_size", most_pixels);
   tower.image_size = vision.positive("image_size", most_pixels);
   tower.tokens_per_image = config.positive_or("mm_tokens_per_image", config_limit::context, 256, "");
+  check_image_size(vision, tower);
   config.adopt(vision);
-  if (!vision.error() && tower.image_size < tower.patch_size)
-    config.fail(notice::out_of_range(vision.path("image_size"), "image_size", grouped(tower.image_size),
-                                     "at least patch_size, " + grouped(tower.patch_size)));
   return tower;
 }
 
