@@ -4,6 +4,7 @@
 #include "engine/llama_cpp.hpp"
 
 #include "json_text.hpp"
+#include "llama_graph/simulate.hpp"
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -87,9 +88,17 @@ Plan plan_llama_cpp(const Job& job) {
   const Placement placement = place(job, settings);
   if (job.explain) add_warnings(job, settings, placement, plan);
   const std::vector<std::size_t> groups = device_groups(job.scenario);
-  for (std::size_t device = 0; device < groups.size(); ++device)
+  const auto simulated = llama_graph::simulate(job, settings, placement);
+  const auto put = [](std::vector<Term>& terms, Bytes bytes) {
+    for (Term& term : terms)
+      if (term.id == "compute") term.bytes = term.low = term.high = bytes;
+  };
+  for (std::size_t device = 0; device < groups.size(); ++device) {
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
+    if (simulated) put(plan.devices.back().terms, simulated->devices[device]);
+  }
   plan.host = plan_host(job, settings, loads, placement);
+  if (simulated) put(plan.host->terms, simulated->host);
 
   Bytes cache;
   for (const LayerSpec& layer : job.model.layers)

@@ -82,6 +82,8 @@ struct Loads {
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Placement& placement, int device, bool padded);
 /// What recurrent layers remember of every sequence; nothing for a model without such layers.
 [[nodiscard]] Term recurrent_term(const Job& job, const Settings& settings, const Placement& placement, int device);
+/// The layer looks back on a part of the context only: a window, a chunk.
+[[nodiscard]] bool has_window(const Mixer& mixer);
 /// Cells of one stream in a layer's cache.
 [[nodiscard]] std::int64_t cells_of(const Mixer& mixer, const Settings& settings);
 /// Entries of one stream that stand for older tokens; 0 if the attention sees its window only.

@@ -116,6 +116,8 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 
 }  // namespace
 
+bool has_window(const Mixer& mixer) { return window_of(mixer) > 0; }
+
 std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
   const std::int64_t window = window_of(mixer);
   if (window == 0 || !s.keeps_windows || s.swa_full) return s.cells;

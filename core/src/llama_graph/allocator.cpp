@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "llama_graph/allocator.hpp"
+
+#include <algorithm>
+
+namespace weighbridge::llama_graph {
+
+namespace {
+
+/// Of a buffer without end: which parts are free, and how far it was ever used (ggml_dyn_tallocr with one chunk).
+class FreeList {
+ public:
+  explicit FreeList(std::uint64_t alignment) : alignment_(alignment), blocks_{{0, std::uint64_t{1} << 62}} {}
+
+  [[nodiscard]] std::uint64_t peak() const { return peak_; }
+  [[nodiscard]] std::uint64_t aligned(std::uint64_t size) const { return (size + alignment_ - 1) / alignment_ * alignment_; }
+
+  /// The smallest free block that is large enough, the last of equals; the endless one only if there is no other.
+  std::uint64_t take(std::uint64_t size) {
+    size = aligned(size);
+    std::size_t best = blocks_.size() - 1;
+    std::uint64_t best_size = ~std::uint64_t{0};
+    for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) {
+      if (blocks_[i].size < size || blocks_[i].size > best_size) continue;
+      best = i;
+      best_size = blocks_[i].size;
+    }
+    Block& block = blocks_[best];
+    const std::uint64_t offset = block.offset;
+    block.offset += size;
+    block.size -= size;
+    if (block.size == 0) blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(best));
+    peak_ = std::max(peak_, offset + size);
+    return offset;
+  }
+
+  /// Joins the part to the free block that it touches, or makes it one.
+  void give(std::uint64_t offset, std::uint64_t size) {
+    size = aligned(size);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      Block& block = blocks_[i];
+      if (block.offset + block.size == offset) {
+        block.size += size;
+        if (i + 1 < blocks_.size() && block.offset + block.size == blocks_[i + 1].offset) join_next(i);
+        return;
+      }
+      if (offset + size == block.offset) {
+        block.offset = offset;
+        block.size += size;
+        if (i > 0 && blocks_[i - 1].offset + blocks_[i - 1].size == block.offset) join_next(i - 1);
+        return;
+      }
+    }
+    const auto after = std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& block) { return block.offset >= offset; });
+    blocks_.insert(after, {offset, size});
+  }
+
+ private:
+  struct Block {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+  };
+
+  void join_next(std::size_t i) {
+    blocks_[i].size += blocks_[i + 1].size;
+    blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(i + 1));
+  }
+
+  std::uint64_t alignment_;
+  std::uint64_t peak_ = 0;
+  std::vector<Block> blocks_;
+};
+
+/// ggml-alloc.c, ggml_op_can_inplace
+bool works_in_place(Op op) {
+  switch (op) {
+    case Op::fill:
+    case Op::scale:
+    case Op::add:
+    case Op::add_id:
+    case Op::sub:
+    case Op::mul:
+    case Op::div:
+    case Op::sqr:
+    case Op::sqrt:
+    case Op::unary:
+    case Op::rope:
+    case Op::rms_norm:
+    case Op::clamp:
+    case Op::soft_max:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_same_layout(const Node& a, const Node& b) { return a.ne == b.ne && a.nb == b.nb && a.type == b.type; }
+
+class Allocator {
+ public:
+  explicit Allocator(const std::vector<Backend>& backends) : backends_(backends) {
+    for (const Backend& backend : backends) lists_.emplace_back(backend.alignment());
+  }
+
+  void run(const Schedule& schedule) {
+    for (const Placed& leaf : schedule.leafs) place(*leaf.tensor, leaf.backend);
+    for (const Placed& node : schedule.nodes) count_uses(*node.tensor, node.backend);
+    for (const Placed& node : schedule.nodes) {
+      for (Node* source : node.tensor->src)
+        if (source != nullptr) place(*source, node.backend);
+      place(*node.tensor, node.backend);
+      for (Node* source : node.tensor->src)
+        if (source != nullptr) release(*source);
+    }
+  }
+
+  [[nodiscard]] std::vector<std::uint64_t> peaks() const {
+    std::vector<std::uint64_t> peaks;
+    for (const FreeList& list : lists_) peaks.push_back(list.peak());
+    return peaks;
+  }
+
+ private:
+  /// Inputs are placed before anything that could overwrite them.
+  void count_uses(Node& node, int backend) {
+    if (node.is_view() && node.op != Op::none) ++node.view_src->n_views;
+    if (node.is_input) place(node, backend);
+    for (Node* source : node.src) {
+      if (source == nullptr) continue;
+      ++source->n_children;
+      if (source->is_input) place(*source, backend);
+    }
+  }
+
+  void place(Node& tensor, int backend) {
+    if (tensor.buffer != kNowhere || tensor.is_allocated || tensor.is_view()) return;
+    tensor.is_allocated = true;
+    if (works_in_place(tensor.op) && takes_over_source(tensor)) return;
+    tensor.home = backend;
+    tensor.offset = lists_[static_cast<std::size_t>(backend)].take(backends_[static_cast<std::size_t>(backend)].alloc_size(tensor));
+  }
+
+  /// A view is never allocated itself, so what it looks into is not taken over either.
+  bool takes_over_source(Node& node) {
+    for (Node* parent : node.src) {
+      if (parent == nullptr || !parent->is_allocated || parent->is_output) continue;
+      if (parent->n_children != 1 || parent->n_views != 0 || !is_same_layout(node, *parent)) continue;
+      node.home = parent->home;
+      node.offset = parent->offset;
+      parent->is_allocated = false;
+      free_rest(node, *parent);
+      return true;
+    }
+    return false;
+  }
+
+  void free_rest(const Node& node, const Node& parent) {
+    FreeList& list = lists_[static_cast<std::size_t>(parent.home)];
+    const Backend& backend = backends_[static_cast<std::size_t>(parent.home)];
+    const std::uint64_t had = list.aligned(backend.alloc_size(parent));
+    const std::uint64_t needs = list.aligned(backend.alloc_size(node));
+    if (had > needs) list.give(parent.offset + needs, had - needs);
+  }
+
+  void release(Node& parent) {
+    --parent.n_children;
+    if (parent.n_children != 0 || parent.n_views != 0) return;
+    if (!parent.is_view()) {
+      if (parent.is_allocated) free(parent);
+      return;
+    }
+    Node& source = *parent.view_src;
+    --source.n_views;
+    if (source.n_views == 0 && source.n_children == 0 && source.is_allocated) free(source);
+  }
+
+  void free(Node& tensor) {
+    if (tensor.is_output) return;
+    lists_[static_cast<std::size_t>(tensor.home)].give(tensor.offset, backends_[static_cast<std::size_t>(tensor.home)].alloc_size(tensor));
+    tensor.is_allocated = false;
+  }
+
+  const std::vector<Backend>& backends_;
+  std::vector<FreeList> lists_;
+};
+
+}  // namespace
+
+std::vector<std::uint64_t> allocate(const Schedule& schedule, const std::vector<Backend>& backends) {
+  Allocator allocator(backends);
+  allocator.run(schedule);
+  return allocator.peaks();
+}
+
+}  // namespace weighbridge::llama_graph

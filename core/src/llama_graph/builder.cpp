@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "llama_graph/builder.hpp"
+
+#include <algorithm>
+
+namespace weighbridge::llama_graph {
+
+namespace {
+
+bool is_routed(const Tensor& tensor) { return tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down; }
+
+/// "exp_probs_b.bias" is called so in the files, "exp_probs_b" by some converters.
+bool has_name(const Tensor& tensor, std::string_view name) {
+  if (tensor.name == name) return true;
+  return tensor.name.size() == name.size() + 5 && tensor.name.starts_with(name) && tensor.name.ends_with(".bias");
+}
+
+constexpr std::int64_t kFewTokens = 32;  // src/llama-context.cpp, graph_get_cb
+
+}  // namespace
+
+Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement)
+    : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr) {
+  n_seqs = s.n_seq_max;
+  n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
+  n_outputs = s.n_outputs;
+  pins_norms_ = n_tokens < kFewTokens || s.gpu_layers > model.n_layers();
+  // Rows stand by layer, those outside the layers first.
+  first_row_.assign(model.layers.size() + 2, job.tensors.size());
+  for (std::size_t row = job.tensors.size(); row-- > 0;)
+    if (const std::int64_t at = job.tensors[row].layers.first; at < model.n_layers()) first_row_[static_cast<std::size_t>(at + 1)] = row;
+  for (std::size_t layer = first_row_.size() - 1; layer-- > 0;) first_row_[layer] = std::min(first_row_[layer], first_row_[layer + 1]);
+}
+
+int Builder::backend_of(int il) const {
+  const int device = placement_.layer_device[static_cast<std::size_t>(il)];
+  return device == llama_cpp::Placement::kHost ? host() : device;
+}
+
+int Builder::buffer_of(const Tensor& tensor, int il) const {
+  if (il == kNowhere) {
+    const bool on_host = tensor.role == TensorRole::embedding || tensor.role == TensorRole::position_embedding ||
+                         tensor.role == TensorRole::layer_embedding || placement_.output_device == llama_cpp::Placement::kHost;
+    return on_host ? host() : placement_.output_device;
+  }
+  return is_routed(tensor) && llama_cpp::experts_stay(job_, il) ? host() : backend_of(il);
+}
+
+const Tensor* Builder::find(std::string_view name, int il, bool is_matrix, int index) const {
+  const std::size_t first = first_row_[static_cast<std::size_t>(il + 1)];
+  const std::size_t last = first_row_[static_cast<std::size_t>(il + 2)];
+  for (std::size_t row = first; row < last; ++row) {
+    const Tensor& tensor = job_.tensors[row];
+    if ((tensor.cols > 1) == is_matrix && tensor.part == ModelPart::text && has_name(tensor, name) && index-- == 0) return &tensor;
+  }
+  return nullptr;
+}
+
+Node* Builder::load(const Tensor& tensor, int il) {
+  Node*& node = loaded_[static_cast<std::size_t>(&tensor - job_.tensors.data())];
+  if (node == nullptr) {
+    const Shape ne = tensor.cols > 1 ? Shape{tensor.cols, tensor.rows, tensor.per_layer, 1} : Shape{tensor.rows, tensor.per_layer, 1, 1};
+    node = graph.stored(tensor.type, ne, buffer_of(tensor, il), il, true);
+  }
+  return node;
+}
+
+Node* Builder::matrix(std::string_view name, int il) {
+  if (const Tensor* tensor = find(name, il, true, 0)) return load(*tensor, il);
+  const Tensor* embedding = name == "output" ? find("token_embd", kNowhere, true, 0) : nullptr;
+  if (embedding == nullptr) return nullptr;
+  // Tied: on the host both are one tensor, a device has a copy (src/models/*.cpp, TENSOR_DUPLICATED).
+  if (placement_.output_device == llama_cpp::Placement::kHost) return load(*embedding, kNowhere);
+  if (tied_output_ == nullptr) tied_output_ = graph.stored(embedding->type, {embedding->cols, embedding->rows, 1, 1}, placement_.output_device, kNowhere, true);
+  return tied_output_;
+}
+
+Node* Builder::vector(std::string_view name, int il, int index) {
+  const Tensor* tensor = find(name, il, false, index);
+  return tensor == nullptr ? nullptr : load(*tensor, il);
+}
+
+Node* Builder::rope_factors(int il) {
+  // Where the context is longer than the model was trained for at first, the long factors; both tables have one size.
+  for (const std::string_view name : {"rope_freqs", "rope_factors_long"})
+    if (const Tensor* tensor = find(name, kNowhere, false, 0)) return graph.stored(tensor->type, {tensor->rows, 1, 1, 1}, backend_of(il), il, true);
+  return nullptr;
+}
+
+Node* Builder::embed(bool scaled) {
+  Node* tokens = graph.input(dtype::int32, {n_tokens, 1, 1, 1});
+  Node* state = graph.get_rows(matrix("token_embd", kNowhere), tokens);
+  graph.expand(state);
+  // The batch may bring embeddings instead of tokens: room is made for both.
+  graph.expand(graph.input(dtype::f32, {model.hidden_size, n_tokens, 1, 1}));
+  if (scaled) state = graph.scale(state);
+  graph.expand(state);
+  return state;
+}
+
+Node* Builder::positions(std::int64_t per_token) { return graph.input(dtype::int32, {n_tokens * per_token, 1, 1, 1}); }
+
+Node* Builder::output_ids() { return graph.input(dtype::int32, {n_outputs, 1, 1, 1}); }
+
+Node* Builder::norm(Node* a, std::string_view name, int il, NormKind kind) {
+  Node* weight = vector(name, il, 0);
+  Node* bias = vector(name, il, 1);
+  Node* result = graph.same(kind == NormKind::rms ? Op::rms_norm : Op::norm, a);
+  if (weight != nullptr && il != kNowhere && pins_norms_) result->backend = backend_of(il);
+  if (weight != nullptr) result = graph.mul(result, weight);
+  if (bias != nullptr) result = graph.add(result, bias);
+  return result;
+}
+
+Node* Builder::apply(const Linear& linear, Node* a) {
+  Node* result = graph.mul_mat(linear.matrix, a);
+  return linear.bias != nullptr ? graph.add(result, linear.bias) : result;
+}
+
+void Builder::finish(Node* state, Node* logits) {
+  if (state != nullptr) state->is_output = true;
+  if (logits != nullptr) logits->is_output = true;
+  graph.expand(logits != nullptr ? logits : state);
+}
+
+}  // namespace weighbridge::llama_graph

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts that llama.cpp's graphs are built of: ggml-org/llama.cpp v0.5.0 src/llama-graph.cpp (llm_graph_context), src/llama-kv-cache.cpp. A model's
+// graph (models.hpp) calls them in the order of the engine's own file for it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/llama_cpp.hpp"
+#include "llama_graph/graph.hpp"
+
+namespace weighbridge::llama_graph {
+
+/// A matrix and its bias; `bias` may be null. Without a matrix the file has no such tensor.
+struct Linear {
+  Node* matrix = nullptr;
+  Node* bias = nullptr;
+
+  explicit operator bool() const { return matrix != nullptr; }
+};
+
+struct Qkv {
+  Node* q = nullptr;
+  Node* k = nullptr;
+  Node* v = nullptr;
+};
+
+/// Inputs of attention over one cache (llm_graph_input_attn_kv).
+struct AttentionInputs {
+  Node* k_index = nullptr;
+  Node* v_index = nullptr;
+  Node* mask = nullptr;
+  Node* k_rotation = nullptr;  ///< of quantized keys; null if they are stored as they are
+  Node* v_rotation = nullptr;
+};
+
+/// Of all layers, and of those with a window where these have a cache of their own.
+struct CacheInputs {
+  AttentionInputs all;
+  AttentionInputs windowed;
+};
+
+/// What attention may have beside queries, keys and values.
+struct AttentionExtras {
+  Node* sinks = nullptr;
+  Node* value_up = nullptr;  ///< MLA: out of the latent, after attention
+  bool soft_cap = false;
+};
+
+enum class NormKind { rms, layer };
+
+/// How the experts' weights are made (llm_graph_context::build_moe_ffn).
+enum class Gating { softmax, sigmoid, softmax_of_chosen, sqrt_softplus };
+
+struct MoeStyle {
+  Gating gating = Gating::softmax;
+  bool normalizes = true;  ///< the chosen weights add up to one
+  bool scales = false;     ///< by a factor of the model's own
+  Unary activation = Unary::silu;
+  bool weights_inputs = false;  ///< Llama 4: what enters an expert is weighted, not what leaves it
+  std::int64_t groups = 1;        ///< of experts; only the best `groups_used` of them are chosen from
+  std::int64_t groups_used = 1;
+};
+
+class Builder {
+ public:
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement);
+
+  Graph graph;
+  const Model& model;
+  const llama_cpp::Settings& settings;
+  std::int64_t n_tokens = 0;  ///< of the batch: n_ubatch, up to a multiple of the sequences
+  std::int64_t n_seqs = 0;
+  std::int64_t n_outputs = 0;
+
+  [[nodiscard]] int n_layers() const { return static_cast<int>(model.layers.size()); }
+  [[nodiscard]] const LayerSpec& layer(int il) const { return model.layers[static_cast<std::size_t>(il)]; }
+
+  /// A tensor of the file by its GGUF name, without "blk.N." and ".weight"; null if the file has none. `il` kNowhere: outside the layers.
+  Node* matrix(std::string_view name, int il);
+  /// Norms, biases and other vectors; `index` 1: the second of the same name (the bias of a norm).
+  Node* vector(std::string_view name, int il, int index = 0);
+  Linear linear(std::string_view name, int il) { return {matrix(name, il), vector(name, il)}; }
+
+  /// Factors of the rotation's frequencies, or null.
+  Node* rope_factors(int il);
+
+  Node* embed(bool scaled = false);
+  Node* positions(std::int64_t per_token = 1);
+  Node* output_ids();
+  CacheInputs cache_inputs();
+  AttentionInputs encoder_inputs();
+
+  Node* norm(Node* a, std::string_view name, int il, NormKind kind = NormKind::rms);
+  Node* apply(const Linear& linear, Node* a);
+  /// Projections of layer `il`, fused or not, as [head, heads, tokens]. `heads`: the layer's.
+  Qkv qkv(Node* a, int il, const FullAttention& heads);
+  /// Writes keys and values to the cache, attends, projects back.
+  Node* attend(const CacheInputs& inputs, Qkv qkv, int il, const AttentionExtras& extras = {});
+  /// Without a cache.
+  Node* attend_tokens(const AttentionInputs& inputs, Qkv qkv, int il);
+  /// Attention proper. k, v: views of a cache, [head, heads, cells, streams] and, transposed or not, its like.
+  Node* attention(Node* q, Node* k, Node* v, Node* mask, const AttentionExtras& extras);
+
+  /// up, gate (if it is there) and down of `suffix` ("" or "_shexp"). An up of double width holds the gate too.
+  Node* ffn(Node* a, int il, std::string_view suffix, Unary activation, std::int64_t ffn_size);
+  Node* moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style);
+  /// What the chosen experts make of `input` [hidden, 1 or used, tokens].
+  Node* experts(Node* input, Node* chosen, int il, Unary activation);
+
+  Node* key_cache(int il);
+  Node* value_cache(int il);
+  Node* store_keys(Node* cache, Node* k, Node* index);
+  Node* store_values(Node* cache, Node* v, Node* index);
+  /// The cached keys as attention reads them. `head`, `heads`: of the layer.
+  Node* read_keys(Node* cache, std::int64_t head, std::int64_t heads);
+  Node* read_values(Node* cache, std::int64_t head, std::int64_t heads);
+
+  /// Marks `logits` and the state before them as results, and closes the graph.
+  void finish(Node* state, Node* logits);
+
+  /// The backend that holds layer `il`; the host's is n_devices.
+  [[nodiscard]] int backend_of(int il) const;
+  [[nodiscard]] int host() const { return placement_.n_devices; }
+
+ private:
+  [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
+  Node* load(const Tensor& tensor, int il);
+  AttentionInputs inputs_of(std::int64_t cells);
+  [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
+  [[nodiscard]] int cache_buffer(int il) const;
+
+  const llama_cpp::Placement& placement_;
+  const Job& job_;
+  std::vector<std::size_t> first_row_;  ///< of job.tensors, by layer + 1
+  std::vector<Node*> loaded_;           ///< by row of job.tensors
+  Node* tied_output_ = nullptr;
+  bool pins_norms_ = false;
+  bool has_windowed_cache_ = false;
+};
+
+}  // namespace weighbridge::llama_graph

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph that llama.cpp builds for one batch, without data: what each operation makes, from what, and where that lies. The operations,
+// their shapes, the order of their sources and which results are views follow ggml-org/llama.cpp v0.5.0 ggml/src/ggml.c, whose names they have.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <vector>
+
+#include "weighbridge/ggml_type.hpp"
+
+namespace weighbridge::llama_graph {
+
+enum class Op : std::uint8_t {
+  none,
+  view,
+  reshape,
+  permute,
+  transpose,
+  get_rows,
+  set_rows,
+  add,
+  add_id,
+  sub,
+  mul,
+  div,
+  scale,
+  clamp,
+  sqr,
+  sqrt,
+  fill,
+  unary,
+  glu,
+  norm,
+  rms_norm,
+  l2_norm,
+  group_norm,
+  mul_mat,
+  mul_mat_id,
+  soft_max,
+  rope,
+  flash_attn_ext,
+  cont,
+  cpy,
+  concat,
+  repeat,
+  pad,
+  argsort,
+  top_k,
+  sum_rows,
+  mean,
+  cumsum,
+  tri,
+  diag,
+  solve_tri,
+  ssm_conv,
+  ssm_scan,
+  gated_delta_net,
+  rwkv_wkv7,
+  lightning_indexer,
+};
+
+enum class Unary : std::uint8_t { none, silu, gelu, relu, sigmoid, tanh, softplus, exp, neg };
+
+/// Elements by dimension, the innermost first.
+using Shape = std::array<std::int64_t, 4>;
+/// Bytes from one element of a dimension to the next.
+using Strides = std::array<std::uint64_t, 4>;
+
+constexpr int kMaxSources = 10;  // ggml.h, GGML_MAX_SRC
+constexpr int kNowhere = -1;     // no backend, no buffer
+
+/// A result or a leaf of the graph (ggml_tensor), with the notes that the scheduler and the allocator make on it.
+struct Node {
+  Op op = Op::none;
+  Unary unary = Unary::none;
+  bool is_input = false;   ///< the engine writes it before each run
+  bool is_output = false;  ///< read after the run: never reused
+  bool is_weight = false;
+  DType type = dtype::f32;
+  Shape ne{1, 1, 1, 1};
+  Strides nb{};
+  Node* view_src = nullptr;  ///< whose memory it looks into; never a view itself
+  std::uint64_t view_offset = 0;
+  std::array<Node*, kMaxSources> src{};
+  int buffer = kNowhere;    ///< the backend in whose buffer it lies before the graph is allocated: weights and caches
+  int layer = kNowhere;     ///< of a weight or cache
+  // graph
+  bool is_visited = false;
+  int uses = 0;  ///< as a source in the graph
+  // scheduler
+  int backend = kNowhere;
+  int copies = kNowhere;  ///< index of its copies on other backends
+  int keeps = kNowhere;   ///< index of the tensors that must live until it is computed
+  // allocator
+  int n_children = 0;
+  int n_views = 0;
+  bool is_allocated = false;
+  int home = kNowhere;  ///< the backend whose compute buffer it lies in
+  std::uint64_t offset = 0;
+
+  [[nodiscard]] std::int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
+  [[nodiscard]] std::int64_t rows() const { return ne[1] * ne[2] * ne[3]; }
+  /// From the first byte to the last, holes included.
+  [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] bool is_contiguous() const;
+  [[nodiscard]] bool is_view() const { return view_src != nullptr; }
+  /// Where it lies if that is fixed before the graph is planned.
+  [[nodiscard]] int fixed_buffer() const { return view_src != nullptr ? view_src->buffer : buffer; }
+};
+
+[[nodiscard]] std::uint64_t row_bytes(DType type, std::int64_t elements);
+[[nodiscard]] bool is_same_shape(const Node& a, const Node& b);
+/// Reshapes, views, permutations: nothing to compute.
+[[nodiscard]] bool is_view_op(Op op);
+
+/// Owns the tensors of one graph, and the order in which it computes them. Results are made in the order of the calls; they enter the graph with
+/// expand(), each after its sources.
+class Graph {
+ public:
+  /// A leaf that the engine fills in.
+  Node* input(DType type, Shape ne);
+  /// A leaf in a buffer of its own, such as a weight. `buffer`: the backend.
+  Node* stored(DType type, Shape ne, int buffer, int layer, bool is_weight);
+  /// A leaf without a buffer.
+  Node* blank(DType type, Shape ne);
+
+  Node* view(Node* a, Shape ne, Strides nb, std::uint64_t offset);
+  Node* view_1d(Node* a, std::int64_t ne0, std::uint64_t offset);
+  Node* view_2d(Node* a, std::int64_t ne0, std::int64_t ne1, std::uint64_t nb1, std::uint64_t offset);
+  Node* view_3d(Node* a, Shape ne, std::uint64_t nb1, std::uint64_t nb2, std::uint64_t offset);
+  /// The same memory, the same shape; `op` none as the scheduler uses it.
+  Node* alias(Node* a);
+  Node* reshape(Node* a, Shape ne);
+  /// Dimension i of `a` becomes dimension axes[i].
+  Node* permute(Node* a, std::array<int, 4> axes);
+  Node* transpose(Node* a);
+
+  Node* get_rows(Node* a, Node* ids);
+  /// Rows of `b` into those of `a` that `ids` names; the result is `a`.
+  Node* set_rows(Node* a, Node* b, Node* ids);
+  /// add, sub, mul, div: the shape of `a`.
+  Node* binary(Op op, Node* a, Node* b);
+  Node* add(Node* a, Node* b) { return binary(Op::add, a, b); }
+  Node* mul(Node* a, Node* b) { return binary(Op::mul, a, b); }
+  Node* add_id(Node* a, Node* b, Node* ids);
+  /// One source, its shape, f32 unless it says otherwise: scale, clamp, sqr, norm and so on.
+  Node* same(Op op, Node* a);
+  Node* scale(Node* a) { return same(Op::scale, a); }
+  Node* scale_inplace(Node* a);
+  Node* activate(Unary unary, Node* a);
+  /// A gated unit of two tensors of one shape.
+  Node* glu(Node* gate, Node* up);
+  /// A gated unit whose halves are the rows' halves.
+  Node* glu_halves(Node* a);
+  Node* mul_mat(Node* a, Node* b);
+  Node* mul_mat_id(Node* experts, Node* b, Node* ids);
+  Node* soft_max(Node* a, Node* mask = nullptr, Node* sinks = nullptr);
+  Node* rope(Node* a, Node* positions, Node* factors = nullptr);
+  Node* flash_attn_ext(Node* q, Node* k, Node* v, Node* mask, Node* sinks = nullptr);
+  Node* cont(Node* a, Shape ne);
+  Node* cont(Node* a) { return cont(a, a->ne); }
+  Node* cast(Node* a, DType type);
+  /// Into the memory of `b`.
+  Node* cpy(Node* a, Node* b);
+  Node* concat(Node* a, Node* b, int dimension);
+  Node* repeat(Node* a, Shape ne);
+  Node* pad(Node* a, Shape by);
+  Node* argsort(Node* a);
+  Node* argsort_top_k(Node* a, std::int64_t k);
+  Node* top_k(Node* a, std::int64_t k);
+  Node* sum_rows(Node* a);
+  /// Any operation by hand: its result's type and shape, its sources.
+  Node* make(Op op, DType type, Shape ne, std::initializer_list<Node*> sources);
+
+  /// ggml_build_forward_expand: `a` and all it needs, sources first.
+  void expand(Node* a);
+
+  std::vector<Node*> nodes;
+  std::vector<Node*> leafs;
+
+ private:
+  Node* create(DType type, Shape ne);
+  Node* create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t offset);
+
+  std::deque<Node> tensors_;
+};
+
+}  // namespace weighbridge::llama_graph

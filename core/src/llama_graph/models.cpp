@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "llama_graph/models.hpp"
+
+namespace weighbridge::llama_graph {
+
+bool build_graph(Builder& builder, std::string_view architecture) { return build_decoder(builder, architecture); }
+
+}  // namespace weighbridge::llama_graph

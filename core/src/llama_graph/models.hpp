@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "llama_graph/builder.hpp"
+
+namespace weighbridge::llama_graph {
+
+/// Builds the graph of one batch as the engine's src/models/*.cpp does for a GGUF `architecture`; false if we have not read that one.
+[[nodiscard]] bool build_graph(Builder& builder, std::string_view architecture);
+
+/// The plain decoders; false for an architecture that is none.
+[[nodiscard]] bool build_decoder(Builder& builder, std::string_view architecture);
+
+}  // namespace weighbridge::llama_graph
