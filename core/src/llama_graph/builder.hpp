@@ -63,9 +63,13 @@ struct MoeStyle {
   std::int64_t groups_used = 1;
 };
 
+/// The engine puts norms at their layer's device, and with the cache on the host attention there. When it only plans (src/llama-context.cpp,
+/// graph_reserve with sizes: the scheduler is reset between) this is lost.
+enum class Purpose { plan, run };
+
 class Builder {
  public:
-  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement);
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose = Purpose::plan);
 
   Graph graph;
   const Model& model;
@@ -137,6 +141,7 @@ class Builder {
   std::vector<Node*> loaded_;           ///< by row of job.tensors
   Node* tied_output_ = nullptr;
   bool pins_norms_ = false;
+  bool pins_attention_ = false;
   bool has_windowed_cache_ = false;
 };
 

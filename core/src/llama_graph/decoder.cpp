@@ -28,6 +28,7 @@ struct Style {
   bool caps_scores = false;
   bool norms_rotated_heads = false;     ///< queries and keys are normalized after the rotation
   bool norms_whole_projection = false;  ///< before they are heads
+  bool adds_to_residual = false;        ///< the residual is the sum's first operand
   bool keeps_state = false;             ///< the last layer's state is a result too (t_h_nextn)
   Rotated rotated = Rotated::all;
   Parallel parallel = Parallel::no;
@@ -54,7 +55,7 @@ constexpr std::array kStyles{
           .activation = Unary::gelu,
           .scales_query = true,
           .parallel = Parallel::attention_first},
-    Style{.architecture = "phi3", .scales_query = true},
+    Style{.architecture = "phi3", .scales_query = true, .adds_to_residual = true},
     Style{.architecture = "command-r", .norm = NormKind::layer, .scales_logits = true, .parallel = Parallel::residual_first},
     Style{.architecture = "cohere2",
           .norm = NormKind::layer,
@@ -118,7 +119,7 @@ class Decoder {
     Node* result = feed_forward(norm_if_any(middle, name, il), il);
     result = norm_if_any(result, "post_ffw_norm", il);
     if (style_.scales_residual) result = g_.scale(result);
-    return g_.add(result, middle);
+    return style_.adds_to_residual ? g_.add(middle, result) : g_.add(result, middle);
   }
 
   Node* norm_if_any(Node* a, std::string_view name, int il) { return b_.vector(name, il) != nullptr ? b_.norm(a, name, il, style_.norm) : a; }
