@@ -82,10 +82,14 @@ Node* Builder::vector(std::string_view name, int il, int index) {
 }
 
 Node* Builder::rope_factors(int il) {
+  const auto backend = static_cast<std::size_t>(backend_of(il));
+  if (rope_factors_.empty()) rope_factors_.resize(static_cast<std::size_t>(host()) + 1, nullptr);
+  Node*& factors = rope_factors_[backend];
+  if (factors != nullptr) return factors;
   // Where the context is longer than the model was trained for at first, the long factors; both tables have one size.
   for (const std::string_view name : {"rope_freqs", "rope_factors_long"})
-    if (const Tensor* tensor = find(name, kNowhere, false, 0)) return graph.stored(tensor->type, {tensor->rows, 1, 1, 1}, backend_of(il), il, true);
-  return nullptr;
+    if (const Tensor* tensor = find(name, kNowhere, false, 0)) factors = graph.stored(tensor->type, {tensor->rows, 1, 1, 1}, backend_of(il), il, true);
+  return factors;
 }
 
 Node* Builder::embed(bool scaled) {

@@ -140,6 +140,7 @@ class Builder {
   std::vector<std::size_t> first_row_;  ///< of job.tensors, by layer + 1
   std::vector<Node*> loaded_;           ///< by row of job.tensors
   Node* tied_output_ = nullptr;
+  std::vector<Node*> rope_factors_;  ///< by backend: the layers of one share a table
   bool pins_norms_ = false;
   bool pins_attention_ = false;
   bool has_windowed_cache_ = false;
