@@ -183,7 +183,16 @@ Node* Builder::attention(Node* q, Node* k, Node* v, Node* mask, const AttentionE
   return result;
 }
 
+Node* Builder::project(Node* attended, int il) {
+  const Linear output = linear("attn_output", il);
+  return output ? apply(output, attended) : attended;
+}
+
 Node* Builder::attend(const CacheInputs& inputs, Qkv qkv, int il, const AttentionExtras& extras) {
+  return project(attend_heads(inputs, qkv, il, extras), il);
+}
+
+Node* Builder::attend_heads(const CacheInputs& inputs, Qkv qkv, int il, const AttentionExtras& extras) {
   const AttentionInputs& in = llama_cpp::has_window(layer(il).mixer) ? inputs.windowed : inputs.all;
   if (in.k_rotation != nullptr) {
     qkv.q = rotate(graph, qkv.q, in.k_rotation);
@@ -200,18 +209,14 @@ Node* Builder::attend(const CacheInputs& inputs, Qkv qkv, int il, const Attentio
   if (qkv.k != nullptr) graph.expand(store_keys(keys, qkv.k, in.k_index));
   if (qkv.v != nullptr) graph.expand(store_values(values, qkv.v, in.v_index));
   Node* result = attention(qkv.q, read_keys(keys, heads.key, heads.heads), read_values(values, heads.value, heads.heads), in.mask, extras);
-  if (in.v_rotation != nullptr) result = rotate(graph, result, in.v_rotation);
-  const Linear output = linear("attn_output", il);
-  return output ? apply(output, result) : result;
+  return in.v_rotation != nullptr ? rotate(graph, result, in.v_rotation) : result;
 }
 
 Node* Builder::attend_tokens(const AttentionInputs& inputs, Qkv qkv, int il) {
   graph.expand(qkv.q);
   graph.expand(qkv.k);
   graph.expand(qkv.v);
-  Node* result = attention(qkv.q, qkv.k, qkv.v, inputs.mask, {});
-  const Linear output = linear("attn_output", il);
-  return output ? apply(output, result) : result;
+  return project(attention(qkv.q, qkv.k, qkv.v, inputs.mask, {}), il);
 }
 
 }  // namespace weighbridge::llama_graph

@@ -92,12 +92,14 @@ Node* Builder::rope_factors(int il) {
   return factors;
 }
 
-Node* Builder::embed(bool scaled) {
+Node* Builder::embed(bool scaled, std::int64_t parts) {
   Node* tokens = graph.input(dtype::int32, {n_tokens, 1, 1, 1});
   Node* state = graph.get_rows(matrix("token_embd", kNowhere), tokens);
+  if (parts > 1) state = graph.pad(state, {(parts - 1) * model.hidden_size, 0, 0, 0});
   graph.expand(state);
   // The batch may bring embeddings instead of tokens: room is made for both.
-  graph.expand(graph.input(dtype::f32, {model.hidden_size, n_tokens, 1, 1}));
+  graph.expand(graph.input(dtype::f32, state->ne));
+  if (parts > 1) state = graph.view_2d(state, model.hidden_size, n_tokens, state->nb[1], 0);
   if (scaled) state = graph.scale(state);
   graph.expand(state);
   return state;
@@ -110,6 +112,7 @@ Node* Builder::output_ids() { return graph.input(dtype::int32, {n_outputs, 1, 1,
 Node* Builder::norm(Node* a, std::string_view name, int il, NormKind kind) {
   Node* weight = vector(name, il, 0);
   Node* bias = vector(name, il, 1);
+  if (weight == nullptr) weight = matrix(name, il);  // of every head its own
   Node* result = graph.same(kind == NormKind::rms ? Op::rms_norm : Op::norm, a);
   if (weight != nullptr && il != kNowhere && pins_norms_) result->backend = backend_of(il);
   if (weight != nullptr) result = graph.mul(result, weight);

@@ -90,7 +90,8 @@ class Builder {
   /// Factors of the rotation's frequencies, or null.
   Node* rope_factors(int il);
 
-  Node* embed(bool scaled = false);
+  /// The embedded tokens. `parts`: an image brings as many vectors of the hidden size for each token.
+  Node* embed(bool scaled = false, std::int64_t parts = 1);
   Node* positions(std::int64_t per_token = 1);
   Node* output_ids();
   CacheInputs cache_inputs();
@@ -102,6 +103,9 @@ class Builder {
   Qkv qkv(Node* a, int il, const FullAttention& heads);
   /// Writes keys and values to the cache, attends, projects back.
   Node* attend(const CacheInputs& inputs, Qkv qkv, int il, const AttentionExtras& extras = {});
+  /// The same without the projection: all heads of a token side by side.
+  Node* attend_heads(const CacheInputs& inputs, Qkv qkv, int il, const AttentionExtras& extras = {});
+  Node* project(Node* attended, int il);
   /// Without a cache.
   Node* attend_tokens(const AttentionInputs& inputs, Qkv qkv, int il);
   /// Attention proper. k, v: views of a cache, [head, heads, cells, streams] and, transposed or not, its like.
