@@ -75,6 +75,9 @@ struct Loads {
 };
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
 
+/// A tensor of routed experts, a bias too, by its GGUF name (common/common.h, LLM_FFN_EXPS_REGEX).
+[[nodiscard]] bool is_routed(const Tensor& tensor);
+/// Those of this layer stay on the host.
 [[nodiscard]] bool experts_stay(const Job& job, std::int64_t layer);
 
 /// `device` may be Placement::kHost.

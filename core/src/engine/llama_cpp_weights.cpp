@@ -18,8 +18,6 @@ constexpr std::uint64_t kTensorAlignment = 128;  // ggml_backend_cuda_buffer_typ
 constexpr std::uint64_t kFileAlignment = 32;     // GGUF_DEFAULT_ALIGNMENT and the processor's TENSOR_ALIGNMENT, bytes
 constexpr int kRecords = 200;                    // planned contexts of the families llama, qwen2, qwen3 and deepseek2: equal to 0.01 %
 
-bool is_routed(const Tensor& tensor) { return tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down; }
-
 Load load_of(const Tensor& tensor) {
   const std::int64_t row = tensor.cols > 1 ? tensor.cols : tensor.rows;
   const std::int64_t n_rows = tensor.cols > 1 ? tensor.copies() * tensor.rows : tensor.copies();
@@ -121,6 +119,8 @@ std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int 
 }
 
 }  // namespace
+
+bool is_routed(const Tensor& tensor) { return tensor.name.starts_with("ffn_") && tensor.name.find("_exps") != std::string_view::npos; }
 
 bool pads_rows(const Device& device) { return device.backend == "cuda" || device.backend == "rocm"; }
 

@@ -7,8 +7,6 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-bool is_routed(const Tensor& tensor) { return tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down; }
-
 /// "exp_probs_b.bias" is called so in the files, "exp_probs_b" by some converters.
 bool has_name(const Tensor& tensor, std::string_view name) {
   if (tensor.name == name) return true;
@@ -44,7 +42,7 @@ int Builder::buffer_of(const Tensor& tensor, int il) const {
                          tensor.role == TensorRole::layer_embedding || placement_.output_device == llama_cpp::Placement::kHost;
     return on_host ? host() : placement_.output_device;
   }
-  return is_routed(tensor) && llama_cpp::experts_stay(job_, il) ? host() : backend_of(il);
+  return llama_cpp::is_routed(tensor) && llama_cpp::experts_stay(job_, il) ? host() : backend_of(il);
 }
 
 const Tensor* Builder::find(std::string_view name, int il, bool is_matrix, int index) const {
