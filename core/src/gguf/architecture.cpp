@@ -21,7 +21,8 @@ constexpr std::array kRows{
     Row{"llama4_text", "llama4"},
     Row{"afmoe", "afmoe"},
     Row{"baichuan", "baichuan"},
-    Row{"bailing_moe", "bailingmoe2"},
+    Row{"bailing_moe", "bailingmoe"},
+    Row{"bailing_moe_v2", "bailingmoe2"},
     Row{"chatglm", "chatglm"},
     Row{"cohere", "command-r"},
     Row{"cohere2", "cohere2"},
@@ -39,6 +40,7 @@ constexpr std::array kRows{
     Row{"exaone", "exaone"},
     Row{"exaone4", "exaone4"},
     Row{"exaone_moe", "exaone-moe"},
+    Row{"falcon", "falcon"},
     Row{"falcon_h1", "falcon-h1"},
     Row{"gemma", "gemma"},
     Row{"gemma2", "gemma2"},
@@ -46,6 +48,10 @@ constexpr std::array kRows{
     Row{"gemma3", "gemma3"},
     Row{"gemma3n_text", "gemma3n"},
     Row{"gemma4_text", "gemma4"},
+    Row{"gemma4", "gemma4"},
+    Row{"gemma4_unified", "gemma4"},
+    Row{"gemma4_unified_text", "gemma4"},
+    Row{"gemma3n", "gemma3n"},
     Row{"glm4", "glm4"},
     Row{"glm4_moe", "glm4moe"},
     Row{"glm4v_moe", "glm4moe"},
@@ -70,13 +76,18 @@ constexpr std::array kRows{
     Row{"mimo_v2_flash", "mimo2"},
     Row{"mimo_v2", "mimo2"},
     Row{"minicpm3", "minicpm3"},
+    Row{"mistral3", "mistral3"},
+    Row{"ministral3", "mistral3"},
     Row{"minimax_m2", "minimax-m2"},
     Row{"nemotron-nas", "deci"},
     Row{"nemotron_h", "nemotron_h", "nemotron_h_moe"},
+    Row{"olmo", "olmo"},
+    Row{"olmoe", "olmoe"},
     Row{"olmo2", "olmo2"},
     Row{"olmo3", "olmo2"},
     Row{"phi", "phi2"},
     Row{"phi3", "phi3"},
+    Row{"phimoe", "phimoe"},
     Row{"plm", "plm"},
     Row{"qwen", "qwen"},
     Row{"qwen2", "qwen2"},
@@ -95,15 +106,17 @@ constexpr std::array kRows{
     Row{"qwen3_5_moe_text", "qwen35moe"},
     Row{"rwkv7", "rwkv7"},
     Row{"seed_oss", "seed_oss"},
+    Row{"smollm3", "smollm3"},
+    Row{"stablelm", "stablelm"},
+    Row{"starcoder2", "starcoder2"},
     Row{"step3p5", "step35"},
     Row{"step3p7", "step35"},
 };
 
 /// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
-constexpr std::array<std::string_view, 32> kPlain{
-    "apertus",   "arcee",          "arctic", "bailingmoe", "bitnet",   "bloom",   "codeshell", "cogvlm",    "falcon",     "gpt2",    "gptneox",
-    "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",     "nemotron",  "olmo",      "olmoe",      "openelm", "orion",
-    "paddleocr", "pangu-embedded", "phimoe", "plamo",      "refact",   "smollm3", "stablelm",  "starcoder", "starcoder2", "xverse"};
+constexpr std::array<std::string_view, 23> kPlain{
+    "apertus", "arcee", "arctic", "bitnet", "bloom", "codeshell", "cogvlm", "gpt2", "gptneox", "grok", "grovemoe", "jais", "minicpm", "mpt", "nemotron",
+    "openelm", "orion", "paddleocr", "pangu-embedded", "plamo", "refact", "starcoder", "xverse"};
 
 }  // namespace
 

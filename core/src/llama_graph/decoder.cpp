@@ -13,7 +13,7 @@ namespace {
 /// Which layers rotate queries and keys. `three_of_four`: all but every fourth.
 enum class Rotated { all, windowed, windowed_if_any, three_of_four, none };
 /// One norm for attention and feed-forward: in which order their results and the residual are added.
-enum class Parallel { no, attention_first, residual_first };
+enum class Parallel { no, attention_first, ffn_first, residual_first };
 /// Where the tokens whose logits are wanted are picked out.
 enum class ResultIds { last_layer, after_layers, after_norm };
 /// What the block that every token takes is multiplied with.
@@ -60,6 +60,7 @@ constexpr std::array kStyles{
     Style{.architecture = "qwen"},
     Style{.architecture = "afmoe", .scales_embedding = true, .picks_after_norm = true, .rotated = Rotated::three_of_four, .moe = kScaledSigmoid},
     Style{.architecture = "baichuan"},
+    Style{.architecture = "bailingmoe"},
     Style{.architecture = "bailingmoe2", .moe = kScaledSigmoid},
     Style{.architecture = "chatglm"},
     Style{.architecture = "dbrx", .norm = NormKind::layer},
@@ -71,6 +72,7 @@ constexpr std::array kStyles{
     Style{.architecture = "exaone"},
     Style{.architecture = "exaone4", .rotated = Rotated::windowed_if_any},
     Style{.architecture = "exaone-moe", .rotated = Rotated::windowed, .moe = kScaledSigmoid},
+    Style{.architecture = "falcon", .norm = NormKind::layer, .activation = Unary::gelu, .parallel = Parallel::ffn_first},
     Style{.architecture = "glm4moe", .moe = kSigmoid},
     Style{.architecture = "hunyuan-dense", .norms_rotated_heads = true},
     Style{.architecture = "hunyuan-moe", .norms_rotated_heads = true},
@@ -78,6 +80,12 @@ constexpr std::array kStyles{
     Style{.architecture = "internlm2"},
     Style{.architecture = "mellum"},
     Style{.architecture = "mimo2", .moe = kSigmoid},
+    Style{.architecture = "mistral3"},
+    Style{.architecture = "olmoe", .norms_whole_projection = true, .moe = kNotNormalized},
+    Style{.architecture = "phimoe", .scales_query = true, .adds_to_residual = true},
+    Style{.architecture = "smollm3", .rotated = Rotated::three_of_four},
+    Style{.architecture = "stablelm", .norm = NormKind::layer},
+    Style{.architecture = "starcoder2", .norm = NormKind::layer, .activation = Unary::gelu},
     Style{.architecture = "minimax-m2", .norms_whole_projection = true, .moe = kSigmoid},
     Style{.architecture = "seed_oss"},
     Style{.architecture = "step35", .ids = ResultIds::after_layers, .moe = kScaledSigmoid},
@@ -148,7 +156,7 @@ class Decoder {
 
   Node* layer(Node* input, int il) {
     Node* normed = mixes(il) ? norm_if_any(input, "attn_norm", il) : input;
-    Node* attended = mix(normed, il);
+    Node* attended = mix(b_.vector("attn_norm_2", il) != nullptr ? b_.norm(input, "attn_norm_2", il, style_.norm) : normed, il);
     const bool picks = il == b_.n_layers() - 1 && style_.ids == ResultIds::last_layer;
     if (style_.picks_after_norm) attended = norm_if_any(attended, "post_attention_norm", il);
     if (picks) {
@@ -157,6 +165,7 @@ class Decoder {
       if (style_.parallel != Parallel::no) normed = g_.get_rows(normed, ids_);
     }
     if (style_.parallel == Parallel::attention_first) return g_.add(g_.add(attended, feed_forward(normed, il)), input);
+    if (style_.parallel == Parallel::ffn_first) return g_.add(g_.add(feed_forward(normed, il), attended), input);
     if (style_.parallel == Parallel::residual_first) return g_.add(g_.add(feed_forward(normed, il), input), attended);
     if (std::holds_alternative<NoFfn>(b_.layer(il).ffn)) return input;  // as the engine has it (src/models/deci.cpp)
     return feed_forward_block(input, attended, il);
