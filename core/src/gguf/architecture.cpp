@@ -19,6 +19,7 @@ constexpr std::array kRows{
     Row{"mistral", "llama"},
     Row{"mixtral", "llama"},
     Row{"llama4_text", "llama4"},
+    Row{"llama4", "llama4"},
     Row{"afmoe", "afmoe"},
     Row{"baichuan", "baichuan"},
     Row{"bailing_moe", "bailingmoe"},
