@@ -27,17 +27,25 @@ Node* rotate(Graph& graph, Node* a, Node* rotation) {
   return graph.reshape(graph.mul_mat(rotation, rows), a->ne);
 }
 
-/// Heads of a layer as the cache stores them: MLA's latent is one head.
-struct CachedHeads {
-  std::int64_t key = 0;
-  std::int64_t value = 0;
-  std::int64_t heads = 0;
-};
-
 CachedHeads cached_heads(const Mixer& mixer) {
   if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
   if (const auto* a = std::get_if<LatentAttention>(&mixer)) return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
   return {};
+}
+
+/// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
+CachedHeads heads_of_cache(const Model& model, bool splits, bool is_windowed) {
+  CachedHeads common;
+  bool is_first = true;
+  for (const LayerSpec& layer : model.layers) {
+    const CachedHeads heads = cached_heads(layer.mixer);
+    if (heads.heads == 0 || layer.shares_cache || (splits && llama_cpp::has_window(layer.mixer) != is_windowed)) continue;
+    if (is_first) common = heads;
+    is_first = false;
+    if (heads.key != common.key) common.key = 0;
+    if (heads.value != common.value) common.value = 0;
+  }
+  return common;
 }
 
 /// Elements of the widest layer's values (src/llama-hparams.cpp, n_embd_v_gqa_max).
@@ -54,32 +62,27 @@ std::int64_t widest_values(const Model& model) {
 
 int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
 
-AttentionInputs Builder::inputs_of(std::int64_t cells) {
+AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads) {
   AttentionInputs inputs;
   inputs.k_index = graph.input(dtype::int64, {n_tokens, 1, 1, 1});
   inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(model), 1, 1, 1});
   inputs.mask = graph.input(settings.flash_attention ? dtype::f16 : dtype::f32, {cells, n_tokens / settings.n_streams, 1, settings.n_streams});
-  const FullAttention* heads = first_grouped_attention(model.layers);
-  if (heads == nullptr) return inputs;
-  if (is_ggml_quantized(settings.type_k) && heads->head_dim_k % kRotation == 0) {
-    const std::int64_t size = key_rotation(heads->head_dim_k);
+  if (is_ggml_quantized(settings.type_k) && heads.key > 0 && heads.key % kRotation == 0) {
+    const std::int64_t size = key_rotation(heads.key);
     inputs.k_rotation = graph.input(dtype::f32, {size, size, 1, 1});
   }
-  if (is_ggml_quantized(settings.type_v) && heads->head_dim_v % kRotation == 0) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
+  if (is_ggml_quantized(settings.type_v) && heads.value > 0 && heads.value % kRotation == 0)
+    inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
   return inputs;
 }
 
 CacheInputs Builder::cache_inputs() {
   CacheInputs inputs;
-  inputs.all = inputs_of(settings.cells);
+  const auto windowed = std::find_if(model.layers.begin(), model.layers.end(), [](const LayerSpec& spec) { return llama_cpp::has_window(spec.mixer); });
+  has_windowed_cache_ = settings.keeps_windows && windowed != model.layers.end();
+  inputs.all = inputs_of(settings.cells, heads_of_cache(model, has_windowed_cache_, false));
   inputs.windowed = inputs.all;
-  if (!settings.keeps_windows) return inputs;
-  for (const LayerSpec& spec : model.layers) {
-    if (!llama_cpp::has_window(spec.mixer)) continue;
-    has_windowed_cache_ = true;
-    inputs.windowed = inputs_of(llama_cpp::cells_of(spec.mixer, settings));
-    break;
-  }
+  if (has_windowed_cache_) inputs.windowed = inputs_of(llama_cpp::cells_of(windowed->mixer, settings), heads_of_cache(model, true, true));
   return inputs;
 }
 
@@ -89,13 +92,23 @@ AttentionInputs Builder::encoder_inputs() {
   return inputs;
 }
 
+int Builder::cache_layer(int il) const {
+  if (!layer(il).shares_cache) return il;
+  const bool is_windowed = llama_cpp::has_window(layer(il).mixer);
+  int owner = il;
+  while (owner > 0 && (layer(owner).shares_cache || llama_cpp::has_window(layer(owner).mixer) != is_windowed)) --owner;
+  return owner;
+}
+
 Node* Builder::key_cache(int il) {
+  il = cache_layer(il);
   const CachedHeads heads = cached_heads(layer(il).mixer);
   return graph.stored(settings.type_k, {heads.key * heads.heads, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il),
                       il, false);
 }
 
 Node* Builder::value_cache(int il) {
+  il = cache_layer(il);
   // Transposed values have one width in all layers.
   const CachedHeads heads = cached_heads(layer(il).mixer);
   const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : widest_values(model);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "json_text.hpp"
+
 namespace weighbridge::llama_graph {
 
 namespace {
@@ -37,6 +39,8 @@ int Builder::backend_of(int il) const {
 }
 
 int Builder::buffer_of(const Tensor& tensor, int il) const {
+  // Loaded as parts of the first layer (src/models/*.cpp, create_tensor with layer 0).
+  if (is_any_of(tensor.name, {"per_layer_model_proj", "per_layer_proj_norm", "token_embd_norm"})) return backend_of(0);
   if (il == kNowhere) {
     const bool on_host = tensor.role == TensorRole::embedding || tensor.role == TensorRole::position_embedding ||
                          tensor.role == TensorRole::layer_embedding || placement_.output_device == llama_cpp::Placement::kHost;

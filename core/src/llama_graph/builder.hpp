@@ -41,6 +41,13 @@ struct CacheInputs {
   AttentionInputs windowed;
 };
 
+/// Heads as a cache stores them: MLA's latent is one head.
+struct CachedHeads {
+  std::int64_t key = 0;    ///< elements of one
+  std::int64_t value = 0;
+  std::int64_t heads = 0;
+};
+
 /// What attention may have beside queries, keys and values.
 struct AttentionExtras {
   Node* sinks = nullptr;
@@ -113,10 +120,13 @@ class Builder {
 
   /// up, gate (if it is there) and down of `suffix` ("" or "_shexp"). An up of double width holds the gate too.
   Node* ffn(Node* a, int il, std::string_view suffix, Unary activation, std::int64_t ffn_size);
-  Node* moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style);
+  /// `logits` of the router, if they are not what its matrix makes of `a`.
+  Node* moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style, Node* logits = nullptr);
   /// What the chosen experts make of `input` [hidden, 1 or used, tokens].
   Node* experts(Node* input, Node* chosen, int il, Unary activation);
 
+  /// The layer whose keys and values `il` reads: the last of its kind that has its own (src/llama-model.cpp, layer_reuse_cb).
+  [[nodiscard]] int cache_layer(int il) const;
   Node* key_cache(int il);
   Node* value_cache(int il);
   Node* store_keys(Node* cache, Node* k, Node* index);
@@ -135,7 +145,7 @@ class Builder {
  private:
   [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
   Node* load(const Tensor& tensor, int il);
-  AttentionInputs inputs_of(std::int64_t cells);
+  AttentionInputs inputs_of(std::int64_t cells, const CachedHeads& heads);
   [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
   [[nodiscard]] int cache_buffer(int il) const;
 

@@ -66,6 +66,12 @@ Node* sum_of_experts(Graph& graph, Node* results, std::int64_t used) {
   return used == 1 ? graph.cont(sum) : sum;
 }
 
+/// One factor of each expert for the chosen ones.
+Node* of_chosen(Graph& graph, Node* factors, Node* chosen, std::int64_t n_tokens) {
+  const std::int64_t n_experts = factors->ne[0];
+  return graph.get_rows(graph.repeat(graph.reshape(factors, {1, n_experts, 1, 1}), {1, n_experts, n_tokens, 1}), chosen);
+}
+
 Node* expert_weights(Graph& graph, Node* probabilities, Node* chosen, const MoeStyle& style) {
   const std::int64_t used = chosen->ne[0];
   const std::int64_t n_tokens = probabilities->ne[1];
@@ -86,6 +92,7 @@ Node* expert_weights(Graph& graph, Node* probabilities, Node* chosen, const MoeS
 Node* Builder::experts(Node* input, Node* chosen, int il, Unary activation) {
   const auto project = [&](std::string_view name, Node* a) {
     Node* result = graph.mul_mat_id(matrix(name, il), a, chosen);
+    if (Node* scale = vector(std::string(name).append(".scale"), il)) result = graph.mul(result, of_chosen(graph, scale, chosen, input->ne[2]));
     Node* bias = vector(name, il);
     return bias != nullptr ? graph.add_id(result, bias, chosen) : result;
   };
@@ -106,10 +113,10 @@ Node* Builder::experts(Node* input, Node* chosen, int il, Unary activation) {
 }
 
 
-Node* Builder::moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style) {
+Node* Builder::moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style, Node* logits) {
   const std::int64_t n = a->ne[1];
   const std::int64_t used = spec.n_experts_used;
-  Node* logits = apply(linear("ffn_gate_inp", il), a);
+  if (logits == nullptr) logits = apply(linear("ffn_gate_inp", il), a);
   Node* probabilities = gate_probabilities(graph, logits, style.gating);
   Node* scores = probabilities;
   if (Node* bias = vector("exp_probs_b", il)) scores = graph.add(probabilities, bias);

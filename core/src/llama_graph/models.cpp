@@ -3,6 +3,14 @@
 
 namespace weighbridge::llama_graph {
 
-bool build_graph(Builder& builder, std::string_view architecture) { return build_decoder(builder, architecture); }
+bool build_graph(Builder& builder, std::string_view architecture) {
+  for (const auto build : {
+           build_decoder,
+           build_gemma3n,
+           build_gemma4,
+       })
+    if (build(builder, architecture)) return true;
+  return false;
+}
 
 }  // namespace weighbridge::llama_graph

@@ -10,7 +10,9 @@ namespace weighbridge::llama_graph {
 /// Builds the graph of one batch as the engine's src/models/*.cpp does for a GGUF `architecture`; false if we have not read that one.
 [[nodiscard]] bool build_graph(Builder& builder, std::string_view architecture);
 
-/// The plain decoders; false for an architecture that is none.
+// The families, each in its file; false for an architecture that is none of theirs.
 [[nodiscard]] bool build_decoder(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool build_gemma3n(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool build_gemma4(Builder& builder, std::string_view architecture);
 
 }  // namespace weighbridge::llama_graph
