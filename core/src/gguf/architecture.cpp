@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gguf/architecture.hpp"
 
+#include <algorithm>
 #include <array>
+
+#include "json_text.hpp"
 
 namespace weighbridge::gguf {
 
@@ -114,6 +117,24 @@ constexpr std::array kRows{
     Row{"step3p7", "step35"},
 };
 
+/// Encoders: written, but read back under no name, since a file does not say which of the checkpoints it was.
+constexpr std::array kEncoders{
+    Row{"bert", "bert"},
+    Row{"roberta", "bert"},
+    Row{"xlm-roberta", "bert"},
+    Row{"modernbert", "modern-bert"},
+    Row{"nomic_bert", "nomic-bert", "nomic-bert-moe"},
+    Row{"gemma3_text", "gemma-embedding"},
+};
+
+bool is_encoder(const Model& model) { return !model.layers.empty() && std::holds_alternative<EncoderAttention>(model.layers[0].mixer); }
+
+std::string_view find(const Row* begin, const Row* end, const Model& model) {
+  const Row* row = std::find_if(begin, end, [&](const Row& r) { return r.model_type == model.architecture; });
+  if (row == end) return {};
+  return !row->with_experts.empty() && first_moe(model) != nullptr ? row->with_experts : row->architecture;
+}
+
 /// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
 constexpr std::array<std::string_view, 23> kPlain{
     "apertus", "arcee", "arctic", "bitnet", "bloom", "codeshell", "cogvlm", "gpt2", "gptneox", "grok", "grovemoe", "jais", "minicpm", "mpt", "nemotron",
@@ -122,9 +143,10 @@ constexpr std::array<std::string_view, 23> kPlain{
 }  // namespace
 
 std::string_view architecture_of(const Model& model) {
-  for (const Row& row : kRows)
-    if (row.model_type == model.architecture) return !row.with_experts.empty() && first_moe(model) != nullptr ? row.with_experts : row.architecture;
-  return {};
+  if (is_encoder(model)) return find(kEncoders.begin(), kEncoders.end(), model);
+  const bool is_latent = first_latent_attention(model.layers) != nullptr;
+  if (is_latent && is_any_of(model.architecture, {"mistral3", "ministral3"})) return "mistral4";
+  return find(kRows.begin(), kRows.end(), model);
 }
 
 std::string_view model_type_of(std::string_view architecture) {

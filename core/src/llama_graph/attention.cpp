@@ -86,9 +86,11 @@ CacheInputs Builder::cache_inputs() {
   return inputs;
 }
 
-AttentionInputs Builder::encoder_inputs() {
-  AttentionInputs inputs;
-  inputs.mask = graph.input(settings.flash_attention ? dtype::f16 : dtype::f32, {n_tokens, n_tokens, 1, 1});
+CacheInputs Builder::encoder_inputs() {
+  CacheInputs inputs;
+  const auto new_mask = [&] { return graph.input(settings.flash_attention ? dtype::f16 : dtype::f32, {n_tokens, n_tokens, 1, 1}); };
+  inputs.all.mask = new_mask();
+  inputs.windowed.mask = new_mask();
   return inputs;
 }
 
@@ -225,11 +227,13 @@ Node* Builder::attend_heads(const CacheInputs& inputs, Qkv qkv, int il, const At
   return in.v_rotation != nullptr ? rotate(graph, result, in.v_rotation) : result;
 }
 
-Node* Builder::attend_tokens(const AttentionInputs& inputs, Qkv qkv, int il) {
+Node* Builder::attend_tokens(const CacheInputs& inputs, Qkv qkv, int il) {
+  const auto* encoder = std::get_if<EncoderAttention>(&layer(il).mixer);
+  const AttentionInputs& in = encoder != nullptr && encoder->window > 0 ? inputs.windowed : inputs.all;
   graph.expand(qkv.q);
   graph.expand(qkv.k);
   graph.expand(qkv.v);
-  return project(attention(qkv.q, qkv.k, qkv.v, inputs.mask, {}), il);
+  return project(attention(qkv.q, qkv.k, qkv.v, in.mask, {}), il);
 }
 
 }  // namespace weighbridge::llama_graph

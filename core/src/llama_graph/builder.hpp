@@ -102,7 +102,8 @@ class Builder {
   Node* positions(std::int64_t per_token = 1);
   Node* output_ids();
   CacheInputs cache_inputs();
-  AttentionInputs encoder_inputs();
+  /// Masks only.
+  CacheInputs encoder_inputs();
 
   Node* norm(Node* a, std::string_view name, int il, NormKind kind = NormKind::rms);
   Node* apply(const Linear& linear, Node* a);
@@ -114,7 +115,7 @@ class Builder {
   Node* attend_heads(const CacheInputs& inputs, Qkv qkv, int il, const AttentionExtras& extras = {});
   Node* project(Node* attended, int il);
   /// Without a cache.
-  Node* attend_tokens(const AttentionInputs& inputs, Qkv qkv, int il);
+  Node* attend_tokens(const CacheInputs& inputs, Qkv qkv, int il);
   /// Attention proper. k, v: views of a cache, [head, heads, cells, streams] and, transposed or not, its like.
   Node* attention(Node* q, Node* k, Node* v, Node* mask, const AttentionExtras& extras);
 

@@ -6,6 +6,7 @@ namespace weighbridge::llama_graph {
 bool build_graph(Builder& builder, std::string_view architecture) {
   for (const auto build : {
            build_decoder,
+           build_encoder,
            build_gemma3n,
            build_gemma4,
        })

@@ -12,6 +12,7 @@ namespace weighbridge::llama_graph {
 
 // The families, each in its file; false for an architecture that is none of theirs.
 [[nodiscard]] bool build_decoder(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool build_encoder(Builder& builder, std::string_view architecture);
 [[nodiscard]] bool build_gemma3n(Builder& builder, std::string_view architecture);
 [[nodiscard]] bool build_gemma4(Builder& builder, std::string_view architecture);
 
