@@ -3,6 +3,8 @@
 // bound is what its card has left.
 #include "engine/llama_cpp.hpp"
 
+#include <algorithm>
+
 #include "json_text.hpp"
 #include "llama_graph/simulate.hpp"
 #include "weighbridge/gguf.hpp"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::string_view kVersion = "v0.5.0";
 
+/// All but the graph's buffer, whose place is behind the cache.
 DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, std::size_t group_index) {
   const DeviceGroup& group = job.scenario.hardware[group_index];
   const bool padded = pads_rows(group.device);
@@ -24,15 +27,19 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
   device.terms.push_back(weights_term(job, loads, placement, index, padded));
   device.terms.push_back(cache_term(job, settings, placement, index, padded));
   if (Term state = recurrent_term(job, settings, placement, index); state.bytes > Bytes()) device.terms.push_back(std::move(state));
-  device.terms.push_back(device_compute_term(job, settings, loads, placement, index));
+  return device;
+}
+
+void complete(const Job& job, const Settings& settings, Term compute, DevicePlan& device) {
+  const DeviceGroup& group = job.scenario.hardware[device.group];
+  device.terms.push_back(std::move(compute));
   if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
   device.terms.push_back(context_term(job, group.device));
   device.reserved = device.total();
   device.observed = device.reserved + group.used;
-  return device;
 }
 
-HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) {
+HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, Term compute) {
   HostPlan host;
   if (job.scenario.host) host.capacity = job.scenario.host->capacity();
   host.terms.reserve(6);
@@ -40,7 +47,7 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   Term cache = cache_term(job, settings, placement, Placement::kHost, false);
   if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
   if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
-  host.terms.push_back(host_compute_term(job, settings, placement));
+  host.terms.push_back(std::move(compute));
   host.terms.push_back(output_term(job, settings));
   host.terms.push_back(prompt_cache_term(job));
   return host;
@@ -77,7 +84,9 @@ Plan plan_llama_cpp(const Job& job) {
   Plan plan;
   plan.report.name = "llama.cpp";
   plan.report.version = kVersion;
-  const Settings settings = settle(job);
+  Settings settings = settle(job);
+  const Placement placement = place(job, settings);
+  if (settings.is_flash_attention_auto) settings.flash_attention = llama_graph::runs_flash_attention(job, settings, placement);
   plan.impossible = refusal(job, settings);
   if (plan.impossible) {
     if (plan.impossible->key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
@@ -85,20 +94,15 @@ Plan plan_llama_cpp(const Job& job) {
   }
   std::shared_ptr<const void> kept;
   const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
-  const Placement placement = place(job, settings);
   if (job.explain) add_warnings(job, settings, placement, plan);
   const std::vector<std::size_t> groups = device_groups(job.scenario);
-  const auto simulated = llama_graph::simulate(job, settings, placement);
-  const auto put = [](std::vector<Term>& terms, Bytes bytes) {
-    for (Term& term : terms)
-      if (term.id == "compute") term.bytes = term.low = term.high = bytes;
-  };
-  for (std::size_t device = 0; device < groups.size(); ++device) {
+  for (std::size_t device = 0; device < groups.size(); ++device)
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
-    if (simulated) put(plan.devices.back().terms, simulated->devices[device]);
-  }
-  plan.host = plan_host(job, settings, loads, placement);
-  if (simulated) put(plan.host->terms, simulated->host);
+  // A solver that passes by needs no exact figure of what does not fit anyway.
+  const bool is_hopeless = !job.explain && std::any_of(plan.devices.begin(), plan.devices.end(), [](const DevicePlan& device) { return device.total() > device.limit; });
+  ComputeTerms compute = is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
+  for (std::size_t device = 0; device < groups.size(); ++device) complete(job, settings, std::move(compute.devices[device]), plan.devices[device]);
+  plan.host = plan_host(job, settings, loads, placement, std::move(compute.host));
 
   Bytes cache;
   for (const LayerSpec& layer : job.model.layers)

@@ -24,6 +24,7 @@ struct Settings {
   DType type_k;
   DType type_v;
   bool flash_attention = true;
+  bool is_flash_attention_auto = false;  ///< used where every device has a kernel for it
   bool swa_full = false;
   bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
@@ -96,8 +97,15 @@ struct Loads {
 /// Bytes of one layer's keys and values for all sequences.
 [[nodiscard]] Bytes cache_bytes(const Mixer& mixer, const Settings& settings, bool padded);
 
-[[nodiscard]] Term device_compute_term(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int device);
-[[nodiscard]] Term host_compute_term(const Job& job, const Settings& settings, const Placement& placement);
+/// The graph's buffers, of every device and of the host.
+struct ComputeTerms {
+  std::vector<Term> devices;
+  Term host;
+};
+/// Replayed, or where we have not read the engine's graph from closed forms with a wide band.
+[[nodiscard]] ComputeTerms compute_terms(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement);
+/// From closed forms: quick, and good enough where it does not matter.
+[[nodiscard]] ComputeTerms bounded_compute_terms(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement);
 
 /// The backend has no flash attention for this cache: attention runs on the host's processor.
 [[nodiscard]] bool host_attends(const Settings& settings, const Placement& placement);

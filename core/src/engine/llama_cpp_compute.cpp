@@ -188,6 +188,8 @@ Term finish(const Job& job, Stages stages, const Spread& spread) {
 
 }  // namespace
 
+namespace {
+
 Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, const Placement& placement, int device) {
   Stages stages;
   Settings attended = s;
@@ -276,6 +278,15 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
     term.high += hidden;
   }
   return term;
+}
+
+}  // namespace
+
+ComputeTerms bounded_compute_terms(const Job& job, const Settings& s, const Loads& loads, const Placement& placement) {
+  ComputeTerms terms;
+  for (int device = 0; device < placement.n_devices; ++device) terms.devices.push_back(device_compute_term(job, s, loads, placement, device));
+  terms.host = host_compute_term(job, s, placement);
+  return terms;
 }
 
 bool host_attends(const Settings& s, const Placement& placement) {

@@ -95,6 +95,7 @@ Settings settle(const Job& job) {
   s.type_k = cache_type(job.scenario.kv_type);
   s.type_v = cache_type(job.scenario.kv_value_type);
   s.flash_attention = o.flash_attn.value_or(true);
+  s.is_flash_attention_auto = !o.flash_attn.has_value();
   s.swa_full = o.swa_full.value_or(false);
   s.keeps_windows = keeps_windows(job.model);
   s.offload_kqv = o.offload_kqv.value_or(true);

@@ -82,6 +82,7 @@ constexpr std::array kRows{
     Row{"minicpm3", "minicpm3"},
     Row{"mistral3", "mistral3"},
     Row{"ministral3", "mistral3"},
+    Row{"mistral4", "mistral4"},
     Row{"minimax_m2", "minimax-m2"},
     Row{"nemotron-nas", "deci"},
     Row{"nemotron_h", "nemotron_h", "nemotron_h_moe"},

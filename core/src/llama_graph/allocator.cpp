@@ -98,27 +98,26 @@ bool is_same_layout(const Node& a, const Node& b) { return a.ne == b.ne && a.nb 
 
 class Allocator {
  public:
-  explicit Allocator(const std::vector<Backend>& backends) : backends_(backends) {
+  explicit Allocator(const std::vector<Backend>& backends) : backends_(backends), reserved_(backends.size(), Reserved{0, kNowhere}) {
     for (const Backend& backend : backends) lists_.emplace_back(backend.alignment());
   }
 
-  void run(const Schedule& schedule) {
+  /// Up to and with the node `last`.
+  void run(const Schedule& schedule, int last) {
     for (const Placed& leaf : schedule.leafs) place(*leaf.tensor, leaf.backend);
     for (const Placed& node : schedule.nodes) count_uses(*node.tensor, node.backend);
-    for (const Placed& node : schedule.nodes) {
+    for (step_ = 0; step_ <= last; ++step_) {
+      const Placed& node = schedule.nodes[static_cast<std::size_t>(step_)];
       for (Node* source : node.tensor->src)
         if (source != nullptr) place(*source, node.backend);
       place(*node.tensor, node.backend);
+      if (step_ == last) return;
       for (Node* source : node.tensor->src)
         if (source != nullptr) release(*source);
     }
   }
 
-  [[nodiscard]] std::vector<std::uint64_t> peaks() const {
-    std::vector<std::uint64_t> peaks;
-    for (const FreeList& list : lists_) peaks.push_back(list.peak());
-    return peaks;
-  }
+  [[nodiscard]] const std::vector<Reserved>& reserved() const { return reserved_; }
 
  private:
   /// Inputs are placed before anything that could overwrite them.
@@ -136,8 +135,10 @@ class Allocator {
     if (tensor.buffer != kNowhere || tensor.is_allocated || tensor.is_view()) return;
     tensor.is_allocated = true;
     if (works_in_place(tensor.op) && takes_over_source(tensor)) return;
+    const auto id = static_cast<std::size_t>(backend);
     tensor.home = backend;
-    tensor.offset = lists_[static_cast<std::size_t>(backend)].take(backends_[static_cast<std::size_t>(backend)].alloc_size(tensor));
+    tensor.offset = lists_[id].take(backends_[id].alloc_size(tensor));
+    if (lists_[id].peak() > reserved_[id].bytes) reserved_[id] = {lists_[id].peak(), step_};
   }
 
   /// A view is never allocated itself, so what it looks into is not taken over either.
@@ -182,14 +183,42 @@ class Allocator {
 
   const std::vector<Backend>& backends_;
   std::vector<FreeList> lists_;
+  std::vector<Reserved> reserved_;
+  int step_ = kNowhere;
 };
+
+/// Calls `visit` for every tensor of the schedule, some of them several times.
+template <class Visit>
+void for_each_tensor(const Schedule& schedule, Visit visit) {
+  for (const Placed& leaf : schedule.leafs) visit(*leaf.tensor);
+  for (const Placed& node : schedule.nodes) {
+    visit(*node.tensor);
+    for (Node* source : node.tensor->src)
+      if (source != nullptr) visit(*source);
+  }
+}
 
 }  // namespace
 
-std::vector<std::uint64_t> allocate(const Schedule& schedule, const std::vector<Backend>& backends) {
+std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends) {
   Allocator allocator(backends);
-  allocator.run(schedule);
-  return allocator.peaks();
+  allocator.run(schedule, static_cast<int>(schedule.nodes.size()) - 1);
+  return allocator.reserved();
+}
+
+std::vector<const Node*> living_at(const Schedule& schedule, const std::vector<Backend>& backends, int backend, int step) {
+  for_each_tensor(schedule, [](Node& node) {
+    node.n_children = node.n_views = 0;
+    node.is_allocated = false;
+  });
+  Allocator(backends).run(schedule, step);
+  std::vector<const Node*> living;
+  for_each_tensor(schedule, [&](Node& node) {
+    if (!node.is_allocated || node.home != backend) return;
+    node.is_allocated = false;  // once
+    living.push_back(&node);
+  });
+  return living;
 }
 
 }  // namespace weighbridge::llama_graph

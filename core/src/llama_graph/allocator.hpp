@@ -22,7 +22,16 @@ struct Schedule {
   std::vector<Placed> leafs;
 };
 
-/// Bytes of the compute buffer of each backend.
-[[nodiscard]] std::vector<std::uint64_t> allocate(const Schedule& schedule, const std::vector<Backend>& backends);
+/// The compute buffer of one backend.
+struct Reserved {
+  std::uint64_t bytes = 0;
+  int fullest = 0;  ///< the node of the schedule at which it grew last; before the first: kNowhere
+};
+
+/// By backend.
+[[nodiscard]] std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends);
+
+/// What lies in the buffer of `backend` while the node `step` of the schedule is computed.
+[[nodiscard]] std::vector<const Node*> living_at(const Schedule& schedule, const std::vector<Backend>& backends, int backend, int step);
 
 }  // namespace weighbridge::llama_graph

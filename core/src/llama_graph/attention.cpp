@@ -27,12 +27,6 @@ Node* rotate(Graph& graph, Node* a, Node* rotation) {
   return graph.reshape(graph.mul_mat(rotation, rows), a->ne);
 }
 
-CachedHeads cached_heads(const Mixer& mixer) {
-  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
-  if (const auto* a = std::get_if<LatentAttention>(&mixer)) return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
-  return {};
-}
-
 /// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
 CachedHeads heads_of_cache(const Model& model, bool splits, bool is_windowed) {
   CachedHeads common;
@@ -59,6 +53,12 @@ std::int64_t widest_values(const Model& model) {
 }
 
 }  // namespace
+
+CachedHeads cached_heads(const Mixer& mixer) {
+  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
+  if (const auto* a = std::get_if<LatentAttention>(&mixer)) return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
+  return {};
+}
 
 int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
 

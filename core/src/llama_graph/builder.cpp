@@ -19,13 +19,13 @@ constexpr std::int64_t kFewTokens = 32;  // src/llama-context.cpp, graph_get_cb
 
 }  // namespace
 
-Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose)
+Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, bool pins)
     : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr) {
   n_seqs = s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;
-  pins_norms_ = purpose == Purpose::run && (n_tokens < kFewTokens || s.gpu_layers > model.n_layers());
-  pins_attention_ = purpose == Purpose::run && !s.offload_kqv;
+  pins_norms_ = pins && (n_tokens < kFewTokens || s.gpu_layers > model.n_layers());
+  pins_attention_ = pins && !s.offload_kqv;
   // Rows stand by layer, those outside the layers first.
   first_row_.assign(model.layers.size() + 2, job.tensors.size());
   for (std::size_t row = job.tensors.size(); row-- > 0;)

@@ -48,6 +48,8 @@ struct CachedHeads {
   std::int64_t heads = 0;
 };
 
+[[nodiscard]] CachedHeads cached_heads(const Mixer& mixer);
+
 /// What attention may have beside queries, keys and values.
 struct AttentionExtras {
   Node* sinks = nullptr;
@@ -70,13 +72,10 @@ struct MoeStyle {
   std::int64_t groups_used = 1;
 };
 
-/// The engine puts norms at their layer's device, and with the cache on the host attention there. When it only plans (src/llama-context.cpp,
-/// graph_reserve with sizes: the scheduler is reset between) this is lost.
-enum class Purpose { plan, run };
-
 class Builder {
  public:
-  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose = Purpose::plan);
+  /// `pins`: norms are put at their layer's device, attention over a cache on the host there (Purpose::run).
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, bool pins);
 
   Graph graph;
   const Model& model;

@@ -187,6 +187,7 @@ class Scheduler {
   Node* duplicate(const Node& tensor) {
     Node* copy = graph_.blank(tensor.type, tensor.ne);
     copy->nb = tensor.nb;
+    copy->is_copy = tensor.fixed_buffer() != kNowhere;
     return copy;
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "engine/llama_cpp.hpp"
@@ -9,14 +10,34 @@
 
 namespace weighbridge::llama_graph {
 
+/// Tensors of one kind that lie in a buffer at the same time. `label`: logits, hidden_states and so on, as rows of a formula have them.
+struct Part {
+  std::string_view label;
+  Bytes bytes;
+};
+
+struct Buffer {
+  Bytes bytes;
+  std::vector<Part> parts;  ///< at its fullest moment, largest first; only if the job asks for explanations
+};
+
 /// Compute buffers as the engine reserves them for its largest batch.
 struct Buffers {
-  std::vector<Bytes> devices;  ///< by device, in the order of the hardware
-  Bytes host;
+  std::vector<Buffer> devices;  ///< in the order of the hardware
+  Buffer host;
 };
+
+/// The engine puts norms at their layer's device, and with the cache on the host attention there. When it only plans (src/llama-context.cpp,
+/// graph_reserve with sizes: the scheduler is reset between) this is lost.
+enum class Purpose { plan, run };
 
 /// Builds the graph of `job`, splits and allocates it as the engine does (src/llama-context.cpp, llama_context::sched_reserve); nothing for an
 /// architecture whose graph we have not read.
-[[nodiscard]] std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement);
+[[nodiscard]] std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement,
+                                              Purpose purpose);
+
+/// Whether every layer's device has a kernel of flash attention for its heads and types: what the engine's "auto" goes by
+/// (src/llama-context.cpp, resolve_fused_ops).
+[[nodiscard]] bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement);
 
 }  // namespace weighbridge::llama_graph
