@@ -27,45 +27,45 @@ Node* rotate(Graph& graph, Node* a, Node* rotation) {
   return graph.reshape(graph.mul_mat(rotation, rows), a->ne);
 }
 
-/// Heads of a layer as the cache stores them: MLA's latent is one head.
-struct CachedHeads {
-  std::int64_t key = 0;
-  std::int64_t value = 0;
-  std::int64_t heads = 0;
-};
+}  // namespace
 
-CachedHeads cached_heads(const Mixer& mixer) {
-  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
-  if (const auto* a = std::get_if<LatentAttention>(&mixer)) return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
-  return {};
+int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
+
+CachedHeads Builder::cached_heads(int il) const {
+  if (const FullAttention* a = grouped_attention(layer(il).mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
+  const auto* a = std::get_if<LatentAttention>(&layer(il).mixer);
+  if (a == nullptr) return {};
+  if (unfolds_latents_) return {a->qk_nope_head_dim + a->qk_rope_head_dim, a->head_dim_v, a->n_heads};
+  return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
 }
 
 /// Elements of the widest layer's values (src/llama-hparams.cpp, n_embd_v_gqa_max).
-std::int64_t widest_values(const Model& model) {
+std::int64_t Builder::widest_values() const {
   std::int64_t widest = 0;
-  for (const LayerSpec& layer : model.layers) {
-    const CachedHeads heads = cached_heads(layer.mixer);
+  for (int il = 0; il < n_layers(); ++il) {
+    const CachedHeads heads = cached_heads(il);
     widest = std::max(widest, heads.heads * heads.value);
   }
   return widest;
 }
 
-}  // namespace
-
-int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
-
-AttentionInputs Builder::inputs_of(std::int64_t cells) {
+AttentionInputs Builder::key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head) {
   AttentionInputs inputs;
   inputs.k_index = graph.input(dtype::int64, {n_tokens, 1, 1, 1});
-  inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(model), 1, 1, 1});
-  inputs.mask = graph.input(settings.flash_attention ? dtype::f16 : dtype::f32, {cells, n_tokens / settings.n_streams, 1, settings.n_streams});
-  const FullAttention* heads = first_grouped_attention(model.layers);
-  if (heads == nullptr) return inputs;
-  if (is_ggml_quantized(settings.type_k) && heads->head_dim_k % kRotation == 0) {
-    const std::int64_t size = key_rotation(heads->head_dim_k);
-    inputs.k_rotation = graph.input(dtype::f32, {size, size, 1, 1});
-  }
-  if (is_ggml_quantized(settings.type_v) && heads->head_dim_v % kRotation == 0) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
+  inputs.mask = graph.input(is_half ? dtype::f16 : dtype::f32, {cells, n_tokens / settings.n_streams, 1, settings.n_streams});
+  if (rotated_head == 0) return inputs;
+  const std::int64_t size = key_rotation(rotated_head);
+  inputs.k_rotation = graph.input(dtype::f32, {size, size, 1, 1});
+  return inputs;
+}
+
+AttentionInputs Builder::inputs_of(std::int64_t cells) {
+  CachedHeads heads;  // of the first layer that has any: they decide for all
+  for (int il = 0; il < n_layers() && heads.heads == 0; ++il) heads = cached_heads(il);
+  const auto rotates = [](DType type, std::int64_t head) { return is_ggml_quantized(type) && head > 0 && head % kRotation == 0; };
+  AttentionInputs inputs = key_inputs(cells, settings.flash_attention, rotates(settings.type_k, heads.key) ? heads.key : 0);
+  inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(), 1, 1, 1});
+  if (rotates(settings.type_v, heads.value)) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
   return inputs;
 }
 
@@ -90,15 +90,15 @@ AttentionInputs Builder::encoder_inputs() {
 }
 
 Node* Builder::key_cache(int il) {
-  const CachedHeads heads = cached_heads(layer(il).mixer);
-  return graph.stored(settings.type_k, {heads.key * heads.heads, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il),
-                      il, false);
+  const CachedHeads heads = cached_heads(il);
+  return graph.stored(settings.type_k, {heads.key * heads.heads, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1},
+                      cache_buffer(il), il, false);
 }
 
 Node* Builder::value_cache(int il) {
   // Transposed values have one width in all layers.
-  const CachedHeads heads = cached_heads(layer(il).mixer);
-  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : widest_values(model);
+  const CachedHeads heads = cached_heads(il);
+  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : widest_values();
   return graph.stored(settings.type_v, {width, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il), il, false);
 }
 
@@ -203,7 +203,7 @@ Node* Builder::attend_heads(const CacheInputs& inputs, Qkv qkv, int il, const At
   graph.expand(qkv.q);
   for (Node* part : has_windowed_cache_ ? std::array{qkv.k, qkv.v} : std::array{qkv.v, qkv.k})
     if (part != nullptr) graph.expand(part);
-  const CachedHeads heads = cached_heads(layer(il).mixer);
+  const CachedHeads heads = cached_heads(il);
   Node* keys = key_cache(il);
   Node* values = value_cache(il);
   if (qkv.k != nullptr) graph.expand(store_keys(keys, qkv.k, in.k_index));

@@ -35,6 +35,13 @@ struct AttentionInputs {
   Node* v_rotation = nullptr;
 };
 
+/// Heads of a layer as the cache stores them: MLA's latent is one head.
+struct CachedHeads {
+  std::int64_t key = 0;
+  std::int64_t value = 0;
+  std::int64_t heads = 0;
+};
+
 /// Of all layers, and of those with a window where these have a cache of their own.
 struct CacheInputs {
   AttentionInputs all;
@@ -59,7 +66,7 @@ struct MoeStyle {
   bool scales = false;     ///< by a factor of the model's own
   Unary activation = Unary::silu;
   bool weights_inputs = false;  ///< Llama 4: what enters an expert is weighted, not what leaves it
-  std::int64_t groups = 1;        ///< of experts; only the best `groups_used` of them are chosen from
+  std::int64_t groups = 1;      ///< of experts; only the best `groups_used` of them are chosen from
   std::int64_t groups_used = 1;
 };
 
@@ -96,6 +103,8 @@ class Builder {
   Node* output_ids();
   CacheInputs cache_inputs();
   AttentionInputs encoder_inputs();
+  /// Of a cache of keys alone. `is_half`: the type of the mask; `rotated_head` elements of a head whose keys are rotated, 0 if none is.
+  AttentionInputs key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head = 0);
 
   Node* norm(Node* a, std::string_view name, int il, NormKind kind = NormKind::rms);
   Node* apply(const Linear& linear, Node* a);
@@ -131,13 +140,15 @@ class Builder {
   /// The backend that holds layer `il`; the host's is n_devices.
   [[nodiscard]] int backend_of(int il) const;
   [[nodiscard]] int host() const { return placement_.n_devices; }
+  [[nodiscard]] int cache_buffer(int il) const;
 
  private:
   [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
   Node* load(const Tensor& tensor, int il);
   AttentionInputs inputs_of(std::int64_t cells);
+  [[nodiscard]] CachedHeads cached_heads(int il) const;
+  [[nodiscard]] std::int64_t widest_values() const;
   [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
-  [[nodiscard]] int cache_buffer(int il) const;
 
   const llama_cpp::Placement& placement_;
   const Job& job_;
@@ -148,6 +159,7 @@ class Builder {
   bool pins_norms_ = false;
   bool pins_attention_ = false;
   bool has_windowed_cache_ = false;
+  bool unfolds_latents_ = false;  ///< the file has no absorbed matrices: every head has keys and values of its own
 };
 
 }  // namespace weighbridge::llama_graph

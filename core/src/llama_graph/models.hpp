@@ -13,4 +13,7 @@ namespace weighbridge::llama_graph {
 /// The plain decoders; false for an architecture that is none.
 [[nodiscard]] bool build_decoder(Builder& builder, std::string_view architecture);
 
+/// Decoders of latent attention: DeepSeek V2 to V3.2 and its like, MiniCPM3.
+[[nodiscard]] bool build_latent_decoder(Builder& builder, std::string_view architecture);
+
 }  // namespace weighbridge::llama_graph
