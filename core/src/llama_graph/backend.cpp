@@ -122,8 +122,9 @@ bool cuda_supports(const Node& node) {
   const Node* a = node.src[0];
   switch (node.op) {
     case Op::mul_mat:
-    case Op::mul_mat_id:
       return multiplies(node);
+    case Op::mul_mat_id:
+      return multiplies(node) && !node.is_precise;
     case Op::unary:
       return a->is_contiguous();
     case Op::flash_attn_ext:

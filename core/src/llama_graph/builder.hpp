@@ -65,6 +65,7 @@ struct MoeStyle {
   bool normalizes = true;  ///< the chosen weights add up to one
   bool scales = false;     ///< by a factor of the model's own
   Unary activation = Unary::silu;
+  bool precise_results = false;  ///< Mistral 4: the experts' last products keep f32
   bool weights_inputs = false;  ///< Llama 4: what enters an expert is weighted, not what leaves it
   std::int64_t groups = 1;      ///< of experts; only the best `groups_used` of them are chosen from
   std::int64_t groups_used = 1;

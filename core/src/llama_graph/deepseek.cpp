@@ -10,7 +10,8 @@ namespace {
 
 class LatentDecoder {
  public:
-  LatentDecoder(Builder& builder, bool is_scaled) : b_(builder), g_(builder.graph), is_scaled_(is_scaled) {}
+  LatentDecoder(Builder& builder, std::string_view architecture)
+      : b_(builder), g_(builder.graph), is_scaled_(architecture == "minicpm3"), is_precise_(architecture == "mistral4") {}
 
   void build() {
     Node* state = b_.embed();
@@ -60,6 +61,7 @@ class LatentDecoder {
     const MoeStyle style{.gating = moe.router_bias ? Gating::sigmoid : Gating::softmax,
                          .normalizes = moe.normalizes_weights,
                          .scales = moe.scales_weights,
+                         .precise_results = is_precise_,
                          .groups = has_groups(moe) ? moe.n_groups : 1,
                          .groups_used = moe.n_groups_used};
     Node* routed = b_.moe(a, il, moe, style);
@@ -75,6 +77,7 @@ class LatentDecoder {
   Builder& b_;
   Graph& g_;
   const bool is_scaled_;  ///< MiniCPM3: embedding, what each block adds, and the last state are multiplied by constants
+  const bool is_precise_;  ///< Mistral 4: what enters the experts' last matrices can exceed half precision
   bool is_unfolded_ = false;
   Node* positions_ = nullptr;
   Node* ids_ = nullptr;
@@ -91,7 +94,7 @@ bool build_latent_decoder(Builder& builder, std::string_view architecture) {
   if (!is_deepseek && architecture != "minicpm3") return false;
   for (const LayerSpec& layer : builder.model.layers)
     if (!std::holds_alternative<LatentAttention>(layer.mixer)) return false;
-  LatentDecoder(builder, !is_deepseek).build();
+  LatentDecoder(builder, architecture).build();
   return true;
 }
 

@@ -70,14 +70,16 @@ void add_projector(TensorList& tensors, std::int64_t width, std::int64_t merge, 
 
 void read_inner_text(KeyReader& text, Draft& draft, const DecoderStyle& style) {
   const std::string type = text.text_if_given("model_type").value_or("mistral");
-  if (type == "mistral" || type == "llama")
+  if (type == "mistral" || type == "llama") {
     read_dense(text, draft, {}, style);
-  else if (type == "ministral3")
+  } else if (type == "ministral3") {
     read_dense(text, draft, kMinistral3, style);
-  else if (type == "mistral4" || type == "deepseek_v3")
+  } else if (type == "mistral4" || type == "deepseek_v3") {
+    draft.model.architecture = type;  // engines tell these from the others that come in this wrapper
     read_latent(text, draft, style);
-  else
+  } else {
     text.fail(notice::unknown("unsupported", text.path("model_type"), "model_type", type, "one of mistral, ministral3, mistral4, deepseek_v3"));
+  }
 }
 
 }  // namespace
