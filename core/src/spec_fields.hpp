@@ -64,7 +64,8 @@ void fields(Visitor& v, DenseFfn& f) {
 }
 template <class Visitor>
 void fields(Visitor& v, MoeFfn& f) {
-  v(f.n_experts), v(f.n_experts_used), v(f.moe_ffn_size), v(f.shared_ffn_size), v(f.router_bias), v(f.gated);
+  v(f.n_experts), v(f.n_experts_used), v(f.moe_ffn_size), v(f.shared_ffn_size), v(f.router_bias), v(f.gated), v(f.n_groups), v(f.n_groups_used),
+      v(f.normalizes_weights), v(f.scales_weights);
 }
 template <class Visitor>
 void fields(Visitor&, NoFfn&) {}

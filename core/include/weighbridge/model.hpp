@@ -139,6 +139,10 @@ struct MoeFfn {
   std::int64_t shared_ffn_size = 0;
   bool router_bias = false;  ///< e_score_correction_bias, one f32 per expert
   bool gated = true;
+  std::int64_t n_groups = 1;  ///< the experts lie in groups, and are chosen from the best `n_groups_used` of them only (DeepSeek-V3)
+  std::int64_t n_groups_used = 1;
+  bool normalizes_weights = true;  ///< the chosen experts' weights add up to one (norm_topk_prob)
+  bool scales_weights = false;     ///< and are multiplied by a factor other than one (routed_scaling_factor)
 
   friend bool operator==(const MoeFfn&, const MoeFfn&) = default;
 };

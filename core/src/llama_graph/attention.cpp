@@ -27,13 +27,26 @@ Node* rotate(Graph& graph, Node* a, Node* rotation) {
   return graph.reshape(graph.mul_mat(rotation, rows), a->ne);
 }
 
-/// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
-CachedHeads heads_of_cache(const Model& model, bool splits, bool is_windowed) {
+}  // namespace
+
+int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
+
+CachedHeads cached_heads(const Mixer& mixer, bool unfolds_latents) {
+  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
+  const auto* a = std::get_if<LatentAttention>(&mixer);
+  if (a == nullptr) return {};
+  if (unfolds_latents) return {a->qk_nope_head_dim + a->qk_rope_head_dim, a->head_dim_v, a->n_heads};
+  return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
+}
+
+CachedHeads Builder::cached_heads(int il) const { return llama_graph::cached_heads(layer(il).mixer, unfolds_latents_); }
+
+CachedHeads Builder::heads_of_cache(bool splits, bool is_windowed) const {
   CachedHeads common;
   bool is_first = true;
-  for (const LayerSpec& layer : model.layers) {
-    const CachedHeads heads = cached_heads(layer.mixer);
-    if (heads.heads == 0 || layer.shares_cache || (splits && llama_cpp::has_window(layer.mixer) != is_windowed)) continue;
+  for (int il = 0; il < n_layers(); ++il) {
+    const CachedHeads heads = cached_heads(il);
+    if (heads.heads == 0 || layer(il).shares_cache || (splits && llama_cpp::has_window(layer(il).mixer) != is_windowed)) continue;
     if (is_first) common = heads;
     is_first = false;
     if (heads.key != common.key) common.key = 0;
@@ -43,36 +56,30 @@ CachedHeads heads_of_cache(const Model& model, bool splits, bool is_windowed) {
 }
 
 /// Elements of the widest layer's values (src/llama-hparams.cpp, n_embd_v_gqa_max).
-std::int64_t widest_values(const Model& model) {
+std::int64_t Builder::widest_values() const {
   std::int64_t widest = 0;
-  for (const LayerSpec& layer : model.layers) {
-    const CachedHeads heads = cached_heads(layer.mixer);
+  for (int il = 0; il < n_layers(); ++il) {
+    const CachedHeads heads = cached_heads(il);
     widest = std::max(widest, heads.heads * heads.value);
   }
   return widest;
 }
 
-}  // namespace
-
-CachedHeads cached_heads(const Mixer& mixer) {
-  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
-  if (const auto* a = std::get_if<LatentAttention>(&mixer)) return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
-  return {};
-}
-
-int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
-
-AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads) {
+AttentionInputs Builder::key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head) {
   AttentionInputs inputs;
   inputs.k_index = graph.input(dtype::int64, {n_tokens, 1, 1, 1});
-  inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(model), 1, 1, 1});
-  inputs.mask = graph.input(settings.flash_attention ? dtype::f16 : dtype::f32, {cells, n_tokens / settings.n_streams, 1, settings.n_streams});
-  if (is_ggml_quantized(settings.type_k) && heads.key > 0 && heads.key % kRotation == 0) {
-    const std::int64_t size = key_rotation(heads.key);
-    inputs.k_rotation = graph.input(dtype::f32, {size, size, 1, 1});
-  }
-  if (is_ggml_quantized(settings.type_v) && heads.value > 0 && heads.value % kRotation == 0)
-    inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
+  inputs.mask = graph.input(is_half ? dtype::f16 : dtype::f32, {cells, n_tokens / settings.n_streams, 1, settings.n_streams});
+  if (rotated_head == 0) return inputs;
+  const std::int64_t size = key_rotation(rotated_head);
+  inputs.k_rotation = graph.input(dtype::f32, {size, size, 1, 1});
+  return inputs;
+}
+
+AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads) {
+  const auto rotates = [](DType type, std::int64_t head) { return is_ggml_quantized(type) && head > 0 && head % kRotation == 0; };
+  AttentionInputs inputs = key_inputs(cells, settings.flash_attention, rotates(settings.type_k, heads.key) ? heads.key : 0);
+  inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(), 1, 1, 1});
+  if (rotates(settings.type_v, heads.value)) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
   return inputs;
 }
 
@@ -80,9 +87,9 @@ CacheInputs Builder::cache_inputs() {
   CacheInputs inputs;
   const auto windowed = std::find_if(model.layers.begin(), model.layers.end(), [](const LayerSpec& spec) { return llama_cpp::has_window(spec.mixer); });
   has_windowed_cache_ = settings.keeps_windows && windowed != model.layers.end();
-  inputs.all = inputs_of(settings.cells, heads_of_cache(model, has_windowed_cache_, false));
+  inputs.all = inputs_of(settings.cells, heads_of_cache(has_windowed_cache_, false));
   inputs.windowed = inputs.all;
-  if (has_windowed_cache_) inputs.windowed = inputs_of(llama_cpp::cells_of(windowed->mixer, settings), heads_of_cache(model, true, true));
+  if (has_windowed_cache_) inputs.windowed = inputs_of(llama_cpp::cells_of(windowed->mixer, settings), heads_of_cache(true, true));
   return inputs;
 }
 
@@ -104,16 +111,16 @@ int Builder::cache_layer(int il) const {
 
 Node* Builder::key_cache(int il) {
   il = cache_layer(il);
-  const CachedHeads heads = cached_heads(layer(il).mixer);
-  return graph.stored(settings.type_k, {heads.key * heads.heads, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il),
-                      il, false);
+  const CachedHeads heads = cached_heads(il);
+  return graph.stored(settings.type_k, {heads.key * heads.heads, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1},
+                      cache_buffer(il), il, false);
 }
 
 Node* Builder::value_cache(int il) {
   il = cache_layer(il);
   // Transposed values have one width in all layers.
-  const CachedHeads heads = cached_heads(layer(il).mixer);
-  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : widest_values(model);
+  const CachedHeads heads = cached_heads(il);
+  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : widest_values();
   return graph.stored(settings.type_v, {width, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il), il, false);
 }
 
@@ -218,7 +225,7 @@ Node* Builder::attend_heads(const CacheInputs& inputs, Qkv qkv, int il, const At
   graph.expand(qkv.q);
   for (Node* part : has_windowed_cache_ ? std::array{qkv.k, qkv.v} : std::array{qkv.v, qkv.k})
     if (part != nullptr) graph.expand(part);
-  const CachedHeads heads = cached_heads(layer(il).mixer);
+  const CachedHeads heads = cached_heads(il);
   Node* keys = key_cache(il);
   Node* values = value_cache(il);
   if (qkv.k != nullptr) graph.expand(store_keys(keys, qkv.k, in.k_index));

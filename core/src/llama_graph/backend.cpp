@@ -88,12 +88,13 @@ std::uint64_t attention_bytes(const Node& node) {
   return size;
 }
 
+bool is_any_block(DType type) { return is_any_of(type, {dtype::q8_0, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1}); }
+
 bool copies_type(DType from, DType to) {
   const auto is_float = [](DType type) { return is_any_of(type, {dtype::f32, dtype::f16, dtype::bf16}); };
   if (is_float(from) && is_float(to)) return true;
-  const auto is_block = [](DType type) { return is_any_of(type, {dtype::q8_0, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1}); };
-  if (from == dtype::f32 && (is_block(to) || to == dtype::iq4_nl || to == dtype::int32)) return true;
-  return to == dtype::f32 && (is_block(from) || from == dtype::int32);
+  if (from == dtype::f32 && (is_any_block(to) || to == dtype::iq4_nl || to == dtype::int32)) return true;
+  return to == dtype::f32 && (is_any_block(from) || from == dtype::int32);
 }
 
 bool multiplies(const Node& node) {
@@ -104,13 +105,26 @@ bool multiplies(const Node& node) {
   return !is_any_of(a.type, {dtype::tq1_0, dtype::tq2_0, dtype::nvfp4, dtype::q8_k});
 }
 
+/// lightning-indexer.cu, ggml_cuda_lightning_indexer_supported
+bool runs_indexer(const Node& node) {
+  const Node& q = *node.src[0];
+  const Node& k = *node.src[1];
+  if (q.ne[0] != 128 || (q.ne[1] != 64 && q.ne[1] != 32)) return false;
+  if (is_any_block(k.type)) return true;
+  if (!is_any_of(k.type, {dtype::f32, dtype::bf16, dtype::f16})) return false;
+  for (std::size_t i = 1; i < 4; ++i)
+    if (q.nb[i] % kStrideUnit != 0 || k.nb[i] % kStrideUnit != 0) return false;
+  return true;
+}
+
 /// ggml-cuda.cu, ggml_backend_cuda_device_supports_op: what differs from "yes" for the operations of language models.
 bool cuda_supports(const Node& node) {
   const Node* a = node.src[0];
   switch (node.op) {
     case Op::mul_mat:
-    case Op::mul_mat_id:
       return multiplies(node);
+    case Op::mul_mat_id:
+      return multiplies(node) && !node.is_precise;
     case Op::unary:
       return a->is_contiguous();
     case Op::flash_attn_ext:
@@ -131,7 +145,7 @@ bool cuda_supports(const Node& node) {
     case Op::ssm_conv:
       return a->ne[1] % 128 == 0;
     case Op::lightning_indexer:
-      return true;
+      return runs_indexer(node);
     default:
       return true;
   }

@@ -19,6 +19,10 @@ constexpr std::int64_t kFewTokens = 32;  // src/llama-context.cpp, graph_get_cb
 
 }  // namespace
 
+bool unfolds_latents(const std::vector<Tensor>& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return has_name(tensor, "attn_kv_b"); });
+}
+
 Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, bool pins)
     : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr) {
   n_seqs = s.n_seq_max;
@@ -31,6 +35,7 @@ Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::
   for (std::size_t row = job.tensors.size(); row-- > 0;)
     if (const std::int64_t at = job.tensors[row].layers.first; at < model.n_layers()) first_row_[static_cast<std::size_t>(at + 1)] = row;
   for (std::size_t layer = first_row_.size() - 1; layer-- > 0;) first_row_[layer] = std::min(first_row_[layer], first_row_[layer + 1]);
+  unfolds_latents_ = unfolds_latents(job.tensors);
 }
 
 int Builder::backend_of(int il) const {
@@ -74,7 +79,8 @@ Node* Builder::matrix(std::string_view name, int il) {
   if (embedding == nullptr) return nullptr;
   // Tied: on the host both are one tensor, a device has a copy (src/models/*.cpp, TENSOR_DUPLICATED).
   if (placement_.output_device == llama_cpp::Placement::kHost) return load(*embedding, kNowhere);
-  if (tied_output_ == nullptr) tied_output_ = graph.stored(embedding->type, {embedding->cols, embedding->rows, 1, 1}, placement_.output_device, kNowhere, true);
+  if (tied_output_ == nullptr)
+    tied_output_ = graph.stored(embedding->type, {embedding->cols, embedding->rows, 1, 1}, placement_.output_device, kNowhere, true);
   return tied_output_;
 }
 
@@ -90,7 +96,8 @@ Node* Builder::rope_factors(int il) {
   if (factors != nullptr) return factors;
   // Where the context is longer than the model was trained for at first, the long factors; both tables have one size.
   for (const std::string_view name : {"rope_freqs", "rope_factors_long"})
-    if (const Tensor* tensor = find(name, kNowhere, false, 0)) factors = graph.stored(tensor->type, {tensor->rows, 1, 1, 1}, backend_of(il), il, true);
+    if (const Tensor* tensor = find(name, kNowhere, false, 0))
+      factors = graph.stored(tensor->type, {tensor->rows, 1, 1, 1}, backend_of(il), il, true);
   return factors;
 }
 

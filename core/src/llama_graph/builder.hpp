@@ -35,6 +35,13 @@ struct AttentionInputs {
   Node* v_rotation = nullptr;
 };
 
+/// Heads of a layer as the cache stores them: MLA's latent is one head.
+struct CachedHeads {
+  std::int64_t key = 0;
+  std::int64_t value = 0;
+  std::int64_t heads = 0;
+};
+
 /// Of all layers, and of those with a window where these have a cache of their own.
 struct CacheInputs {
   AttentionInputs all;
@@ -48,7 +55,9 @@ struct CachedHeads {
   std::int64_t heads = 0;
 };
 
-[[nodiscard]] CachedHeads cached_heads(const Mixer& mixer);
+/// The file has no absorbed matrices: keys and values are cached per head although they come from a latent (MiniCPM3).
+[[nodiscard]] bool unfolds_latents(const std::vector<Tensor>& tensors);
+[[nodiscard]] CachedHeads cached_heads(const Mixer& mixer, bool unfolds_latents);
 
 /// What attention may have beside queries, keys and values.
 struct AttentionExtras {
@@ -67,8 +76,9 @@ struct MoeStyle {
   bool normalizes = true;  ///< the chosen weights add up to one
   bool scales = false;     ///< by a factor of the model's own
   Unary activation = Unary::silu;
+  bool precise_results = false;  ///< Mistral 4: the experts' last products keep f32
   bool weights_inputs = false;  ///< Llama 4: what enters an expert is weighted, not what leaves it
-  std::int64_t groups = 1;        ///< of experts; only the best `groups_used` of them are chosen from
+  std::int64_t groups = 1;      ///< of experts; only the best `groups_used` of them are chosen from
   std::int64_t groups_used = 1;
 };
 
@@ -103,6 +113,8 @@ class Builder {
   CacheInputs cache_inputs();
   /// Masks only.
   CacheInputs encoder_inputs();
+  /// Of a cache of keys alone. `is_half`: the type of the mask; `rotated_head` elements of a head whose keys are rotated, 0 if none is.
+  AttentionInputs key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head = 0);
 
   Node* norm(Node* a, std::string_view name, int il, NormKind kind = NormKind::rms);
   Node* apply(const Linear& linear, Node* a);
@@ -141,13 +153,17 @@ class Builder {
   /// The backend that holds layer `il`; the host's is n_devices.
   [[nodiscard]] int backend_of(int il) const;
   [[nodiscard]] int host() const { return placement_.n_devices; }
+  [[nodiscard]] int cache_buffer(int il) const;
 
  private:
   [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
   Node* load(const Tensor& tensor, int il);
   AttentionInputs inputs_of(std::int64_t cells, const CachedHeads& heads);
+  [[nodiscard]] CachedHeads cached_heads(int il) const;
+  /// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
+  [[nodiscard]] CachedHeads heads_of_cache(bool splits, bool is_windowed) const;
+  [[nodiscard]] std::int64_t widest_values() const;
   [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
-  [[nodiscard]] int cache_buffer(int il) const;
 
   const llama_cpp::Placement& placement_;
   const Job& job_;
@@ -158,6 +174,7 @@ class Builder {
   bool pins_norms_ = false;
   bool pins_attention_ = false;
   bool has_windowed_cache_ = false;
+  bool unfolds_latents_ = false;  ///< the file has no absorbed matrices: every head has keys and values of its own
 };
 
 }  // namespace weighbridge::llama_graph

@@ -128,6 +128,7 @@ Node* Builder::moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style, N
   Node* input = graph.reshape(a, {a->ne[0], 1, n, 1});
   if (style.weights_inputs) input = graph.mul(graph.repeat(input, {a->ne[0], used, n, 1}), weights);
   Node* results = experts(input, chosen, il, style.activation);
+  results->is_precise = style.precise_results;
   if (!style.weights_inputs) results = graph.mul(results, weights);
   graph.expand(results);
   return sum_of_experts(graph, results, used);

@@ -80,6 +80,7 @@ struct Node {
   bool is_output = false;  ///< read after the run: never reused
   bool is_weight = false;
   bool is_copy = false;  ///< of a tensor in another backend's buffer
+  bool is_precise = false;  ///< a product whose second factor must stay f32 (ggml_prec_set_src)
   DType type = dtype::f32;
   Shape ne{1, 1, 1, 1};
   Strides nb{};

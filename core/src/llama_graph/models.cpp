@@ -9,6 +9,7 @@ bool build_graph(Builder& builder, std::string_view architecture) {
            build_encoder,
            build_gemma3n,
            build_gemma4,
+           build_latent_decoder,
        })
     if (build(builder, architecture)) return true;
   return false;

@@ -16,4 +16,7 @@ namespace weighbridge::llama_graph {
 [[nodiscard]] bool build_gemma3n(Builder& builder, std::string_view architecture);
 [[nodiscard]] bool build_gemma4(Builder& builder, std::string_view architecture);
 
+/// Decoders of latent attention: DeepSeek V2 to V3.2 and its like, MiniCPM3.
+[[nodiscard]] bool build_latent_decoder(Builder& builder, std::string_view architecture);
+
 }  // namespace weighbridge::llama_graph

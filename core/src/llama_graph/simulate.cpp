@@ -84,11 +84,12 @@ std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& setti
 
 bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {
   const Machine machine = machine_of(job, settings, placement);
+  const bool unfolds = unfolds_latents(job.tensors);
   const Mixer* last = nullptr;
   for (std::size_t il = 0; il < job.model.layers.size(); ++il) {
     const Mixer& mixer = job.model.layers[il].mixer;
     const int device = placement.layer_device[il];
-    const CachedHeads heads = cached_heads(mixer);
+    const CachedHeads heads = cached_heads(mixer, unfolds);
     if (device == llama_cpp::Placement::kHost || !settings.offload_kqv || heads.heads == 0 || (last != nullptr && *last == mixer)) continue;
     last = &mixer;
     const auto* latent = std::get_if<LatentAttention>(&mixer);
@@ -98,7 +99,7 @@ bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, c
     Graph graph;
     Node* q = graph.input(dtype::f32, {heads.key, 1, queries, settings.n_streams});
     Node* k = graph.input(settings.type_k, {heads.key, cells, heads.heads, settings.n_streams});
-    Node* v = graph.input(settings.type_v, {latent != nullptr ? latent->kv_lora_rank : heads.value, cells, heads.heads, settings.n_streams});
+    Node* v = graph.input(settings.type_v, {heads.value == 0 ? latent->kv_lora_rank : heads.value, cells, heads.heads, settings.n_streams});
     Node* mask = graph.input(dtype::f16, {cells, 1, 1, settings.n_streams});
     if (!machine.backends[static_cast<std::size_t>(device)].supports(*graph.flash_attn_ext(q, k, v, mask))) return false;
   }

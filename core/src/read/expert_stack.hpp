@@ -19,7 +19,13 @@ struct ExpertKeys {
   std::int64_t n_dense = 0;   ///< first_k_dense_replace
   std::int64_t n_shared = 0;  ///< the number of shared experts
   bool router_bias = true;
+  bool normalizes_weights = true;  ///< norm_topk_prob
+  bool scales_weights = true;      ///< routed_scaling_factor is not one
 };
+
+/// From which groups experts are chosen, and what becomes of their weights: n_group, topk_group, norm_topk_prob, routed_scaling_factor. A config
+/// that names no groups has none: converters write what it says, not what its class falls back to.
+void read_expert_choice(KeyReader& config, MoeFfn& moe, bool normalizes_weights, bool scales_weights);
 
 /// The feed-forward blocks of all layers.
 struct ExpertStack {

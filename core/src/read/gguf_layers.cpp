@@ -175,6 +175,7 @@ class LayerReader {
       moe.shared_ffn_size = std::max(rows(layer, "ffn_up_shexp"), rows(layer, "ffn_up"));  // Gemma 4 names it as a dense block
       moe.router_bias = tensors_.has(layer, "exp_probs_b.bias") || tensors_.has(layer, "exp_probs_b");
       moe.gated = fused || tensors_.has(layer, "ffn_gate_exps");
+      choose_experts(moe);
       return moe;
     }
     if (tensors_.has(layer, "channel_mix_key")) return DenseFfn{rows(layer, "channel_mix_key"), false};
@@ -184,6 +185,16 @@ class LayerReader {
     const std::int64_t size = number("feed_forward_length", layer, rows(layer, "ffn_up"));
     const bool fused = !gated && rows(layer, "ffn_up") == 2 * size;
     return DenseFfn{fused ? size : rows(layer, "ffn_up"), gated || fused};
+  }
+
+  /// A file of DeepSeek's kind says so where weights are normalized.
+  void choose_experts(MoeFfn& moe) const {
+    moe.n_groups = std::max<std::int64_t>(keys_.number("expert_group_count"), 1);
+    moe.n_groups_used = std::max<std::int64_t>(keys_.number("expert_group_used_count"), 1);
+    moe.normalizes_weights = keys_.number("expert_weights_norm", keys_.number("attention.kv_lora_rank") == 0 ? 1 : 0) != 0;
+    const GgufValue* scale = keys_.find("expert_weights_scale");
+    const double factor = scale != nullptr ? scale->number().value_or(0.0) : 0.0;
+    moe.scales_weights = factor != 0.0 && factor != 1.0;
   }
 
   GgufKeys keys_;

@@ -27,6 +27,7 @@ void read_deepseek_v32(KeyReader& config, Draft& draft) {
 /// correction bias only with `topk_method` "noaux_tc".
 void read_deepseek_v2(KeyReader& config, Draft& draft) {
   ExpertKeys experts{.n_dense = 0, .n_shared = 2};
+  experts.normalizes_weights = experts.scales_weights = false;
   experts.router_bias = config.text_if_given("topk_method").value_or("greedy") == "noaux_tc";
   read_latent_moe(config, draft, {kV3Attention, experts});
 }

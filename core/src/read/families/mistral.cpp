@@ -2,6 +2,7 @@
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
+#include "read/expert_stack.hpp"
 #include "read/families/families.hpp"
 #include "read/towers/pixtral.hpp"
 
@@ -45,6 +46,7 @@ void read_latent(KeyReader& config, Draft& draft, const DecoderStyle& style) {
   moe.n_experts_used = config.positive_or("num_experts_per_tok", config_limit::experts, 4, "");
   moe.moe_ffn_size = config.positive_or("moe_intermediate_size", config_limit::moe_ffn, 2048, "");
   moe.shared_ffn_size = config.positive_or("n_shared_experts", 64, 1, "") * moe.moe_ffn_size;
+  read_expert_choice(config, moe, true, false);
   check_experts_used(config, moe, "n_routed_experts");
   const DenseFfn dense = read_dense_ffn(config, defaults);
   const std::int64_t n_layers = read_layer_count(config, defaults);
@@ -68,14 +70,16 @@ void add_projector(TensorList& tensors, std::int64_t width, std::int64_t merge, 
 
 void read_inner_text(KeyReader& text, Draft& draft, const DecoderStyle& style) {
   const std::string type = text.text_if_given("model_type").value_or("mistral");
-  if (type == "mistral" || type == "llama")
+  if (type == "mistral" || type == "llama") {
     read_dense(text, draft, {}, style);
-  else if (type == "ministral3")
+  } else if (type == "ministral3") {
     read_dense(text, draft, kMinistral3, style);
-  else if (type == "mistral4" || type == "deepseek_v3")
+  } else if (type == "mistral4" || type == "deepseek_v3") {
+    draft.model.architecture = type;  // engines tell these from the others that come in this wrapper
     read_latent(text, draft, style);
-  else
+  } else {
     text.fail(notice::unknown("unsupported", text.path("model_type"), "model_type", type, "one of mistral, ministral3, mistral4, deepseek_v3"));
+  }
 }
 
 }  // namespace
