@@ -93,6 +93,8 @@ class Builder {
   /// Norms, biases and other vectors; `index` 1: the second of the same name (the bias of a norm).
   Node* vector(std::string_view name, int il, int index = 0);
   Linear linear(std::string_view name, int il) { return {matrix(name, il), vector(name, il)}; }
+  /// A tensor that is a vector in some files and a matrix in others.
+  Node* parameter(std::string_view name, int il);
 
   /// Factors of the rotation's frequencies, or null.
   Node* rope_factors(int il);
@@ -142,13 +144,13 @@ class Builder {
   /// The backend that holds layer `il`; the host's is n_devices.
   [[nodiscard]] int backend_of(int il) const;
   [[nodiscard]] int host() const { return placement_.n_devices; }
+  [[nodiscard]] int cache_buffer(int il) const;
 
  private:
   [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
   Node* load(const Tensor& tensor, int il);
   AttentionInputs inputs_of(std::int64_t cells, const CachedHeads& heads);
   [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
-  [[nodiscard]] int cache_buffer(int il) const;
 
   const llama_cpp::Placement& placement_;
   const Job& job_;
