@@ -22,17 +22,17 @@ class Rwkv7 {
   }
 
  private:
-  /// The norm belongs to the embedding: it lies on the host with it.
+  /// The norm lies with the first layer, not with the embedding. In a checkpoint it belongs to that layer.
   Node* normed_embedding() {
     Node* normed = g_.same(Op::norm, b_.embed());
-    const int il = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;  // so it is called in a checkpoint, where the first layer has it
-    const auto on_host = [&](int index) {
-      Node* weight = b_.vector("token_embd_norm", il, index);
-      weight->buffer = b_.host();
-      return weight;
+    const int il = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
+    const auto part = [&](int index) {
+      Node* values = b_.vector("token_embd_norm", il, index);
+      values->buffer = b_.backend_of(0);
+      return values;
     };
-    normed = g_.mul(normed, on_host(0));
-    return g_.add(normed, on_host(1));
+    normed = g_.mul(normed, part(0));
+    return g_.add(normed, part(1));
   }
 
   /// [hidden, tokens, sequences]
