@@ -89,6 +89,11 @@ Node* Builder::vector(std::string_view name, int il, int index) {
   return tensor == nullptr ? nullptr : load(*tensor, il);
 }
 
+Node* Builder::parameter(std::string_view name, int il) {
+  Node* found = vector(name, il);
+  return found != nullptr ? found : matrix(name, il);
+}
+
 Node* Builder::rope_factors(int il) {
   const auto backend = static_cast<std::size_t>(backend_of(il));
   if (rope_factors_.empty()) rope_factors_.resize(static_cast<std::size_t>(host()) + 1, nullptr);

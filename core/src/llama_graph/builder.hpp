@@ -102,6 +102,8 @@ class Builder {
   /// Norms, biases and other vectors; `index` 1: the second of the same name (the bias of a norm).
   Node* vector(std::string_view name, int il, int index = 0);
   Linear linear(std::string_view name, int il) { return {matrix(name, il), vector(name, il)}; }
+  /// A tensor that is a vector in some files and a matrix in others.
+  Node* parameter(std::string_view name, int il);
 
   /// Factors of the rotation's frequencies, or null.
   Node* rope_factors(int il);

@@ -79,6 +79,12 @@ Node* Graph::stored(DType type, Shape ne, int buffer, int layer, bool is_weight)
 
 Node* Graph::blank(DType type, Shape ne) { return create(type, ne); }
 
+Node* Graph::declare(Node* leaf, Shape ne) {
+  leaf->ne = ne;
+  leaf->nb = packed(leaf->type, ne);
+  return leaf;
+}
+
 Node* Graph::view(Node* a, Shape ne, Strides nb, std::uint64_t offset) { return create_view(Op::view, a, ne, nb, offset); }
 
 Node* Graph::view_1d(Node* a, std::int64_t ne0, std::uint64_t offset) {
@@ -212,6 +218,10 @@ Node* Graph::argsort_top_k(Node* a, std::int64_t k) {
 Node* Graph::top_k(Node* a, std::int64_t k) { return make(Op::top_k, dtype::int32, {k, a->ne[1], a->ne[2], a->ne[3]}, {a}); }
 
 Node* Graph::sum_rows(Node* a) { return make(Op::sum_rows, a->type, {1, a->ne[1], a->ne[2], a->ne[3]}, {a}); }
+
+Node* Graph::ssm_conv(Node* window, Node* kernel) {
+  return make(Op::ssm_conv, dtype::f32, {kernel->ne[1], window->ne[0] - kernel->ne[0] + 1, window->ne[2], 1}, {window, kernel});
+}
 
 void Graph::expand(Node* a) {
   if (a->is_visited) return;

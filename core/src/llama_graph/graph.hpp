@@ -128,6 +128,8 @@ class Graph {
   Node* stored(DType type, Shape ne, int buffer, int layer, bool is_weight);
   /// A leaf without a buffer.
   Node* blank(DType type, Shape ne);
+  /// A leaf with the dimensions that the engine declares, where the inventory has the same elements in others.
+  static Node* declare(Node* leaf, Shape ne);
 
   Node* view(Node* a, Shape ne, Strides nb, std::uint64_t offset);
   Node* view_1d(Node* a, std::int64_t ne0, std::uint64_t offset);
@@ -174,6 +176,8 @@ class Graph {
   Node* argsort_top_k(Node* a, std::int64_t k);
   Node* top_k(Node* a, std::int64_t k);
   Node* sum_rows(Node* a);
+  /// A convolution over time of `window` [tokens and those before, channels, sequences]: [channels, tokens, sequences].
+  Node* ssm_conv(Node* window, Node* kernel);
   /// Any operation by hand: its result's type and shape, its sources.
   Node* make(Op op, DType type, Shape ne, std::initializer_list<Node*> sources);
 

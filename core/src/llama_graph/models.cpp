@@ -10,6 +10,8 @@ bool build_graph(Builder& builder, std::string_view architecture) {
            build_gemma3n,
            build_gemma4,
            build_latent_decoder,
+           build_hybrid,
+           build_rwkv7,
        })
     if (build(builder, architecture)) return true;
   return false;

@@ -15,6 +15,9 @@ namespace weighbridge::llama_graph {
 [[nodiscard]] bool build_encoder(Builder& builder, std::string_view architecture);
 [[nodiscard]] bool build_gemma3n(Builder& builder, std::string_view architecture);
 [[nodiscard]] bool build_gemma4(Builder& builder, std::string_view architecture);
+/// Those with recurrent layers.
+[[nodiscard]] bool build_hybrid(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool build_rwkv7(Builder& builder, std::string_view architecture);
 
 /// Decoders of latent attention: DeepSeek V2 to V3.2 and its like, MiniCPM3.
 [[nodiscard]] bool build_latent_decoder(Builder& builder, std::string_view architecture);

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// RWKV-7: src/models/rwkv7.cpp, rwkv7-base.cpp.
+#include "llama_graph/models.hpp"
+#include "llama_graph/recurrent.hpp"
+
+namespace weighbridge::llama_graph {
+
+namespace {
+
+std::uint64_t bytes_of(std::int64_t values) { return static_cast<std::uint64_t>(values) * sizeof(float); }
+
+class Rwkv7 {
+ public:
+  explicit Rwkv7(Builder& builder) : b_(builder), g_(builder.graph), states_(builder), hidden_(builder.model.hidden_size) {}
+
+  void build() {
+    Node* state = normed_embedding();
+    ids_ = b_.output_ids();
+    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    state = b_.norm(state, "output_norm", kNowhere, NormKind::layer);
+    b_.finish(state, b_.apply({b_.matrix("output", kNowhere)}, state));
+  }
+
+ private:
+  /// The norm lies with the first layer, not with the embedding. In a checkpoint it belongs to that layer.
+  Node* normed_embedding() {
+    Node* normed = g_.same(Op::norm, b_.embed());
+    const int il = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
+    const auto part = [&](int index) {
+      Node* values = b_.vector("token_embd_norm", il, index);
+      values->buffer = b_.backend_of(0);
+      return values;
+    };
+    normed = g_.mul(normed, part(0));
+    return g_.add(normed, part(1));
+  }
+
+  /// [hidden, tokens, sequences]
+  [[nodiscard]] Shape by_sequence() const { return {hidden_, states_.n_seq_tokens, states_.n_seqs, 1}; }
+  [[nodiscard]] Shape flat() const { return {hidden_, b_.n_tokens, 1, 1}; }
+
+  Node* layer(Node* input, int il) {
+    input = g_.reshape(input, by_sequence());
+    Node* cache = states_.convolution(il);
+    Node* shifts = g_.reshape(states_.read(cache), {hidden_, 2, states_.n_seqs, 1});
+    const auto before = [&](std::int64_t i) {
+      return g_.view_3d(shifts, {hidden_, 1, states_.n_seqs, 1}, shifts->nb[1], shifts->nb[2], bytes_of(i * hidden_));
+    };
+    Node* mixing_shift = before(0);
+    Node* channel_shift = before(1);
+    Node* normed = b_.norm(input, "attn_norm", il, NormKind::layer);
+    Node* middle = g_.add(time_mix(normed, shifted(mixing_shift, normed), il), input);
+    // A file's name, and a checkpoint's.
+    Node* normed_middle = b_.norm(middle, b_.vector("attn_norm_2", il) != nullptr ? "attn_norm_2" : "ffn_norm", il, NormKind::layer);
+    Node* previous = shifted(channel_shift, normed_middle);
+    states_.write(cache, g_.concat(last(normed), last(normed_middle), 1));
+    middle = g_.reshape(middle, flat());
+    normed_middle = g_.reshape(normed_middle, flat());
+    previous = g_.reshape(previous, flat());
+    if (il == b_.n_layers() - 1) {
+      middle = g_.get_rows(middle, ids_);
+      normed_middle = g_.get_rows(normed_middle, ids_);
+      previous = g_.get_rows(previous, ids_);
+    }
+    return g_.add(channel_mix(normed_middle, previous, il), middle);
+  }
+
+  /// Each token's predecessor; that of the first is remembered.
+  Node* shifted(Node* first, Node* a) {
+    return g_.concat(first, g_.view_3d(a, {hidden_, states_.n_seq_tokens - 1, states_.n_seqs, 1}, a->nb[1], a->nb[2], 0), 1);
+  }
+  Node* last(Node* a) { return g_.view_3d(a, {hidden_, 1, states_.n_seqs, 1}, a->nb[1], a->nb[2], bytes_of((states_.n_seq_tokens - 1) * hidden_)); }
+
+  Node* channel_mix(Node* a, Node* previous, int il) {
+    Node* difference = g_.binary(Op::sub, previous, a);
+    Node* mixed = g_.add(g_.mul(difference, b_.parameter("channel_mix_lerp_k", il)), a);
+    Node* key = g_.same(Op::sqr, g_.activate(Unary::relu, b_.apply(b_.linear("channel_mix_key", il), mixed)));
+    return b_.apply(b_.linear("channel_mix_value", il), key);
+  }
+
+  /// Down to a small rank and up again.
+  Node* low_rank(Node* a, std::string_view down, std::string_view up, int il, Unary between = Unary::none) {
+    Node* inner = g_.mul_mat(b_.matrix(down, il), a);
+    if (between != Unary::none) inner = g_.activate(between, inner);
+    return g_.mul_mat(b_.matrix(up, il), inner);
+  }
+
+  /// A bias of the low ranks: a checkpoint has it beside the second matrix, a file under a name of its own.
+  Node* bias(std::string_view name, std::string_view beside, int il) {
+    Node* own = b_.parameter(name, il);
+    return own != nullptr ? own : b_.vector(beside, il);
+  }
+
+  Node* time_mix(Node* a, Node* previous, int il) {
+    const bool is_gated = b_.matrix("time_mix_g1", il) != nullptr;
+    const std::int64_t n_mixed = is_gated ? 6 : 5;
+    const std::int64_t head = recurrent_part(b_.layer(il))->state_values / hidden_;
+    const Shape heads{head, hidden_ / head, b_.n_tokens, 1};
+    Node* difference = g_.repeat(g_.binary(Op::sub, previous, a), {hidden_, states_.n_seq_tokens, states_.n_seqs, n_mixed});
+    Node* lerp = Graph::declare(b_.parameter("time_mix_lerp_fused", il), {hidden_, 1, 1, n_mixed});
+    Node* mixed = g_.add(g_.mul(difference, lerp), a);
+    const auto part = [&](std::int64_t i) { return g_.view_2d(mixed, hidden_, b_.n_tokens, mixed->nb[1], bytes_of(i * hidden_ * b_.n_tokens)); };
+
+    Node* r = b_.apply(b_.linear("time_mix_receptance", il), part(0));
+    Node* w = g_.add(low_rank(part(1), "time_mix_w1", "time_mix_w2", il, Unary::tanh), bias("time_mix_w0", "time_mix_w2", il));
+    w = g_.activate(Unary::exp, g_.scale(g_.activate(Unary::sigmoid, w)));
+    Node* k = b_.apply(b_.linear("time_mix_key", il), part(2));
+    Node* v = b_.apply(b_.linear("time_mix_value", il), part(3));
+    if (first_value_ == nullptr) {
+      first_value_ = v;
+    } else {
+      Node* rate = g_.add(low_rank(part(3), "time_mix_v1", "time_mix_v2", il), bias("time_mix_v0", "time_mix_v2", il));
+      v = g_.add(v, g_.mul(g_.binary(Op::sub, first_value_, v), g_.activate(Unary::sigmoid, rate)));
+    }
+    Node* gate = is_gated ? low_rank(part(5), "time_mix_g1", "time_mix_g2", il, Unary::sigmoid) : nullptr;
+    Node* rate = g_.activate(Unary::sigmoid, g_.add(low_rank(part(4), "time_mix_a1", "time_mix_a2", il), bias("time_mix_a0", "time_mix_a2", il)));
+    Node* unit = g_.same(Op::l2_norm, g_.reshape(g_.mul(k, b_.parameter("time_mix_k_k", il)), heads));
+    Node* scaled = g_.mul(k, b_.parameter("time_mix_k_a", il));
+    k = g_.add(k, g_.binary(Op::sub, g_.mul(rate, scaled), scaled));
+    for (Node** node : {&r, &w, &k, &v, &rate}) *node = g_.reshape(*node, heads);
+
+    Node* cache = states_.state(il);
+    Node* state = states_.read(cache);
+    Node* negative = g_.activate(Unary::neg, unit);
+    Node* result = g_.make(Op::rwkv_wkv7, dtype::f32, {hidden_, b_.n_tokens + head * states_.n_seqs, 1, 1},
+                           {r, w, k, v, negative, g_.mul(unit, rate), state});
+    Node* y = g_.view_1d(result, hidden_ * b_.n_tokens, 0);
+    states_.write(cache, g_.view_1d(result, hidden_ * head * states_.n_seqs, bytes_of(hidden_ * b_.n_tokens)));
+    y = g_.reshape(g_.same(Op::norm, g_.reshape(y, heads)), flat());
+    y = g_.add(g_.mul(y, b_.vector("time_mix_ln", il, 0)), b_.vector("time_mix_ln", il, 1));
+    Node* bonus = g_.reshape(b_.parameter("time_mix_r_k", il), {head, hidden_ / head, 1, 1});
+    Node* own = g_.mul(v, g_.sum_rows(g_.mul(g_.mul(k, r), bonus)));
+    y = g_.add(y, g_.reshape(own, flat()));
+    if (gate != nullptr) y = g_.mul(y, gate);
+    return g_.reshape(b_.apply(b_.linear("time_mix_output", il), y), by_sequence());
+  }
+
+  Builder& b_;
+  Graph& g_;
+  States states_;
+  std::int64_t hidden_ = 0;
+  Node* ids_ = nullptr;
+  Node* first_value_ = nullptr;
+};
+
+}  // namespace
+
+bool build_rwkv7(Builder& builder, std::string_view architecture) {
+  if (architecture != "rwkv7") return false;
+  Rwkv7(builder).build();
+  return true;
+}
+
+}  // namespace weighbridge::llama_graph
