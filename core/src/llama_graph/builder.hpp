@@ -35,13 +35,6 @@ struct AttentionInputs {
   Node* v_rotation = nullptr;
 };
 
-/// Heads of a layer as the cache stores them: MLA's latent is one head.
-struct CachedHeads {
-  std::int64_t key = 0;
-  std::int64_t value = 0;
-  std::int64_t heads = 0;
-};
-
 /// Of all layers, and of those with a window where these have a cache of their own.
 struct CacheInputs {
   AttentionInputs all;
