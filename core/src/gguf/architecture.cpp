@@ -21,7 +21,7 @@ constexpr std::array kRows{
     Row{"llama4_text", "llama4"},
     Row{"afmoe", "afmoe"},
     Row{"baichuan", "baichuan"},
-    Row{"bailing_moe", "bailingmoe2"},
+    Row{"bailing_moe", "bailingmoe"},
     Row{"chatglm", "chatglm"},
     Row{"cohere", "command-r"},
     Row{"cohere2", "cohere2"},
@@ -101,7 +101,7 @@ constexpr std::array kRows{
 
 /// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
 constexpr std::array<std::string_view, 32> kPlain{
-    "apertus",   "arcee",          "arctic", "bailingmoe", "bitnet",   "bloom",   "codeshell", "cogvlm",    "falcon",     "gpt2",    "gptneox",
+    "apertus",   "arcee",          "arctic", "bailingmoe2", "bitnet",   "bloom",   "codeshell", "cogvlm",    "falcon",     "gpt2",    "gptneox",
     "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",     "nemotron",  "olmo",      "olmoe",      "openelm", "orion",
     "paddleocr", "pangu-embedded", "phimoe", "plamo",      "refact",   "smollm3", "stablelm",  "starcoder", "starcoder2", "xverse"};
 

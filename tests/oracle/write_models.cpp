@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// weighbridge_model_files CATALOGUE FOLDER FORMAT [ID...]: writes a GGUF file of each model, its data a hole, and prints one JSON line each.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "model_file.hpp"
+#include "weighbridge/read.hpp"
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What became of a row of the catalogue: {"id", "slug", "architecture", "file"}, or why there is none.
+Json write(const Json& row, const std::filesystem::path& folder, const std::string& format) {
+  Json line{{"id", row["id"]}, {"slug", row["slug"]}};
+  weighbridge::Notices warnings;
+  auto model = weighbridge::read_config(row["config"], "config", warnings);
+  if (!model || model->parameters_by_name > 0) {
+    line["skipped"] = model ? "known by its size only" : model.error().message;
+    return line;
+  }
+  const auto path = folder / (row["slug"].get<std::string>() + ".gguf");
+  const auto file = weighbridge::testing::gguf_of(*model, format);
+  std::ofstream(path, std::ios::binary) << file.header();
+  std::filesystem::resize_file(path, file.file_bytes());
+  line["architecture"] = weighbridge::testing::file_architecture(*model);
+  line["file"] = path.string();
+  return line;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::fprintf(stderr, "usage: weighbridge_model_files CATALOGUE FOLDER FORMAT [ID...]\n");
+    return 2;
+  }
+  const std::vector<std::string> wanted(argv + 4, argv + argc);
+  std::ifstream input(argv[1]);
+  const Json catalogue = Json::parse(input, nullptr, false);
+  if (!catalogue.contains("models")) {
+    std::fprintf(stderr, "%s is no catalogue\n", argv[1]);
+    return 1;
+  }
+  std::filesystem::create_directories(argv[2]);
+  for (const Json& row : catalogue["models"])
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), row["id"]) != wanted.end())
+      std::printf("%s\n", write(row, argv[2], argv[3]).dump().c_str());
+  return 0;
+}
