@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 export function startPlanner({ packages, built, flavour, gpus = 4 }) {
   const name = flavour === 'cuda' ? 'linux-x64-cuda' : 'linux-x64';
   const backends = join(packages, 'node_modules/@node-llama-cpp', name, 'bins', name);
-  const environment = { ...process.env, EMPTY_DRIVER_DEVICES: String(gpus), LD_LIBRARY_PATH: `${built}:${backends}` };
+  const environment = { ...process.env, GGML_NO_BACKTRACE: '1', EMPTY_DRIVER_DEVICES: String(gpus), LD_LIBRARY_PATH: `${built}:${backends}` };
   let process_, answers, waiting;
 
   function start() {
@@ -20,7 +20,7 @@ export function startPlanner({ packages, built, flavour, gpus = 4 }) {
       stdio: ['pipe', 'pipe', process.env.PLANNER_LOG ? 'inherit' : 'ignore'],
     });
     answers = createInterface({ input: process_.stdout });
-    answers.on('line', (line) => settle(JSON.parse(line)));
+    answers.on('line', (line) => line.startsWith('{') && settle(JSON.parse(line)));
     process_.on('close', (code, signal) => {
       process_ = undefined;
       settle({ crashed: String(signal ?? code) });

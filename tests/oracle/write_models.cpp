@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What became of a row of the catalogue: {"id", "slug", "architecture", "file"}, or why there is none.
+/// What became of a row of the catalogue: {"id", "slug", "architecture", "n_layers", "n_experts", "max_context_tokens", "file"}, or why there is none.
 Json write(const Json& row, const std::filesystem::path& folder, const std::string& format) {
   Json line{{"id", row["id"]}, {"slug", row["slug"]}};
   weighbridge::Notices warnings;
@@ -27,6 +27,9 @@ Json write(const Json& row, const std::filesystem::path& folder, const std::stri
   std::ofstream(path, std::ios::binary) << file.header();
   std::filesystem::resize_file(path, file.file_bytes());
   line["architecture"] = weighbridge::testing::file_architecture(*model);
+  line["n_layers"] = model->n_layers();
+  line["n_experts"] = weighbridge::first_moe(*model) != nullptr ? weighbridge::first_moe(*model)->n_experts : 0;
+  line["max_context_tokens"] = model->max_context_tokens;
   line["file"] = path.string();
   return line;
 }

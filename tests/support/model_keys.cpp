@@ -204,7 +204,10 @@ void write_experts(const Model& model, const MoeFfn& moe, KeyWriter& keys) {
   keys.put("expert_shared_count", moe.shared_ffn_size / moe.moe_ffn_size);
   if (moe.shared_ffn_size > 0) keys.put("expert_shared_feed_forward_length", moe.shared_ffn_size);
   keys.put("expert_gating_func", moe.router_bias ? 2 : 1);  // sigmoid, or softmax
-  if (moe.router_bias) keys.put_switch("expert_weights_norm", true), keys.put_real("expert_weights_scale", 2.5F);
+  if (!moe.router_bias) return;
+  keys.put_switch("expert_weights_norm", true);
+  const bool is_air = keys.is("glm4moe") && model.hidden_size == 4096;  // routed_scaling_factor of GLM-4.5-Air and GLM-4.6V: a factor of 1 is no node
+  keys.put_real("expert_weights_scale", is_air ? 1.0F : 2.5F);
 }
 
 /// Of the embedding that every layer has of its own (Gemma 3n and 4); 0 if there is none.
