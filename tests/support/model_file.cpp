@@ -24,17 +24,19 @@ std::uint32_t id_of(DType type) {
   return 0xFFFF;
 }
 
+/// A vector is one, unless it is a norm or stands alone.
 bool is_bias(const Tensor& tensor) {
-  return tensor.cols == 1 && tensor.name.find("norm") == std::string_view::npos && tensor.name != "attn_sinks" && tensor.name != "rope_freqs" &&
-         tensor.name != "layer_output_scale" && !tensor.name.ends_with(".bias");
+  return tensor.cols == 1 && tensor.name.find("norm") == std::string_view::npos && !tensor.name.ends_with(".bias") &&
+         !is_any_of(tensor.name, {"attn_sinks", "rope_freqs", "layer_output_scale", "altup_correct_scale"});
 }
 
 /// Names as in the file. Of two vectors of one name, the second is the bias of a norm.
 std::string name_of(const Tensor& tensor, bool repeated, std::string_view architecture) {
   const std::string layer = tensor.layers.first >= 0 ? "blk." + std::to_string(tensor.layers.first) + "." : "";
   const std::string name = layer + std::string(tensor.name);
-  if (tensor.name.ends_with(".bias") || is_any_of(tensor.name, {"ssm_a", "ssm_d"})) return name;
-  if ((architecture == "falcon-h1" && tensor.name == "ffn_norm") || (architecture == "hy_v3" && tensor.name == "exp_probs_b")) return name;
+  if (architecture == "hy_v3" && tensor.name == "exp_probs_b.bias") return layer + "exp_probs_b";
+  if (architecture == "falcon-h1" && tensor.name == "ffn_norm") return name;
+  if (tensor.name.ends_with(".bias") || tensor.name.ends_with(".scale") || is_any_of(tensor.name, {"ssm_a", "ssm_d"})) return name;
   return name + (is_bias(tensor) || repeated ? ".bias" : ".weight");
 }
 
@@ -48,9 +50,11 @@ std::uint64_t mamba2_groups(const Model& model) {
   return 0;
 }
 
-std::vector<std::uint64_t> dimensions_of(const Tensor& tensor, std::uint64_t groups) {
+std::vector<std::uint64_t> dimensions_of(const Tensor& tensor, std::uint64_t groups, std::string_view architecture) {
   const auto rows = static_cast<std::uint64_t>(tensor.rows);
-  if (groups > 0 && is_any_of(tensor.name, {"ssm_a", "ssm_d"})) return {1, rows};  // one scalar a head, as a column
+  const bool is_kimi = architecture == "kimi-linear";
+  if ((groups > 0 || is_kimi) && is_any_of(tensor.name, {"ssm_a", "ssm_d"})) return {1, rows};  // one scalar a head, as a column
+  if (is_kimi && tensor.name.starts_with("ssm_conv1d")) return {static_cast<std::uint64_t>(tensor.cols), 1, rows};
   if (groups > 0 && tensor.name == "ssm_norm") return {rows / groups, groups};
   std::vector<std::uint64_t> dimensions{rows};
   if (tensor.cols > 1) dimensions.insert(dimensions.begin(), static_cast<std::uint64_t>(tensor.cols));
@@ -63,6 +67,7 @@ std::vector<std::uint64_t> dimensions_of(const Tensor& tensor, std::uint64_t gro
 std::string file_architecture(const Model& model) {
   const std::string_view known = gguf::architecture_of(model);
   if (!known.empty()) return std::string(known);
+  if (model.architecture == "mistral3" && first_latent_attention(model.layers) != nullptr) return "mistral4";
   for (const auto& [model_type, architecture] : kEncoders)
     if (model_type == model.architecture) return first_moe(model) != nullptr ? std::string(architecture) + "-moe" : std::string(architecture);
   return model.architecture;
@@ -77,7 +82,7 @@ GgufWriter gguf_of(const Model& model, std::string_view format) {
   for (const Tensor& tensor : gguf_tensors(model, format)) {
     const bool repeated = tensor.cols == 1 && tensor.name == last.name && tensor.layers == last.layers && last.cols == 1;
     last = tensor;
-    writer.tensor(name_of(tensor, repeated, architecture), dimensions_of(tensor, groups), id_of(tensor.type), tensor.bytes().count());
+    writer.tensor(name_of(tensor, repeated, architecture), dimensions_of(tensor, groups, architecture), id_of(tensor.type), tensor.bytes().count());
   }
   return writer;
 }

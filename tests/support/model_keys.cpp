@@ -193,6 +193,13 @@ void write_mixers(const Model& model, KeyWriter& keys) {
     if (const RecurrentMixer* mixer = recurrent_part(layer)) return write_recurrent(*mixer, model.hidden_size, keys);
 }
 
+/// Output features of the tensor of that name in a GGUF file; 0 if there is none.
+std::int64_t rows_of(const Model& model, std::string_view name) {
+  for (const Tensor& tensor : model.plain)
+    if (tensor.gguf == name) return tensor.rows;
+  return 0;
+}
+
 void write_experts(const Model& model, const MoeFfn& moe, KeyWriter& keys) {
   keys.put("expert_count", moe.n_experts);
   keys.put("expert_used_count", moe.n_experts_used);
@@ -204,6 +211,7 @@ void write_experts(const Model& model, const MoeFfn& moe, KeyWriter& keys) {
   keys.put("expert_shared_count", moe.shared_ffn_size / moe.moe_ffn_size);
   if (moe.shared_ffn_size > 0) keys.put("expert_shared_feed_forward_length", moe.shared_ffn_size);
   keys.put("expert_gating_func", moe.router_bias ? 2 : 1);  // sigmoid, or softmax
+  if (const std::int64_t latent = rows_of(model, "ffn_latent_down"); latent > 0) keys.put("moe_latent_size", latent);
   if (!moe.router_bias) return;
   keys.put_switch("expert_weights_norm", true);
   const bool is_air = keys.is("glm4moe") && model.hidden_size == 4096;  // routed_scaling_factor of GLM-4.5-Air and GLM-4.6V: a factor of 1 is no node
@@ -251,7 +259,7 @@ void write_keys(const Model& model, const std::string& architecture, GgufWriter&
   if (std::holds_alternative<EncoderAttention>(model.layers.front().mixer)) {
     keys.put_switch("attention.causal", false);
     keys.put("pooling_type", 1);  // mean
-    writer.number("tokenizer.ggml.token_type_count", 2);
+    writer.number("tokenizer.ggml.token_type_count", static_cast<std::uint32_t>(rows_of(model, "token_types")));
   }
   if (keys.is("gemma4") || keys.is("gemma3n")) keys.put("embedding_length_per_layer_input", per_layer_width(model));
 }

@@ -48,6 +48,8 @@ class GgufConverter {
     if (name == "-") return;
     // RoBERTa's first positions serve no token.
     if (name == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
+    // Gemma 3n's own embedding of every layer knows no image or audio tokens; the converter fills the rows up.
+    if (tensor.role == TensorRole::layer_embedding) tensor.rows = std::max(tensor.rows, model_.vocab_size);
     if (tensor.cols == 1 && is_expert(tensor.role)) tensor.role = TensorRole::router;
     if (plus == std::string_view::npos)
       put(name, tensor);
@@ -99,7 +101,7 @@ class GgufConverter {
     if (name == "ffn_down") tensor.role = TensorRole::ffn_down;
     if (name == "ssm_dt.bias") tensor.role = TensorRole::recurrent_state;
     // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
-    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;
+    if (name == "attn_qkv" || name == "attn_v") tensor.role = TensorRole::attention_v;
     if (name == "indexer.attn_k") tensor.role = TensorRole::attention_k;
     tensor.type = dtype::f32;
     tensor.recipe = 0;
