@@ -5,10 +5,13 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -127,15 +130,17 @@ Json refusal(const std::exception* thrown) {
 /// Sums by device; what a host buffer of any backend holds counts for the host.
 Json breakdown(const llama_context* context, const ModelSettings& settings) {
   const std::size_t n_devices = settings.devices.size() - 1;
-  std::vector<std::array<std::size_t, 3>> sums(n_devices + 1);
+  std::vector<std::array<std::size_t, 3>> sums(n_devices + 1);  // the host last
   Json buffers = Json::object();
   for (const auto& [type, bytes] : llama_get_memory_breakdown(context)) {
     const auto found = std::find(settings.devices.begin(), settings.devices.end() - 1, ggml_backend_buft_get_device(type));
-    const std::size_t place = ggml_backend_buft_is_host(type) ? n_devices : static_cast<std::size_t>(found - settings.devices.begin());
-    sums[place][0] += bytes.model;
-    sums[place][1] += bytes.context;
-    sums[place][2] += bytes.compute;
+    const auto place = static_cast<std::size_t>(found - settings.devices.begin());
     buffers[ggml_backend_buft_name(type)] = {bytes.model, bytes.context, bytes.compute};
+    if (place == n_devices && !ggml_backend_buft_is_host(type)) throw std::runtime_error(buffers.dump() + " lies on no single device");
+    auto& sum = sums[ggml_backend_buft_is_host(type) ? n_devices : place];
+    sum[0] += bytes.model;
+    sum[1] += bytes.context;
+    sum[2] += bytes.compute;
   }
   Json answer{{"devices", Json::array()}, {"host", sums.back()}, {"buffers", buffers}};
   for (std::size_t i = 0; i < n_devices; ++i) answer["devices"].push_back(sums[i]);

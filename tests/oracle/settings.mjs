@@ -110,6 +110,30 @@ export function settingsInDepth(layers, hasExperts, largest) {
   ];
 }
 
+/** The model with its layers of multi-token prediction, and the context that drafts with them. */
+export function settingsOfMtp() {
+  const main = [{ flash_attn: 'on', n_ctx: 8192 }];
+  const draft = [
+    { flash_attn: 'on', n_ctx: 8192 },
+    { flash_attn: 'off', n_ctx: 8192 },
+    { flash_attn: 'on', n_ctx: 65536 },
+    { flash_attn: 'on', n_ctx: 16384, n_seq_max: 4, kv_unified: true },
+    { flash_attn: 'on', n_ctx: 16384, n_ubatch: 128 },
+    { flash_attn: 'on', n_ctx: 16384, type_k: 'q8_0', type_v: 'q8_0' },
+  ];
+  return [
+    ...main.map((options) => row('cuda', 1)({ ...options, mtp: true })),
+    ...draft.map((options) => row('cuda', 1)({ ...options, mtp: true, mtp_context: true })),
+    row('cpu', 0)({ ...draft[0], mtp: true, mtp_context: true }),
+  ];
+}
+
+/** Embedding models as a server of embeddings runs them: outputs are vectors, and a prompt is one batch. */
+export const settingsOfEmbedding = [512, 2048].flatMap((n_ubatch) => [
+  row('cuda', 1)({ embeddings: true, n_ctx: 4096, n_ubatch }),
+  row('cpu', 0)({ embeddings: true, n_ctx: 4096, n_ubatch }),
+]);
+
 /** Free memory at which the automatic fit has to cut more and more, down to nothing: shares of the whole plan on each device. */
 export function settingsOfFit(whole) {
   const fit = (shares, options = {}, rest = {}) => ({

@@ -13,7 +13,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What became of a row of the catalogue: {"id", "slug", "architecture", "n_layers", "n_experts", "max_context_tokens", "file"}, or why there is none.
+/// Writes the header and leaves the data a hole.
+std::string save(const weighbridge::testing::GgufWriter& file, const std::filesystem::path& path) {
+  std::ofstream(path, std::ios::binary) << file.header();
+  std::filesystem::resize_file(path, file.file_bytes());
+  return path.string();
+}
+
+/// What became of a row of the catalogue: {"id", "slug", "architecture", "n_layers", "n_experts", "max_context_tokens", "file", "mtp_file"}, or why there is none.
 Json write(const Json& row, const std::filesystem::path& folder, const std::string& format) {
   Json line{{"id", row["id"]}, {"slug", row["slug"]}};
   weighbridge::Notices warnings;
@@ -22,15 +29,13 @@ Json write(const Json& row, const std::filesystem::path& folder, const std::stri
     line["skipped"] = model ? "known by its size only" : model.error().message;
     return line;
   }
-  const auto path = folder / (row["slug"].get<std::string>() + ".gguf");
-  const auto file = weighbridge::testing::gguf_of(*model, format);
-  std::ofstream(path, std::ios::binary) << file.header();
-  std::filesystem::resize_file(path, file.file_bytes());
+  const std::string slug = row["slug"];
   line["architecture"] = weighbridge::testing::file_architecture(*model);
   line["n_layers"] = model->n_layers();
   line["n_experts"] = weighbridge::first_moe(*model) != nullptr ? weighbridge::first_moe(*model)->n_experts : 0;
   line["max_context_tokens"] = model->max_context_tokens;
-  line["file"] = path.string();
+  line["file"] = save(weighbridge::testing::gguf_of(*model, format), folder / (slug + ".gguf"));
+  if (!model->mtp_layers.empty()) line["mtp_file"] = save(weighbridge::testing::gguf_with_mtp(*model, format), folder / (slug + "+mtp.gguf"));
   return line;
 }
 

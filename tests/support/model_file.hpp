@@ -17,4 +17,7 @@ namespace weighbridge::testing {
 /// back to the model. Source: ggml-org/llama.cpp conversion/*.py, src/models/*.cpp (keys that loading asks for).
 [[nodiscard]] GgufWriter gguf_of(const Model& model, std::string_view format);
 
+/// The same with its layers of multi-token prediction. Their tensors are those of the last layer like them, and the projections that join them.
+[[nodiscard]] GgufWriter gguf_with_mtp(const Model& model, std::string_view format);
+
 }  // namespace weighbridge::testing

@@ -63,6 +63,8 @@ constexpr std::array kFamilyKeys{
     FamilyKey{"qwen3next", "full_attention_interval", FamilyKey::number, 4},
     FamilyKey{"qwen35", "full_attention_interval", FamilyKey::number, 4},
     FamilyKey{"qwen35moe", "full_attention_interval", FamilyKey::number, 4},
+    FamilyKey{"gemma-embedding", "attention.sliding_window", FamilyKey::number, 512},
+    FamilyKey{"modern-bert", "attention.sliding_window", FamilyKey::number, 128},
     FamilyKey{"nomic-bert-moe", "moe_every_n_layers", FamilyKey::number, 2},
     FamilyKey{"bailingmoe", "expert_weights_norm", FamilyKey::yes, 1},
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace weighbridge::truth {
 
@@ -80,8 +81,10 @@ Json Scoreboard::to_json() const {
 
 bool Scoreboard::holds_against(const Json& kept) const {
   bool holds = true;
+  std::set<Scored> known;
   for (const Json& row : kept["rows"]) {
     const Scored what{row["engine"], row["place"], row["term"], row["architecture"]};
+    known.insert(what);
     const auto found = scores_.find(what);
     const std::string worse = found == scores_.end() ? "no records" : regression(row, row_of(what, found->second));
     if (worse.empty()) continue;
@@ -89,11 +92,18 @@ bool Scoreboard::holds_against(const Json& kept) const {
     std::printf("worse than the scoreboard (%s), which says:\n  %s\n", worse.c_str(), row.dump().c_str());
     if (found != scores_.end()) print_row(what, found->second);
   }
+  for (const auto& [what, score] : scores_) {
+    if (score.count() == 0 || !is_kept(what, score) || known.contains(what)) continue;
+    holds = false;
+    std::printf("not on the scoreboard: new, or exact until now\n");
+    print_row(what, score);
+  }
   for (const auto& [why, records] : left_out_)
     if (records > kept["left_out"].value(why, std::size_t{0})) {
       holds = false;
       std::printf("%zu records with %s are not counted, more than the scoreboard says\n", records, why.c_str());
     }
+  if (!holds) std::printf("If that is meant: ./dev truth --update keeps the scores of this run.\n");
   return holds;
 }
 

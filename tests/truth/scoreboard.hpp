@@ -33,7 +33,7 @@ class Scoreboard {
   void print() const;
   /// One row for each place and term, and for each architecture what a device takes as a whole and what its graphs take.
   [[nodiscard]] nlohmann::ordered_json to_json() const;
-  /// Prints what is worse than `kept`, or has no record any more. True if nothing is.
+  /// Prints what is worse than `kept`, has no record any more, or has no row there. True if nothing is.
   [[nodiscard]] bool holds_against(const nlohmann::ordered_json& kept) const;
 
  private:
