@@ -30,7 +30,11 @@ const figuresOf = (terms) =>
 
 /** Each device, or the host if there is none: what it is, our three figures and the engine's. */
 export function pairsOf(result, plan) {
-  const devices = plan.devices.map((engine, i) => ({ place: `GPU ${i}`, ours: figuresOf(result.devices[i].terms), engine }));
+  const devices = plan.devices.map((engine, i) => ({
+    place: `GPU ${i}`,
+    ours: figuresOf(result.devices[i].terms),
+    engine,
+  }));
   return devices.length > 0 ? devices : [{ place: 'host', ours: figuresOf(result.host.terms), engine: plan.host }];
 }
 
@@ -45,7 +49,8 @@ export function differences(result, plan) {
       if (Math.abs(ours[i].bytes - engine[i]) > kTolerance * Math.max(engine[i], 1))
         found.push(`${term} of ${place}: ${ours[i].bytes}, the engine takes ${engine[i]}`);
     const { low, high } = ours[2];
-    if (engine[2] < low || engine[2] > high) found.push(`graph buffers of ${place}: ${low} to ${high}, the engine takes ${engine[2]}`);
+    if (engine[2] < low || engine[2] > high)
+      found.push(`graph buffers of ${place}: ${low} to ${high}, the engine takes ${engine[2]}`);
   }
   return found;
 }

@@ -21,7 +21,8 @@ const planners = { cpu: startPlanner({ packages: packages.cpu, built, flavour: '
 if (all) planners.cuda = startPlanner({ packages: packages.cuda, built, flavour: 'cuda' });
 after(() => [core, ...Object.values(planners)].forEach((process) => process.stop()));
 
-const plan = (model, { flavour, gpus, options, fit }) => planners[flavour].ask({ file: fileOf(model, options), gpus, options, fit });
+const plan = (model, { flavour, gpus, options, fit }) =>
+  planners[flavour].ask({ file: fileOf(model, options), gpus, options, fit });
 
 /** Sentences for what does not agree. */
 async function compared(model, setting) {
@@ -39,7 +40,8 @@ for (const architecture of new Set(models.map((model) => model.architecture))) {
     for (const model of models.filter((candidate) => candidate.architecture === architecture)) {
       const found = await compared(model, onProcessor);
       const why = exceptions[model.id] ?? exceptions[architecture];
-      if (why) assert.notEqual(found.length, 0, `${model.id} agrees with the engine now: exceptions.json says "${why}"`);
+      if (why)
+        assert.notEqual(found.length, 0, `${model.id} agrees with the engine now: exceptions.json says "${why}"`);
       else assert.deepEqual(found, [], model.id);
     }
   });
@@ -60,14 +62,18 @@ const sample = [
 for (const id of sample) {
   test(`${id}: at all settings on the processor`, async () => {
     const model = models.find((candidate) => candidate.id === id);
-    for (const setting of settingsOfEvery(model.n_layers, model.n_experts > 0).filter(({ flavour }) => flavour === 'cpu'))
+    for (const setting of settingsOfEvery(model.n_layers, model.n_experts > 0).filter(
+      ({ flavour }) => flavour === 'cpu',
+    ))
       assert.deepEqual(await compared(model, setting), [], JSON.stringify(setting.options));
   });
 }
 
 /** A record as the engine would give it today. */
 function recorded({ refused, devices, host, chosen }) {
-  return JSON.parse(JSON.stringify({ refused, devices: refused ? undefined : devices, host: refused ? undefined : host, chosen }));
+  return JSON.parse(
+    JSON.stringify({ refused, devices: refused ? undefined : devices, host: refused ? undefined : host, chosen }),
+  );
 }
 
 for (const file of all ? ['llama_cpp_plans.jsonl', 'llama_cpp_fit.jsonl'] : []) {

@@ -70,8 +70,8 @@ struct ModelSettings {
     params.n_gpu_layers = options.value("n_gpu_layers", -1);
     params.load_mtp = options.value("mtp", false);
     const std::string split = options.value("split_mode", "layer");
-    params.split_mode = split == "none" ? LLAMA_SPLIT_MODE_NONE
-                        : split == "row" ? LLAMA_SPLIT_MODE_ROW
+    params.split_mode = split == "none"     ? LLAMA_SPLIT_MODE_NONE
+                        : split == "row"    ? LLAMA_SPLIT_MODE_ROW
                         : split == "tensor" ? LLAMA_SPLIT_MODE_TENSOR
                                             : LLAMA_SPLIT_MODE_LAYER;
     set_split(options);
@@ -116,7 +116,9 @@ llama_context_params context_settings(const Json& options) {
   params.type_k = type_named(options.value("type_k", "f16"));
   params.type_v = type_named(options.value("type_v", "f16"));
   const std::string flash = options.value("flash_attn", "auto");
-  params.flash_attn_type = flash == "on" ? LLAMA_FLASH_ATTN_TYPE_ENABLED : flash == "off" ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
+  params.flash_attn_type = flash == "on"    ? LLAMA_FLASH_ATTN_TYPE_ENABLED
+                           : flash == "off" ? LLAMA_FLASH_ATTN_TYPE_DISABLED
+                                            : LLAMA_FLASH_ATTN_TYPE_AUTO;
   if (options.value("mtp_context", false)) params.ctx_type = LLAMA_CONTEXT_TYPE_MTP;
   return params;
 }
@@ -200,7 +202,9 @@ class Planner {
     const std::string file = request["file"].get<std::string>();
     const auto status = common_fit_params(file.c_str(), &settings.params, &context, settings.tensor_split.data(), settings.overrides.data(),
                                           margins.data(), wanted.value("n_ctx_min", 4096U), nullptr, GGML_LOG_LEVEL_ERROR);
-    Json chosen{{"status", status == COMMON_PARAMS_FIT_STATUS_SUCCESS ? "fits" : status == COMMON_PARAMS_FIT_STATUS_FAILURE ? "does not fit" : "error"},
+    Json chosen{{"status", status == COMMON_PARAMS_FIT_STATUS_SUCCESS   ? "fits"
+                           : status == COMMON_PARAMS_FIT_STATUS_FAILURE ? "does not fit"
+                                                                        : "error"},
                 {"n_ctx", context.n_ctx},
                 {"n_gpu_layers", settings.params.n_gpu_layers}};
     if (settings.params.tensor_split != nullptr)
@@ -223,7 +227,8 @@ class Planner {
     void* driver = dlopen("libcudart.so.13", RTLD_NOLOAD | RTLD_NOW);
     const auto set = driver == nullptr ? nullptr : reinterpret_cast<Setter>(dlsym(driver, "empty_driver_set_free"));
     if (set == nullptr) return;
-    for (int i = 0; i < 16; ++i) set(i, static_cast<std::size_t>(i) < free_bytes.size() ? free_bytes[static_cast<std::size_t>(i)].get<std::size_t>() : 0);
+    for (int i = 0; i < 16; ++i)
+      set(i, static_cast<std::size_t>(i) < free_bytes.size() ? free_bytes[static_cast<std::size_t>(i)].get<std::size_t>() : 0);
   }
 
   llama_model* model_ = nullptr;

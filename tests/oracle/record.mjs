@@ -2,7 +2,14 @@
 // Asks the real engine for every setting of settings.mjs, of every model of the catalogue that it loads, and writes the records of tests/truth anew.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { startPlanner } from './planner.mjs';
-import { settingsInDepth, settingsOfEmbedding, settingsOfEvery, settingsOfFit, settingsOfModel, settingsOfMtp } from './settings.mjs';
+import {
+  settingsInDepth,
+  settingsOfEmbedding,
+  settingsOfEvery,
+  settingsOfFit,
+  settingsOfModel,
+  settingsOfMtp,
+} from './settings.mjs';
 import { built, fileOf, packages, writeModels } from './where.mjs';
 
 const models = writeModels();
@@ -12,20 +19,39 @@ const planners = {
 };
 
 /** Unlike kinds of layers, and of sizes that people run. */
-const inDepth = new Set(readFileSync(new URL('in_depth.txt', import.meta.url), 'utf8').split('\n').filter(Boolean));
+const inDepth = new Set(
+  readFileSync(new URL('in_depth.txt', import.meta.url), 'utf8')
+    .split('\n')
+    .filter(Boolean),
+);
 
 const records = [];
 const problems = [];
 
 async function record(model, { flavour, gpus, options, fit }) {
   const answer = await planners[flavour].ask({ file: fileOf(model, options), gpus, options, ...(fit && { fit }) });
-  if (answer.crashed || /unknown model architecture|check_tensor_dims|wrong number of tensors|hyperparameters|failed to read|token type count/.test(answer.refused ?? '')) {
-    problems.push(`${model.id}: ${answer.crashed ? `crashed (${answer.crashed}) at ${JSON.stringify(options)}` : answer.refused}`);
+  if (
+    answer.crashed ||
+    /unknown model architecture|check_tensor_dims|wrong number of tensors|hyperparameters|failed to read|token type count/.test(
+      answer.refused ?? '',
+    )
+  ) {
+    problems.push(
+      `${model.id}: ${answer.crashed ? `crashed (${answer.crashed}) at ${JSON.stringify(options)}` : answer.refused}`,
+    );
     return undefined;
   }
   const { refused, devices, host, chosen, n_ctx } = answer;
   const figures = refused ? { refused } : { devices, host };
-  const line = { model: model.id, format: 'gguf:Q4_K_M', gpus, options, ...(fit && { fit }), ...(chosen && { chosen: { ...chosen, n_ctx } }), ...figures };
+  const line = {
+    model: model.id,
+    format: 'gguf:Q4_K_M',
+    gpus,
+    options,
+    ...(fit && { fit }),
+    ...(chosen && { chosen: { ...chosen, n_ctx } }),
+    ...figures,
+  };
   records.push(line);
   return line;
 }
@@ -46,14 +72,26 @@ for (const model of models) {
   if (isNew || depth) await all(model, settingsOfEvery(model.n_layers, model.n_experts > 0));
   if (!depth) continue;
   await all(model, settingsInDepth(model.n_layers, model.n_experts > 0, model.max_context_tokens));
-  const [weights, cache, graphs] = (await record(model, { flavour: 'cuda', gpus: 1, options: { n_ctx: 32768 } })).devices[0];
+  const [weights, cache, graphs] = (await record(model, { flavour: 'cuda', gpus: 1, options: { n_ctx: 32768 } }))
+    .devices[0];
   await all(model, settingsOfFit(weights + cache + graphs));
 }
 planners.cpu.stop();
 planners.cuda.stop();
 const write = (name, lines) =>
-  writeFileSync(new URL(`../truth/${name}`, import.meta.url), lines.map((line) => JSON.stringify(line) + '\n').join(''));
-write('llama_cpp_plans.jsonl', records.filter((line) => !line.fit));
-write('llama_cpp_fit.jsonl', records.filter((line) => line.fit));
-console.log(`${records.length} records of ${architectures.size} architectures, ${records.filter((line) => line.refused).length} refusals`);
+  writeFileSync(
+    new URL(`../truth/${name}`, import.meta.url),
+    lines.map((line) => JSON.stringify(line) + '\n').join(''),
+  );
+write(
+  'llama_cpp_plans.jsonl',
+  records.filter((line) => !line.fit),
+);
+write(
+  'llama_cpp_fit.jsonl',
+  records.filter((line) => line.fit),
+);
+console.log(
+  `${records.length} records of ${architectures.size} architectures, ${records.filter((line) => line.refused).length} refusals`,
+);
 for (const problem of problems) console.log(problem);

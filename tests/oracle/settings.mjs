@@ -45,9 +45,14 @@ export function settingsInDepth(layers, hasExperts, largest) {
   const lengths = [256, 1000, 2048, 5000, 12288, 24576, 65536, 131072, 262144].filter((n) => n <= largest);
   const single = [
     ...contexts(lengths, on),
-    ...contexts(lengths.filter((n) => n <= 65536), { flash_attn: 'off' }),
+    ...contexts(
+      lengths.filter((n) => n <= 65536),
+      { flash_attn: 'off' },
+    ),
     ...[64, 256, 1024, 4096].map((n_ubatch) => ({ ...on, n_ctx: 16384, n_ubatch, n_batch: Math.max(2048, n_ubatch) })),
-    ...[2, 8, 16].flatMap((n_seq_max) => [false, true].map((kv_unified) => ({ ...on, n_ctx: 16384, n_seq_max, kv_unified }))),
+    ...[2, 8, 16].flatMap((n_seq_max) =>
+      [false, true].map((kv_unified) => ({ ...on, n_ctx: 16384, n_seq_max, kv_unified })),
+    ),
     ...[
       ['q4_0', 'q4_0'],
       ['q8_0', 'f16'],
@@ -64,7 +69,11 @@ export function settingsInDepth(layers, hasExperts, largest) {
     { ...on, n_ctx: 16384, n_seq_max: 4, n_outputs: 4 },
     { n_ctx: 8192 },
   ];
-  const part = [1, 2, Math.ceil(layers / 4), Math.ceil((3 * layers) / 4), layers, layers + 1].map((n_gpu_layers) => ({ ...on, n_ctx: 16384, n_gpu_layers }));
+  const part = [1, 2, Math.ceil(layers / 4), Math.ceil((3 * layers) / 4), layers, layers + 1].map((n_gpu_layers) => ({
+    ...on,
+    n_ctx: 16384,
+    n_gpu_layers,
+  }));
   const half = Math.ceil(layers / 2);
   const placed = [
     ...part,
@@ -99,8 +108,17 @@ export function settingsInDepth(layers, hasExperts, largest) {
     { ...on, n_ctx: 16384, split_mode: 'row' },
     ...(hasExperts ? [{ ...on, n_ctx: 16384, n_cpu_moe: half }] : []),
   ];
-  const shares = [[1, 3], [3, 1], [24, 16], [1, 0]].map((tensor_split) => ({ ...on, n_ctx: 16384, tensor_split }));
-  const ofFour = [[1, 1, 1, 3], [24, 24, 12, 8], [0, 1, 1, 1]].map((tensor_split) => ({ ...on, n_ctx: 16384, tensor_split }));
+  const shares = [
+    [1, 3],
+    [3, 1],
+    [24, 16],
+    [1, 0],
+  ].map((tensor_split) => ({ ...on, n_ctx: 16384, tensor_split }));
+  const ofFour = [
+    [1, 1, 1, 3],
+    [24, 24, 12, 8],
+    [0, 1, 1, 1],
+  ].map((tensor_split) => ({ ...on, n_ctx: 16384, tensor_split }));
   return [
     ...single.map(row('cpu', 0)),
     ...single.map(row('cuda', 1)),
@@ -140,7 +158,12 @@ export function settingsOfFit(whole) {
     flavour: 'cuda',
     gpus: shares.length,
     options: { n_ctx: 0, ...options },
-    fit: { memory_bytes: shares.map((share) => Math.ceil((share * whole) / 1e6) * 1e6), margin_bytes: 1 << 30, n_ctx_min: 4096, ...rest },
+    fit: {
+      memory_bytes: shares.map((share) => Math.ceil((share * whole) / 1e6) * 1e6),
+      margin_bytes: 1 << 30,
+      n_ctx_min: 4096,
+      ...rest,
+    },
   });
   return [
     ...[1.5, 1.05, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08].map((share) => fit([share])),
@@ -148,7 +171,13 @@ export function settingsOfFit(whole) {
     fit([0.5], { n_ctx: 8192 }),
     fit([0.7], { n_seq_max: 4, kv_unified: true }),
     fit([0.7], { type_k: 'q8_0', type_v: 'q8_0', flash_attn: 'on' }),
-    ...[[0.6, 0.6], [0.5, 0.3], [0.3, 0.5], [0.3, 0.3], [0.15, 0.1]].map((shares) => fit(shares)),
+    ...[
+      [0.6, 0.6],
+      [0.5, 0.3],
+      [0.3, 0.5],
+      [0.3, 0.3],
+      [0.15, 0.1],
+    ].map((shares) => fit(shares)),
     fit([0.3, 0.3, 0.2, 0.2]),
     fit([0.2, 0.1, 0.1, 0.05]),
     fit([0.7], {}, { margin_bytes: 1 << 28, n_ctx_min: 2048 }),

@@ -17,10 +17,14 @@ export const linesOf = (text) => text.split('\n').filter(Boolean).map((line) => 
 export function writeModels() {
   const folder = `${built}/models`;
   mkdirSync(folder, { recursive: true });
-  const written = execFileSync(`${root}build/native/weighbridge_model_files`, [`${root}build/native/catalogue/models.json`, folder, 'gguf:Q4_K_M'], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
+  const written = execFileSync(
+    `${root}build/native/weighbridge_model_files`,
+    [`${root}build/native/catalogue/models.json`, folder, 'gguf:Q4_K_M'],
+    {
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    },
+  );
   return linesOf(written).filter((model) => model.file);
 }
 

@@ -76,9 +76,9 @@ struct RotarySections {
 };
 
 void write_sections(KeyWriter& keys) {
-  for (const auto& [architecture, pairs] : {RotarySections{"qwen2vl", {16, 24, 24, 0}}, RotarySections{"qwen3vl", {24, 20, 20, 0}},
-                                            RotarySections{"qwen3vlmoe", {24, 20, 20, 0}}, RotarySections{"qwen35", {11, 11, 10, 0}},
-                                            RotarySections{"qwen35moe", {11, 11, 10, 0}}})
+  for (const auto& [architecture, pairs] :
+       {RotarySections{"qwen2vl", {16, 24, 24, 0}}, RotarySections{"qwen3vl", {24, 20, 20, 0}}, RotarySections{"qwen3vlmoe", {24, 20, 20, 0}},
+        RotarySections{"qwen35", {11, 11, 10, 0}}, RotarySections{"qwen35moe", {11, 11, 10, 0}}})
     if (keys.is(architecture)) keys.put_each("rope.dimension_sections", pairs);
 }
 
@@ -124,7 +124,9 @@ void write_head_counts(const Model& model, KeyWriter& keys) {
     const bool is_empty = grouped == nullptr && recurrent_part(layer) == nullptr && keys.is("deci");
     const bool delta = recurrent_part(layer) != nullptr && recurrent_part(layer)->kind == RecurrentKind::gated_delta_net;
     heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_heads) : is_empty ? 0 : static_cast<std::int32_t>(whole->n_heads));
-    kv_heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_kv_heads) : delta ? static_cast<std::int32_t>(whole->n_kv_heads) : 0);
+    kv_heads.push_back(grouped != nullptr ? static_cast<std::int32_t>(grouped->n_kv_heads)
+                       : delta            ? static_cast<std::int32_t>(whole->n_kv_heads)
+                                          : 0);
   }
   keys.put_layers("attention.head_count", heads);
   keys.put_layers("attention.head_count_kv", kv_heads);
@@ -207,7 +209,8 @@ void write_experts(const Model& model, const MoeFfn& moe, KeyWriter& keys) {
   keys.put("expert_used_count", moe.n_experts_used);
   keys.put("expert_feed_forward_length", moe.moe_ffn_size);
   // A layer that mixes nothing else may hold the dense block there (Nemotron-H): only leading ones are meant.
-  const auto first = std::find_if(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) { return std::holds_alternative<MoeFfn>(layer.ffn); });
+  const auto first = std::find_if(model.layers.begin(), model.layers.end(),
+                                  [](const LayerSpec& layer) { return std::holds_alternative<MoeFfn>(layer.ffn); });
   keys.put("leading_dense_block_count", first - model.layers.begin());
   keys.put("interleave_moe_layer_step", keys.is("llama4") && std::holds_alternative<DenseFfn>(model.layers.front().ffn) ? 2 : 1);
   keys.put("expert_shared_count", moe.shared_ffn_size / moe.moe_ffn_size);
@@ -235,7 +238,9 @@ void write_feed_forward(const Model& model, KeyWriter& keys) {
   for (const LayerSpec& layer : model.layers) {
     const auto* own = std::get_if<DenseFfn>(&layer.ffn);
     const auto* moe = std::get_if<MoeFfn>(&layer.ffn);
-    const std::int64_t block = own != nullptr && keys.is("qwen") ? 2 * own->ffn_size : own != nullptr ? own->ffn_size : 0;  // Qwen's counts gate and up
+    const std::int64_t block = own != nullptr && keys.is("qwen") ? 2 * own->ffn_size
+                               : own != nullptr                  ? own->ffn_size
+                                                                 : 0;  // Qwen's counts gate and up
     const std::int64_t size = own != nullptr ? block : moe == nullptr ? 0 : dense > 0 ? dense : moe->moe_ffn_size;
     sizes.push_back(static_cast<std::int32_t>(size));
   }

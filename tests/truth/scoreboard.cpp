@@ -109,7 +109,8 @@ bool Scoreboard::holds_against(const Json& kept) const {
 
 std::string text_of(const Json& scoreboard) {
   std::string text = "{\"left_out\": " + scoreboard["left_out"].dump() + ",\n\"rows\": [\n";
-  for (std::size_t i = 0; i < scoreboard["rows"].size(); ++i) text += scoreboard["rows"][i].dump() + (i + 1 < scoreboard["rows"].size() ? ",\n" : "\n");
+  for (std::size_t i = 0; i < scoreboard["rows"].size(); ++i)
+    text += scoreboard["rows"][i].dump() + (i + 1 < scoreboard["rows"].size() ? ",\n" : "\n");
   return text + "]}\n";
 }
 

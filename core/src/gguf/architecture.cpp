@@ -102,8 +102,8 @@ constexpr std::array kRows{
 /// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
 constexpr std::array<std::string_view, 32> kPlain{
     "apertus",   "arcee",          "arctic", "bailingmoe2", "bitnet",   "bloom",   "codeshell", "cogvlm",    "falcon",     "gpt2",    "gptneox",
-    "grok",      "grovemoe",       "jais",   "minicpm",    "mistral3", "mpt",     "nemotron",  "olmo",      "olmoe",      "openelm", "orion",
-    "paddleocr", "pangu-embedded", "phimoe", "plamo",      "refact",   "smollm3", "stablelm",  "starcoder", "starcoder2", "xverse"};
+    "grok",      "grovemoe",       "jais",   "minicpm",     "mistral3", "mpt",     "nemotron",  "olmo",      "olmoe",      "openelm", "orion",
+    "paddleocr", "pangu-embedded", "phimoe", "plamo",       "refact",   "smollm3", "stablelm",  "starcoder", "starcoder2", "xverse"};
 
 }  // namespace
 
