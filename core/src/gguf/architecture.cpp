@@ -71,6 +71,7 @@ constexpr std::array kRows{
     Row{"mimo_v2", "mimo2"},
     Row{"minicpm3", "minicpm3"},
     Row{"minimax_m2", "minimax-m2"},
+    Row{"mistral4", "mistral4"},
     Row{"nemotron-nas", "deci"},
     Row{"nemotron_h", "nemotron_h", "nemotron_h_moe"},
     Row{"olmo2", "olmo2"},
