@@ -57,6 +57,8 @@ constexpr std::array kFamilyKeys{
     FamilyKey{"granitehybrid", "residual_scale", FamilyKey::real, 0.22},
     FamilyKey{"granitehybrid", "embedding_scale", FamilyKey::real, 12},
     FamilyKey{"granitehybrid", "attention.scale", FamilyKey::real, 0.0078125},
+    FamilyKey{"muse-glimmer", "logit_scale", FamilyKey::real, 0.25},
+    FamilyKey{"muse-glimmer", "final_logit_softcapping", FamilyKey::real, 30},
     FamilyKey{"dbrx", "attention.clamp_kqv", FamilyKey::real, 8},
     FamilyKey{"qwen3vl", "n_deepstack_layers", FamilyKey::number, 3},
     FamilyKey{"qwen3vlmoe", "n_deepstack_layers", FamilyKey::number, 3},

@@ -55,11 +55,22 @@ class GgufConverter {
       put(name, tensor);
     else
       add_two(tensor, name.substr(0, plus), name.substr(plus + 1));
+    if (name == "attn_q" && model_.architecture == "muse_glimmer") add_head_norms(tensor);
     // The first layer has no value to mix in, but a GGUF file has the tensors for it: those of the rate.
     if (tensor.layers.first != 0 || !name.starts_with("time_mix_a")) return;
     tensor.layers.count = 1;
     if (name == "time_mix_a1") put("time_mix_v1", tensor);
     if (name == "time_mix_a2") put("time_mix_v2", tensor);
+  }
+
+  /// Muse Glimmer scales its queries by a constant, which the converter writes as norms of queries and keys (conversion/muse_glimmer.py).
+  void add_head_norms(Tensor tensor) {
+    const FullAttention* heads = grouped_attention(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    tensor.role = TensorRole::norm;
+    tensor.rows = heads->head_dim_k;
+    tensor.cols = 1;
+    put("attn_q_norm", tensor);
+    put("attn_k_norm", tensor);
   }
 
   void add_two(const Tensor& tensor, std::string_view first, std::string_view second) {

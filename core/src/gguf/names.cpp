@@ -25,6 +25,7 @@ bool has_norm_after_attention(const Model& model) {
                                         "gpt_oss",
                                         "glm4_moe",
                                         "glm4v_moe",
+                                        "muse_glimmer",
                                         "olmo2",
                                         "olmo3",
                                         "qwen3_next",
