@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the real engine for every setting of settings.mjs, of every model of the catalogue that it loads, and writes the records of tests/truth anew.
+// record.mjs [ID...]: asks the real engine for every setting of settings.mjs, of every model of the catalogue that it loads, and writes the records of
+// tests/truth anew; with ids, only those of these models.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { startPlanner } from './planner.mjs';
 import {
@@ -10,9 +11,10 @@ import {
   settingsOfModel,
   settingsOfMtp,
 } from './settings.mjs';
-import { built, fileOf, packages, writeModels } from './where.mjs';
+import { built, fileOf, linesOf, packages, writeModels } from './where.mjs';
 
-const models = writeModels();
+const wanted = process.argv.slice(2);
+const models = writeModels().filter(({ id }) => wanted.length === 0 || wanted.includes(id));
 const planners = {
   cpu: startPlanner({ packages: packages.cpu, built, flavour: 'cpu' }),
   cuda: startPlanner({ packages: packages.cuda, built, flavour: 'cuda' }),
@@ -28,17 +30,14 @@ const inDepth = new Set(
 const records = [];
 const problems = [];
 
+/** The file is wrong, not the setting: that is for exceptions.json. */
+const kNotLoaded =
+  /unknown model architecture|check_tensor_dims|wrong number of tensors|hyperparameters|failed to read|token type count/;
+
 async function record(model, { flavour, gpus, options, fit }) {
-  const answer = await planners[flavour].ask({ file: fileOf(model, options), gpus, options, ...(fit && { fit }) });
-  if (
-    answer.crashed ||
-    /unknown model architecture|check_tensor_dims|wrong number of tensors|hyperparameters|failed to read|token type count/.test(
-      answer.refused ?? '',
-    )
-  ) {
-    problems.push(
-      `${model.id}: ${answer.crashed ? `crashed (${answer.crashed}) at ${JSON.stringify(options)}` : answer.refused}`,
-    );
+  const answer = await planners[flavour].ask({ file: fileOf(model, options), gpus, options, fit });
+  if (answer.crashed || kNotLoaded.test(answer.refused ?? '')) {
+    problems.push(`${model.id} at ${JSON.stringify(options)}: ${answer.refused ?? `ended, ${answer.crashed}`}`);
     return undefined;
   }
   const { refused, devices, host, chosen, n_ctx } = answer;
@@ -78,19 +77,15 @@ for (const model of models) {
 }
 planners.cpu.stop();
 planners.cuda.stop();
-const write = (name, lines) =>
-  writeFileSync(
-    new URL(`../truth/${name}`, import.meta.url),
-    lines.map((line) => JSON.stringify(line) + '\n').join(''),
-  );
-write(
-  'llama_cpp_plans.jsonl',
-  records.filter((line) => !line.fit),
-);
-write(
-  'llama_cpp_fit.jsonl',
-  records.filter((line) => line.fit),
-);
+/** Of other models than those that were asked for, what is there stays. */
+function write(name, lines) {
+  const file = new URL(`../truth/${name}`, import.meta.url);
+  const kept =
+    wanted.length === 0 ? [] : linesOf(readFileSync(file, 'utf8')).filter(({ model }) => !wanted.includes(model));
+  writeFileSync(file, [...kept, ...lines].map((line) => JSON.stringify(line) + '\n').join(''));
+}
+write('llama_cpp_plans.jsonl', records.filter((line) => !line.fit)); // prettier-ignore
+write('llama_cpp_fit.jsonl', records.filter((line) => line.fit)); // prettier-ignore
 console.log(
   `${records.length} records of ${architectures.size} architectures, ${records.filter((line) => line.refused).length} refusals`,
 );
