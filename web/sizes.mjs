@@ -53,6 +53,8 @@ for (const [page, locale, budgets, own] of kPages) {
   console.log(`/${page.replace('index.html', '')}`);
   for (const [kind, budget] of Object.entries(budgets)) hold(kind, sum(kind), budget);
 }
+console.log('/accuracy/, without a script');
+for (const page of ['accuracy/index.html', 'zh/accuracy/index.html']) hold('html', size(join(kSite, page)), kPage.html);
 console.log('for other sites');
 hold('embed.js', size(join(kSite, 'embed.js')), kElement);
 process.exit(broken ? 1 : 0);

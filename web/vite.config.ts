@@ -16,7 +16,7 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0, // inlined data would need a wider Content-Security-Policy
     rollupOptions: {
-      input: { calculator: page(''), embed: page('embed/'), how: page('how/') },
+      input: { calculator: page(''), embed: page('embed/'), how: page('how/'), accuracy: page('accuracy/') },
       output: {
         codeSplitting: {
           // One file for what pages share: several small ones compress worse, by 1.4 kB on the calculator. What reads and searches models

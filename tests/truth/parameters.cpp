@@ -11,7 +11,7 @@ namespace weighbridge::truth {
 namespace {
 
 /// What one architecture's records said.
-struct Score {
+struct Tally {
   std::size_t records = 0;
   std::size_t exact = 0;
 };
@@ -42,7 +42,7 @@ std::vector<Comparison> compare(const Json& row, const Model& model) {
 
 bool check_parameters(const std::string& catalogue) {
   const Json file = read_json(catalogue);
-  std::map<std::string, Score> scores;
+  std::map<std::string, Tally> scores;
   std::size_t unexplained = 0;
   for (const Json& row : file["models"]) {
     const auto id = row["id"].get<std::string>();
@@ -56,7 +56,7 @@ bool check_parameters(const std::string& catalogue) {
     }
     const std::vector<Comparison> comparisons = compare(row, *model);
     if (comparisons.empty()) continue;
-    Score& score = scores[architecture];
+    Tally& score = scores[architecture];
     ++score.records;
     bool exact = true;
     for (const Comparison& c : comparisons) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "scoreboard.hpp"
 #include "weighbridge/model.hpp"
 
 namespace weighbridge::truth {
@@ -27,6 +28,7 @@ using Models = std::map<std::string, Model>;
 [[nodiscard]] bool check_mix(const std::string& folder, const Models& models);
 /// `catalogue` is the joined catalogue file. A row that we cannot meet says why under `miss`; a miss without a reason fails.
 [[nodiscard]] bool check_parameters(const std::string& catalogue);
-[[nodiscard]] bool check_contexts(const std::string& folder);
+/// Enters every plan into `board`. True if verdicts agree and the errors stay within the bounds that README.md names.
+[[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
 
 }  // namespace weighbridge::truth

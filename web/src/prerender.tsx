@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path';
 import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import createModule from '../../build/wasm/weighbridge.mjs';
+import { Accuracy } from './accuracy/Accuracy';
+import { accuracyMessages } from './accuracy/messages';
+import type { Scoreboard } from './accuracy/scoreboard';
 import { coreOf, loadCatalogue, type Core } from './core/core';
 import type { SpecFile } from './core/specs';
 import type { Request } from './core/wire';
@@ -85,11 +88,11 @@ function firstAnswer(core: Core): FirstAnswer {
   };
 }
 
-/** The page's own address in each language, relative to where the English one lies. */
-const alternates = (page: PageName): string => {
-  const up = kPaths[page].replaceAll(/[^/]+\//g, '../') || './';
+/** The address in each language of the page at `path`, relative to where the English one lies. */
+const alternates = (path: string): string => {
+  const up = path.replaceAll(/[^/]+\//g, '../') || './';
   return kLanguages
-    .map(({ locale, folder }) => `<link rel="alternate" hreflang="${locale}" href="${up}${folder}${kPaths[page]}" />`)
+    .map(({ locale, folder }) => `<link rel="alternate" hreflang="${locale}" href="${up}${folder}${path}" />`)
     .join('\n    ');
 };
 
@@ -105,25 +108,45 @@ const withoutDevices = (first: FirstAnswer): FirstAnswer => ({
 
 const asScript = (data: unknown): string => JSON.stringify(data).replaceAll('<', '\\u003c');
 
+/** The template with its own head, and addresses as from where it will lie. */
+function headed(template: string, locale: Locale, path: string, { title, description }: PageTexts): string {
+  const head = template
+    .replace('<html lang="en">', `<html lang="${locale}">`)
+    .replace('<!--title-->', escapeHtml(`${title} · ${t('brand')}`))
+    .replace('<!--description-->', escapeHtml(description))
+    .replace('<!--alternates-->', alternates(path))
+    .replaceAll('rel="stylesheet" crossorigin', 'rel="stylesheet"'); // else a sandboxed frame needs the server's leave for it
+  return locale === 'en' ? head : deepened(head);
+}
+
 function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer, data: unknown): string {
   const { view: View, texts } = kPages[page];
-  const { title, description } = texts(first);
   const app = renderToString(
     <StoreProvider value={createStore(first)}>
       <View data={data as never} />
     </StoreProvider>,
   );
-  const head = template
-    .replace('<html lang="en">', `<html lang="${locale}">`)
-    .replace('<!--title-->', escapeHtml(`${title} · ${t('brand')}`))
-    .replace('<!--description-->', escapeHtml(description))
-    .replace('<!--alternates-->', alternates(page))
+  return headed(template, locale, kPaths[page], texts(first))
     .replace('<!--default-->', escapeHtml(defaultLink(core, first.request)))
-    .replaceAll('rel="stylesheet" crossorigin', 'rel="stylesheet"'); // else a sandboxed frame needs the server's leave for it
-  return (locale === 'en' ? head : deepened(head))
     .replace('<!--app-->', () => app)
     .replace('<!--first-->', () => asScript(kPages[page].namesOnly ? withoutDevices(first) : first))
     .replace('<!--data-->', () => asScript(data));
+}
+
+/** Writes the page at `path` in every language. */
+async function writePage(
+  path: string,
+  messages: MessageFiles | undefined,
+  html: (template: string, locale: Locale) => string,
+) {
+  const template = readFileSync(join(kSite, path, 'index.html'), 'utf8');
+  for (const { locale, folder } of kLanguages) {
+    await useLocale(locale, messages);
+    const target = join(kSite, folder, path, 'index.html');
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, html(template, locale));
+    console.log(`prerendered /${folder}${path}`);
+  }
 }
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
@@ -133,13 +156,15 @@ loadCatalogue(core, readJson('build/catalogue/models.json'), readJson('build/cat
 const first = firstAnswer(core);
 
 for (const page of Object.keys(kPages) as PageName[]) {
-  const template = readFileSync(join(kSite, kPaths[page], 'index.html'), 'utf8');
   const data = kPages[page].data?.(core, first);
-  for (const { locale, folder } of kLanguages) {
-    await useLocale(locale, kPages[page].messages);
-    const target = join(kSite, folder, kPaths[page], 'index.html');
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, fill(template, locale, page, first, data));
-    console.log(`prerendered /${folder}${kPaths[page]}`);
-  }
+  await writePage(kPaths[page], kPages[page].messages, (template, locale) => fill(template, locale, page, first, data));
 }
+
+const kAccuracy = 'accuracy/';
+const board: Scoreboard = readJson('tests/truth/scoreboard.json');
+await writePage(kAccuracy, accuracyMessages, (template, locale) =>
+  headed(template, locale, kAccuracy, { title: t('accuracy.title'), description: t('accuracy.description') }).replace(
+    '<!--app-->',
+    () => renderToString(<Accuracy board={board} home="../" how={`../${kPaths.how}`} />),
+  ),
+);

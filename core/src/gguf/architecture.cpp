@@ -84,6 +84,7 @@ constexpr std::array kRows{
     Row{"ministral3", "mistral3"},
     Row{"mistral4", "mistral4"},
     Row{"minimax_m2", "minimax-m2"},
+    Row{"muse_glimmer", "muse-glimmer"},
     Row{"nemotron-nas", "deci"},
     Row{"nemotron_h", "nemotron_h", "nemotron_h_moe"},
     Row{"olmo", "olmo"},

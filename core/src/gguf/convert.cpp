@@ -48,16 +48,29 @@ class GgufConverter {
     if (name == "-") return;
     // RoBERTa's first positions serve no token.
     if (name == "position_embd" && is_any_of(model_.architecture, {"roberta", "xlm-roberta"})) tensor.rows = model_.max_context_tokens;
+    // Gemma 3n's own embedding of every layer knows no image or audio tokens; the converter fills the rows up.
+    if (tensor.role == TensorRole::layer_embedding) tensor.rows = std::max(tensor.rows, model_.vocab_size);
     if (tensor.cols == 1 && is_expert(tensor.role)) tensor.role = TensorRole::router;
     if (plus == std::string_view::npos)
       put(name, tensor);
     else
       add_two(tensor, name.substr(0, plus), name.substr(plus + 1));
+    if (name == "attn_q" && model_.architecture == "muse_glimmer") add_head_norms(tensor);
     // The first layer has no value to mix in, but a GGUF file has the tensors for it: those of the rate.
     if (tensor.layers.first != 0 || !name.starts_with("time_mix_a")) return;
     tensor.layers.count = 1;
     if (name == "time_mix_a1") put("time_mix_v1", tensor);
     if (name == "time_mix_a2") put("time_mix_v2", tensor);
+  }
+
+  /// Muse Glimmer scales its queries by a constant, which the converter writes as norms of queries and keys (conversion/muse_glimmer.py).
+  void add_head_norms(Tensor tensor) {
+    const FullAttention* heads = grouped_attention(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    tensor.role = TensorRole::norm;
+    tensor.rows = heads->head_dim_k;
+    tensor.cols = 1;
+    put("attn_q_norm", tensor);
+    put("attn_k_norm", tensor);
   }
 
   void add_two(const Tensor& tensor, std::string_view first, std::string_view second) {
@@ -99,7 +112,7 @@ class GgufConverter {
     if (name == "ffn_down") tensor.role = TensorRole::ffn_down;
     if (name == "ssm_dt.bias") tensor.role = TensorRole::recurrent_state;
     // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
-    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;
+    if (name == "attn_qkv" || name == "attn_v") tensor.role = TensorRole::attention_v;
     if (name == "indexer.attn_k") tensor.role = TensorRole::attention_k;
     tensor.type = dtype::f32;
     tensor.recipe = 0;

@@ -24,6 +24,8 @@ bool has_norm_after_attention(const Model& model) {
                                         "gemma4_unified_text",
                                         "gpt_oss",
                                         "glm4_moe",
+                                        "glm4v_moe",
+                                        "muse_glimmer",
                                         "olmo2",
                                         "olmo3",
                                         "qwen3_next",
@@ -31,6 +33,7 @@ bool has_norm_after_attention(const Model& model) {
                                         "qwen3_5_text",
                                         "qwen3_5_moe",
                                         "qwen3_5_moe_text",
+                                        "seed_oss",
                                         "solar_open"});
 }
 

@@ -2,6 +2,7 @@
 #include "read/gguf_model.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "gguf/architecture.hpp"
 #include "read/gguf_keys.hpp"
@@ -57,6 +58,7 @@ GgufTensorName gguf_tensor_name(std::string_view name) {
   if (found.name.ends_with(".bias")) found.is_bias = true;
   // One name has the ending for good: our table writes it as the file does.
   if (found.is_bias && find_gguf_tensor_name(found.name) == nullptr) found.name.remove_suffix(5);
+  if (found.name == "exp_probs_b") found = {found.layer, "exp_probs_b.bias", true};  // Hunyuan 3 leaves the ending out
   return found;
 }
 
@@ -69,7 +71,8 @@ Tensor row_of(const StoredTensor& stored, const GgufTensorName& name, std::int64
   tensor.role = known != nullptr ? known->role : role_by_kind(name.name);
   tensor.part = name.layer >= n_layers ? ModelPart::mtp : ModelPart::text;
   if (name.layer >= 0) tensor.layers = {name.layer, 1, 1};
-  set_shape(stored.shape, name.is_bias, tensor);
+  set_shape(stored.shape, name.is_bias || name.name == "ssm_norm", tensor);
+  if (name.name == "ssm_norm") tensor.rows *= std::exchange(tensor.per_layer, 1);  // a row for each group of heads, one vector to us
   const bool is_expert = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
   if (is_expert && tensor.cols == 1) tensor.role = TensorRole::router;  // biases of experts, as gguf_tensors() has them
   tensor.type = stored.type;

@@ -86,6 +86,9 @@ export function Sure() {
         ))}
       </ul>
       <Text id="how.sure.enginesText" />
+      <p>
+        <a href="../accuracy/">{t('how.sure.measured')}</a>
+      </p>
       <h3>{t('how.sure.sources')}</h3>
       <Text
         id="how.sure.sourcesText"

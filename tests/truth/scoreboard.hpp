@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <tuple>
+
+#include "score.hpp"
+
+namespace weighbridge::truth {
+
+/// What a score is of. `architecture` is general.architecture of a GGUF file, or "all".
+struct Scored {
+  std::string engine, place, term, architecture;
+
+  friend bool operator<(const Scored& a, const Scored& b) {
+    return std::tie(a.engine, a.place, a.term, a.architecture) < std::tie(b.engine, b.place, b.term, b.architecture);
+  }
+};
+
+/// All scores. What is kept of them stands in tests/truth/scoreboard.json; a run that is worse than the file fails.
+class Scoreboard {
+ public:
+  /// Enters one record, under its architecture and under "all".
+  void add(const Scored& what, const Figure& ours, double recorded);
+  /// Records of something that we do not count yet.
+  void leave_out(const std::string& why) { ++left_out_[why]; }
+
+  /// The score of all architectures together.
+  [[nodiscard]] Score of(const std::string& engine, const std::string& place, const std::string& term) const;
+
+  void print() const;
+  /// One row for each place and term, and for each architecture what a device takes as a whole and what its graphs take.
+  [[nodiscard]] nlohmann::ordered_json to_json() const;
+  /// Prints what is worse than `kept`, has no record any more, or has no row there. True if nothing is.
+  [[nodiscard]] bool holds_against(const nlohmann::ordered_json& kept) const;
+
+ private:
+  std::map<Scored, Score> scores_;
+  std::map<std::string, std::size_t> left_out_;
+};
+
+/// Writes `scoreboard` with one row a line.
+[[nodiscard]] std::string text_of(const nlohmann::ordered_json& scoreboard);
+
+}  // namespace weighbridge::truth

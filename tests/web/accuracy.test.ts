@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scoreboard has words for all that it shows, in every language, and something to show.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { architecturesOf, kPlaces, kTerms, rowsOf, type Scoreboard } from '../../web/src/accuracy/scoreboard';
+
+const board: Scoreboard = JSON.parse(readFileSync('tests/truth/scoreboard.json', 'utf8'));
+const texts = (locale: string): Record<string, string> =>
+  JSON.parse(readFileSync(`web/messages/accuracy.${locale}.json`, 'utf8'));
+
+describe('the scoreboard', () => {
+  it.each(kPlaces)('has every term of %s', (place) =>
+    expect(rowsOf(board, place).map(({ term }) => term)).toEqual([...kTerms]),
+  );
+  it('has architectures', () => expect(architecturesOf(board).length).toBeGreaterThan(40));
+  it('leaves out no place of a device', () => {
+    const places = new Set(board.rows.map(({ place }) => place).filter((place) => !place.startsWith('host beside')));
+    expect([...places].sort()).toEqual([...kPlaces].sort());
+  });
+  it.each(['en', 'zh-CN'])('has words in %s', (locale) => {
+    const ids = [
+      ...kPlaces.map((place) => `place.${place.replaceAll(' ', '_')}`),
+      ...kTerms.map((term) => `term.${term}`),
+    ];
+    for (const id of ids) expect(texts(locale)).toHaveProperty([`accuracy.${id}`]);
+  });
+});
