@@ -38,6 +38,7 @@ constexpr std::array kRows{
     Row{"kimi_k25", "deepseek2"},
     Row{"glm4_moe_lite", "deepseek2"},
     Row{"deepseek_v32", "deepseek32"},
+    Row{"deepseek_v4", "deepseek4"},
     Row{"dots1", "dots1"},
     Row{"ernie4_5", "ernie4_5"},
     Row{"ernie4_5_moe", "ernie4_5-moe"},

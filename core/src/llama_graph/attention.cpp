@@ -20,14 +20,20 @@ std::int64_t key_rotation(std::int64_t head) {
 
 std::uint64_t unsigned_of(std::int64_t n) { return static_cast<std::uint64_t>(n); }
 
-/// Hadamard: src/llama-impl.h, llama_mul_mat_hadamard.
+}  // namespace
+
 Node* rotate(Graph& graph, Node* a, Node* rotation) {
   const Shape flat{rotation->ne[0], a->elements() / rotation->ne[0], 1, 1};
   Node* rows = a->is_contiguous() ? graph.reshape(a, flat) : graph.cont(a, flat);
   return graph.reshape(graph.mul_mat(rotation, rows), a->ne);
 }
 
-}  // namespace
+bool rotates_quantized(DType type, std::int64_t head) { return is_ggml_quantized(type) && head > 0 && head % kRotation == 0; }
+
+Node* Builder::rotation(std::int64_t head) {
+  const std::int64_t size = key_rotation(head);
+  return graph.input(dtype::f32, {size, size, 1, 1});
+}
 
 int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
 
@@ -69,17 +75,14 @@ AttentionInputs Builder::key_inputs(std::int64_t cells, bool is_half, std::int64
   AttentionInputs inputs;
   inputs.k_index = graph.input(dtype::int64, {n_tokens, 1, 1, 1});
   inputs.mask = graph.input(is_half ? dtype::f16 : dtype::f32, {cells, n_tokens / settings.n_streams, 1, settings.n_streams});
-  if (rotated_head == 0) return inputs;
-  const std::int64_t size = key_rotation(rotated_head);
-  inputs.k_rotation = graph.input(dtype::f32, {size, size, 1, 1});
+  if (rotated_head > 0) inputs.k_rotation = rotation(rotated_head);
   return inputs;
 }
 
 AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads) {
-  const auto rotates = [](DType type, std::int64_t head) { return is_ggml_quantized(type) && head > 0 && head % kRotation == 0; };
-  AttentionInputs inputs = key_inputs(cells, settings.flash_attention, rotates(settings.type_k, heads.key) ? heads.key : 0);
+  AttentionInputs inputs = key_inputs(cells, settings.flash_attention, rotates_quantized(settings.type_k, heads.key) ? heads.key : 0);
   inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(), 1, 1, 1});
-  if (rotates(settings.type_v, heads.value)) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
+  if (rotates_quantized(settings.type_v, heads.value)) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
   return inputs;
 }
 

@@ -59,6 +59,11 @@ struct AttentionExtras {
   bool soft_cap = false;
 };
 
+/// By a Hadamard matrix: src/llama-impl.h, llama_mul_mat_hadamard.
+Node* rotate(Graph& graph, Node* a, Node* rotation);
+/// Whether what a cache of this type holds of such heads is rotated before it is quantized.
+[[nodiscard]] bool rotates_quantized(DType type, std::int64_t head);
+
 enum class NormKind { rms, layer };
 
 /// How the experts' weights are made (llm_graph_context::build_moe_ffn).
@@ -69,6 +74,7 @@ struct MoeStyle {
   bool normalizes = true;  ///< the chosen weights add up to one
   bool scales = false;     ///< by a factor of the model's own
   Unary activation = Unary::silu;
+  Node* chosen = nullptr;         ///< the experts of each token, if they are not the best ones
   bool precise_results = false;  ///< Mistral 4: the experts' last products keep f32
   bool weights_inputs = false;  ///< Llama 4: what enters an expert is weighted, not what leaves it
   std::int64_t groups = 1;      ///< of experts; only the best `groups_used` of them are chosen from
@@ -109,6 +115,8 @@ class Builder {
   /// Masks only.
   CacheInputs encoder_inputs();
   /// Of a cache of keys alone. `is_half`: the type of the mask; `rotated_head` elements of a head whose keys are rotated, 0 if none is.
+  /// Of keys with heads of this size.
+  Node* rotation(std::int64_t head);
   AttentionInputs key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head = 0);
 
   Node* norm(Node* a, std::string_view name, int il, NormKind kind = NormKind::rms);

@@ -3,6 +3,7 @@
 // deepseek32.cpp, glm-dsa.cpp; and MiniCPM3, which is dense: minicpm3.cpp.
 #include "llama_graph/latent.hpp"
 #include "llama_graph/models.hpp"
+#include "llama_graph/sparse_mask.hpp"
 
 namespace weighbridge::llama_graph {
 
@@ -52,7 +53,7 @@ class LatentDecoder {
     if (indexer.n_heads > 0) chosen_ = block.choose_tokens(a, low, indexer_);
     const Qkv qkv = block.absorbed(a, block.queries(low));
     if (chosen_ == nullptr) return block.attend(latents_, qkv, latents_.mask);
-    return block.attend(latents_, qkv, block.hide_others(latents_.mask, chosen_));
+    return block.attend(latents_, qkv, hide_others(g_, latents_.mask, chosen_, dtype::f32));
   }
 
   Node* feed_forward(Node* a, int il) {

@@ -122,7 +122,7 @@ Node* Builder::moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style, N
   if (Node* bias = vector("exp_probs_b", il)) scores = graph.add(probabilities, bias);
   if (style.weights_inputs) scores = logits;
   if (style.groups > 1) scores = keep_best_groups(graph, scores, style.groups, style.groups_used, n);
-  Node* chosen = graph.argsort_top_k(scores, used);
+  Node* chosen = style.chosen != nullptr ? style.chosen : graph.argsort_top_k(scores, used);
   Node* weights = expert_weights(graph, probabilities, chosen, style);
   graph.expand(weights);  // early, so that routing can be fused
   Node* input = graph.reshape(a, {a->ne[0], 1, n, 1});

@@ -60,6 +60,9 @@ enum class Op : std::uint8_t {
   gated_delta_net,
   rwkv_wkv7,
   lightning_indexer,
+  dsv4_hc_pre,
+  dsv4_hc_comb,
+  dsv4_hc_post,
 };
 
 enum class Unary : std::uint8_t { none, silu, gelu, relu, sigmoid, tanh, softplus, exp, neg };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "llama_graph/latent.hpp"
 
-#include <algorithm>
+#include "llama_graph/sparse_mask.hpp"
 
 namespace weighbridge::llama_graph {
 
@@ -66,28 +66,11 @@ Node* LatentBlock::choose_tokens(Node* a, Node* low, const AttentionInputs& inde
   k = rope(g_.reshape(k, {spec.head_dim, 1, b_.n_tokens, 1}));
   q = g_.mul_mat(indexer.k_rotation, q);
   k = g_.mul_mat(indexer.k_rotation, k);
-  const std::int64_t streams = b_.settings.n_streams;
-  Node* cache = g_.stored(b_.settings.type_k, {spec.head_dim, b_.settings.cells, streams, 1}, b_.cache_buffer(il_), il_, false);
+  Node* cache = g_.stored(b_.settings.type_k, {spec.head_dim, b_.settings.cells, b_.settings.n_streams, 1}, b_.cache_buffer(il_), il_, false);
   g_.expand(b_.store_keys(cache, k, indexer.k_index));
   Node* weights = g_.mul_mat(b_.matrix("indexer.proj", il_), a);
-  k = b_.read_keys(cache, spec.head_dim, 1);
-  const auto n = static_cast<std::uint64_t>(streams);
-  q = g_.view(q, {q->ne[0], q->ne[1], q->ne[2] / streams, streams}, {q->nb[0], q->nb[1], q->nb[2], q->nb[3] / n}, 0);
-  weights = g_.view(weights, {weights->ne[0], weights->ne[1] / streams, 1, streams},
-                    {weights->nb[0], weights->nb[1], weights->nb[2] / n, weights->nb[3] / n}, 0);
-  Node* scores = g_.make(Op::lightning_indexer, dtype::f32, {k->ne[2], q->ne[2], 1, streams}, {q, k, g_.scale(weights), indexer.mask});
-  return g_.cont(g_.top_k(scores, std::min(scores->ne[0], spec.top_k)));
-}
-
-Node* LatentBlock::hide_others(Node* mask, Node* chosen) {
-  Node* hidden = g_.same(Op::fill, mask);
-  hidden = g_.view(hidden, {1, mask->ne[0], mask->ne[1], mask->ne[3]}, {mask->nb[0], mask->nb[0], mask->nb[1], mask->nb[2]}, 0);
-  Node* rows = g_.view(chosen, {chosen->ne[0], chosen->ne[1], chosen->ne[3], 1},
-                       {chosen->nb[0], chosen->nb[1], chosen->nb[2], chosen->nb[3] * static_cast<std::uint64_t>(chosen->ne[3])}, 0);
-  Node* zeros = g_.same(Op::fill, g_.blank(dtype::f32, {1, rows->ne[0], rows->ne[1], rows->ne[2]}));
-  Node* shown = g_.set_rows(hidden, zeros, rows);
-  shown = g_.view(shown, mask->ne, {shown->nb[0], shown->nb[2], shown->nb[3], shown->nb[3]}, 0);
-  return g_.add(shown, mask);
+  weights = g_.scale(weights_by_stream(g_, weights, b_.settings.n_streams));
+  return choose_best(g_, q, b_.read_keys(cache, spec.head_dim, 1), weights, indexer.mask, spec.top_k);
 }
 
 }  // namespace weighbridge::llama_graph

@@ -25,8 +25,6 @@ class LatentBlock {
 
   /// The `top_k` tokens that attention reads. Keys of the indexer have a cache of their own. `low`: as above.
   Node* choose_tokens(Node* a, Node* low, const AttentionInputs& indexer);
-  /// `mask` with everything hidden but the chosen tokens.
-  Node* hide_others(Node* mask, Node* chosen);
 
  private:
   /// The latent, normalized, and the rotated part of the keys, which all heads share.

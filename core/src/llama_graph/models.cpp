@@ -10,6 +10,7 @@ bool build_graph(Builder& builder, std::string_view architecture) {
            build_gemma3n,
            build_gemma4,
            build_latent_decoder,
+           build_deepseek4,
            build_hybrid,
            build_rwkv7,
        })

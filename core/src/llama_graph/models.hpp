@@ -22,4 +22,7 @@ namespace weighbridge::llama_graph {
 /// Decoders of latent attention: DeepSeek V2 to V3.2 and its like, MiniCPM3.
 [[nodiscard]] bool build_latent_decoder(Builder& builder, std::string_view architecture);
 
+/// DeepSeek-V4.
+[[nodiscard]] bool build_deepseek4(Builder& builder, std::string_view architecture);
+
 }  // namespace weighbridge::llama_graph

@@ -81,6 +81,7 @@ V4 read_v4(KeyReader& config) {
   v.moe = read_routed_experts(config, "n_routed_experts", "moe_intermediate_size");
   v.moe.shared_ffn_size = config.positive_or("n_shared_experts", 64, 1, "") * v.moe.moe_ffn_size;
   v.moe.router_bias = true;
+  read_expert_choice(config, v.moe, true, true);
   return v;
 }
 
