@@ -54,7 +54,7 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
 }
 
 bool is_partly_on_host(const Model& model, const Scenario& scenario, const EngineReport& report) {
-  return (scenario.cpu_moe_layers > 0 && first_moe(model) != nullptr) ||
+  return report.tensors_on_host || (scenario.cpu_moe_layers > 0 && first_moe(model) != nullptr) ||
          (report.gpu_layers && report.all_gpu_layers && *report.gpu_layers < *report.all_gpu_layers);
 }
 

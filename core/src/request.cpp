@@ -130,20 +130,26 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const std::optional<std::int64_t> sequences = keys.positive_if_given("sequences", kMaxSequences);
   if (keys.error()) return fail(*keys.error());
   const EngineOptions& o = scenario.options;
+  const Engine* engine = find_engine(scenario.engine);
+  UsualWorkload usual{std::min<std::int64_t>(32768, model.max_context_tokens), 16};
+  if (engine != nullptr && engine->usual_workload != nullptr) usual = engine->usual_workload(model, scenario);
   if (scenario.engine == "llama.cpp") {
     // n_ctx is the total over all sequences; the workload counts each one.
     scenario.sequences = o.llama_cpp.n_seq_max.value_or(sequences.value_or(1));
-    const std::int64_t usual = context.value_or(std::min<std::int64_t>(32768, model.max_context_tokens));
-    scenario.context_tokens = o.llama_cpp.n_ctx ? std::max<std::int64_t>(1, *o.llama_cpp.n_ctx / scenario.sequences) : usual;
+    if (scenario.sequences < 0) scenario.sequences = kServerSlots;
+    const std::int64_t given = o.llama_cpp.n_ctx.value_or(0);
+    const std::int64_t total = given > 0 ? given : model.max_context_tokens;
+    scenario.context_tokens = o.llama_cpp.n_ctx ? std::max<std::int64_t>(1, total / scenario.sequences) : context.value_or(usual.context_tokens);
     return {};
   }
   if (o.max_model_len && *o.max_model_len > model.max_context_tokens)
     return fail(notice::out_of_range("params.engine.options.max_model_len", "max_model_len", grouped(*o.max_model_len),
                                      "a whole number from 1 to " + grouped(model.max_context_tokens)));
-  scenario.context_tokens = context.value_or(o.max_model_len.value_or(std::min<std::int64_t>(32768, model.max_context_tokens)));
+  scenario.context_tokens = context.value_or(o.max_model_len.value_or(usual.context_tokens));
   if (o.max_model_len) scenario.context_tokens = std::min(scenario.context_tokens, *o.max_model_len);
-  scenario.sequences = sequences.value_or(o.max_num_seqs.value_or(16));
-  if (o.max_num_seqs) scenario.sequences = std::min(scenario.sequences, *o.max_num_seqs);
+  const std::optional<std::int64_t>& slots = engine != nullptr && engine->is_llama_cpp() ? o.llama_cpp.n_seq_max : o.max_num_seqs;
+  scenario.sequences = sequences.value_or(slots.value_or(usual.sequences));
+  if (slots) scenario.sequences = std::min(scenario.sequences, *slots);
   return {};
 }
 

@@ -145,6 +145,18 @@ JsonOut describe_host(const std::optional<HostPlan>& host) {
           {"class", name_of(judge_host(*host))},  {"terms", std::move(terms)}};
 }
 
+JsonOut describe_fitted(const Fitted& fitted) {
+  JsonOut rules = JsonOut::array();
+  for (const TensorOverride& rule : fitted.override_tensor) rules.push_back(rule.pattern + "=" + rule.buffer);
+  return {{"changed", fitted.is_changed},
+          {"whole", fitted.is_whole},
+          {"n_ctx", fitted.n_ctx},
+          {"n_gpu_layers", fitted.gpu_layers},
+          {"tensor_split", fitted.tensor_split},
+          {"override_tensor", std::move(rules)},
+          {"flags", fitted.flags}};
+}
+
 JsonOut describe_engine_report(const EngineReport& engine) {
   JsonOut json{{"name", engine.name},
                {"version", engine.version},
@@ -153,6 +165,8 @@ JsonOut describe_engine_report(const EngineReport& engine) {
                {"max_concurrency", optional_json(engine.max_concurrency)}};
   if (engine.gpu_layers) json.add("gpu_layers", *engine.gpu_layers);
   if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
+  if (engine.default_context_tokens) json.add("default_context_tokens", *engine.default_context_tokens);
+  if (engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
   return json;
 }
 
@@ -216,7 +230,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   Json described{{"model", {{"id", request.model().id}}},
                  {"weights", {{"format", s.weights_format}}},
                  {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_value_type}}},
-                 {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options)}}},
+                 {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options, s.engine)}}},
                  {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
                  {"hardware", std::move(hardware)},
                  {"parallel",

@@ -45,6 +45,25 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   return host;
 }
 
+/// What the engine accepts, with a line in its log or without.
+void add_bad_input_warnings(const Job& job, const Settings& settings, Notices& warnings) {
+  const std::int64_t trained = job.model.max_context_tokens;
+  const std::int64_t tokens = settings.n_streams == 1 ? settings.n_ctx : settings.cells;
+  const auto& n_ctx = job.scenario.options.llama_cpp.n_ctx;
+  if (tokens > padded_cells(trained) && n_ctx.value_or(1) > 0 && (settings.n_streams > 1 || settings.n_seq_max == 1))
+    warnings.push_back(notice::custom("context_beyond_training", "params.engine.options.n_ctx",
+                                      "A sequence may grow to " + grouped(tokens) + " tokens, and the model was trained for " + grouped(trained) +
+                                          ": llama.cpp warns of a possible training context overflow and goes on.",
+                                      "n_ctx", grouped(tokens), "at most " + grouped(trained)));
+  const auto shares = static_cast<std::int64_t>(job.scenario.options.llama_cpp.tensor_split.size());
+  const std::int64_t devices = job.scenario.device_count();
+  if (shares > 0 && shares < devices)
+    warnings.push_back(notice::custom("tensor_split_short", "params.engine.options.tensor_split",
+                                      "`tensor_split` names " + grouped(shares) + " shares for " + grouped(devices) +
+                                          " devices: llama.cpp puts nothing on the others.",
+                                      "tensor_split", grouped(shares), grouped(devices) + " shares"));
+}
+
 void add_warnings(const Job& job, const Settings& settings, const Placement& placement, Plan& plan) {
   if (host_attends(settings, placement))
     plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache",
@@ -56,6 +75,7 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
         notice::custom("unknown_version", "params.engine.version",
                        "We have not read llama.cpp " + version + "; it was counted by the rules of " + std::string(kVersion) + ".", "engine.version",
                        version, std::string(kVersion)));
+  add_bad_input_warnings(job, settings, plan.warnings);
   const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
   const std::int64_t all = job.model.n_layers() + 1;
   if (wanted > all && settings.gpu_layers == all)
@@ -72,16 +92,8 @@ std::string_view nearest_format(const Model& model) {
   return format.ends_with("4") || format == "mlx-4bit" ? "gguf:Q4_K_M" : "gguf:Q8_0";
 }
 
-Plan plan_llama_cpp(const Job& job) {
-  Plan plan;
-  plan.report.name = "llama.cpp";
-  plan.report.version = kVersion;
-  const Settings settings = settle(job);
-  plan.impossible = refusal(job, settings);
-  if (plan.impossible) {
-    if (plan.impossible->key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
-    return plan;
-  }
+/// Plans one way of running in which nothing is left to choose.
+void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   std::shared_ptr<const void> kept;
   const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
   const Placement placement = place(job, settings);
@@ -98,6 +110,44 @@ Plan plan_llama_cpp(const Job& job) {
   plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
   plan.report.gpu_layers = settings.gpu_layers;
   plan.report.all_gpu_layers = job.model.n_layers() + 1;
+  plan.report.tensors_on_host = placement.experts_on_host;
+}
+
+/// The scenario with everything filled in that the engine chooses itself.
+Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
+  Scenario scenario = job.scenario;
+  LlamaCppOptions& o = scenario.options.llama_cpp;
+  if (!o.override_tensor.empty()) {
+    Result<std::vector<MovedTensor>> moved = moved_tensors(job);
+    if (!moved) return fail(moved.error());
+    o.moved = std::move(*moved);
+  }
+  const bool fits = o.fit.value_or(false);
+  if (scenario.hardware.empty() || !(fits || job.explain)) return scenario;
+  Scenario fitted = scenario;
+  report.fitted = fit_to_devices({job.model, job.tensors, scenario, false, job.memo}, fitted);
+  return fits ? fitted : scenario;
+}
+
+Plan plan_llama_cpp(const Job& job) {
+  Plan plan;
+  plan.report.name = "llama.cpp";
+  plan.report.version = kVersion;
+  const auto refuse = [&](Notice reason) {
+    if (reason.key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
+    plan.impossible = std::move(reason);
+    return plan;
+  };
+  if (std::optional<Notice> reason = refusal(job, settle(job))) return refuse(std::move(*reason));
+  const LlamaCppOptions& o = job.scenario.options.llama_cpp;
+  if (!job.explain && o.override_tensor.empty() && !o.fit.value_or(false)) {
+    plan_settled(job, settle(job), plan);
+    return plan;
+  }
+  const Result<Scenario> scenario = settled_scenario(job, plan.report);
+  if (!scenario) return refuse(scenario.error());
+  const Job settled{job.model, job.tensors, *scenario, job.explain, job.memo};
+  plan_settled(settled, settle(settled), plan);
   return plan;
 }
 
@@ -133,7 +183,18 @@ const Engine& llama_cpp_engine() {
                               {"op_offload", OptionType::flag, "true"},
                               {"n_outputs", OptionType::integer, "n_ubatch"},
                               {"split_mode", OptionType::text, "layer"},
-                              {"tensor_split", OptionType::text, "by free memory"}},
+                              {"tensor_split", OptionType::text, "by free memory"},
+                              {"main_gpu", OptionType::integer, "0"},
+                              {"override_tensor", OptionType::text, "none"},
+                              {"fit", OptionType::flag, "false"},
+                              {"fit_target", OptionType::integer, "1024"},
+                              {"cache_ram", OptionType::integer, "8192"},
+                              {"ctx_checkpoints", OptionType::integer, "32"},
+                              {"mmproj", OptionType::flag, "false"},
+                              {"mmproj_offload", OptionType::flag, "true"},
+                              {"mtp", OptionType::flag, "false"},
+                              {"mmap", OptionType::flag, "true"},
+                              {"lora_bytes", OptionType::integer, "0"}},
                              gguf_formats(),
                              {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"},
                              llama_cpp::plan_llama_cpp,
