@@ -113,7 +113,7 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
   return index;
 }
 
-Json describe_verdict(const Estimate& estimate) {
+Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
   const Verdict& v = estimate.verdict;
   Json json{{"class", name_of(v.kind)}, {"device", nullptr},      {"need_bytes", nullptr}, {"low_bytes", nullptr},
             {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},      {"free_bytes", nullptr},
@@ -123,6 +123,9 @@ Json describe_verdict(const Estimate& estimate) {
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);
+  if (v.with_raised_limit)
+    for (const DeviceGroup& group : hardware)
+      if (!group.device.raise_command.empty()) json["raise"] = {{"class", name_of(*v.with_raised_limit)}, {"command", group.device.raise_command}};
   if (estimate.devices.empty() && !estimate.host) return json;
   if (!v.host_binds) json["device"] = first_index(estimate, v.device);
   json["need_bytes"] = v.need.count();
@@ -142,7 +145,8 @@ JsonOut describe_host(const std::optional<HostPlan>& host) {
   for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
   return {{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
           {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
-          {"class", name_of(judge_host(*host))},  {"terms", std::move(terms)}};
+          {"class", name_of(judge_host(*host))},  {"load_peak_bytes", host->load_peak.count()},
+          {"mapped_bytes", host->mapped.count()}, {"terms", std::move(terms)}};
 }
 
 JsonOut describe_fitted(const Fitted& fitted) {
@@ -309,7 +313,7 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
                  {"devices", std::move(devices)},
                  {"groups", std::move(groups)},
                  {"host", describe_host(estimate.host)},
-                 {"verdict", describe_verdict(estimate)},
+                 {"verdict", describe_verdict(estimate, request.scenario.hardware)},
                  {"max_context_tokens", optional_json(estimate.max_context_tokens)},
                  {"max_sequences", optional_json(estimate.max_sequences)},
                  {"fewest_devices", optional_json(estimate.fewest_devices)},

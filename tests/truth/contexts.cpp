@@ -116,6 +116,7 @@ std::string kind_of(const Estimate& estimate) {
 
 std::string way_of(const Json& record) {
   if (record["gpus"] == 0) return "no device";
+  if (record["options"].contains("override_tensor")) return "tensors placed by rule";
   const bool partial = record["options"].contains("n_gpu_layers") || !record["options"].value("offload_kqv", true);
   if (partial) return "one device, part of the layers";
   return record["gpus"] == 1 ? "one device, all layers" : "two devices, all layers";
@@ -165,11 +166,12 @@ bool check_contexts(const std::string& folder) {
   std::map<std::string, Table> tables;
   Verdicts verdicts;
   std::size_t records = 0;
-  for (const Json& record : read_lines(folder + "/llama_cpp_contexts.jsonl")) {
-    if (!configs.contains(record["model"].get<std::string>())) continue;
-    ++records;
-    check(record, configs, tables, verdicts);
-  }
+  for (const char* file : {"/llama_cpp_contexts.jsonl", "/llama_cpp_overrides.jsonl"})
+    for (const Json& record : read_lines(folder + file)) {
+      if (!configs.contains(record["model"].get<std::string>())) continue;
+      ++records;
+      check(record, configs, tables, verdicts);
+    }
   std::printf("llama.cpp contexts       %5zu plans, %zu of them refused, %zu verdicts differ\n", records, verdicts.refused, verdicts.wrong);
   for (auto& [way, table] : tables) {
     std::printf(" %s\n", way.c_str());
@@ -180,7 +182,8 @@ bool check_contexts(const std::string& folder) {
     table.host_weights.print("host weights");
     table.host_compute.print("host compute");
   }
-  return verdicts.wrong == 0 && holds(tables["one device, all layers"], tables[std::string("one device, all layers") + kRecurrent]);
+  return verdicts.wrong == 0 && is_counted(tables["tensors placed by rule"]) &&
+         holds(tables["one device, all layers"], tables[std::string("one device, all layers") + kRecurrent]);
 }
 
 }  // namespace weighbridge::truth

@@ -13,5 +13,6 @@ int main(int argc, char** argv) {
   const bool parameters = check_parameters(argv[2]);
   const bool mix = check_mix(folder, models);
   const bool contexts = check_contexts(folder);
-  return parameters && mix && contexts ? 0 : 1;
+  const bool fits = check_fits(folder);
+  return parameters && mix && contexts && fits ? 0 : 1;
 }

@@ -28,5 +28,7 @@ using Models = std::map<std::string, Model>;
 /// `catalogue` is the joined catalogue file. A row that we cannot meet says why under `miss`; a miss without a reason fails.
 [[nodiscard]] bool check_parameters(const std::string& catalogue);
 [[nodiscard]] bool check_contexts(const std::string& folder);
+/// The engine's automatic fit.
+[[nodiscard]] bool check_fits(const std::string& folder);
 
 }  // namespace weighbridge::truth

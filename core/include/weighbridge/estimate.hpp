@@ -132,6 +132,7 @@ struct Verdict {
   std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs
+  std::optional<VerdictClass> with_raised_limit;           ///< the better verdict once the system lets the devices take more (raise_command)
 };
 
 struct Estimate {

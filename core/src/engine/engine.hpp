@@ -74,6 +74,9 @@ struct Engine {
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
 };
 
+/// That the figures are by the rules of `used`, since nobody read those of `asked`.
+[[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);
+
 [[nodiscard]] const std::vector<Engine>& engines();
 [[nodiscard]] const Engine* find_engine(std::string_view name);
 [[nodiscard]] const Engine& article_engine();

@@ -13,9 +13,21 @@ namespace {
 
 constexpr std::string_view kVersion = "v0.5.0";
 
+/// `--mmproj-offload`; llama-server takes the first device (tools/mtmd/clip.cpp, ggml_backend_init_by_type).
+bool encodes_on_device(const Job& job) { return !job.scenario.hardware.empty() && job.scenario.options.llama_cpp.mmproj_offload.value_or(true); }
+
+/// All weights on any device and the host.
+Bytes all_weights(const Loads& loads) {
+  Bytes sum = loads.output.plain;
+  for (const std::vector<Load>* parts : {&loads.layers, &loads.experts})
+    for (const Load& load : *parts) sum += load.plain;
+  return sum;
+}
+
 DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, std::size_t group_index) {
   const DeviceGroup& group = job.scenario.hardware[group_index];
   const bool padded = pads_rows(group.device);
+  const Bytes weights = all_weights(loads);
   DevicePlan device;
   device.group = group_index;
   device.capacity = device.limit = group.capacity();
@@ -24,11 +36,23 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
   device.terms.push_back(cache_term(job, settings, placement, index, padded));
   if (Term state = recurrent_term(job, settings, placement, index); state.bytes > Bytes()) device.terms.push_back(std::move(state));
   device.terms.push_back(device_compute_term(job, settings, loads, placement, index));
-  if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
+  const Bytes compute = device.terms.back().bytes;
+  if (compute > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
+  if (auto adapters = adapter_term(job, device.terms.front().bytes, weights)) device.terms.push_back(std::move(*adapters));
+  if (index == placement.output_device)
+    if (auto drafts = prediction_term(job, settings, compute)) device.terms.push_back(std::move(*drafts));
+  if (index == 0 && encodes_on_device(job)) add_projector(job, device.terms);
   device.terms.push_back(context_term(job, group.device));
   device.reserved = device.total();
   device.observed = device.reserved + group.used;
   return device;
+}
+
+Bytes whole_cache(const Job& job, const Settings& settings) {
+  Bytes cache;
+  for (const LayerSpec& layer : job.model.layers)
+    if (!layer.shares_cache) cache += cache_bytes(layer.mixer, settings, false);
+  return cache;
 }
 
 HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) {
@@ -40,8 +64,15 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
   if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
   host.terms.push_back(host_compute_term(job, settings, placement));
+  const Bytes compute = host.terms.back().bytes;
   host.terms.push_back(output_term(job, settings));
-  host.terms.push_back(prompt_cache_term(job));
+  if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding, all_weights(loads))) host.terms.push_back(std::move(*adapters));
+  if (placement.output_device == Placement::kHost)
+    if (auto drafts = prediction_term(job, settings, compute)) host.terms.push_back(std::move(*drafts));
+  if (!encodes_on_device(job)) add_projector(job, host.terms);
+  if (auto checkpoints = checkpoints_term(job, settings)) host.terms.push_back(std::move(*checkpoints));
+  host.terms.push_back(prompt_cache_term(job, whole_cache(job, settings)));
+  weigh_loading(job, loads, host);
   return host;
 }
 
@@ -70,11 +101,7 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
                                            "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache",
                                            "iq4_nl", "q4_0, q8_0 or f16"));
   const std::string& version = job.scenario.engine_version;
-  if (!version.empty() && version != kVersion)
-    plan.warnings.push_back(
-        notice::custom("unknown_version", "params.engine.version",
-                       "We have not read llama.cpp " + version + "; it was counted by the rules of " + std::string(kVersion) + ".", "engine.version",
-                       version, std::string(kVersion)));
+  if (!version.empty() && version != kVersion) plan.warnings.push_back(unread_version("llama.cpp", version, kVersion));
   add_bad_input_warnings(job, settings, plan.warnings);
   const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
   const std::int64_t all = job.model.n_layers() + 1;
@@ -103,10 +130,7 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
   plan.host = plan_host(job, settings, loads, placement);
 
-  Bytes cache;
-  for (const LayerSpec& layer : job.model.layers)
-    if (!layer.shares_cache) cache += cache_bytes(layer.mixer, settings, false);
-  plan.report.kv_cache_pool = cache;
+  plan.report.kv_cache_pool = whole_cache(job, settings);
   plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
   plan.report.gpu_layers = settings.gpu_layers;
   plan.report.all_gpu_layers = job.model.n_layers() + 1;

@@ -121,7 +121,19 @@ struct Loads {
 [[nodiscard]] Term context_term(const Job& job, const Device& device);
 [[nodiscard]] Bytes context_bytes(const Device& device);
 [[nodiscard]] Term output_term(const Job& job, const Settings& settings);
-/// llama-server's store of earlier prompts.
-[[nodiscard]] Term prompt_cache_term(const Job& job);
+/// llama-server's store of earlier prompts; `cache`: of the whole context.
+[[nodiscard]] Term prompt_cache_term(const Job& job, Bytes cache);
+/// What llama-server keeps to go back in layers that forget; nothing for a model without such layers.
+[[nodiscard]] std::optional<Term> checkpoints_term(const Job& job, const Settings& settings);
+/// The image and audio encoders as a file of their own (mmproj), in 16 bits.
+[[nodiscard]] Bytes projector_bytes(const Job& job);
+/// The encoder and its buffer, if asked for.
+void add_projector(const Job& job, std::vector<Term>& terms);
+/// Drafting with the model's own prediction layers, if asked for; `compute`: the graph buffer beside it.
+[[nodiscard]] std::optional<Term> prediction_term(const Job& job, const Settings& settings, Bytes compute);
+/// The share of all adapters that goes with `weights` of `all_weights`.
+[[nodiscard]] std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights);
+/// Fills in what the host holds while the weights are read.
+void weigh_loading(const Job& job, const Loads& loads, HostPlan& host);
 
 }  // namespace weighbridge::llama_cpp

@@ -41,6 +41,10 @@ class Fit {
       const Bytes free = device.capacity() - context_bytes(device.device);
       targets_.push_back(difference(free, Bytes()) - options_.fit_target_bytes.value_or(kMargin));
     }
+    // tools/server/server-context.cpp, load_model: the encoder's share is added to the room of its device.
+    std::vector<Term> encoder;
+    if (options_.mmproj_offload.value_or(true)) add_projector({job.model, job.tensors, scenario, false, nullptr}, encoder);
+    for (const Term& term : encoder) targets_.front() -= difference(term.bytes, Bytes());
     n_layers_ = static_cast<std::uint32_t>(job.model.n_layers());
     has_experts_ = first_moe(job.model) != nullptr;
     by_layer_.resize(n_layers_);
