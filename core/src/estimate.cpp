@@ -169,7 +169,13 @@ void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& 
   }
   if (!is_raised) return;
   const Result<Estimate> raised = evaluate(prepared, trial);
-  if (raised && raised->verdict.kind < kind) result.verdict.with_raised_limit = raised->verdict.kind;
+  if (!raised || raised->verdict.kind >= kind) return;
+  result.verdict.with_raised_limit = raised->verdict.kind;
+  const auto group = std::find_if(trial.hardware.begin(), trial.hardware.end(), [](const DeviceGroup& g) { return g.raised_limit; });
+  result.warnings.push_back(notice::custom("raise_limit", "params.hardware",
+                                           "The system lets the GPU take a part of the memory. `" + group->device.raise_command +
+                                               "` raises that part, and then the model has room.",
+                                           "raised_limit", group->device.raise_command, "true"));
 }
 
 }  // namespace

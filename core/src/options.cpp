@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "share_text.hpp"
+
 namespace weighbridge {
 
 namespace {
@@ -34,14 +36,28 @@ std::optional<SplitMode> read_split_mode(KeyReader& reader) {
   return std::nullopt;
 }
 
+/// "3,1" or "3/1", as on the command line; null if a part is no number.
+Json numbers_in(std::string_view text) {
+  Json list = Json::array();
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find_first_of(",/"));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const std::optional<double> number = decimal_of(part);
+    if (!number) return {};
+    list.push_back(*number);
+  }
+  return list;
+}
+
 std::vector<double> read_tensor_split(KeyReader& reader) {
   constexpr double most = 1e9;
   std::vector<double> shares;
   if (!reader.has("tensor_split")) return shares;
   const Json& value = *reader.json().find("tensor_split");
-  bool valid = value.is_array() && value.size() <= static_cast<std::size_t>(kMaxDevices);
+  const Json list = value.is_string() ? numbers_in(value.get_ref<const std::string&>()) : value;
+  bool valid = list.is_array() && list.size() <= static_cast<std::size_t>(kMaxDevices);
   double sum = 0;
-  for (const Json& share : valid ? value : Json::array()) {
+  for (const Json& share : valid ? list : Json::array()) {
     const double number = share.is_number() ? share.get<double>() : -1;
     valid = valid && number >= 0 && number <= most;
     sum += number;
