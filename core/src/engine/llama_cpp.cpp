@@ -3,6 +3,8 @@
 // bound is what its card has left.
 #include "engine/llama_cpp.hpp"
 
+#include <algorithm>
+
 #include "json_text.hpp"
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/weights.hpp"
@@ -24,6 +26,17 @@ Bytes all_weights(const Loads& loads) {
   return sum;
 }
 
+/// The forms of a graph know layers on one place or another. Where rules place single tensors, the first device may hold copies of two at a time,
+/// and the others may do less; records lie within these bounds.
+void widen_for_moved(const Job& job, const Placement& placement, int index, Term& compute) {
+  if (placement.moved.empty()) return;
+  Bytes largest;
+  for (std::size_t tensor = 0; tensor < placement.moved.size(); ++tensor)
+    if (placement.moved[tensor] == Placement::kHost) largest = std::max(largest, load_of(job.tensors[tensor]).plain);
+  compute.low = compute.low / 3;
+  if (index == 0) compute.high += largest * 2;
+}
+
 DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, std::size_t group_index) {
   const DeviceGroup& group = job.scenario.hardware[group_index];
   const bool padded = pads_rows(group.device);
@@ -36,6 +49,7 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
   device.terms.push_back(cache_term(job, settings, placement, index, padded));
   if (Term state = recurrent_term(job, settings, placement, index); state.bytes > Bytes()) device.terms.push_back(std::move(state));
   device.terms.push_back(device_compute_term(job, settings, loads, placement, index));
+  widen_for_moved(job, placement, index, device.terms.back());
   const Bytes compute = device.terms.back().bytes;
   if (compute > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
   if (auto adapters = adapter_term(job, device.terms.front().bytes, weights)) device.terms.push_back(std::move(*adapters));
