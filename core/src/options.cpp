@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "share_text.hpp"
 
@@ -94,117 +95,113 @@ std::vector<TensorOverride> read_overrides(KeyReader& reader) {
   return {};
 }
 
-/// What llama-server adds to a context.
-void read_server(KeyReader& reader, LlamaCppOptions& o) {
-  constexpr std::int64_t most_mib = std::int64_t{1} << 33;
-  o.fit = reader.flag_if_given("fit");
-  if (const auto room = reader.whole_number_if_given("fit_target", 0, most_mib)) o.fit_target_bytes = *room << 20;
-  o.cache_ram = reader.whole_number_if_given("cache_ram", -1, most_mib);
-  o.ctx_checkpoints = reader.whole_number_if_given("ctx_checkpoints", 0, kMaxSequences);
-  o.mmproj = reader.flag_if_given("mmproj");
-  o.mmproj_offload = reader.flag_if_given("mmproj_offload");
-  o.mtp = reader.flag_if_given("mtp");
-  o.mmap = reader.flag_if_given("mmap");
-  o.lora_bytes = reader.whole_number_if_given("lora_bytes", 0, most_mib << 20);
-}
+/// Most of an option in MiB, and in bytes.
+constexpr std::int64_t kMostMib = std::int64_t{1} << 33;
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;
+
+/// An option and where it is kept. `also`: a second one that an engine sets with it.
+struct NumberOption {
+  std::string_view name;
+  std::optional<std::int64_t> LlamaCppOptions::*kept;
+  std::int64_t least;
+  std::int64_t most;
+  std::optional<std::int64_t> LlamaCppOptions::*also = nullptr;
+};
+struct FlagOption {
+  std::string_view name;
+  std::optional<bool> LlamaCppOptions::*kept;
+};
+
+using L = LlamaCppOptions;
+constexpr NumberOption kLlamaCppNumbers[] = {{"n_ctx", &L::n_ctx, -1, kMaxContextTokens},
+                                             {"n_batch", &L::n_batch, 1, kMostBatchTokens},
+                                             {"n_ubatch", &L::n_ubatch, 1, kMostBatchTokens},
+                                             {"n_seq_max", &L::n_seq_max, -1, kMaxSequences},
+                                             {"n_outputs", &L::n_outputs, 1, kMostBatchTokens},
+                                             {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
+                                             {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
+                                             {"fit_target", &L::fit_target_mib, 0, kMostMib},
+                                             {"cache_ram", &L::cache_ram, -1, kMostMib},
+                                             {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
+                                             {"lora_bytes", &L::lora_bytes, 0, kMostBytes}};
+constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified}, {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
+                                         {"op_offload", &L::op_offload}, {"fit", &L::fit},           {"mmproj", &L::mmproj},
+                                         {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},   {"mmap", &L::mmap}};
 
 /// Ollama's own names: fields of a request's `options`, else those of its environment without OLLAMA_.
-void read_ollama(KeyReader& reader, EngineOptions& o) {
-  o.max_model_len = reader.positive_if_given("num_ctx", kMaxContextTokens);
-  o.llama_cpp.n_ubatch = o.llama_cpp.n_batch = reader.positive_if_given("num_batch", kMostBatchTokens);
-  o.llama_cpp.n_gpu_layers = reader.whole_number_if_given("num_gpu", -1, kMostLayers);
-  o.llama_cpp.main_gpu = reader.whole_number_if_given("main_gpu", 0, kMaxDevices - 1);
-  o.llama_cpp.n_seq_max = reader.positive_if_given("num_parallel", kMaxSequences);
-  o.llama_cpp.type_k = o.llama_cpp.type_v = reader.text_if_given("kv_cache_type");
-  o.llama_cpp.flash_attn = reader.flag_if_given("flash_attention");
-  o.ollama.sched_spread = reader.flag_if_given("sched_spread");
-  o.ollama.gpu_overhead = reader.count_or_zero("gpu_overhead", std::int64_t{1} << 50);
-}
+constexpr NumberOption kOllamaNumbers[] = {{"num_ctx", &L::n_ctx, 1, kMaxContextTokens},
+                                           {"num_batch", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
+                                           {"num_gpu", &L::n_gpu_layers, -1, kMostLayers},
+                                           {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
+                                           {"num_parallel", &L::n_seq_max, 1, kMaxSequences},
+                                           {"gpu_overhead", &L::gpu_overhead, 0, kMostBytes}};
+constexpr FlagOption kOllamaFlags[] = {{"flash_attention", &L::flash_attn}, {"sched_spread", &L::sched_spread}};
 
 /// The names of LM Studio's load configuration.
-void read_lm_studio(KeyReader& reader, EngineOptions& o) {
-  o.max_model_len = reader.positive_if_given("context_length", kMaxContextTokens);
-  o.llama_cpp.n_batch = o.llama_cpp.n_ubatch = reader.positive_if_given("eval_batch_size", kMostBatchTokens);
-  o.llama_cpp.n_seq_max = reader.positive_if_given("parallel", kMaxSequences);
-  o.llama_cpp.flash_attn = reader.flag_if_given("flash_attention");
-  o.llama_cpp.offload_kqv = reader.flag_if_given("offload_kv_cache_to_gpu");
-  o.llama_cpp.mmap = reader.flag_if_given("try_mmap");
+constexpr NumberOption kLmStudioNumbers[] = {{"context_length", &L::n_ctx, 1, kMaxContextTokens},
+                                             {"eval_batch_size", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
+                                             {"parallel", &L::n_seq_max, 1, kMaxSequences}};
+constexpr FlagOption kLmStudioFlags[] = {{"flash_attention", &L::flash_attn}, {"offload_kv_cache_to_gpu", &L::offload_kqv}, {"try_mmap", &L::mmap}};
+
+struct Known {
+  std::span<const NumberOption> numbers;
+  std::span<const FlagOption> flags;
+};
+
+Known known_of(std::string_view engine) {
+  if (engine == "ollama") return {kOllamaNumbers, kOllamaFlags};
+  if (engine == "lm-studio") return {kLmStudioNumbers, kLmStudioFlags};
+  return {kLlamaCppNumbers, kLlamaCppFlags};
+}
+
+bool is_preset(std::string_view engine) { return engine == "ollama" || engine == "lm-studio"; }
+
+void read_known(KeyReader& reader, const Known& known, LlamaCppOptions& o) {
+  for (const NumberOption& option : known.numbers) {
+    o.*option.kept = reader.whole_number_if_given(option.name, option.least, option.most);
+    if (option.also != nullptr) o.*option.also = o.*option.kept;
+  }
+  for (const FlagOption& option : known.flags) o.*option.kept = reader.flag_if_given(option.name);
 }
 
 void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
-  o.n_ctx = reader.whole_number_if_given("n_ctx", -1, kMaxContextTokens);
-  o.n_batch = reader.positive_if_given("n_batch", kMostBatchTokens);
-  o.n_ubatch = reader.positive_if_given("n_ubatch", kMostBatchTokens);
-  o.n_seq_max = reader.whole_number_if_given("n_seq_max", -1, kMaxSequences);
   if (o.n_seq_max == 0)
     reader.fail(notice::out_of_range(reader.path("n_seq_max"), "n_seq_max", "0", "-1 for llama-server's choice, or 1 to " + grouped(kMaxSequences)));
-  o.n_outputs = reader.positive_if_given("n_outputs", kMostBatchTokens);
-  o.n_gpu_layers = reader.whole_number_if_given("n_gpu_layers", -1, kMostLayers);
-  o.kv_unified = reader.flag_if_given("kv_unified");
   o.flash_attn = read_flash_attention(reader);
-  o.swa_full = reader.flag_if_given("swa_full");
-  o.offload_kqv = reader.flag_if_given("offload_kqv");
-  o.op_offload = reader.flag_if_given("op_offload");
   o.split_mode = read_split_mode(reader);
   o.tensor_split = read_tensor_split(reader);
   o.type_k = reader.text_if_given("type_k");
   o.type_v = reader.text_if_given("type_v");
-  o.main_gpu = reader.whole_number_if_given("main_gpu", 0, kMaxDevices - 1);
   o.override_tensor = read_overrides(reader);
-  read_server(reader, o);
 }
 
 template <class T>
-void add(Json& json, const char* name, const std::optional<T>& value) {
-  if (value) json[name] = *value;
+void add(Json& json, std::string_view name, const std::optional<T>& value) {
+  if (value) json[std::string(name)] = *value;
 }
 
 }  // namespace
 
 void read_options(KeyReader& reader, Scenario& scenario) {
   EngineOptions& o = scenario.options;
-  if (scenario.engine == "ollama") {
-    reader.warn_of_other_keys(
-        {"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_parallel", "kv_cache_type", "flash_attention", "sched_spread", "gpu_overhead"});
-    return read_ollama(reader, o);
+  const Known known = known_of(scenario.engine);
+  read_known(reader, known, o.llama_cpp);
+  if (is_preset(scenario.engine)) {
+    std::vector<std::string_view> names{"kv_cache_type"};
+    for (const NumberOption& option : known.numbers) names.push_back(option.name);
+    for (const FlagOption& option : known.flags) names.push_back(option.name);
+    reader.warn_of_other_keys(std::span(names));
+    o.llama_cpp.type_k = o.llama_cpp.type_v = reader.text_if_given("kv_cache_type");
+    return;
   }
-  if (scenario.engine == "lm-studio") {
-    reader.warn_of_other_keys({"context_length", "eval_batch_size", "parallel", "flash_attention", "offload_kv_cache_to_gpu", "try_mmap"});
-    return read_lm_studio(reader, o);
-  }
-  reader.warn_of_other_keys({"gpu_memory_utilization",
-                             "max_model_len",
-                             "max_num_seqs",
-                             "max_num_batched_tokens",
-                             "kv_cache_dtype",
-                             "enforce_eager",
-                             "block_size",
-                             "n_ctx",
-                             "n_batch",
-                             "n_ubatch",
-                             "n_seq_max",
-                             "n_outputs",
-                             "n_gpu_layers",
-                             "kv_unified",
-                             "flash_attn",
-                             "swa_full",
-                             "offload_kqv",
-                             "op_offload",
-                             "split_mode",
-                             "tensor_split",
-                             "type_k",
-                             "type_v",
-                             "main_gpu",
-                             "override_tensor",
-                             "fit",
-                             "fit_target",
-                             "cache_ram",
-                             "ctx_checkpoints",
-                             "mmproj",
-                             "mmproj_offload",
-                             "mtp",
-                             "mmap",
-                             "lora_bytes"});
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> all{"gpu_memory_utilization", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype",
+                                      "enforce_eager", "block_size", "flash_attn", "split_mode", "tensor_split", "type_k", "type_v", "override_tensor"};
+    for (const NumberOption& option : kLlamaCppNumbers) all.push_back(option.name);
+    for (const FlagOption& option : kLlamaCppFlags) all.push_back(option.name);
+    return all;
+  }();
+  reader.warn_of_other_keys(std::span(names));
   o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 1.0);
   o.max_model_len = reader.positive_if_given("max_model_len", kMaxContextTokens);
   o.max_num_seqs = reader.positive_if_given("max_num_seqs", kMaxSequences);
@@ -215,76 +212,24 @@ void read_options(KeyReader& reader, Scenario& scenario) {
   read_llama_cpp(reader, o.llama_cpp);
 }
 
-namespace {
-
-Json describe_ollama(const EngineOptions& o) {
-  Json json = Json::object();
-  const LlamaCppOptions& l = o.llama_cpp;
-  add(json, "num_ctx", o.max_model_len);
-  add(json, "num_batch", l.n_ubatch);
-  add(json, "num_gpu", l.n_gpu_layers);
-  add(json, "main_gpu", l.main_gpu);
-  add(json, "num_parallel", l.n_seq_max);
-  add(json, "kv_cache_type", l.type_k);
-  add(json, "flash_attention", l.flash_attn);
-  add(json, "sched_spread", o.ollama.sched_spread);
-  if (o.ollama.gpu_overhead > 0) json["gpu_overhead"] = o.ollama.gpu_overhead;
-  return json;
-}
-
-Json describe_lm_studio(const EngineOptions& o) {
-  Json json = Json::object();
-  const LlamaCppOptions& l = o.llama_cpp;
-  add(json, "context_length", o.max_model_len);
-  add(json, "eval_batch_size", l.n_ubatch);
-  add(json, "parallel", l.n_seq_max);
-  add(json, "flash_attention", l.flash_attn);
-  add(json, "offload_kv_cache_to_gpu", l.offload_kqv);
-  add(json, "try_mmap", l.mmap);
-  return json;
-}
-
-void describe_server(Json& json, const LlamaCppOptions& l) {
-  add(json, "main_gpu", l.main_gpu);
-  add(json, "fit", l.fit);
-  if (l.fit_target_bytes) json["fit_target"] = *l.fit_target_bytes >> 20;
-  add(json, "cache_ram", l.cache_ram);
-  add(json, "ctx_checkpoints", l.ctx_checkpoints);
-  add(json, "mmproj", l.mmproj);
-  add(json, "mmproj_offload", l.mmproj_offload);
-  add(json, "mtp", l.mtp);
-  add(json, "mmap", l.mmap);
-  add(json, "lora_bytes", l.lora_bytes);
-  for (const TensorOverride& rule : l.override_tensor) json["override_tensor"].push_back(rule.pattern + "=" + rule.buffer);
-}
-
-}  // namespace
-
 Json describe_options(const EngineOptions& o, std::string_view engine) {
-  if (engine == "ollama") return describe_ollama(o);
-  if (engine == "lm-studio") return describe_lm_studio(o);
   Json json = Json::object();
-  add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
-  add(json, "max_model_len", o.max_model_len);
-  add(json, "max_num_seqs", o.max_num_seqs);
-  add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
-  add(json, "enforce_eager", o.enforce_eager);
-  add(json, "block_size", o.block_size);
   const LlamaCppOptions& l = o.llama_cpp;
-  add(json, "n_ctx", l.n_ctx);
-  add(json, "n_batch", l.n_batch);
-  add(json, "n_ubatch", l.n_ubatch);
-  add(json, "n_seq_max", l.n_seq_max);
-  add(json, "n_outputs", l.n_outputs);
-  add(json, "n_gpu_layers", l.n_gpu_layers);
-  add(json, "kv_unified", l.kv_unified);
-  if (l.flash_attn) json["flash_attn"] = *l.flash_attn ? "on" : "off";
-  add(json, "swa_full", l.swa_full);
-  add(json, "offload_kqv", l.offload_kqv);
-  add(json, "op_offload", l.op_offload);
-  if (l.split_mode) json["split_mode"] = kSplitModes[static_cast<std::size_t>(*l.split_mode)];
-  if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;
-  describe_server(json, l);
+  if (!is_preset(engine)) {
+    add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
+    add(json, "max_model_len", o.max_model_len);
+    add(json, "max_num_seqs", o.max_num_seqs);
+    add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
+    add(json, "enforce_eager", o.enforce_eager);
+    add(json, "block_size", o.block_size);
+    if (l.flash_attn) json["flash_attn"] = *l.flash_attn ? "on" : "off";
+    if (l.split_mode) json["split_mode"] = kSplitModes[static_cast<std::size_t>(*l.split_mode)];
+    if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;
+    for (const TensorOverride& rule : l.override_tensor) json["override_tensor"].push_back(rule.pattern + "=" + rule.buffer);
+  }
+  const Known known = known_of(engine);
+  for (const NumberOption& option : known.numbers) add(json, option.name, l.*option.kept);
+  for (const FlagOption& option : known.flags) add(json, option.name, l.*option.kept);
   return json;
 }
 

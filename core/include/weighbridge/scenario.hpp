@@ -56,7 +56,7 @@ struct LlamaCppOptions {
   std::optional<std::int64_t> main_gpu;  ///< with split_mode none: the one device
   std::vector<TensorOverride> override_tensor;
   std::optional<bool> fit;                       ///< fill in what is not given so that it fits (`--fit`)
-  std::optional<std::int64_t> fit_target_bytes;  ///< room that it leaves on each device (`--fit-target`)
+  std::optional<std::int64_t> fit_target_mib;    ///< room that it leaves on each device (`--fit-target`)
   std::vector<MovedTensor> moved;                ///< what `override_tensor` and `fit` come to; set by the engine
   std::optional<std::int64_t> cache_ram;         ///< MiB of llama-server's store of earlier prompts; -1: no limit
   std::optional<std::int64_t> ctx_checkpoints;   ///< most of llama-server for each slot
@@ -64,13 +64,9 @@ struct LlamaCppOptions {
   std::optional<bool> mmproj_offload;            ///< on the first device
   std::optional<bool> mtp;                       ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
   std::optional<bool> mmap;
-  std::optional<std::int64_t> lora_bytes;  ///< of all adapter files
-};
-
-/// What Ollama adds, by the names of its environment variables.
-struct OllamaOptions {
-  std::optional<bool> sched_spread;
-  std::int64_t gpu_overhead = 0;  ///< bytes of each GPU that its choice of a context leaves out
+  std::optional<std::int64_t> lora_bytes;    ///< of all adapter files
+  std::optional<bool> sched_spread;          ///< OLLAMA_SCHED_SPREAD: over all GPUs even if one is enough
+  std::optional<std::int64_t> gpu_overhead;  ///< OLLAMA_GPU_OVERHEAD: bytes of each GPU that its choice of a context leaves out
 };
 
 /// The engine's own settings, by its own names; empty = the engine's default.
@@ -83,7 +79,6 @@ struct EngineOptions {
   std::optional<bool> enforce_eager;
   std::optional<std::int64_t> block_size;
   LlamaCppOptions llama_cpp;
-  OllamaOptions ollama;
 };
 
 /// The memory of the machine that the devices are in.

@@ -11,7 +11,7 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr std::int64_t kMargin = std::int64_t{1} << 30;  // common/common.h, fit_params_target
+constexpr std::int64_t kMarginMib = 1024;  // common/common.h, fit_params_target
 constexpr std::int64_t kLeastContext = 4096;             // fit_params_min_ctx
 
 /// Which tensors of a layer that is not whole go elsewhere.
@@ -39,7 +39,7 @@ class Fit {
     for (const std::size_t group : device_groups(scenario)) {
       const DeviceGroup& device = scenario.hardware[group];
       const Bytes free = device.capacity() - context_bytes(device.device);
-      targets_.push_back(difference(free, Bytes()) - options_.fit_target_bytes.value_or(kMargin));
+      targets_.push_back(difference(free, Bytes()) - options_.fit_target_mib.value_or(kMarginMib) * static_cast<std::int64_t>(kMiB.count()));
     }
     // tools/server/server-context.cpp, load_model: the encoder's share is added to the room of its device.
     std::vector<Term> encoder;

@@ -39,7 +39,7 @@ Bytes share_of(Bytes bytes, std::uint64_t percent) { return bytes * percent / 10
 Bytes total_vram(const Scenario& scenario) {
   Bytes sum;
   for (const DeviceGroup& group : scenario.hardware)
-    sum += (group.device.runtime_bytes - Bytes(static_cast<std::uint64_t>(scenario.options.ollama.gpu_overhead))) *
+    sum += (group.device.runtime_bytes - Bytes(static_cast<std::uint64_t>(scenario.options.llama_cpp.gpu_overhead.value_or(0)))) *
            static_cast<std::uint64_t>(group.count);
   return sum;
 }
@@ -129,7 +129,7 @@ void settle(const Job& job, Scenario& scenario) {
   o.n_ctx = tokens;
   const Bytes predicted = predicted_vram(job, tokens);
   const bool wants_devices = o.n_gpu_layers.value_or(-1) != 0;
-  if (wants_devices && scenario.device_count() > 1 && !o.main_gpu && !scenario.options.ollama.sched_spread.value_or(false))
+  if (wants_devices && scenario.device_count() > 1 && !o.main_gpu && !o.sched_spread.value_or(false))
     o.main_gpu = single_device(scenario, predicted);
   if (o.main_gpu) o.split_mode = SplitMode::none;
   if (!o.flash_attn)
@@ -137,7 +137,7 @@ void settle(const Job& job, Scenario& scenario) {
                                [](const DeviceGroup& g) { return has_flash_attention(g.device); });
   if (!o.n_batch) o.n_batch = o.n_ubatch = automatic_batch(scenario, *o.flash_attn, tokens, predicted);
   o.mmproj = o.mmproj.value_or(llama_cpp::projector_bytes(job) > Bytes());
-  if (*o.mmproj) o.fit_target_bytes = difference(llama_cpp::projector_bytes(job) + kProjectorHeadroom, Bytes());
+  if (*o.mmproj) o.fit_target_mib = static_cast<std::int64_t>((llama_cpp::projector_bytes(job) + kProjectorHeadroom + kMiB - Bytes(1)) / kMiB);
   o.fit = o.fit.value_or(true);
   // tools/server/server-context.cpp, server_output_limits; llama-server of the pinned version may reserve more.
   o.n_outputs = o.n_outputs.value_or(scenario.sequences);
@@ -173,7 +173,7 @@ std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
     need += device.total();
     free += device.capacity;
   }
-  const Bytes margin = Bytes(static_cast<std::uint64_t>(settled.scenario.options.llama_cpp.fit_target_bytes.value_or(std::int64_t{1} << 30)));
+  const Bytes margin = static_cast<std::uint64_t>(settled.scenario.options.llama_cpp.fit_target_mib.value_or(1024)) * kMiB;
   const std::string layers = on >= all ? "parts of its layers" : grouped(all - on) + " of " + grouped(all) + " layers";
   return notice::custom("ollama_partial", "params.hardware",
                         "Ollama leaves " + layers + " to the processor, which is slow: all of the model would need " + in_gib(need) + ", and of " +
