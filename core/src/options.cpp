@@ -113,28 +113,22 @@ struct FlagOption {
 };
 
 using L = LlamaCppOptions;
-constexpr NumberOption kLlamaCppNumbers[] = {{"n_ctx", &L::n_ctx, -1, kMaxContextTokens},
-                                             {"n_batch", &L::n_batch, 1, kMostBatchTokens},
-                                             {"n_ubatch", &L::n_ubatch, 1, kMostBatchTokens},
-                                             {"n_seq_max", &L::n_seq_max, -1, kMaxSequences},
-                                             {"n_outputs", &L::n_outputs, 1, kMostBatchTokens},
-                                             {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
-                                             {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
-                                             {"fit_target", &L::fit_target_mib, 0, kMostMib},
-                                             {"cache_ram", &L::cache_ram, -1, kMostMib},
-                                             {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
-                                             {"lora_bytes", &L::lora_bytes, 0, kMostBytes}};
-constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified}, {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
-                                         {"op_offload", &L::op_offload}, {"fit", &L::fit},           {"mmproj", &L::mmproj},
-                                         {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},   {"mmap", &L::mmap}};
+constexpr NumberOption kLlamaCppNumbers[] = {
+    {"n_ctx", &L::n_ctx, -1, kMaxContextTokens},       {"n_batch", &L::n_batch, 1, kMostBatchTokens},
+    {"n_ubatch", &L::n_ubatch, 1, kMostBatchTokens},   {"n_seq_max", &L::n_seq_max, -1, kMaxSequences},
+    {"n_outputs", &L::n_outputs, 1, kMostBatchTokens}, {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
+    {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},    {"fit_target", &L::fit_target_mib, 0, kMostMib},
+    {"cache_ram", &L::cache_ram, -1, kMostMib},        {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
+    {"lora_bytes", &L::lora_bytes, 0, kMostBytes}};
+constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified},         {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
+                                         {"op_offload", &L::op_offload},         {"fit", &L::fit},           {"mmproj", &L::mmproj},
+                                         {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},           {"mmap", &L::mmap}};
 
 /// Ollama's own names: fields of a request's `options`, else those of its environment without OLLAMA_.
-constexpr NumberOption kOllamaNumbers[] = {{"num_ctx", &L::n_ctx, 1, kMaxContextTokens},
-                                           {"num_batch", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
-                                           {"num_gpu", &L::n_gpu_layers, -1, kMostLayers},
-                                           {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
-                                           {"num_parallel", &L::n_seq_max, 1, kMaxSequences},
-                                           {"gpu_overhead", &L::gpu_overhead, 0, kMostBytes}};
+constexpr NumberOption kOllamaNumbers[] = {
+    {"num_ctx", &L::n_ctx, 1, kMaxContextTokens},      {"num_batch", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
+    {"num_gpu", &L::n_gpu_layers, -1, kMostLayers},    {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
+    {"num_parallel", &L::n_seq_max, 1, kMaxSequences}, {"gpu_overhead", &L::gpu_overhead, 0, kMostBytes}};
 constexpr FlagOption kOllamaFlags[] = {{"flash_attention", &L::flash_attn}, {"sched_spread", &L::sched_spread}};
 
 /// The names of LM Studio's load configuration.
@@ -195,8 +189,19 @@ void read_options(KeyReader& reader, Scenario& scenario) {
     return;
   }
   static const std::vector<std::string_view> names = [] {
-    std::vector<std::string_view> all{"gpu_memory_utilization", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype",
-                                      "enforce_eager", "block_size", "flash_attn", "split_mode", "tensor_split", "type_k", "type_v", "override_tensor"};
+    std::vector<std::string_view> all{"gpu_memory_utilization",
+                                      "max_model_len",
+                                      "max_num_seqs",
+                                      "max_num_batched_tokens",
+                                      "kv_cache_dtype",
+                                      "enforce_eager",
+                                      "block_size",
+                                      "flash_attn",
+                                      "split_mode",
+                                      "tensor_split",
+                                      "type_k",
+                                      "type_v",
+                                      "override_tensor"};
     for (const NumberOption& option : kLlamaCppNumbers) all.push_back(option.name);
     for (const FlagOption& option : kLlamaCppFlags) all.push_back(option.name);
     return all;

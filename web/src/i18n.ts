@@ -2,11 +2,16 @@
 import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type english from '../messages/en.json';
 import type embedEnglish from '../messages/embed.en.json';
+import type enginesEnglish from '../messages/engines.en.json';
 import type howEnglish from '../messages/how.en.json';
 import type readEnglish from '../messages/read.en.json';
 
 export type MessageId =
-  keyof typeof english | keyof typeof embedEnglish | keyof typeof howEnglish | keyof typeof readEnglish;
+  | keyof typeof english
+  | keyof typeof embedEnglish
+  | keyof typeof enginesEnglish
+  | keyof typeof howEnglish
+  | keyof typeof readEnglish;
 export type Locale = 'en' | 'zh-CN';
 type Values = Record<string, string | number>;
 

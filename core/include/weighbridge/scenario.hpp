@@ -55,14 +55,14 @@ struct LlamaCppOptions {
   std::vector<double> tensor_split;      ///< share of each device; empty: by free memory
   std::optional<std::int64_t> main_gpu;  ///< with split_mode none: the one device
   std::vector<TensorOverride> override_tensor;
-  std::optional<bool> fit;                       ///< fill in what is not given so that it fits (`--fit`)
-  std::optional<std::int64_t> fit_target_mib;    ///< room that it leaves on each device (`--fit-target`)
-  std::vector<MovedTensor> moved;                ///< what `override_tensor` and `fit` come to; set by the engine
-  std::optional<std::int64_t> cache_ram;         ///< MiB of llama-server's store of earlier prompts; -1: no limit
-  std::optional<std::int64_t> ctx_checkpoints;   ///< most of llama-server for each slot
-  std::optional<bool> mmproj;                    ///< with the image or audio encoder (`--mmproj`)
-  std::optional<bool> mmproj_offload;            ///< on the first device
-  std::optional<bool> mtp;                       ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
+  std::optional<bool> fit;                      ///< fill in what is not given so that it fits (`--fit`)
+  std::optional<std::int64_t> fit_target_mib;   ///< room that it leaves on each device (`--fit-target`)
+  std::vector<MovedTensor> moved;               ///< what `override_tensor` and `fit` come to; set by the engine
+  std::optional<std::int64_t> cache_ram;        ///< MiB of llama-server's store of earlier prompts; -1: no limit
+  std::optional<std::int64_t> ctx_checkpoints;  ///< most of llama-server for each slot
+  std::optional<bool> mmproj;                   ///< with the image or audio encoder (`--mmproj`)
+  std::optional<bool> mmproj_offload;           ///< on the first device
+  std::optional<bool> mtp;                      ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
   std::optional<bool> mmap;
   std::optional<std::int64_t> lora_bytes;    ///< of all adapter files
   std::optional<bool> sched_spread;          ///< OLLAMA_SCHED_SPREAD: over all GPUs even if one is enough

@@ -11,8 +11,8 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr std::int64_t kMarginMib = 1024;  // common/common.h, fit_params_target
-constexpr std::int64_t kLeastContext = 4096;             // fit_params_min_ctx
+constexpr std::int64_t kMarginMib = 1024;     // common/common.h, fit_params_target
+constexpr std::int64_t kLeastContext = 4096;  // fit_params_min_ctx
 
 /// Which tensors of a layer that is not whole go elsewhere.
 enum class Part { ffn, ffn_but_up, down, experts };

@@ -129,8 +129,7 @@ void settle(const Job& job, Scenario& scenario) {
   o.n_ctx = tokens;
   const Bytes predicted = predicted_vram(job, tokens);
   const bool wants_devices = o.n_gpu_layers.value_or(-1) != 0;
-  if (wants_devices && scenario.device_count() > 1 && !o.main_gpu && !o.sched_spread.value_or(false))
-    o.main_gpu = single_device(scenario, predicted);
+  if (wants_devices && scenario.device_count() > 1 && !o.main_gpu && !o.sched_spread.value_or(false)) o.main_gpu = single_device(scenario, predicted);
   if (o.main_gpu) o.split_mode = SplitMode::none;
   if (!o.flash_attn)
     o.flash_attn = std::all_of(scenario.hardware.begin(), scenario.hardware.end(),
