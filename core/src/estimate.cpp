@@ -54,7 +54,7 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
 }
 
 bool is_partly_on_host(const Model& model, const Scenario& scenario, const EngineReport& report) {
-  return (scenario.cpu_moe_layers > 0 && first_moe(model) != nullptr) ||
+  return report.tensors_on_host || (scenario.cpu_moe_layers > 0 && first_moe(model) != nullptr) ||
          (report.gpu_layers && report.all_gpu_layers && *report.gpu_layers < *report.all_gpu_layers);
 }
 
@@ -156,6 +156,28 @@ void offer_offload(Prepared& prepared, const Scenario& scenario, Estimate& resul
   if (host == VerdictClass::fits || host == VerdictClass::tight) result.verdict.kind = VerdictClass::offload;
 }
 
+/// Unified memory: what does not fit as delivered may fit once the system's limit is raised.
+void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& result) {
+  const VerdictClass kind = result.verdict.kind;
+  if (kind == VerdictClass::fits || kind == VerdictClass::impossible) return;
+  Scenario trial = scenario;
+  bool is_raised = false;
+  for (DeviceGroup& group : trial.hardware) {
+    if (group.raised_limit || group.device.raised_limit_bytes <= group.device.runtime_bytes) continue;
+    group.raised_limit = is_raised = true;
+    group.device.runtime_bytes = group.device.raised_limit_bytes;
+  }
+  if (!is_raised) return;
+  const Result<Estimate> raised = evaluate(prepared, trial);
+  if (!raised || raised->verdict.kind >= kind) return;
+  result.verdict.with_raised_limit = raised->verdict.kind;
+  const auto group = std::find_if(trial.hardware.begin(), trial.hardware.end(), [](const DeviceGroup& g) { return g.raised_limit; });
+  result.warnings.push_back(notice::custom("raise_limit", "params.hardware",
+                                           "The system lets the GPU take a part of the memory. `" + group->device.raise_command +
+                                               "` raises that part, and then the model has room.",
+                                           "raised_limit", group->device.raise_command, "true"));
+}
+
 }  // namespace
 
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
@@ -163,6 +185,7 @@ Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
   offer_offload(prepared, scenario, *result);
+  offer_raised_limit(prepared, scenario, *result);
   if (result->verdict.kind != VerdictClass::impossible && result->verdict.kind != VerdictClass::unknown) {
     result->max_context_tokens = solve_max_context(prepared, scenario);
     result->max_sequences = solve_max_sequences(prepared, scenario);

@@ -16,6 +16,13 @@ Margin margin_at(Prepared& prepared, const Scenario& scenario) {
 
 bool holds(Margin room) { return room && *room >= 0; }
 
+/// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
+Scenario without_fit(const Scenario& scenario) {
+  Scenario trial = scenario;
+  trial.options.llama_cpp.fit = false;
+  return trial;
+}
+
 /// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
 /// both axes, so the next trial is where the line between the brackets crosses zero; every third trial halves instead, which bounds the search
 /// whatever the shape.
@@ -51,7 +58,7 @@ std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
 }  // namespace
 
 std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
-  Scenario trial = scenario;
+  Scenario trial = without_fit(scenario);
   trial.options.max_model_len.reset();  // the answer is what to set it to
   trial.options.llama_cpp.n_ctx.reset();
   return largest_holding(prepared.model().max_context_tokens, [&](std::int64_t tokens) {
@@ -61,7 +68,7 @@ std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
 }
 
 std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
-  Scenario trial = scenario;
+  Scenario trial = without_fit(scenario);
   trial.options.max_num_seqs.reset();
   trial.options.llama_cpp.n_seq_max.reset();
   trial.options.llama_cpp.n_ctx.reset();
@@ -74,7 +81,7 @@ std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
 std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
   constexpr std::int64_t most = 64;
   if (scenario.hardware.empty()) return std::nullopt;
-  Scenario trial = scenario;
+  Scenario trial = without_fit(scenario);
   trial.hardware.resize(1);
   trial.parallel = {};
   trial.options.llama_cpp.tensor_split.clear();
@@ -97,7 +104,7 @@ bool surely_holds(const Estimate& estimate) {
 }  // namespace
 
 std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most) {
-  Scenario trial = scenario;
+  Scenario trial = without_fit(scenario);
   // Downwards, since over several devices the need of the fullest one need not fall with every single layer.
   for (std::int64_t layers = most; layers >= 0; --layers) {
     trial.options.llama_cpp.n_gpu_layers = layers;

@@ -86,7 +86,7 @@ std::optional<std::string> KeyReader::text_if_given(std::string_view key) {
   return std::nullopt;
 }
 
-void KeyReader::warn_of_other_keys(std::initializer_list<std::string_view> known) {
+void KeyReader::warn_of_other_keys(std::span<const std::string_view> known) {
   for (const auto& item : object_.items())
     if (std::find(known.begin(), known.end(), item.key()) == known.end()) warn(notice::unknown_key(path(item.key()), item.key()));
 }

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -44,7 +45,8 @@ class KeyReader {
   [[nodiscard]] std::optional<bool> flag_if_given(std::string_view key);
   [[nodiscard]] std::optional<std::string> text_if_given(std::string_view key);
   /// Warns of every key that is not in `known`.
-  void warn_of_other_keys(std::initializer_list<std::string_view> known);
+  void warn_of_other_keys(std::initializer_list<std::string_view> known) { warn_of_other_keys({known.begin(), known.size()}); }
+  void warn_of_other_keys(std::span<const std::string_view> known);
 
   void fail(Error error);
   [[nodiscard]] std::string path(std::string_view key) const { return where_ + "." + std::string(key); }

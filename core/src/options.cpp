@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
+
+#include "share_text.hpp"
 
 namespace weighbridge {
 
@@ -9,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
 constexpr std::int64_t kMostBlockSize = 4096;
+constexpr std::size_t kMostOverrides = 256;  // more than one for each layer of any model; each is matched with every tensor
 constexpr std::array<std::string_view, 4> kSplitModes{"none", "layer", "row", "tensor"};  // in the order of SplitMode
 
 /// `flash_attn`: true, false, 1, 0, "on", "off"; -1 and "auto" leave the choice to the engine.
@@ -32,14 +37,28 @@ std::optional<SplitMode> read_split_mode(KeyReader& reader) {
   return std::nullopt;
 }
 
+/// "3,1" or "3/1", as on the command line; null if a part is no number.
+Json numbers_in(std::string_view text) {
+  Json list = Json::array();
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find_first_of(",/"));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const std::optional<double> number = decimal_of(part);
+    if (!number) return {};
+    list.push_back(*number);
+  }
+  return list;
+}
+
 std::vector<double> read_tensor_split(KeyReader& reader) {
   constexpr double most = 1e9;
   std::vector<double> shares;
   if (!reader.has("tensor_split")) return shares;
   const Json& value = *reader.json().find("tensor_split");
-  bool valid = value.is_array() && value.size() <= static_cast<std::size_t>(kMaxDevices);
+  const Json list = value.is_string() ? numbers_in(value.get_ref<const std::string&>()) : value;
+  bool valid = list.is_array() && list.size() <= static_cast<std::size_t>(kMaxDevices);
   double sum = 0;
-  for (const Json& share : valid ? value : Json::array()) {
+  for (const Json& share : valid ? list : Json::array()) {
     const double number = share.is_number() ? share.get<double>() : -1;
     valid = valid && number >= 0 && number <= most;
     sum += number;
@@ -53,55 +72,141 @@ std::vector<double> read_tensor_split(KeyReader& reader) {
   return sum > 0 ? shares : std::vector<double>{};  // nothing but zeros means the default
 }
 
+/// `override_tensor`: "pattern=buffer,pattern=buffer", as on the command line, or a list of such texts.
+std::vector<TensorOverride> read_overrides(KeyReader& reader) {
+  std::vector<TensorOverride> rules;
+  if (!reader.has("override_tensor")) return rules;
+  const Json& value = *reader.json().find("override_tensor");
+  const Json list = value.is_string() ? Json::array({value}) : value;
+  bool valid = list.is_array();
+  for (const Json& item : valid ? list : Json::array()) {
+    if (valid) valid = item.is_string();
+    std::string_view rest = valid ? std::string_view(item.get_ref<const std::string&>()) : std::string_view();
+    while (!rest.empty() && valid) {
+      const std::string_view rule = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(rest.size(), rule.size() + 1));
+      const std::size_t equals = rule.find('=');  // common/arg.cpp, parse_tensor_buffer_overrides: the first one
+      valid = equals != std::string_view::npos && equals > 0 && rules.size() < kMostOverrides;
+      if (valid) rules.push_back({std::string(rule.substr(0, equals)), std::string(rule.substr(equals + 1))});
+    }
+  }
+  if (valid) return rules;
+  reader.fail(notice::wrong_type(reader.path("override_tensor"), "override_tensor", excerpt(value), "rules such as \"ffn_.*_exps=CPU\""));
+  return {};
+}
+
+/// Most of an option in MiB, and in bytes.
+constexpr std::int64_t kMostMib = std::int64_t{1} << 33;
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;
+
+/// An option and where it is kept. `also`: a second one that an engine sets with it.
+struct NumberOption {
+  std::string_view name;
+  std::optional<std::int64_t> LlamaCppOptions::*kept;
+  std::int64_t least;
+  std::int64_t most;
+  std::optional<std::int64_t> LlamaCppOptions::*also = nullptr;
+};
+struct FlagOption {
+  std::string_view name;
+  std::optional<bool> LlamaCppOptions::*kept;
+};
+
+using L = LlamaCppOptions;
+constexpr NumberOption kLlamaCppNumbers[] = {
+    {"n_ctx", &L::n_ctx, -1, kMaxContextTokens},       {"n_batch", &L::n_batch, 1, kMostBatchTokens},
+    {"n_ubatch", &L::n_ubatch, 1, kMostBatchTokens},   {"n_seq_max", &L::n_seq_max, -1, kMaxSequences},
+    {"n_outputs", &L::n_outputs, 1, kMostBatchTokens}, {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
+    {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},    {"fit_target", &L::fit_target_mib, 0, kMostMib},
+    {"cache_ram", &L::cache_ram, -1, kMostMib},        {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
+    {"lora_bytes", &L::lora_bytes, 0, kMostBytes}};
+constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified},         {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
+                                         {"op_offload", &L::op_offload},         {"fit", &L::fit},           {"mmproj", &L::mmproj},
+                                         {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},           {"mmap", &L::mmap}};
+
+/// Ollama's own names: fields of a request's `options`, else those of its environment without OLLAMA_.
+constexpr NumberOption kOllamaNumbers[] = {
+    {"num_ctx", &L::n_ctx, 1, kMaxContextTokens},      {"num_batch", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
+    {"num_gpu", &L::n_gpu_layers, -1, kMostLayers},    {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
+    {"num_parallel", &L::n_seq_max, 1, kMaxSequences}, {"gpu_overhead", &L::gpu_overhead, 0, kMostBytes}};
+constexpr FlagOption kOllamaFlags[] = {{"flash_attention", &L::flash_attn}, {"sched_spread", &L::sched_spread}};
+
+/// The names of LM Studio's load configuration.
+constexpr NumberOption kLmStudioNumbers[] = {{"context_length", &L::n_ctx, 1, kMaxContextTokens},
+                                             {"eval_batch_size", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
+                                             {"parallel", &L::n_seq_max, 1, kMaxSequences}};
+constexpr FlagOption kLmStudioFlags[] = {{"flash_attention", &L::flash_attn}, {"offload_kv_cache_to_gpu", &L::offload_kqv}, {"try_mmap", &L::mmap}};
+
+struct Known {
+  std::span<const NumberOption> numbers;
+  std::span<const FlagOption> flags;
+};
+
+Known known_of(std::string_view engine) {
+  if (engine == "ollama") return {kOllamaNumbers, kOllamaFlags};
+  if (engine == "lm-studio") return {kLmStudioNumbers, kLmStudioFlags};
+  return {kLlamaCppNumbers, kLlamaCppFlags};
+}
+
+bool is_preset(std::string_view engine) { return engine == "ollama" || engine == "lm-studio"; }
+
+void read_known(KeyReader& reader, const Known& known, LlamaCppOptions& o) {
+  for (const NumberOption& option : known.numbers) {
+    o.*option.kept = reader.whole_number_if_given(option.name, option.least, option.most);
+    if (option.also != nullptr) o.*option.also = o.*option.kept;
+  }
+  for (const FlagOption& option : known.flags) o.*option.kept = reader.flag_if_given(option.name);
+}
+
 void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
-  o.n_ctx = reader.positive_if_given("n_ctx", kMaxContextTokens);
-  o.n_batch = reader.positive_if_given("n_batch", kMostBatchTokens);
-  o.n_ubatch = reader.positive_if_given("n_ubatch", kMostBatchTokens);
-  o.n_seq_max = reader.positive_if_given("n_seq_max", kMaxSequences);
-  o.n_outputs = reader.positive_if_given("n_outputs", kMostBatchTokens);
-  o.n_gpu_layers = reader.whole_number_if_given("n_gpu_layers", -1, kMostLayers);
-  o.kv_unified = reader.flag_if_given("kv_unified");
+  if (o.n_seq_max == 0)
+    reader.fail(notice::out_of_range(reader.path("n_seq_max"), "n_seq_max", "0", "-1 for llama-server's choice, or 1 to " + grouped(kMaxSequences)));
   o.flash_attn = read_flash_attention(reader);
-  o.swa_full = reader.flag_if_given("swa_full");
-  o.offload_kqv = reader.flag_if_given("offload_kqv");
-  o.op_offload = reader.flag_if_given("op_offload");
   o.split_mode = read_split_mode(reader);
   o.tensor_split = read_tensor_split(reader);
   o.type_k = reader.text_if_given("type_k");
   o.type_v = reader.text_if_given("type_v");
+  o.override_tensor = read_overrides(reader);
 }
 
 template <class T>
-void add(Json& json, const char* name, const std::optional<T>& value) {
-  if (value) json[name] = *value;
+void add(Json& json, std::string_view name, const std::optional<T>& value) {
+  if (value) json[std::string(name)] = *value;
 }
 
 }  // namespace
 
 void read_options(KeyReader& reader, Scenario& scenario) {
-  reader.warn_of_other_keys({"gpu_memory_utilization",
-                             "max_model_len",
-                             "max_num_seqs",
-                             "max_num_batched_tokens",
-                             "kv_cache_dtype",
-                             "enforce_eager",
-                             "block_size",
-                             "n_ctx",
-                             "n_batch",
-                             "n_ubatch",
-                             "n_seq_max",
-                             "n_outputs",
-                             "n_gpu_layers",
-                             "kv_unified",
-                             "flash_attn",
-                             "swa_full",
-                             "offload_kqv",
-                             "op_offload",
-                             "split_mode",
-                             "tensor_split",
-                             "type_k",
-                             "type_v"});
   EngineOptions& o = scenario.options;
+  const Known known = known_of(scenario.engine);
+  read_known(reader, known, o.llama_cpp);
+  if (is_preset(scenario.engine)) {
+    std::vector<std::string_view> names{"kv_cache_type"};
+    for (const NumberOption& option : known.numbers) names.push_back(option.name);
+    for (const FlagOption& option : known.flags) names.push_back(option.name);
+    reader.warn_of_other_keys(std::span(names));
+    o.llama_cpp.type_k = o.llama_cpp.type_v = reader.text_if_given("kv_cache_type");
+    return;
+  }
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> all{"gpu_memory_utilization",
+                                      "max_model_len",
+                                      "max_num_seqs",
+                                      "max_num_batched_tokens",
+                                      "kv_cache_dtype",
+                                      "enforce_eager",
+                                      "block_size",
+                                      "flash_attn",
+                                      "split_mode",
+                                      "tensor_split",
+                                      "type_k",
+                                      "type_v",
+                                      "override_tensor"};
+    for (const NumberOption& option : kLlamaCppNumbers) all.push_back(option.name);
+    for (const FlagOption& option : kLlamaCppFlags) all.push_back(option.name);
+    return all;
+  }();
+  reader.warn_of_other_keys(std::span(names));
   o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 1.0);
   o.max_model_len = reader.positive_if_given("max_model_len", kMaxContextTokens);
   o.max_num_seqs = reader.positive_if_given("max_num_seqs", kMaxSequences);
@@ -112,28 +217,24 @@ void read_options(KeyReader& reader, Scenario& scenario) {
   read_llama_cpp(reader, o.llama_cpp);
 }
 
-Json describe_options(const EngineOptions& o) {
+Json describe_options(const EngineOptions& o, std::string_view engine) {
   Json json = Json::object();
-  add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
-  add(json, "max_model_len", o.max_model_len);
-  add(json, "max_num_seqs", o.max_num_seqs);
-  add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
-  add(json, "enforce_eager", o.enforce_eager);
-  add(json, "block_size", o.block_size);
   const LlamaCppOptions& l = o.llama_cpp;
-  add(json, "n_ctx", l.n_ctx);
-  add(json, "n_batch", l.n_batch);
-  add(json, "n_ubatch", l.n_ubatch);
-  add(json, "n_seq_max", l.n_seq_max);
-  add(json, "n_outputs", l.n_outputs);
-  add(json, "n_gpu_layers", l.n_gpu_layers);
-  add(json, "kv_unified", l.kv_unified);
-  if (l.flash_attn) json["flash_attn"] = *l.flash_attn ? "on" : "off";
-  add(json, "swa_full", l.swa_full);
-  add(json, "offload_kqv", l.offload_kqv);
-  add(json, "op_offload", l.op_offload);
-  if (l.split_mode) json["split_mode"] = kSplitModes[static_cast<std::size_t>(*l.split_mode)];
-  if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;
+  if (!is_preset(engine)) {
+    add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
+    add(json, "max_model_len", o.max_model_len);
+    add(json, "max_num_seqs", o.max_num_seqs);
+    add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
+    add(json, "enforce_eager", o.enforce_eager);
+    add(json, "block_size", o.block_size);
+    if (l.flash_attn) json["flash_attn"] = *l.flash_attn ? "on" : "off";
+    if (l.split_mode) json["split_mode"] = kSplitModes[static_cast<std::size_t>(*l.split_mode)];
+    if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;
+    for (const TensorOverride& rule : l.override_tensor) json["override_tensor"].push_back(rule.pattern + "=" + rule.buffer);
+  }
+  const Known known = known_of(engine);
+  for (const NumberOption& option : known.numbers) add(json, option.name, l.*option.kept);
+  for (const FlagOption& option : known.flags) add(json, option.name, l.*option.kept);
   return json;
 }
 

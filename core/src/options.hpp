@@ -9,10 +9,10 @@ namespace weighbridge {
 /// Most layers a request may name: beyond any model, and no larger than what a config may claim.
 inline constexpr std::int64_t kMostLayers = 4096;
 
-/// Reads `params.engine.options` of any engine, by the engines' own names. Problems stay in `reader`.
+/// Reads `params.engine.options` of the scenario's engine, by the engine's own names. Problems stay in `reader`.
 void read_options(KeyReader& reader, Scenario& scenario);
 
-/// The options that were given, as they would be asked for again.
-[[nodiscard]] Json describe_options(const EngineOptions& options);
+/// The options that were given, as they would be asked for again of `engine`.
+[[nodiscard]] Json describe_options(const EngineOptions& options, std::string_view engine);
 
 }  // namespace weighbridge

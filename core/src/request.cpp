@@ -130,20 +130,33 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const std::optional<std::int64_t> sequences = keys.positive_if_given("sequences", kMaxSequences);
   if (keys.error()) return fail(*keys.error());
   const EngineOptions& o = scenario.options;
-  if (scenario.engine == "llama.cpp") {
+  const Engine* engine = find_engine(scenario.engine);
+  const bool is_llama_cpp = engine != nullptr && engine->is_llama_cpp();
+  UsualWorkload usual{std::min<std::int64_t>(32768, model.max_context_tokens), is_llama_cpp ? 1 : 16};
+  if (is_llama_cpp && engine->usual_workload != nullptr) usual = engine->usual_workload(model, scenario);
+  if (is_llama_cpp && engine->usual_workload == nullptr) {
     // n_ctx is the total over all sequences; the workload counts each one.
-    scenario.sequences = o.llama_cpp.n_seq_max.value_or(sequences.value_or(1));
-    const std::int64_t usual = context.value_or(std::min<std::int64_t>(32768, model.max_context_tokens));
-    scenario.context_tokens = o.llama_cpp.n_ctx ? std::max<std::int64_t>(1, *o.llama_cpp.n_ctx / scenario.sequences) : usual;
+    scenario.sequences = o.llama_cpp.n_seq_max.value_or(sequences.value_or(usual.sequences));
+    if (scenario.sequences < 0) scenario.sequences = kServerSlots;
+    const std::int64_t given = o.llama_cpp.n_ctx.value_or(0);
+    const std::int64_t total = given > 0 ? given : model.max_context_tokens;
+    scenario.context_tokens = o.llama_cpp.n_ctx ? std::max<std::int64_t>(1, total / scenario.sequences) : context.value_or(usual.context_tokens);
     return {};
   }
-  if (o.max_model_len && *o.max_model_len > model.max_context_tokens)
-    return fail(notice::out_of_range("params.engine.options.max_model_len", "max_model_len", grouped(*o.max_model_len),
+  const std::optional<std::int64_t>& longest = is_llama_cpp ? o.llama_cpp.n_ctx : o.max_model_len;
+  const std::optional<std::int64_t>& slots = is_llama_cpp ? o.llama_cpp.n_seq_max : o.max_num_seqs;
+  if (longest && *longest > model.max_context_tokens && !is_llama_cpp)
+    return fail(notice::out_of_range("params.engine.options.max_model_len", "max_model_len", grouped(*longest),
                                      "a whole number from 1 to " + grouped(model.max_context_tokens)));
-  scenario.context_tokens = context.value_or(o.max_model_len.value_or(std::min<std::int64_t>(32768, model.max_context_tokens)));
-  if (o.max_model_len) scenario.context_tokens = std::min(scenario.context_tokens, *o.max_model_len);
-  scenario.sequences = sequences.value_or(o.max_num_seqs.value_or(16));
-  if (o.max_num_seqs) scenario.sequences = std::min(scenario.sequences, *o.max_num_seqs);
+  if (longest && *longest > model.max_context_tokens)
+    warnings.push_back(notice::custom("context_capped", "params.engine.options",
+                                      "The model was trained for " + grouped(model.max_context_tokens) + " tokens: so many were counted, not " +
+                                          grouped(*longest) + ".",
+                                      "n_ctx", grouped(*longest), grouped(model.max_context_tokens)));
+  scenario.context_tokens = std::min(context.value_or(longest.value_or(usual.context_tokens)), model.max_context_tokens);
+  if (longest) scenario.context_tokens = std::min(scenario.context_tokens, *longest);
+  scenario.sequences = sequences.value_or(slots.value_or(usual.sequences));
+  if (slots) scenario.sequences = std::min(scenario.sequences, *slots);
   return {};
 }
 

@@ -113,7 +113,7 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
   return index;
 }
 
-Json describe_verdict(const Estimate& estimate) {
+Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
   const Verdict& v = estimate.verdict;
   Json json{{"class", name_of(v.kind)}, {"device", nullptr},      {"need_bytes", nullptr}, {"low_bytes", nullptr},
             {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},      {"free_bytes", nullptr},
@@ -123,6 +123,9 @@ Json describe_verdict(const Estimate& estimate) {
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);
+  if (v.with_raised_limit)
+    for (const DeviceGroup& group : hardware)
+      if (!group.device.raise_command.empty()) json["raise"] = {{"class", name_of(*v.with_raised_limit)}, {"command", group.device.raise_command}};
   if (estimate.devices.empty() && !estimate.host) return json;
   if (!v.host_binds) json["device"] = first_index(estimate, v.device);
   json["need_bytes"] = v.need.count();
@@ -142,7 +145,20 @@ JsonOut describe_host(const std::optional<HostPlan>& host) {
   for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
   return {{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
           {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
-          {"class", name_of(judge_host(*host))},  {"terms", std::move(terms)}};
+          {"class", name_of(judge_host(*host))},  {"load_peak_bytes", host->load_peak.count()},
+          {"mapped_bytes", host->mapped.count()}, {"terms", std::move(terms)}};
+}
+
+JsonOut describe_fitted(const Fitted& fitted) {
+  JsonOut rules = JsonOut::array();
+  for (const TensorOverride& rule : fitted.override_tensor) rules.push_back(rule.pattern + "=" + rule.buffer);
+  return {{"changed", fitted.is_changed},
+          {"whole", fitted.is_whole},
+          {"n_ctx", fitted.n_ctx},
+          {"n_gpu_layers", fitted.gpu_layers},
+          {"tensor_split", fitted.tensor_split},
+          {"override_tensor", std::move(rules)},
+          {"flags", fitted.flags}};
 }
 
 JsonOut describe_engine_report(const EngineReport& engine) {
@@ -153,6 +169,8 @@ JsonOut describe_engine_report(const EngineReport& engine) {
                {"max_concurrency", optional_json(engine.max_concurrency)}};
   if (engine.gpu_layers) json.add("gpu_layers", *engine.gpu_layers);
   if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
+  if (engine.default_context_tokens) json.add("default_context_tokens", *engine.default_context_tokens);
+  if (engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
   return json;
 }
 
@@ -216,7 +234,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   Json described{{"model", {{"id", request.model().id}}},
                  {"weights", {{"format", s.weights_format}}},
                  {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_value_type}}},
-                 {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options)}}},
+                 {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options, s.engine)}}},
                  {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
                  {"hardware", std::move(hardware)},
                  {"parallel",
@@ -295,7 +313,7 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
                  {"devices", std::move(devices)},
                  {"groups", std::move(groups)},
                  {"host", describe_host(estimate.host)},
-                 {"verdict", describe_verdict(estimate)},
+                 {"verdict", describe_verdict(estimate, request.scenario.hardware)},
                  {"max_context_tokens", optional_json(estimate.max_context_tokens)},
                  {"max_sequences", optional_json(estimate.max_sequences)},
                  {"fewest_devices", optional_json(estimate.fewest_devices)},

@@ -40,7 +40,7 @@ class LinkReader {
         if (entry.key == handler.key) (this->*handler.read)(unescape_link_value(entry.raw));
     clamp_default_context();
     for (const Entry& entry : entries_)
-      if (std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; })) keep(entry);
+      if (!read_option(entry) && std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; })) keep(entry);
     return {{"request", std::move(request_)}, {"view", std::move(view_)},     {"kept", std::move(kept_)},
             {"custom", std::move(custom_)},   {"shared", std::move(shared_)}, {"notices", std::move(notices_)}};
   }
@@ -236,7 +236,43 @@ class LinkReader {
   void read_cache(const std::string& value) {
     if (value.empty() || value.size() > 32) return reject("kv", value, "a cache type such as fp8");
     const std::string type = lower_case(value);
-    request_["kv_cache"] = {{"k", type}, {"v", type}};
+    const std::size_t comma = type.find(',');
+    request_["kv_cache"] = {{"k", type.substr(0, comma)}, {"v", comma == std::string::npos ? type : type.substr(comma + 1)}};
+  }
+
+  void read_expert_layers(const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number > kMostLayers) return reject("cmoe", value, "0 to " + grouped(kMostLayers) + " layers; 0 were counted", "out_of_range");
+    request_["offload"]["cpu_moe_layers"] = *number;
+  }
+
+  void reject_option(const Entry& entry, const std::string& value, const char* expected) {
+    request_["engine"]["options"].erase(entry.key.substr(2));
+    reject(entry.key, value.substr(0, 40), expected);
+  }
+
+  /// `o.name=value`: an option of the link's engine. False if it is none; then it is kept.
+  bool read_option(const Entry& entry) {
+    if (!entry.key.starts_with("o.")) return false;
+    const std::string name = entry.key.substr(2);
+    const std::string value = unescape_link_value(entry.raw);
+    const Engine* engine = find_engine(request_["engine"]["name"].get_ref<const std::string&>());
+    const auto is_it = [&](const OptionInfo& option) { return option.name == name; };
+    if (engine == nullptr) return false;
+    const auto option = std::find_if(engine->options.begin(), engine->options.end(), is_it);
+    if (option == engine->options.end()) return false;
+    Json& chosen = request_["engine"]["options"][name];
+    const std::optional<std::int64_t> whole = value == "-1" ? -1 : digits_of(value);
+    const bool is_flag = option->type == OptionType::flag && (value == "0" || value == "1");
+    if (is_flag)
+      chosen = value == "1";
+    else if (option->type == OptionType::text && !value.empty() && value.size() <= kMostOptionText)
+      chosen = value;
+    else if (option->type == OptionType::integer && whole)
+      chosen = *whole;
+    else
+      reject_option(entry, value, option->type == OptionType::flag ? "0 or 1" : "a value of this setting");
+    return true;
   }
 
   void read_batch(const std::string& value) {
@@ -292,16 +328,35 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 27> kHandlers{{
-      {"v", &LinkReader::read_version},          {"c", &LinkReader::read_custom},       {"m", &LinkReader::read_model},
-      {"w", &LinkReader::read_weights},          {"ctx", &LinkReader::read_context},    {"n", &LinkReader::read_sequences},
-      {"g", &LinkReader::read_hardware},         {"used", &LinkReader::read_used},      {"raised", &LinkReader::read_raised},
-      {"ram", &LinkReader::read_host_memory},    {"e", &LinkReader::read_engine},       {"tp", &LinkReader::read_tensor},
-      {"pp", &LinkReader::read_pipeline},        {"dp", &LinkReader::read_data},        {"ep", &LinkReader::read_expert},
-      {"util", &LinkReader::read_utilization},   {"kv", &LinkReader::read_cache},       {"bt", &LinkReader::read_batch},
-      {"graphs", &LinkReader::read_graphs},      {"ngl", &LinkReader::read_gpu_layers}, {"ub", &LinkReader::read_micro_batch},
-      {"fa", &LinkReader::read_flash_attention}, {"unit", &LinkReader::read_unit},      {"lang", &LinkReader::read_language},
-      {"th", &LinkReader::read_theme},           {"d", &LinkReader::read_data_version}, {"t", &LinkReader::read_total},
+  static constexpr std::array<Handler, 28> kHandlers{{
+      {"v", &LinkReader::read_version},
+      {"c", &LinkReader::read_custom},
+      {"m", &LinkReader::read_model},
+      {"w", &LinkReader::read_weights},
+      {"ctx", &LinkReader::read_context},
+      {"n", &LinkReader::read_sequences},
+      {"g", &LinkReader::read_hardware},
+      {"used", &LinkReader::read_used},
+      {"raised", &LinkReader::read_raised},
+      {"ram", &LinkReader::read_host_memory},
+      {"e", &LinkReader::read_engine},
+      {"tp", &LinkReader::read_tensor},
+      {"pp", &LinkReader::read_pipeline},
+      {"dp", &LinkReader::read_data},
+      {"ep", &LinkReader::read_expert},
+      {"util", &LinkReader::read_utilization},
+      {"kv", &LinkReader::read_cache},
+      {"bt", &LinkReader::read_batch},
+      {"graphs", &LinkReader::read_graphs},
+      {"ngl", &LinkReader::read_gpu_layers},
+      {"ub", &LinkReader::read_micro_batch},
+      {"fa", &LinkReader::read_flash_attention},
+      {"cmoe", &LinkReader::read_expert_layers},
+      {"unit", &LinkReader::read_unit},
+      {"lang", &LinkReader::read_language},
+      {"th", &LinkReader::read_theme},
+      {"d", &LinkReader::read_data_version},
+      {"t", &LinkReader::read_total},
   }};
 
   const Catalogue& catalogue_;

@@ -105,8 +105,10 @@ void write_count(LinkWriter& link, std::string_view key, const Json& value, std:
 void write_options(LinkWriter& link, const Json& request) {
   const Json& utilization = at(request, {"engine", "options", "gpu_memory_utilization"});
   if (utilization.is_number()) link.add("util", decimal_text(utilization.get<double>()));
-  const std::string cache = text_of(at(request, {"kv_cache", "k"}));
-  if (!cache.empty() && cache != "auto") link.add("kv", cache);
+  const std::string keys = text_of(at(request, {"kv_cache", "k"}));
+  const std::string values = text_of(at(request, {"kv_cache", "v"}));
+  const bool is_apart = !values.empty() && values != keys;
+  if (is_apart || (!keys.empty() && keys != "auto")) link.add("kv", is_apart ? keys + "," + values : keys);
   if (const auto batch = whole_number_of(at(request, {"engine", "options", "max_num_batched_tokens"}))) link.add("bt", std::to_string(*batch));
   std::optional<std::int64_t> layers = whole_number_of(at(request, {"engine", "options", "n_gpu_layers"}));
   if (!layers) layers = whole_number_of(at(request, {"offload", "gpu_layers"}));
@@ -116,6 +118,26 @@ void write_options(LinkWriter& link, const Json& request) {
     link.add("fa", attention);
   const Json& eager = at(request, {"engine", "options", "enforce_eager"});
   if (eager.is_boolean()) link.add("graphs", eager.get<bool>() ? "0" : "1");
+}
+
+std::string option_text(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "1" : "0";
+  if (const auto whole = whole_number_of(value)) return std::to_string(*whole);
+  return value.is_number() ? decimal_text(value.get<double>()) : text_of(value);
+}
+
+/// Options that have no key of their own, by the engine's names: `o.swa_full=1`.
+void write_other_options(LinkWriter& link, const Json& request) {
+  if (const auto layers = whole_number_of(at(request, {"offload", "cpu_moe_layers"})); layers && *layers > 0)
+    link.add("cmoe", std::to_string(*layers));
+  const Json& options = at(request, {"engine", "options"});
+  if (!options.is_object()) return;
+  for (const auto& [name, value] : options.items()) {
+    if (is_any_of(name, {"gpu_memory_utilization", "max_num_batched_tokens", "n_gpu_layers", "n_ubatch", "flash_attn", "enforce_eager"})) continue;
+    std::string text;
+    for (const Json& item : value.is_array() ? value : Json::array({value})) text += (text.empty() ? "" : ",") + option_text(item);
+    link.add("o." + name, text);
+  }
 }
 
 void write_parallel(LinkWriter& link, const Json& request) {
@@ -161,6 +183,7 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   write_engine(link, request, complete);
   write_parallel(link, request);
   write_options(link, request);
+  write_other_options(link, request);
   if (const std::string custom = text_of(at(params, {"custom"})); !custom.empty()) link.add("c", custom);
   write_view(link, at(params, {"view"}));
   if (const Json& shared = at(params, {"shared"}); shared.is_object()) {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api_fixture.hpp"
-#include "read/python_regex.hpp"
+#include "python_regex.hpp"
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 

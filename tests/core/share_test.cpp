@@ -28,12 +28,24 @@ TEST_P(Links, ReadAndWrittenAgainAreTheSame) {
   EXPECT_EQ(again(decoded), GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(RoundTrip, Links,
-                         ::testing::Values("v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090", "v=1&ctx=1000&n=3&g=1xh100+2xh200",
-                                           "v=1&g=2x24gib&used=1.5", "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article",
-                                           "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark", "v=1&g=none", "v=1&c=zAbC-_09",
-                                           "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
-                                           "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xm4-max-64gb&raised=1&e=llama.cpp"));
+INSTANTIATE_TEST_SUITE_P(
+    RoundTrip, Links,
+    ::testing::Values("v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090", "v=1&ctx=1000&n=3&g=1xh100+2xh200",
+                      "v=1&g=2x24gib&used=1.5", "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article",
+                      "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark", "v=1&g=none", "v=1&c=zAbC-_09",
+                      "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
+                      "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xm4-max-64gb&raised=1&e=llama.cpp",
+                      "v=1&g=2x24gib&e=llama.cpp&kv=q8_0,f16&cmoe=12&o.n_batch=512&o.kv_unified=1&o.swa_full=0&o.tensor_split=3,1&"
+                      "o.split_mode=layer&o.n_ctx=-1&o.override_tensor=ffn_.%2A_exps%3DCPU",
+                      "v=1&g=2x24gib&e=ollama&o.sched_spread=1&o.num_batch=256", "v=1&g=2x24gib&e=lm-studio&o.parallel=2"));
+
+TEST(Share, AnOptionOfAnotherEngineIsKeptAndABadOneNamed) {
+  const Json kept = decode("v=1&e=ollama&o.n_batch=512");
+  EXPECT_EQ(kept["kept"][0][0], "o.n_batch");
+  const Json bad = decode("v=1&e=llama.cpp&o.n_batch=many&o.fit=2");
+  EXPECT_EQ(bad["notices"].size(), 2U);
+  EXPECT_TRUE(bad["request"]["engine"]["options"].empty());
+}
 
 TEST(Share, AliasesAndCaseAreAccepted) {
   const Json request = decode("#v=1&M=x&m=DeepSeek-R1&g=8xH200-SXM&ctx=128K")["request"];

@@ -145,7 +145,7 @@ bool check_contexts(const std::string& folder, const std::string& catalogue, Sco
   const Json known = read_json(catalogue);
   for (const Json& row : known["models"]) configs[row["id"].get<std::string>()] = row["config"];
   Verdicts verdicts;
-  for (const char* file : {"/llama_cpp_contexts.jsonl", "/llama_cpp_plans.jsonl"})
+  for (const char* file : {"/llama_cpp_contexts.jsonl", "/llama_cpp_overrides.jsonl", "/llama_cpp_plans.jsonl"})
     for (const Json& record : read_lines(folder + file))
       if (configs.contains(record["model"].get<std::string>())) check(record, configs, board, verdicts);
   std::printf("llama.cpp contexts       %5zu plans, %zu of them refused, %zu verdicts differ\n", verdicts.records, verdicts.refused, verdicts.wrong);

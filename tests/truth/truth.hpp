@@ -30,5 +30,7 @@ using Models = std::map<std::string, Model>;
 [[nodiscard]] bool check_parameters(const std::string& catalogue);
 /// Enters every plan into `board`. True if verdicts agree and the errors stay within the bounds that README.md names.
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
+/// The engine's automatic fit.
+[[nodiscard]] bool check_fits(const std::string& folder);
 
 }  // namespace weighbridge::truth

@@ -65,6 +65,18 @@ describe('codes of the core', () => {
         }),
       ),
     ),
+    ...['ollama', 'lm-studio'].map((name) => ({
+      model: { id: 'google/gemma-3-27b-it' },
+      weights: { format: 'gguf:Q4_K_M' },
+      engine: { name },
+      hardware: [{ device: 'rtx-3090', count: 2 }],
+    })),
+    {
+      model: { id: 'zai-org/GLM-4.5-Air' },
+      weights: { format: 'gguf:Q4_K_M' },
+      engine: { name: 'llama.cpp', options: { mtp: true, lora_bytes: 1e8 } },
+      hardware: [{ device: 'rtx-3090', count: 4 }],
+    },
   ];
   const lines = requests.map((params) =>
     JSON.stringify({
@@ -79,8 +91,9 @@ describe('codes of the core', () => {
   const terms = answers
     .flatMap(({ devices, host }) => [...devices.flatMap((device: { terms: object[] }) => device.terms), ...host.terms])
     .filter(({ formula }) => formula);
+  const words = { ...english, ...read('engines.en') };
   const expectWords = (prefix: string, codes: string[]): void =>
-    expect(codes.filter((code) => !(`${prefix}.${code}` in english))).toEqual([]);
+    expect(codes.filter((code) => !(`${prefix}.${code}` in words))).toEqual([]);
 
   it('are answers', () => expect(terms.length).toBeGreaterThan(12));
   it('have words for terms', () =>

@@ -3,6 +3,7 @@ import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type accuracyEnglish from '../messages/accuracy.en.json';
 import type english from '../messages/en.json';
 import type embedEnglish from '../messages/embed.en.json';
+import type enginesEnglish from '../messages/engines.en.json';
 import type howEnglish from '../messages/how.en.json';
 import type readEnglish from '../messages/read.en.json';
 
@@ -10,6 +11,7 @@ export type MessageId =
   | keyof typeof english
   | keyof typeof accuracyEnglish
   | keyof typeof embedEnglish
+  | keyof typeof enginesEnglish
   | keyof typeof howEnglish
   | keyof typeof readEnglish;
 export type Locale = 'en' | 'zh-CN';

@@ -17,6 +17,7 @@ import type {
   Request,
 } from './core/wire';
 import type { Unit } from './format';
+import { addMessages } from './i18n';
 import type { HubHost, HubReference } from './reader/hub';
 import type { Progress } from './reader/session';
 
@@ -69,7 +70,8 @@ export interface Store {
   setHardware(rows: HardwareRow[]): void;
   setEngine(engine: EngineChoice): void;
   setHostMemory(bytes: number | undefined): void;
-  setGpuLayers(layers: number | undefined): void;
+  /** `undefined` goes back to the engine's choice; what is not named stays. */
+  setOffload(part: { gpu_layers?: number | undefined; cpu_moe_layers?: number | undefined }): void;
   /** The whole request at once, as a link gives it. */
   open(request: Request): void;
   /** Counts the times that the form was filled anew, so that half-typed text goes with what it was typed over. */
@@ -77,7 +79,8 @@ export interface Store {
   /** Several settings at once, such as a machine with a model that suits it. */
   take(part: Partial<Request>): void;
   setOption(name: string, value: number | string | boolean | undefined): void;
-  setCacheType(type: string): void;
+  /** Of keys and values; `v` left out means the same. */
+  setCacheType(k: string, v?: string): void;
   setParallel(parallel: Parallel | undefined): void;
   reset(): void;
   /** A part of the page that comes when it is used, or nothing; then it is said. */
@@ -85,8 +88,11 @@ export interface Store {
 }
 
 /** Where engines differ in what people start from. llama.cpp loads GGUF files only, and mostly for one person. */
+const kHome = { format: 'gguf:Q4_K_M', sequences: 1 };
 const kEngineDefaults: Record<string, { format: string; sequences: number }> = {
-  'llama.cpp': { format: 'gguf:Q4_K_M', sequences: 1 },
+  'llama.cpp': kHome,
+  ollama: kHome,
+  'lm-studio': kHome,
 };
 const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
 const defaultsOf = (engine: string): { format: string; sequences: number } => kEngineDefaults[engine] ?? kOtherDefaults;
@@ -117,9 +123,18 @@ export function createStore(first: FirstAnswer): Store {
       return undefined;
     });
 
+  /** Words that only llama.cpp and what runs it need; an answer that came before them is said again. */
+  const wordsArrived = signal(false);
+  const bringWords = (): Promise<unknown> =>
+    addMessages({
+      en: () => import('../messages/engines.en.json'),
+      'zh-CN': () => import('../messages/engines.zh-CN.json'),
+    }).then(() => (wordsArrived.value = true));
+
   effect(() => {
     const state = coreState.value;
     if (state.status !== 'ready') return;
+    if (!wordsArrived.value && request.value.engine.name in kEngineDefaults) void bring(bringWords());
     const arrived = specsArrived.value;
     const reply = state.core.call('estimate', request.value);
     if (!reply.ok && reply.error.where === kMissingSpec && !arrived) {
@@ -218,9 +233,11 @@ export function createStore(first: FirstAnswer): Store {
       const { host: _replaced, ...rest } = request.value;
       request.value = bytes === undefined ? rest : { ...rest, host: { memory_bytes: bytes } };
     },
-    setGpuLayers(layers) {
-      const { offload: _replaced, ...rest } = request.value;
-      request.value = layers === undefined ? rest : { ...rest, offload: { gpu_layers: layers } };
+    setOffload(part) {
+      const { offload, ...rest } = request.value;
+      const { gpu_layers, cpu_moe_layers } = { ...offload, ...part };
+      const kept = { ...(gpu_layers !== undefined && { gpu_layers }), ...(cpu_moe_layers && { cpu_moe_layers }) };
+      request.value = Object.keys(kept).length === 0 ? rest : { ...rest, offload: kept };
     },
     take(part) {
       const { parallel: _split, offload: _layers, host: _memory, ...rest } = request.value;
@@ -235,7 +252,7 @@ export function createStore(first: FirstAnswer): Store {
         engine: { ...request.value.engine, options: value === undefined ? others : { ...others, [name]: value } },
       });
     },
-    setCacheType: (type) => change({ kv_cache: { k: type, v: type } }),
+    setCacheType: (k, v = k) => change({ kv_cache: { k, v } }),
     setParallel(parallel) {
       const { parallel: _replaced, ...rest } = request.value;
       request.value = parallel ? { ...rest, parallel } : rest;

@@ -84,11 +84,24 @@ struct DevicePlan {
 /// What the host needs beside the devices, or alone.
 struct HostPlan {
   std::optional<Bytes> capacity;  ///< memory less what is used; empty: not known
+  Bytes load_peak;                ///< most that it holds while the weights are read; what the system may drop again is not in it
+  Bytes mapped;                   ///< of the weights' file in the system's page cache, which it may drop again
   std::vector<Term> terms;
 
   [[nodiscard]] Bytes total() const;
   [[nodiscard]] Bytes low() const;
   [[nodiscard]] Bytes high() const;
+};
+
+/// The settings that an engine's automatic fit comes to.
+struct Fitted {
+  bool is_changed = false;  ///< something had to change
+  bool is_whole = false;    ///< everything lies on the devices
+  std::int64_t n_ctx = 0;   ///< tokens of all sequences together
+  std::int64_t gpu_layers = -1;
+  std::vector<std::int64_t> tensor_split;  ///< layers of each device; empty: as it is by default
+  std::vector<TensorOverride> override_tensor;
+  std::string flags;  ///< as the engine's command line takes them
 };
 
 /// What the engine itself would report at start.
@@ -98,8 +111,11 @@ struct EngineReport {
   std::optional<std::int64_t> kv_cache_tokens;
   std::optional<Bytes> kv_cache_pool;
   std::optional<double> max_concurrency;
-  std::optional<std::int64_t> gpu_layers;      ///< layers on devices, the output layer counted as one
-  std::optional<std::int64_t> all_gpu_layers;  ///< as many as there are
+  std::optional<std::int64_t> gpu_layers;              ///< layers on devices, the output layer counted as one
+  std::optional<std::int64_t> all_gpu_layers;          ///< as many as there are
+  bool tensors_on_host = false;                        ///< of layers on devices some tensors stay on the host
+  std::optional<std::int64_t> default_context_tokens;  ///< what the engine would take on this machine if none were asked for
+  std::optional<Fitted> fitted;
 };
 
 enum class VerdictClass { fits, tight, offload, no, impossible, unknown };
@@ -116,6 +132,7 @@ struct Verdict {
   std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs
+  std::optional<VerdictClass> with_raised_limit;           ///< the better verdict once the system lets the devices take more (raise_command)
 };
 
 struct Estimate {

@@ -21,12 +21,27 @@ struct Parallel {
 /// How llama.cpp spreads layers over the devices (`--split-mode`).
 enum class SplitMode { none, layer, row, tensor };
 
+/// A rule of llama.cpp's `--override-tensor`: what has `pattern` in its name lies in `buffer`, "CPU" or a device such as "CUDA1".
+struct TensorOverride {
+  std::string pattern;
+  std::string buffer;
+
+  friend bool operator==(const TensorOverride&, const TensorOverride&) = default;
+};
+
+/// One tensor of the inventory that does not lie where its layer does.
+struct MovedTensor {
+  std::size_t tensor = 0;  ///< index into the model's tensors in the asked weights format
+  int device = -1;         ///< -1: the host
+};
+
 /// Settings of llama.cpp by the names of its context and model parameters (include/llama.h); empty = default.
 struct LlamaCppOptions {
-  std::optional<std::int64_t> n_ctx;  ///< tokens of all sequences together
+  /// Tokens of all sequences together; 0 (`-c 0`): as many as the model was trained for; -1 (no `-c`): the same, and `fit` may take fewer.
+  std::optional<std::int64_t> n_ctx;
   std::optional<std::int64_t> n_batch;
   std::optional<std::int64_t> n_ubatch;
-  std::optional<std::int64_t> n_seq_max;
+  std::optional<std::int64_t> n_seq_max;  ///< -1: llama-server's choice, four with a unified cache
   std::optional<std::int64_t> n_outputs;
   std::optional<std::int64_t> n_gpu_layers;  ///< -1: all
   std::optional<bool> kv_unified;
@@ -37,7 +52,21 @@ struct LlamaCppOptions {
   std::optional<SplitMode> split_mode;
   std::optional<std::string> type_k;  ///< wins over the request's cache types
   std::optional<std::string> type_v;
-  std::vector<double> tensor_split;  ///< share of each device; empty: by free memory
+  std::vector<double> tensor_split;      ///< share of each device; empty: by free memory
+  std::optional<std::int64_t> main_gpu;  ///< with split_mode none: the one device
+  std::vector<TensorOverride> override_tensor;
+  std::optional<bool> fit;                      ///< fill in what is not given so that it fits (`--fit`)
+  std::optional<std::int64_t> fit_target_mib;   ///< room that it leaves on each device (`--fit-target`)
+  std::vector<MovedTensor> moved;               ///< what `override_tensor` and `fit` come to; set by the engine
+  std::optional<std::int64_t> cache_ram;        ///< MiB of llama-server's store of earlier prompts; -1: no limit
+  std::optional<std::int64_t> ctx_checkpoints;  ///< most of llama-server for each slot
+  std::optional<bool> mmproj;                   ///< with the image or audio encoder (`--mmproj`)
+  std::optional<bool> mmproj_offload;           ///< on the first device
+  std::optional<bool> mtp;                      ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
+  std::optional<bool> mmap;
+  std::optional<std::int64_t> lora_bytes;    ///< of all adapter files
+  std::optional<bool> sched_spread;          ///< OLLAMA_SCHED_SPREAD: over all GPUs even if one is enough
+  std::optional<std::int64_t> gpu_overhead;  ///< OLLAMA_GPU_OVERHEAD: bytes of each GPU that its choice of a context leaves out
 };
 
 /// The engine's own settings, by its own names; empty = the engine's default.

@@ -38,6 +38,15 @@ struct Plan {
   Notices warnings;
 };
 
+/// llama-server with `-np -1`, its default: four slots that share a unified cache (tools/server/server.cpp).
+inline constexpr std::int64_t kServerSlots = 4;
+
+/// The workload that an engine takes when none is asked for.
+struct UsualWorkload {
+  std::int64_t context_tokens = 0;
+  std::int64_t sequences = 0;
+};
+
 enum class OptionType { number, integer, text, flag };
 
 /// A setting as a form shows it: the engine's own name and its default in words.
@@ -58,12 +67,22 @@ struct Engine {
   std::vector<std::string_view> checkpoint_formats = {};                  ///< published formats it runs as they are but does not make itself
   std::string_view (*loads_checkpoint_as)(const Model& model) = nullptr;  ///< the format it makes of the published one; null: as it is
   bool splits_kv_types = false;                                           ///< keys and values may have types of their own
+  /// Null: 32,768 tokens for one sequence of llama.cpp, for 16 of others.
+  UsualWorkload (*usual_workload)(const Model& model, const Scenario& scenario) = nullptr;
+
+  /// Plans as llama.cpp does, with its options, and with settings of its own.
+  [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
 };
+
+/// That the figures are by the rules of `used`, since nobody read those of `asked`.
+[[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);
 
 [[nodiscard]] const std::vector<Engine>& engines();
 [[nodiscard]] const Engine* find_engine(std::string_view name);
 [[nodiscard]] const Engine& article_engine();
 [[nodiscard]] const Engine& llama_cpp_engine();
+[[nodiscard]] const Engine& lm_studio_engine();
+[[nodiscard]] const Engine& ollama_engine();
 [[nodiscard]] const Engine& vllm_engine();
 
 }  // namespace weighbridge

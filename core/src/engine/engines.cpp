@@ -4,8 +4,14 @@
 namespace weighbridge {
 
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all{vllm_engine(), llama_cpp_engine(), article_engine()};
+  static const std::vector<Engine> all{vllm_engine(), llama_cpp_engine(), ollama_engine(), lm_studio_engine(), article_engine()};
   return all;
+}
+
+Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used) {
+  return notice::custom("unknown_version", "params.engine.version",
+                        "We have not read " + std::string(engine) + " " + asked + "; it was counted by the rules of " + std::string(used) + ".",
+                        "engine.version", asked, std::string(used));
 }
 
 const Engine* find_engine(std::string_view name) {

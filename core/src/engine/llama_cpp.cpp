@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "json_text.hpp"
-#include "llama_graph/simulate.hpp"
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -15,6 +14,17 @@ namespace weighbridge::llama_cpp {
 namespace {
 
 constexpr std::string_view kVersion = "v0.5.0";
+
+/// `--mmproj-offload`; llama-server takes the first device (tools/mtmd/clip.cpp, ggml_backend_init_by_type).
+bool encodes_on_device(const Job& job) { return !job.scenario.hardware.empty() && job.scenario.options.llama_cpp.mmproj_offload.value_or(true); }
+
+/// All weights on any device and the host.
+Bytes all_weights(const Loads& loads) {
+  Bytes sum = loads.output.plain;
+  for (const std::vector<Load>* parts : {&loads.layers, &loads.experts})
+    for (const Load& load : *parts) sum += load.plain;
+  return sum;
+}
 
 /// All but the graph's buffer, whose place is behind the cache.
 DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, std::size_t group_index) {
@@ -30,16 +40,28 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
   return device;
 }
 
-void complete(const Job& job, const Settings& settings, Term compute, DevicePlan& device) {
+void complete(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, Term graph, DevicePlan& device) {
   const DeviceGroup& group = job.scenario.hardware[device.group];
-  device.terms.push_back(std::move(compute));
-  if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
+  const Bytes compute = graph.bytes;
+  device.terms.push_back(std::move(graph));
+  if (compute > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
+  if (auto adapters = adapter_term(job, device.terms.front().bytes, all_weights(loads))) device.terms.push_back(std::move(*adapters));
+  if (index == placement.output_device)
+    if (auto drafts = prediction_term(job, settings, compute)) device.terms.push_back(std::move(*drafts));
+  if (index == 0 && encodes_on_device(job)) add_projector(job, device.terms);
   device.terms.push_back(context_term(job, group.device));
   device.reserved = device.total();
   device.observed = device.reserved + group.used;
 }
 
-HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, Term compute) {
+Bytes whole_cache(const Job& job, const Settings& settings) {
+  Bytes cache;
+  for (const LayerSpec& layer : job.model.layers)
+    if (!layer.shares_cache) cache += cache_bytes(layer.mixer, settings, false);
+  return cache;
+}
+
+HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, Term graph) {
   HostPlan host;
   if (job.scenario.host) host.capacity = job.scenario.host->capacity();
   host.terms.reserve(6);
@@ -47,10 +69,36 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   Term cache = cache_term(job, settings, placement, Placement::kHost, false);
   if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
   if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
-  host.terms.push_back(std::move(compute));
+  const Bytes compute = graph.bytes;
+  host.terms.push_back(std::move(graph));
   host.terms.push_back(output_term(job, settings));
-  host.terms.push_back(prompt_cache_term(job));
+  if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding, all_weights(loads))) host.terms.push_back(std::move(*adapters));
+  if (placement.output_device == Placement::kHost)
+    if (auto drafts = prediction_term(job, settings, compute)) host.terms.push_back(std::move(*drafts));
+  if (!encodes_on_device(job)) add_projector(job, host.terms);
+  if (auto checkpoints = checkpoints_term(job, settings)) host.terms.push_back(std::move(*checkpoints));
+  host.terms.push_back(prompt_cache_term(job, whole_cache(job, settings)));
+  weigh_loading(job, loads, host);
   return host;
+}
+
+/// What the engine accepts, with a line in its log or without.
+void add_bad_input_warnings(const Job& job, const Settings& settings, Notices& warnings) {
+  const std::int64_t trained = job.model.max_context_tokens;
+  const std::int64_t tokens = settings.n_streams == 1 ? settings.n_ctx : settings.cells;
+  const auto& n_ctx = job.scenario.options.llama_cpp.n_ctx;
+  if (tokens > padded_cells(trained) && n_ctx.value_or(1) > 0 && (settings.n_streams > 1 || settings.n_seq_max == 1))
+    warnings.push_back(notice::custom("context_beyond_training", "params.engine.options.n_ctx",
+                                      "A sequence may grow to " + grouped(tokens) + " tokens, and the model was trained for " + grouped(trained) +
+                                          ": llama.cpp warns of a possible training context overflow and goes on.",
+                                      "n_ctx", grouped(tokens), "at most " + grouped(trained)));
+  const auto shares = static_cast<std::int64_t>(job.scenario.options.llama_cpp.tensor_split.size());
+  const std::int64_t devices = job.scenario.device_count();
+  if (shares > 0 && shares < devices)
+    warnings.push_back(notice::custom("tensor_split_short", "params.engine.options.tensor_split",
+                                      "`tensor_split` names " + grouped(shares) + " shares for " + grouped(devices) +
+                                          " devices: llama.cpp puts nothing on the others.",
+                                      "tensor_split", grouped(shares), grouped(devices) + " shares"));
 }
 
 void add_warnings(const Job& job, const Settings& settings, const Placement& placement, Plan& plan) {
@@ -59,11 +107,8 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
                                            "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache",
                                            "iq4_nl", "q4_0, q8_0 or f16"));
   const std::string& version = job.scenario.engine_version;
-  if (!version.empty() && version != kVersion)
-    plan.warnings.push_back(
-        notice::custom("unknown_version", "params.engine.version",
-                       "We have not read llama.cpp " + version + "; it was counted by the rules of " + std::string(kVersion) + ".", "engine.version",
-                       version, std::string(kVersion)));
+  if (!version.empty() && version != kVersion) plan.warnings.push_back(unread_version("llama.cpp", version, kVersion));
+  add_bad_input_warnings(job, settings, plan.warnings);
   const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
   const std::int64_t all = job.model.n_layers() + 1;
   if (wanted > all && settings.gpu_layers == all)
@@ -80,37 +125,65 @@ std::string_view nearest_format(const Model& model) {
   return format.ends_with("4") || format == "mlx-4bit" ? "gguf:Q4_K_M" : "gguf:Q8_0";
 }
 
-Plan plan_llama_cpp(const Job& job) {
-  Plan plan;
-  plan.report.name = "llama.cpp";
-  plan.report.version = kVersion;
-  Settings settings = settle(job);
-  const Placement placement = place(job, settings);
-  if (settings.is_flash_attention_auto) settings.flash_attention = llama_graph::runs_flash_attention(job, settings, placement);
-  plan.impossible = refusal(job, settings);
-  if (plan.impossible) {
-    if (plan.impossible->key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
-    return plan;
-  }
+/// Plans one way of running in which nothing is left to choose.
+void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   std::shared_ptr<const void> kept;
   const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
+  const Placement placement = place(job, settings);
   if (job.explain) add_warnings(job, settings, placement, plan);
   const std::vector<std::size_t> groups = device_groups(job.scenario);
   for (std::size_t device = 0; device < groups.size(); ++device)
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
   // A solver that passes by needs no exact figure of what does not fit anyway.
-  const bool is_hopeless = !job.explain && std::any_of(plan.devices.begin(), plan.devices.end(), [](const DevicePlan& device) { return device.total() > device.limit; });
-  ComputeTerms compute = is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
-  for (std::size_t device = 0; device < groups.size(); ++device) complete(job, settings, std::move(compute.devices[device]), plan.devices[device]);
-  plan.host = plan_host(job, settings, loads, placement, std::move(compute.host));
+  const bool is_hopeless =
+      !job.explain && std::any_of(plan.devices.begin(), plan.devices.end(), [](const DevicePlan& device) { return device.total() > device.limit; });
+  ComputeTerms graphs = is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
+  for (std::size_t device = 0; device < groups.size(); ++device)
+    complete(job, settings, loads, placement, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
+  plan.host = plan_host(job, settings, loads, placement, std::move(graphs.host));
 
-  Bytes cache;
-  for (const LayerSpec& layer : job.model.layers)
-    if (!layer.shares_cache) cache += cache_bytes(layer.mixer, settings, false);
-  plan.report.kv_cache_pool = cache;
+  plan.report.kv_cache_pool = whole_cache(job, settings);
   plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
   plan.report.gpu_layers = settings.gpu_layers;
   plan.report.all_gpu_layers = job.model.n_layers() + 1;
+  plan.report.tensors_on_host = placement.experts_on_host;
+}
+
+/// The scenario with everything filled in that the engine chooses itself.
+Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
+  Scenario scenario = job.scenario;
+  LlamaCppOptions& o = scenario.options.llama_cpp;
+  if (!o.override_tensor.empty()) {
+    Result<std::vector<MovedTensor>> moved = moved_tensors(job);
+    if (!moved) return fail(moved.error());
+    o.moved = std::move(*moved);
+  }
+  const bool fits = o.fit.value_or(false);
+  if (scenario.hardware.empty() || !(fits || job.explain)) return scenario;
+  Scenario fitted = scenario;
+  report.fitted = fit_to_devices({job.model, job.tensors, scenario, false, job.memo}, fitted);
+  return fits ? fitted : scenario;
+}
+
+Plan plan_llama_cpp(const Job& job) {
+  Plan plan;
+  plan.report.name = "llama.cpp";
+  plan.report.version = kVersion;
+  const auto refuse = [&](Notice reason) {
+    if (reason.key == "weights.format") plan.nearest_weights_format = nearest_format(job.model);
+    plan.impossible = std::move(reason);
+    return plan;
+  };
+  if (std::optional<Notice> reason = refusal(job, settle(job))) return refuse(std::move(*reason));
+  const LlamaCppOptions& o = job.scenario.options.llama_cpp;
+  if (!job.explain && o.override_tensor.empty() && !o.fit.value_or(false)) {
+    plan_settled(job, settle(job), plan);
+    return plan;
+  }
+  const Result<Scenario> scenario = settled_scenario(job, plan.report);
+  if (!scenario) return refuse(scenario.error());
+  const Job settled{job.model, job.tensors, *scenario, job.explain, job.memo};
+  plan_settled(settled, settle(settled), plan);
   return plan;
 }
 
@@ -146,7 +219,18 @@ const Engine& llama_cpp_engine() {
                               {"op_offload", OptionType::flag, "true"},
                               {"n_outputs", OptionType::integer, "n_ubatch"},
                               {"split_mode", OptionType::text, "layer"},
-                              {"tensor_split", OptionType::text, "by free memory"}},
+                              {"tensor_split", OptionType::text, "by free memory"},
+                              {"main_gpu", OptionType::integer, "0"},
+                              {"override_tensor", OptionType::text, "none"},
+                              {"fit", OptionType::flag, "false"},
+                              {"fit_target", OptionType::integer, "1024"},
+                              {"cache_ram", OptionType::integer, "8192"},
+                              {"ctx_checkpoints", OptionType::integer, "32"},
+                              {"mmproj", OptionType::flag, "false"},
+                              {"mmproj_offload", OptionType::flag, "true"},
+                              {"mtp", OptionType::flag, "false"},
+                              {"mmap", OptionType::flag, "true"},
+                              {"lora_bytes", OptionType::integer, "0"}},
                              gguf_formats(),
                              {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"},
                              llama_cpp::plan_llama_cpp,

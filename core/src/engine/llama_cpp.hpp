@@ -24,7 +24,6 @@ struct Settings {
   DType type_k;
   DType type_v;
   bool flash_attention = true;
-  bool is_flash_attention_auto = false;  ///< used where every device has a kernel for it
   bool swa_full = false;
   bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
@@ -42,8 +41,10 @@ struct Placement {
   std::vector<int> layer_device;  ///< by layer; kHost = on the host
   int output_device = kHost;
   int n_devices = 0;
-  bool experts_on_host = false;  ///< some routed experts stay on the host
+  bool experts_on_host = false;  ///< some routed experts, or other tensors of a device's layers, stay on the host
   std::int64_t copies = 1;       ///< of every graph input: 4 when the devices work as a pipeline
+  std::vector<int> moved;        ///< by tensor: where it lies, or kUnmoved; empty: none is moved
+  static constexpr int kUnmoved = -2;
 
   [[nodiscard]] bool has_layers(int device) const;
   /// Something of the graph runs on the host's processor or has its weights there.
@@ -51,6 +52,20 @@ struct Placement {
 };
 
 [[nodiscard]] Placement place(const Job& job, const Settings& settings);
+
+/// The device or kHost that `tensor`, an index into Job::tensors, lies on by its layer alone: without rules for single tensors.
+[[nodiscard]] int layer_place(const Job& job, const Placement& placement, std::size_t tensor);
+
+/// What `override_tensor` comes to, or what is wrong with it: ggml-org/llama.cpp src/llama-model-loader.cpp, create_tensor.
+[[nodiscard]] Result<std::vector<MovedTensor>> moved_tensors(const Job& job);
+/// "blk.3.ffn_down_exps.weight"
+[[nodiscard]] std::string gguf_name(const Tensor& tensor);
+/// The engine's own name of a device: "CUDA1".
+[[nodiscard]] std::string device_name(const Scenario& scenario, int device);
+
+/// Settings that hold the model on what the devices have free: common/fit.cpp, common_params_fit_impl. `scenario` gets them; it keeps what was
+/// asked for by hand. Needs a device.
+[[nodiscard]] Fitted fit_to_devices(const Job& job, Scenario& scenario);
 
 /// The hardware one by one: which group the device belongs to.
 [[nodiscard]] std::vector<std::size_t> device_groups(const Scenario& scenario);
@@ -74,6 +89,8 @@ struct Loads {
   Bytes embedding;     ///< on the host
   Bytes rope_factors;  ///< on every device that holds a layer
 };
+[[nodiscard]] Load load_of(const Tensor& tensor);
+[[nodiscard]] bool is_routed(const Tensor& tensor);
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
 
 /// A tensor of routed experts, a bias too, by its GGUF name (common/common.h, LLM_FFN_EXPS_REGEX).
@@ -116,7 +133,19 @@ struct ComputeTerms {
 [[nodiscard]] Term context_term(const Job& job, const Device& device);
 [[nodiscard]] Bytes context_bytes(const Device& device);
 [[nodiscard]] Term output_term(const Job& job, const Settings& settings);
-/// llama-server's store of earlier prompts, and the process itself.
-[[nodiscard]] Term prompt_cache_term(const Job& job);
+/// llama-server's store of earlier prompts; `cache`: of the whole context.
+[[nodiscard]] Term prompt_cache_term(const Job& job, Bytes cache);
+/// What llama-server keeps to go back in layers that forget; nothing for a model without such layers.
+[[nodiscard]] std::optional<Term> checkpoints_term(const Job& job, const Settings& settings);
+/// The image and audio encoders as a file of their own (mmproj), in 16 bits.
+[[nodiscard]] Bytes projector_bytes(const Job& job);
+/// The encoder and its buffer, if asked for.
+void add_projector(const Job& job, std::vector<Term>& terms);
+/// Drafting with the model's own prediction layers, if asked for; `compute`: the graph buffer beside it.
+[[nodiscard]] std::optional<Term> prediction_term(const Job& job, const Settings& settings, Bytes compute);
+/// The share of all adapters that goes with `weights` of `all_weights`.
+[[nodiscard]] std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights);
+/// Fills in what the host holds while the weights are read.
+void weigh_loading(const Job& job, const Loads& loads, HostPlan& host);
 
 }  // namespace weighbridge::llama_cpp

@@ -280,11 +280,25 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   return term;
 }
 
+/// The forms of a graph know layers on one place or another. Where rules place single tensors, the first device may hold copies of two at a time,
+/// and the others may do less; records lie within these bounds.
+void widen_for_moved(const Job& job, const Placement& placement, int index, Term& compute) {
+  if (placement.moved.empty()) return;
+  Bytes largest;
+  for (std::size_t tensor = 0; tensor < placement.moved.size(); ++tensor)
+    if (placement.moved[tensor] == Placement::kHost) largest = std::max(largest, load_of(job.tensors[tensor]).plain);
+  compute.low = compute.low / 3;
+  if (index == 0) compute.high += largest * 2;
+}
+
 }  // namespace
 
 ComputeTerms bounded_compute_terms(const Job& job, const Settings& s, const Loads& loads, const Placement& placement) {
   ComputeTerms terms;
-  for (int device = 0; device < placement.n_devices; ++device) terms.devices.push_back(device_compute_term(job, s, loads, placement, device));
+  for (int device = 0; device < placement.n_devices; ++device) {
+    terms.devices.push_back(device_compute_term(job, s, loads, placement, device));
+    widen_for_moved(job, placement, device, terms.devices.back());
+  }
   terms.host = host_compute_term(job, s, placement);
   return terms;
 }

@@ -17,8 +17,6 @@ constexpr Source kPoolSource{
     "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cuda/ggml-cuda.cu"};
 constexpr Source kOutputSource{"ggml-org/llama.cpp v0.5.0 src/llama-context.cpp, output_reserve: one row of logits per output",
                                "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-context.cpp"};
-constexpr Source kServerSource{"ggml-org/llama.cpp tools/server/README.md: --cache-ram, 8192 MiB at most",
-                               "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"};
 
 constexpr std::int64_t kFloat = 4;
 
@@ -113,16 +111,6 @@ Term output_term(const Job& job, const Settings& s) {
   row.chosen = true;
   term.bytes = term.low = term.high = row.bytes;
   if (job.explain) term.formula.rows.push_back(std::move(row));
-  return term;
-}
-
-Term prompt_cache_term(const Job& job) {
-  Term term;
-  term.id = "prompt_cache";
-  term.basis = Basis::modelled;
-  term.source = kServerSource;
-  term.high = 8192 * kMiB;  // it fills as prompts come and go
-  if (job.explain) term.formula.rows.push_back({"earlier_prompts", {}, {}, true});
   return term;
 }
 

@@ -15,7 +15,8 @@ std::vector<float> cumulative_shares(const Scenario& scenario, const std::vector
   for (std::size_t device = 0; device < groups.size(); ++device) {
     const std::vector<double>& given = scenario.options.llama_cpp.tensor_split;
     const DeviceGroup& group = scenario.hardware[groups[device]];
-    sum += given.empty() ? static_cast<float>((group.capacity() - context_bytes(group.device)).count()) : static_cast<float>(given[device]);
+    const double share = device < given.size() ? given[device] : 0;  // a shorter list gives the others nothing
+    sum += given.empty() ? static_cast<float>((group.capacity() - context_bytes(group.device)).count()) : static_cast<float>(share);
     shares.push_back(sum);
   }
   for (float& share : shares) share = sum > 0 ? share / sum : 1;
@@ -24,13 +25,26 @@ std::vector<float> cumulative_shares(const Scenario& scenario, const std::vector
 
 /// src/llama-context.cpp: pipeline parallelism needs all layers on devices that can copy asynchronously, and no tensor moved by hand.
 bool works_as_pipeline(const Job& job, const Settings& settings, int n_devices) {
+  const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   const bool all_layers = settings.gpu_layers > job.model.n_layers();
   const bool asynchronous = std::all_of(job.scenario.hardware.begin(), job.scenario.hardware.end(),
                                         [](const DeviceGroup& g) { return pads_rows(g.device); });
-  return n_devices > 1 && all_layers && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && asynchronous;
+  return n_devices > 1 && all_layers && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && o.moved.empty() && asynchronous;
 }
 
 constexpr std::int64_t kPipelineCopies = 4;  // ggml/include/ggml-backend.h: GGML_SCHED_MAX_COPIES
+
+/// Tensors that do not lie with their layer.
+void move_tensors(const Job& job, Placement& placement) {
+  const std::vector<MovedTensor>& moved = job.scenario.options.llama_cpp.moved;
+  if (moved.empty()) return;
+  placement.moved.assign(job.tensors.size(), Placement::kUnmoved);
+  for (const MovedTensor& move : moved) {
+    placement.moved[move.tensor] = move.device;
+    const bool leaves_device = move.device == Placement::kHost && layer_place(job, placement, move.tensor) != Placement::kHost;
+    placement.experts_on_host = placement.experts_on_host || leaves_device;
+  }
+}
 
 }  // namespace
 
@@ -42,14 +56,29 @@ bool Placement::is_partial() const { return has_layers(kHost) || experts_on_host
 
 std::vector<std::size_t> device_groups(const Scenario& scenario) {
   std::vector<std::size_t> groups;
-  const bool only_first = scenario.options.llama_cpp.split_mode == SplitMode::none;
   for (std::size_t group = 0; group < scenario.hardware.size(); ++group)
-    for (std::int64_t i = 0; i < scenario.hardware[group].count; ++i)
-      if (groups.empty() || !only_first) groups.push_back(group);
-  return groups;
+    groups.insert(groups.end(), static_cast<std::size_t>(scenario.hardware[group].count), group);
+  if (scenario.options.llama_cpp.split_mode != SplitMode::none || groups.empty()) return groups;
+  const auto main = static_cast<std::size_t>(scenario.options.llama_cpp.main_gpu.value_or(0));
+  return {groups[std::min(main, groups.size() - 1)]};
 }
 
-bool experts_stay(const Job& job, std::int64_t layer) { return layer < job.scenario.cpu_moe_layers; }
+bool experts_stay(const Job& job, std::int64_t layer) {
+  if (layer < job.scenario.cpu_moe_layers) return true;
+  const std::vector<MovedTensor>& moved = job.scenario.options.llama_cpp.moved;
+  return std::any_of(moved.begin(), moved.end(), [&](const MovedTensor& move) {
+    const Tensor& tensor = job.tensors[move.tensor];
+    return move.device == Placement::kHost && tensor.layers.first == layer && is_routed(tensor);
+  });
+}
+
+int layer_place(const Job& job, const Placement& placement, std::size_t index) {
+  const Tensor& tensor = job.tensors[index];
+  if (tensor.role == TensorRole::embedding) return Placement::kHost;
+  if (tensor.layers.first < 0) return placement.output_device;
+  if (is_routed(tensor) && tensor.layers.first < job.scenario.cpu_moe_layers) return Placement::kHost;
+  return placement.layer_device[static_cast<std::size_t>(tensor.layers.first)];
+}
 
 Placement place(const Job& job, const Settings& settings) {
   Placement placement;
@@ -58,7 +87,10 @@ Placement place(const Job& job, const Settings& settings) {
   const std::int64_t n_layers = job.model.n_layers();
   placement.layer_device.assign(static_cast<std::size_t>(n_layers), Placement::kHost);
   placement.experts_on_host = job.scenario.cpu_moe_layers > 0 && first_moe(job.model) != nullptr;
-  if (groups.empty() || settings.gpu_layers == 0) return placement;
+  if (groups.empty() || settings.gpu_layers == 0) {
+    move_tensors(job, placement);
+    return placement;
+  }
   const std::vector<float> shares = cumulative_shares(job.scenario, groups);
   const std::int64_t first = std::max<std::int64_t>(n_layers + 1 - settings.gpu_layers, 0);
   const auto device_of = [&](std::int64_t layer) {
@@ -69,6 +101,7 @@ Placement place(const Job& job, const Settings& settings) {
   for (std::int64_t layer = first; layer < n_layers; ++layer) placement.layer_device[static_cast<std::size_t>(layer)] = device_of(layer);
   placement.output_device = device_of(n_layers);
   if (works_as_pipeline(job, settings, placement.n_devices)) placement.copies = kPipelineCopies;
+  move_tensors(job, placement);
   return placement;
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/llama_cpp.hpp"
 #include "json_text.hpp"
+#include "llama_graph/simulate.hpp"
 
 namespace weighbridge::llama_cpp {
 
@@ -53,14 +54,23 @@ std::optional<Notice> split_refusal(const Job& job) {
   const LlamaCppOptions& o = scenario.options.llama_cpp;
   const std::int64_t devices = scenario.device_count();
   const auto given = static_cast<std::int64_t>(o.tensor_split.size());
-  if (given > 0 && given != devices)
+  if (given > devices)
     return unsupported("params.engine.options.tensor_split",
                        "`tensor_split` names " + grouped(given) + " shares for " + grouped(devices) + " devices: expected one share for each device.",
                        "tensor_split", grouped(given), grouped(devices) + " shares");
-  if (o.split_mode == SplitMode::row || o.split_mode == SplitMode::tensor)
+  // ggml-cuda, ggml-metal and ggml-vulkan of v0.5.0 register no ggml_backend_split_buffer_type: loading fails with this sentence.
+  if (o.split_mode == SplitMode::row && devices > 0)
     return unsupported("params.engine.options.split_mode",
-                       "Splitting rows or tensors over devices is not counted: expected split_mode layer or none.", "split_mode",
-                       o.split_mode == SplitMode::row ? "row" : "tensor", "layer or none");
+                       "llama.cpp v0.5.0 stops with \"device " + device_name(scenario, 0) +
+                           " does not support split buffers\": expected split_mode layer, or none for one device.",
+                       "split_mode", "row", "layer or none");
+  if (o.split_mode == SplitMode::tensor)
+    return unsupported("params.engine.options.split_mode", "Splitting tensors over devices is not counted: expected split_mode layer or none.",
+                       "split_mode", "tensor", "layer or none");
+  if (o.main_gpu && *o.main_gpu >= devices && devices > 0)
+    return unsupported("params.engine.options.main_gpu",
+                       "`main_gpu` " + grouped(*o.main_gpu) + " is not there: expected 0 to " + grouped(devices - 1) + ", the devices given.",
+                       "main_gpu", grouped(*o.main_gpu), "0 to " + grouped(devices - 1));
   if (devices > 0 && (scenario.parallel.data != 1 || scenario.parallel.expert))
     return unsupported("params.parallel", "llama.cpp splits a model by layers over all devices: expected no data or expert parallel.", "parallel",
                        "data " + grouped(scenario.parallel.data), "layers over all devices");
@@ -80,9 +90,12 @@ std::int64_t padded_cells(std::int64_t tokens) { return ceil_div(tokens, kContex
 Settings settle(const Job& job) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   Settings s;
-  s.n_seq_max = o.n_seq_max.value_or(job.scenario.sequences);
-  s.n_ctx = padded_cells(o.n_ctx.value_or(job.scenario.context_tokens * s.n_seq_max));
-  const bool unified = o.kv_unified.value_or(false);
+  const bool leaves_slots = o.n_seq_max == -1;
+  s.n_seq_max = leaves_slots ? kServerSlots : o.n_seq_max.value_or(job.scenario.sequences);
+  const std::int64_t given = o.n_ctx.value_or(job.scenario.context_tokens * s.n_seq_max);
+  const std::int64_t total = given > 0 ? given : job.model.max_context_tokens;
+  s.n_ctx = padded_cells(total);
+  const bool unified = o.kv_unified.value_or(leaves_slots);
   s.n_streams = unified ? 1 : s.n_seq_max;
   s.cells = unified ? s.n_ctx : padded_cells(std::max<std::int64_t>(1, s.n_ctx / s.n_seq_max));
   s.n_ctx = s.cells * s.n_streams;
@@ -95,11 +108,11 @@ Settings settle(const Job& job) {
   s.type_k = cache_type(job.scenario.kv_type);
   s.type_v = cache_type(job.scenario.kv_value_type);
   s.flash_attention = o.flash_attn.value_or(true);
-  s.is_flash_attention_auto = !o.flash_attn.has_value();
   s.swa_full = o.swa_full.value_or(false);
   s.keeps_windows = keeps_windows(job.model);
   s.offload_kqv = o.offload_kqv.value_or(true);
   s.op_offload = o.op_offload.value_or(true);
+  if (!o.flash_attn) s.flash_attention = llama_graph::runs_flash_attention(job, s, place(job, s));
   return s;
 }
 

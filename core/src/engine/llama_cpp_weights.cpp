@@ -18,14 +18,6 @@ constexpr std::uint64_t kTensorAlignment = 128;  // ggml_backend_cuda_buffer_typ
 constexpr std::uint64_t kFileAlignment = 32;     // GGUF_DEFAULT_ALIGNMENT and the processor's TENSOR_ALIGNMENT, bytes
 constexpr int kRecords = 200;                    // planned contexts of the families llama, qwen2, qwen3 and deepseek2: equal to 0.01 %
 
-Load load_of(const Tensor& tensor) {
-  const std::int64_t row = tensor.cols > 1 ? tensor.cols : tensor.rows;
-  const std::int64_t n_rows = tensor.cols > 1 ? tensor.copies() * tensor.rows : tensor.copies();
-  const Bytes plain = (buffer_bytes(tensor.type, row, n_rows, false) + Bytes(kFileAlignment - 1)) / kFileAlignment * kFileAlignment;
-  const bool widens = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::shared_gate_up;
-  return {buffer_bytes(tensor.type, row, n_rows, true), plain, plain, widens ? plain : Bytes()};
-}
-
 void add(Load& sum, const Load& load) {
   sum.padded += load.padded;
   sum.plain += load.plain;
@@ -82,20 +74,18 @@ void add_to(std::vector<Group>& groups, std::string_view label, const Tensor& te
 std::vector<Group> groups_on(const Job& job, const Placement& placement, int device) {
   std::vector<Group> groups;
   const bool duplicated = has_embedding_as_head(job);
-  for (const Tensor& tensor : job.tensors) {
+  for (std::size_t index = 0; index < job.tensors.size(); ++index) {
+    const Tensor& tensor = job.tensors[index];
     if (tensor.part != ModelPart::text) continue;
+    const bool is_moved = !placement.moved.empty() && placement.moved[index] != Placement::kUnmoved;
     if (tensor.role == TensorRole::embedding) {
-      if (device == Placement::kHost) add_to(groups, "embeddings", tensor);
+      if (device == (is_moved ? placement.moved[index] : Placement::kHost)) add_to(groups, "embeddings", tensor);
       if (duplicated && placement.output_device == device && device != Placement::kHost) add_to(groups, "output_head", tensor);
       continue;
     }
-    int place = placement.output_device;
-    if (tensor.layers.first >= 0) {
-      place = placement.layer_device[static_cast<std::size_t>(tensor.layers.first)];
-      if (is_routed(tensor) && experts_stay(job, tensor.layers.first)) place = Placement::kHost;
-    } else if (tensor.name == "rope_freqs") {
-      place = placement.has_layers(device) ? device : place;
-    }
+    int place = layer_place(job, placement, index);
+    if (is_moved) place = placement.moved[index];
+    if (tensor.name == "rope_freqs" && placement.has_layers(device)) place = device;
     if (place == device) add_to(groups, row_label(tensor), tensor);
   }
   return groups;
@@ -122,6 +112,14 @@ std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int 
 
 bool is_routed(const Tensor& tensor) { return tensor.name.starts_with("ffn_") && tensor.name.find("_exps") != std::string_view::npos; }
 
+Load load_of(const Tensor& tensor) {
+  const std::int64_t row = tensor.cols > 1 ? tensor.cols : tensor.rows;
+  const std::int64_t n_rows = tensor.cols > 1 ? tensor.copies() * tensor.rows : tensor.copies();
+  const Bytes plain = (buffer_bytes(tensor.type, row, n_rows, false) + Bytes(kFileAlignment - 1)) / kFileAlignment * kFileAlignment;
+  const bool widens = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::shared_gate_up;
+  return {buffer_bytes(tensor.type, row, n_rows, true), plain, plain, widens ? plain : Bytes()};
+}
+
 bool pads_rows(const Device& device) { return device.backend == "cuda" || device.backend == "rocm"; }
 
 Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool padded) {
@@ -146,8 +144,16 @@ Term weights_term(const Job& job, const Loads& loads, const Placement& placement
   for (std::size_t layer = 0; layer < loads.layers.size(); ++layer) {
     const int place = placement.layer_device[layer];
     if (place == device) take(loads.layers[layer]);
-    const int experts = experts_stay(job, static_cast<std::int64_t>(layer)) ? Placement::kHost : place;
+    const int experts = static_cast<std::int64_t>(layer) < job.scenario.cpu_moe_layers ? Placement::kHost : place;
     if (experts == device) take(loads.experts[layer]);
+  }
+  for (std::size_t index = 0; index < placement.moved.size(); ++index) {
+    const int to = placement.moved[index];
+    const int from = layer_place(job, placement, index);
+    if (to == Placement::kUnmoved || from == to || (from != device && to != device)) continue;
+    const Load load = load_of(job.tensors[index]);
+    if (to == device) take(load);
+    if (from == device) term.bytes -= padded ? load.padded : load.plain;
   }
   if (device == Placement::kHost) term.bytes += loads.embedding;
   // On the host alone, tied embeddings serve as output too.

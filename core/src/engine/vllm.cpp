@@ -34,10 +34,7 @@ Plan plan_vllm(const Job& job) {
   plan.report.name = "vllm";
   plan.report.version = rules.version;
   if (job.explain && !is_known_version(job.scenario.engine_version))
-    plan.warnings.push_back(notice::custom("unknown_version", "params.engine.version",
-                                           "We have not read vLLM " + job.scenario.engine_version + "; it was counted by the rules of " +
-                                               std::string(rules.version) + ".",
-                                           "engine.version", job.scenario.engine_version, std::string(rules.version)));
+    plan.warnings.push_back(unread_version("vLLM", job.scenario.engine_version, rules.version));
   plan.impossible = refusal(job);
   if (plan.impossible) {
     if (plan.impossible->code == "unsupported") plan.nearest_weights_format = nearest_format(job.model);

@@ -44,6 +44,10 @@ int Builder::backend_of(int il) const {
 }
 
 int Builder::buffer_of(const Tensor& tensor, int il) const {
+  if (!placement_.moved.empty()) {
+    const int to = placement_.moved[static_cast<std::size_t>(&tensor - job_.tensors.data())];
+    if (to != llama_cpp::Placement::kUnmoved) return to == llama_cpp::Placement::kHost ? host() : to;
+  }
   // Loaded as parts of the first layer (src/models/*.cpp, create_tensor with layer 0).
   if (is_any_of(tensor.name, {"per_layer_model_proj", "per_layer_proj_norm", "token_embd_norm"})) return backend_of(0);
   if (il == kNowhere) {
@@ -78,7 +82,9 @@ Node* Builder::matrix(std::string_view name, int il) {
   const Tensor* embedding = name == "output" ? find("token_embd", kNowhere, true, 0) : nullptr;
   if (embedding == nullptr) return nullptr;
   // Tied: on the host both are one tensor, a device has a copy (src/models/*.cpp, TENSOR_DUPLICATED).
-  if (placement_.output_device == llama_cpp::Placement::kHost) return load(*embedding, kNowhere);
+  // A rule that moves the one moves the other.
+  const bool is_moved = !placement_.moved.empty() && placement_.moved[static_cast<std::size_t>(embedding - job_.tensors.data())] != llama_cpp::Placement::kUnmoved;
+  if (is_moved || placement_.output_device == llama_cpp::Placement::kHost) return load(*embedding, kNowhere);
   if (tied_output_ == nullptr)
     tied_output_ = graph.stored(embedding->type, {embedding->cols, embedding->rows, 1, 1}, placement_.output_device, kNowhere, true);
   return tied_output_;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "read/python_regex.hpp"
+#include "python_regex.hpp"
 #include "tensor_names.hpp"
 
 namespace weighbridge {

@@ -52,7 +52,7 @@ export interface Request {
   hardware: HardwareRow[];
   host?: { memory_bytes?: number; used_bytes?: number };
   parallel?: Parallel;
-  offload?: { gpu_layers?: number };
+  offload?: { gpu_layers?: number; cpu_moe_layers?: number };
 }
 
 export interface ModelFacts {
@@ -179,6 +179,8 @@ export interface Estimate {
     max_concurrency: number | null;
     gpu_layers?: number | null;
     all_gpu_layers?: number | null;
+    default_context_tokens?: number;
+    fit?: { changed: boolean; whole: boolean; flags: string };
   };
   devices: DeviceAnswer[];
   groups: Group[];

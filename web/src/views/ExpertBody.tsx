@@ -11,17 +11,43 @@ import { Icon } from './Icon';
 import { NumberField, unreadable } from './NumberField';
 import { useDeviceNames } from './use-device-names';
 
-/** Options that a link carries, so that a shared link restores everything. Some others have a field of their own in the form. */
-const kOnLinks = new Set([
-  'gpu_memory_utilization',
-  'max_num_batched_tokens',
-  'enforce_eager',
-  'n_ubatch',
-  'flash_attn',
+/** Options that have a field of their own in the form, and those that nobody sets by hand. */
+const kElsewhere = new Set([
+  ...['n_ctx', 'n_seq_max', 'n_gpu_layers', 'n_outputs', 'type_k', 'type_v'],
+  ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length'],
+  ...['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size'],
 ]);
 
 /** Flags that are not the option's name with dashes. */
-const kFlags: Record<string, string> = { n_ubatch: '-ub', flash_attn: '-fa' };
+const kFlags: Record<string, string> = {
+  n_batch: '-b',
+  n_ubatch: '-ub',
+  flash_attn: '-fa',
+  offload_kqv: '--no-kv-offload',
+  op_offload: '--no-op-offload',
+  mmap: '--no-mmap',
+  split_mode: '-sm',
+  tensor_split: '-ts',
+  main_gpu: '-mg',
+  override_tensor: '-ot',
+  mtp: '--spec-type draft-mtp',
+  lora_bytes: '--lora',
+  flash_attention: 'OLLAMA_FLASH_ATTENTION',
+  sched_spread: 'OLLAMA_SCHED_SPREAD',
+  gpu_overhead: 'OLLAMA_GPU_OVERHEAD',
+};
+
+/** Engines whose settings are fields, not flags of a command line. */
+const kFields = new Set(['ollama', 'lm-studio']);
+
+const kChoices: Record<string, string[]> = { split_mode: ['layer', 'none'] };
+const kExamples: Record<string, string> = { tensor_split: '3,1', override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU' };
+
+function flagOf(engine: string, option: string): string {
+  const isEnvironment = kFlags[option]?.startsWith('OLLAMA_') ?? false;
+  if (kFields.has(engine)) return engine === 'ollama' && isEnvironment ? (kFlags[option] ?? option) : option;
+  return kFlags[option] ?? `--${option.replaceAll('_', '-')}`;
+}
 
 interface ExpertRowProps {
   id: string;
@@ -108,27 +134,57 @@ function OptionRow({ option }: { option: EngineOption }) {
   const { request, setOption } = useStore();
   const value = request.value.engine.options?.[option.name];
   const label = tCode('option', option.name);
-  const flag = kFlags[option.name] ?? `--${option.name.replaceAll('_', '-')}`;
-  if (option.name === 'flash_attn') return <SwitchRow option={option} label={label} flag={flag} />;
+  const flag = flagOf(request.value.engine.name, option.name);
   const hint = t('expert.defaultIs', { value: tCode('optionDefault', option.default) });
-  if (option.type === 'flag')
+  const row = { id, label, flag, isChanged: value !== undefined, onReset: () => setOption(option.name, undefined) };
+  if (option.name === 'flash_attn' || (option.type === 'flag' && option.default === 'auto'))
+    return <SwitchRow option={option} label={label} flag={flag} />;
+  if (option.type === 'flag') {
+    const usual = option.default === 'true';
     return (
-      <ExpertRow
-        id={id}
-        label={label}
-        flag={flag}
-        hint={hint}
-        isChanged={value !== undefined}
-        onReset={() => setOption(option.name, undefined)}
-      >
+      <ExpertRow {...row} hint={hint}>
         <input
           id={id}
           type="checkbox"
-          checked={value === true}
-          onChange={(event) => setOption(option.name, event.currentTarget.checked || undefined)}
+          checked={typeof value === 'boolean' ? value : usual}
+          onChange={({ currentTarget: { checked } }) => setOption(option.name, checked === usual ? undefined : checked)}
         />
       </ExpertRow>
     );
+  }
+  const choices = kChoices[option.name];
+  if (choices)
+    return (
+      <ExpertRow {...row} hint={hint}>
+        <select
+          id={id}
+          value={String(value ?? choices[0])}
+          onChange={({ currentTarget }) =>
+            setOption(option.name, currentTarget.value === choices[0] ? undefined : currentTarget.value)
+          }
+        >
+          {choices.map((choice) => (
+            <option key={choice}>{choice}</option>
+          ))}
+        </select>
+      </ExpertRow>
+    );
+  if (option.type === 'text') {
+    const example = kExamples[option.name];
+    return (
+      <ExpertRow {...row} hint={example ? t('expert.listHint', { example }) : hint}>
+        <input
+          id={id}
+          type="text"
+          autocomplete="off"
+          spellcheck={false}
+          value={typeof value === 'string' ? value : ''}
+          placeholder={t('expert.default')}
+          onChange={({ currentTarget }) => setOption(option.name, currentTarget.value.trim() || undefined)}
+        />
+      </ExpertRow>
+    );
+  }
   const isFraction = option.type === 'number';
   return (
     <NumberRow
@@ -169,21 +225,44 @@ function VersionRow({ engine }: { engine: CatalogueEngine }) {
   );
 }
 
-function CacheRow({ engine }: { engine: CatalogueEngine }) {
+function CacheTypeRow({
+  label,
+  types,
+  value,
+  onValue,
+}: {
+  label: string;
+  types: string[];
+  value: string;
+  onValue: (type: string) => void;
+}) {
   const id = useId();
-  const { request, setCacheType } = useStore();
-  const chosen = request.value.kv_cache.k;
-  if (engine.kv_types.length === 0) return null;
   return (
-    <ExpertRow id={id} label={t('expert.cacheType')} isChanged={chosen !== 'auto'} onReset={() => setCacheType('auto')}>
-      <select id={id} value={chosen} onChange={(event) => setCacheType(event.currentTarget.value)}>
-        {['auto', ...engine.kv_types].map((type) => (
+    <ExpertRow id={id} label={label} isChanged={value !== 'auto'} onReset={() => onValue('auto')}>
+      <select id={id} value={value} onChange={(event) => onValue(event.currentTarget.value)}>
+        {['auto', ...types].map((type) => (
           <option key={type} value={type}>
             {type}
           </option>
         ))}
       </select>
     </ExpertRow>
+  );
+}
+
+/** Of keys and values, apart where the engine has a setting for each. */
+function CacheRows({ engine }: { engine: CatalogueEngine }) {
+  const { request, setCacheType } = useStore();
+  const { k, v } = request.value.kv_cache;
+  const types = engine.kv_types;
+  if (types.length === 0) return null;
+  if (!engine.options.some(({ name }) => name === 'type_v'))
+    return <CacheTypeRow label={t('expert.cacheType')} types={types} value={k} onValue={setCacheType} />;
+  return (
+    <>
+      <CacheTypeRow label={t('expert.keyType')} types={types} value={k} onValue={(type) => setCacheType(type, v)} />
+      <CacheTypeRow label={t('expert.valueType')} types={types} value={v} onValue={(type) => setCacheType(k, type)} />
+    </>
   );
 }
 
@@ -203,19 +282,62 @@ function TensorRow() {
   );
 }
 
-function LayersRow() {
-  const { request, answer, setGpuLayers } = useStore();
+function LayersRow({ flag }: { flag: string }) {
+  const { request, answer, setOffload } = useStore();
   const all = answer.value.engine.all_gpu_layers;
   return (
     <NumberRow
       label={t('expert.gpuLayers')}
-      flag="-ngl"
+      flag={flag}
       hint={t('expert.defaultIs', { value: all ? t('expert.allLayers', { count: all }) : t('expert.allDefault') })}
       value={request.value.offload?.gpu_layers}
       shown={count}
       parse={parseCount}
-      onValue={setGpuLayers}
+      onValue={(gpu_layers) => setOffload({ gpu_layers })}
     />
+  );
+}
+
+function ExpertLayersRow() {
+  const { request, answer, setOffload } = useStore();
+  if (answer.value.model.n_experts === 0) return null;
+  return (
+    <NumberRow
+      label={t('expert.expertsOnHost')}
+      flag="--n-cpu-moe"
+      value={request.value.offload?.cpu_moe_layers}
+      shown={count}
+      parse={parseCount}
+      onValue={(cpu_moe_layers) => setOffload({ cpu_moe_layers })}
+    />
+  );
+}
+
+/** What the engine's automatic fit comes to, in its own flags. */
+function FitRow() {
+  const fit = useStore().answer.value.engine.fit;
+  if (!fit) return null;
+  return (
+    <div class="expert-row">
+      <span>{t('expert.fitFlags')}</span>
+      <code class="expert-flags">{fit.flags}</code>
+    </div>
+  );
+}
+
+/** The context that the engine takes on this machine when none is asked for. */
+function ContextDefaultRow({ engine }: { engine: string }) {
+  const { request, answer, setContext } = useStore();
+  const tokens = answer.value.engine.default_context_tokens;
+  if (!tokens || tokens === request.value.workload.context_tokens) return null;
+  return (
+    <div class="expert-row">
+      <span>{t('expert.contextDefault')}</span>
+      <button class="button small" type="button" onClick={() => setContext(tokens)}>
+        {t('expert.use', { count: count(tokens) })}
+      </button>
+      <small>{t('expert.contextDefaultHint', { engine: tCode('engine', engine), count: count(tokens) })}</small>
+    </div>
   );
 }
 
@@ -234,9 +356,9 @@ function SwitchRow({ option, label, flag }: { option: EngineOption; label: strin
     >
       <select
         id={id}
-        value={typeof value === 'string' ? value : 'auto'}
-        onChange={(event) =>
-          setOption(option.name, event.currentTarget.value === 'auto' ? undefined : event.currentTarget.value)
+        value={value === undefined ? 'auto' : value === true || value === 'on' ? 'on' : 'off'}
+        onChange={({ currentTarget: { value: chosen } }) =>
+          setOption(option.name, chosen === 'auto' ? undefined : option.type === 'flag' ? chosen === 'on' : chosen)
         }
       >
         {(['auto', 'on', 'off'] as const).map((choice) => (
@@ -278,13 +400,17 @@ export function ExpertBody() {
     <>
       <VersionRow engine={engine} />
       {has('gpu_memory_utilization') && <TensorRow />}
-      {has('n_gpu_layers') && <LayersRow />}
+      <ContextDefaultRow engine={engine.name} />
+      {has('n_gpu_layers') && <LayersRow flag="-ngl" />}
+      {has('num_gpu') && <LayersRow flag="num_gpu" />}
+      {has('n_gpu_layers') && <ExpertLayersRow />}
+      <FitRow />
       {engine.options
-        .filter(({ name }) => kOnLinks.has(name))
+        .filter(({ name }) => !kElsewhere.has(name))
         .map((option) => (
           <OptionRow key={option.name} option={option} />
         ))}
-      <CacheRow engine={engine} />
+      <CacheRows engine={engine} />
       {hardware.map((row, index) => (
         <UsedRow key={index} row={row} index={index} name={deviceNames.get(row.device ?? '') ?? t('device.own')} />
       ))}

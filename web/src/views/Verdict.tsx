@@ -27,7 +27,7 @@ function Announcer({ text }: { text: string }) {
 
 /** The engine's nearest working setting, one tap away. */
 function Nearest() {
-  const { answer, setParallel, setOption, setGpuLayers, setFormat } = useStore();
+  const { answer, setParallel, setOption, setOffload, setFormat } = useStore();
   const { nearest } = answer.value.verdict;
   const layers = nearest?.gpu_layers;
   const format = nearest?.weights?.format;
@@ -51,7 +51,7 @@ function Nearest() {
     );
   if (layers !== undefined)
     return (
-      <button class="button small" type="button" onClick={() => setGpuLayers(layers)}>
+      <button class="button small" type="button" onClick={() => setOffload({ gpu_layers: layers })}>
         {t('nearest.layers', { layers })}
       </button>
     );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A regular expression as a small program that runs in all its states at once (Thompson): no pattern takes more than pattern x text steps, which
 // a pattern from someone's config could otherwise. std::regex would weigh more than all of this reader.
-#include "read/python_regex.hpp"
+#include "python_regex.hpp"
 
 #include <array>
 #include <cstdint>
@@ -199,12 +199,9 @@ class States {
 
 }  // namespace
 
-bool is_known_regex(std::string_view pattern) { return Compiler(pattern).ok(); }
+namespace {
 
-bool regex_matches(std::string_view pattern, std::string_view text) {
-  const Compiler program(pattern);
-  if (!program.ok()) return false;
-  const std::vector<Step>& steps = program.steps();
+bool runs_through(const std::vector<Step>& steps, std::string_view text) {
   States states(steps);
   states.add(0, true, text.empty());
   for (std::size_t i = 0; i < text.size() && !states.matched(); ++i) {
@@ -214,6 +211,23 @@ bool regex_matches(std::string_view pattern, std::string_view text) {
     states = std::move(next);
   }
   return states.matched();
+}
+
+}  // namespace
+
+bool is_known_regex(std::string_view pattern) { return Compiler(pattern).ok(); }
+
+bool regex_matches(std::string_view pattern, std::string_view text) {
+  const Compiler program(pattern);
+  return program.ok() && runs_through(program.steps(), text);
+}
+
+std::vector<std::size_t> regex_matching(std::string_view pattern, const std::vector<std::string>& texts) {
+  const Compiler program(pattern);
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < texts.size() && program.ok(); ++i)
+    if (runs_through(program.steps(), texts[i])) found.push_back(i);
+  return found;
 }
 
 }  // namespace weighbridge

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings that the engine's automatic fit comes to (tools/fit-params), against ours.
+#include <cmath>
+
+#include "engine/llama_cpp.hpp"
+#include "request.hpp"
+#include "truth.hpp"
+#include "weighbridge/estimate.hpp"
+#include "weighbridge/read.hpp"
+
+namespace weighbridge::truth {
+
+namespace {
+
+/// A record says what is free; a card has its context's room more.
+Json hardware_of(const Json& free_mib) {
+  Json rows = Json::array();
+  for (const Json& mib : free_mib) {
+    Bytes free = mib.get<std::uint64_t>() * kMiB;
+    Device device;
+    device.backend = "cuda";
+    for (int i = 0; i < 2; ++i) device.runtime_bytes = free + llama_cpp::context_bytes(device);  // what the context takes depends on the card's size
+    rows.push_back({{"memory_bytes", device.runtime_bytes.count()}, {"count", 1}});
+  }
+  return rows;
+}
+
+Json request_of(const Json& record, const std::map<std::string, Json>& configs) {
+  Json options = record["options"];
+  options["fit"] = true;
+  return {{"model", {{"config", configs.at(record["model"].get<std::string>())}}},
+          {"weights", {{"format", record["format"]}}},
+          {"engine", {{"name", "llama.cpp"}, {"options", std::move(options)}}},
+          {"hardware", hardware_of(record["free_mib"])}};
+}
+
+struct Score {
+  std::size_t same = 0;
+  std::size_t near = 0;
+  std::size_t records = 0;
+};
+
+bool is_same(const Fitted& ours, const Json& fit, std::int64_t all) {
+  const std::int64_t layers = fit["n_gpu_layers"] == -1 ? all : fit["n_gpu_layers"].get<std::int64_t>();
+  Json first = Json::array();
+  if (!ours.override_tensor.empty()) first.push_back(ours.override_tensor[0].pattern + "=" + ours.override_tensor[0].buffer);
+  return ours.n_ctx == fit["n_ctx"] && ours.gpu_layers == layers && Json(ours.tensor_split) == fit["tensor_split"] &&
+         first == fit["override_tensor"] && ours.override_tensor.size() == fit["rules"].get<std::size_t>();
+}
+
+/// One layer, two rules, 1 % of the context: what a graph that is a few MiB off may come to.
+bool is_near(const Fitted& ours, const Json& fit, std::int64_t all) {
+  const std::int64_t layers = fit["n_gpu_layers"] == -1 ? all : fit["n_gpu_layers"].get<std::int64_t>();
+  const auto tokens = fit["n_ctx"].get<double>();
+  return std::fabs(static_cast<double>(ours.n_ctx) - tokens) <= std::max(512.0, tokens / 100) && std::abs(ours.gpu_layers - layers) <= 1 &&
+         std::abs(static_cast<int>(ours.override_tensor.size()) - fit["rules"].get<int>()) <= 2;
+}
+
+}  // namespace
+
+bool check_fits(const std::string& folder) {
+  std::map<std::string, Json> configs;
+  for (const Json& row : read_lines(folder + "/models.jsonl")) configs[row["name"].get<std::string>()] = row["config"];
+  std::map<std::string, Score> scores;
+  Score sum;
+  for (const Json& record : read_lines(folder + "/llama_cpp_fits.jsonl")) {
+    Notices warnings;
+    const Catalogue catalogue(read_config);
+    const Result<Request> request = read_request(request_of(record, configs), catalogue, warnings);
+    if (!request) return false;
+    Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+    const Result<Estimate> estimate = evaluate(prepared, request->scenario);
+    if (!estimate || !estimate->engine.fitted) return false;
+    const std::int64_t all = request->model().n_layers() + 1;
+    const bool same = is_same(*estimate->engine.fitted, record["fit"], all);
+    const bool near = same || is_near(*estimate->engine.fitted, record["fit"], all);
+    for (Score* score : {&scores[record["model"].get<std::string>()], &sum}) {
+      ++score->records;
+      score->same += same ? 1 : 0;
+      score->near += near ? 1 : 0;
+    }
+  }
+  std::printf("llama.cpp automatic fit  %5zu records, %zu the same in every setting, %zu within a layer\n", sum.records, sum.same, sum.near);
+  for (const auto& [model, score] : scores)
+    std::printf("  %-22s %5zu records, same %zu, near %zu\n", model.c_str(), score.records, score.same, score.near);
+  return sum.records > 0 && sum.same * 100 >= sum.records * 80 && sum.near * 100 >= sum.records * 98;
+}
+
+}  // namespace weighbridge::truth
