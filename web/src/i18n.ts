@@ -3,10 +3,15 @@ import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type english from '../messages/en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type howEnglish from '../messages/how.en.json';
+import type mathEnglish from '../messages/math.en.json';
 import type readEnglish from '../messages/read.en.json';
 
 export type MessageId =
-  keyof typeof english | keyof typeof embedEnglish | keyof typeof howEnglish | keyof typeof readEnglish;
+  | keyof typeof english
+  | keyof typeof embedEnglish
+  | keyof typeof howEnglish
+  | keyof typeof mathEnglish
+  | keyof typeof readEnglish;
 export type Locale = 'en' | 'zh-CN';
 type Values = Record<string, string | number>;
 

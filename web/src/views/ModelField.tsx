@@ -4,13 +4,47 @@ import type { ComponentType } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { CatalogueModel, Estimate } from '../core/wire';
 import { parameters } from '../format';
-import { t, tCode } from '../i18n';
+import { t, tCode, type MessageId } from '../i18n';
 import { useStore } from '../store';
 import { Combobox, type Choice } from './Combobox';
 import { FieldMessages, messageId, useFieldNotices } from './Field';
 import { Icon } from './Icon';
 import type { ModelChoices } from './model-choices';
 import { modelName } from './verdict-texts';
+
+interface PickerProps {
+  /** What the button says, and what its input is called. */
+  texts: [shown: MessageId, name: MessageId];
+  isFolder?: boolean;
+  onPick: (files: File[]) => void;
+}
+
+/** A button for the system's own dialogue; browsers have one for files and another for a folder. */
+function FilePicker({ texts: [shown, name], isFolder = false, onPick }: PickerProps) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button class="drop" type="button" onClick={() => input.current?.click()}>
+        <Icon name={isFolder ? 'folder' : 'file'} />
+        {t(shown)}
+      </button>
+      <input
+        ref={input}
+        class="visually-hidden"
+        type="file"
+        multiple
+        {...(isFolder && { webkitdirectory: true })}
+        tabIndex={-1}
+        aria-label={t(name)}
+        onChange={({ currentTarget }) => {
+          const chosen = [...(currentTarget.files ?? [])];
+          if (chosen.length > 0) onPick(chosen);
+          currentTarget.value = '';
+        }}
+      />
+    </>
+  );
+}
 
 /** Enough to be found by, until the search is there. */
 const choiceOf = (model: CatalogueModel): Choice => ({
@@ -28,13 +62,13 @@ function summary({ model }: Estimate): string {
 export function ModelField() {
   const store = useStore();
   const { answer, catalogue, outside } = store;
-  const file = useRef<HTMLInputElement>(null);
   const notices = useFieldNotices('model');
   const models = catalogue.value?.models;
   const choices = useMemo(() => (models ?? []).map(choiceOf), [models]);
   const [search, setSearch] = useState<ModelChoices>();
   const [Panel, setPanel] = useState<ComponentType>();
   const take = () => store.bring(import('../reader/take'));
+  const pick = (files: File[]) => void take().then((taking) => taking?.takeFiles(store, files));
   const isOutside = outside.value !== null;
   useEffect(() => {
     if (isOutside) void store.bring(import('./OutsidePanel')).then((module) => setPanel(() => module?.OutsidePanel));
@@ -72,23 +106,10 @@ export function ModelField() {
         {summary(answer.value)}
       </p>
       {Panel && <Panel />}
-      <button class="drop" type="button" onClick={() => file.current?.click()}>
-        <Icon name="file" />
-        {t('field.drop')}
-      </button>
-      <input
-        ref={file}
-        class="visually-hidden"
-        type="file"
-        multiple
-        tabIndex={-1}
-        aria-label={t('field.file')}
-        onChange={({ currentTarget }) => {
-          const chosen = [...(currentTarget.files ?? [])];
-          if (chosen.length > 0) void take().then((taking) => taking?.takeFiles(store, chosen));
-          currentTarget.value = '';
-        }}
-      />
+      <div class="pickers">
+        <FilePicker texts={['field.drop', 'field.file']} onPick={pick} />
+        <FilePicker texts={['field.folder', 'field.folderFiles']} isFolder onPick={pick} />
+      </div>
       <FieldMessages field="model" />
     </div>
   );

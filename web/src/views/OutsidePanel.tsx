@@ -17,12 +17,17 @@ const hostsOf = ({ reference, host }: Outside): HubHost[] => {
 
 function Hosts({ outside }: { outside: Outside }) {
   const store = useStore();
-  const { reference, state } = outside;
+  const { reference, state, isLinked } = outside;
   if (!reference) return null;
   return (
     <>
       {hostsOf(outside).map((host) => (
-        <button key={host} class="button small" type="button" onClick={() => void takeRemote(store, reference, host)}>
+        <button
+          key={host}
+          class="button small"
+          type="button"
+          onClick={() => void takeRemote(store, reference, host, isLinked)}
+        >
           {t(state === 'failed' && host === outside.host ? 'read.again' : 'read.from', { host })}
         </button>
       ))}
@@ -58,8 +63,15 @@ function Reading({ outside }: { outside: Outside }) {
   );
 }
 
+/** Why this is offered, and what a press on a button does. */
+function offerText({ reference, isLinked }: Outside, isCounted: boolean): string {
+  const isOneFile = reference?.file?.toLowerCase().endsWith('.gguf');
+  const why = isLinked ? t(isCounted ? 'read.linked' : 'read.linkedOnly') : isOneFile ? '' : t('read.unknown');
+  return [why, t(isOneFile ? 'read.offerFile' : 'read.offer')].filter(Boolean).join(' ');
+}
+
 export function OutsidePanel() {
-  const { outside } = useStore();
+  const { outside, request } = useStore();
   const shown = outside.value;
   const panel = useRef<HTMLDivElement>(null);
   const was = useRef<Outside | null>(null);
@@ -67,29 +79,32 @@ export function OutsidePanel() {
   useEffect(() => {
     const { activeElement } = document;
     const isHere = activeElement === document.body || panel.current?.contains(activeElement);
-    if (shown?.reference && (isHere || shown.state === 'offer')) panel.current?.querySelector('button')?.focus();
+    const isUnasked = shown?.isLinked && !was.current;
+    if (shown?.reference && !isUnasked && (isHere || shown.state === 'offer'))
+      panel.current?.querySelector('button')?.focus();
     else if (!shown && was.current && isHere) document.getElementById('model')?.focus();
     was.current = shown;
   }, [shown?.state, shown?.reference]);
   if (!shown) return null;
-  const { state, reference, cancel } = shown;
+  const { state, reference, isLinked, cancel } = shown;
   function close(): void {
     cancel?.();
-    outside.value = state === 'reading' && reference ? { state: 'offer', reference } : null;
+    outside.value =
+      state === 'reading' && reference ? { state: 'offer', reference, ...(isLinked && { isLinked }) } : null;
   }
   return (
     <div ref={panel} class="outside" data-state={state} role="group" aria-label={t('read.label')}>
       {reference && <p class="outside-name">{nameOf(reference)}</p>}
       {state === 'offer' && (
         <p>
-          <Rich text={t(reference?.file?.endsWith('.gguf') ? 'read.offerFile' : 'read.offer')} />
+          <Rich text={offerText(shown, request.value.model.id === undefined)} />
         </p>
       )}
       {state === 'reading' && <Reading outside={shown} />}
       <div class="outside-buttons">
         {state !== 'reading' && <Hosts outside={shown} />}
         <button class="text-button" type="button" onClick={close}>
-          {t(state === 'failed' ? 'notice.close' : 'read.cancel')}
+          {t(state === 'failed' || (isLinked && state === 'offer') ? 'notice.close' : 'read.cancel')}
         </button>
       </div>
     </div>

@@ -6,6 +6,7 @@ import { count } from '../format';
 import { Icon } from './Icon';
 import { Rich } from './Rich';
 import { facts, verdictTexts } from './verdict-texts';
+import { weightsName } from './weights-name';
 import { useDeviceNames } from './use-device-names';
 
 const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
@@ -58,7 +59,7 @@ function Nearest() {
   if (format !== undefined)
     return (
       <button class="button small" type="button" onClick={() => setFormat(format)}>
-        {t('nearest.format', { format: format.replace('gguf:', '') })}
+        {t('nearest.format', { format: weightsName(format) })}
       </button>
     );
   return null;

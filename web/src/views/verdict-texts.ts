@@ -126,6 +126,13 @@ function certainty(answer: Estimate, unit: Unit): Fact[] {
   return [{ value, caption: t(basis, { unit: unitName(unit) }) }];
 }
 
+/** The most that surely fits comes first: who asks for what is only likely gets a tight answer. */
+function most(best: number | null, safe: number | null, what: string): Fact {
+  const value = count(safe || best || 0);
+  if (safe === best) return { value, caption: what };
+  return { value, caption: t(safe ? 'fact.safe' : 'fact.unsafe', { what, best: count(best ?? 0) }) };
+}
+
 export function facts(answer: Estimate, unit: Unit): Fact[] {
   const { workload } = answer.request;
   if (answer.verdict.class === 'impossible' || answer.verdict.class === 'unknown') return [];
@@ -153,12 +160,10 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
       ...range,
     ];
   }
+  const { max_context_tokens, safe_context_tokens, max_sequences, safe_sequences } = answer;
   return [
-    { value: count(answer.max_context_tokens ?? 0), caption: t('fact.maxContext', { sequences: workload.sequences }) },
-    {
-      value: count(answer.max_sequences ?? 0),
-      caption: t('fact.maxSequences', { context: tokensShort(workload.context_tokens) }),
-    },
+    most(max_context_tokens, safe_context_tokens, t('fact.maxContext', { sequences: workload.sequences })),
+    most(max_sequences, safe_sequences, t('fact.maxSequences', { context: tokensShort(workload.context_tokens) })),
     ...range,
   ];
 }
