@@ -297,7 +297,9 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
                  {"host", describe_host(estimate.host)},
                  {"verdict", describe_verdict(estimate)},
                  {"max_context_tokens", optional_json(estimate.max_context_tokens)},
+                 {"safe_context_tokens", optional_json(estimate.safe_context_tokens)},
                  {"max_sequences", optional_json(estimate.max_sequences)},
+                 {"safe_sequences", optional_json(estimate.safe_sequences)},
                  {"fewest_devices", optional_json(estimate.fewest_devices)},
                  {"request", describe_request(request, estimate)}};
   if (const Engine* known = find_engine(engine.name)) result.add("weights_formats", describe_formats(request.model(), *known));
