@@ -239,7 +239,7 @@ Result<Model> read_own_model(const Json& choice, const std::string& where, Confi
 Result<Request> read_model_choice(const Json& choice, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
   if (!choice.is_object()) return fail(notice::wrong_type(where, "model", excerpt(choice), "an object with id or config"));
   KeyReader keys(choice, where, warnings);
-  keys.warn_of_other_keys({"id", "config", "spec", "name"});
+  keys.warn_of_other_keys({"id", "config", "spec", "name", "hub"});
   const std::optional<std::string> id = keys.text_if_given("id");
   const std::optional<std::string> name = keys.text_if_given("name");
   if (keys.error()) return fail(*keys.error());

@@ -99,6 +99,7 @@ class LinkReader {
   }
 
   void read_model(const std::string& value) {
+    if (request_["model"].contains("hub")) return reject("m", value, "no other model beside hf");
     const CatalogueModel* known = catalogue_.find_model(value);
     if (known == nullptr)
       return reject("m", value, "a model of the catalogue; " + std::string(link_default::model) + " was counted", "unknown_model");
@@ -267,11 +268,31 @@ class LinkReader {
     request_["engine"]["options"]["enforce_eager"] = value == "0";
   }
 
+  /// The model of the link is not in it: `why` says what to do for it.
+  void miss_model(const char* code, const std::string& key, const std::string& value, const std::string& why) {
+    const std::string counted(link_default::model);
+    notices_.push_back({{"code", code},
+                        {"where", "link." + key},
+                        {"message", why + " Until then " + counted + " is counted."},
+                        {"values", {{"key", key}, {"value", value}, {"expected", counted}}}});
+  }
+
   void read_custom(const std::string& value) {
+    if (value == kNotCarried)
+      return miss_model("not_carried", "c", value, "The model of this link came from a file that a link cannot carry: give that file again.");
     if (value.size() > kMostCustomText)
       return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters",
                     "at most " + grouped(static_cast<std::int64_t>(kMostCustomText)) + " characters", "too_large");
     custom_ = value;
+  }
+
+  /// A model of Hugging Face, by the path of its page. Its config may stand beside it.
+  void read_hub(const std::string& value) {
+    if (value.find('/') == std::string::npos || value.size() > kMostHubText)
+      return reject("hf", value.substr(0, kMostHubText), "a model of Hugging Face such as owner/name");
+    request_["model"]["hub"] = value;
+    if (custom_.is_null())
+      miss_model("not_read_yet", "hf", value, "This link is about `" + value + "` of Hugging Face: have it read again, below the model box.");
   }
 
   void read_choice(const char* key, const char* member, const std::string& value, std::initializer_list<std::string_view> choices) {
@@ -292,16 +313,17 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 27> kHandlers{{
-      {"v", &LinkReader::read_version},          {"c", &LinkReader::read_custom},       {"m", &LinkReader::read_model},
-      {"w", &LinkReader::read_weights},          {"ctx", &LinkReader::read_context},    {"n", &LinkReader::read_sequences},
-      {"g", &LinkReader::read_hardware},         {"used", &LinkReader::read_used},      {"raised", &LinkReader::read_raised},
-      {"ram", &LinkReader::read_host_memory},    {"e", &LinkReader::read_engine},       {"tp", &LinkReader::read_tensor},
-      {"pp", &LinkReader::read_pipeline},        {"dp", &LinkReader::read_data},        {"ep", &LinkReader::read_expert},
-      {"util", &LinkReader::read_utilization},   {"kv", &LinkReader::read_cache},       {"bt", &LinkReader::read_batch},
-      {"graphs", &LinkReader::read_graphs},      {"ngl", &LinkReader::read_gpu_layers}, {"ub", &LinkReader::read_micro_batch},
-      {"fa", &LinkReader::read_flash_attention}, {"unit", &LinkReader::read_unit},      {"lang", &LinkReader::read_language},
-      {"th", &LinkReader::read_theme},           {"d", &LinkReader::read_data_version}, {"t", &LinkReader::read_total},
+  static constexpr std::array<Handler, 28> kHandlers{{
+      {"v", &LinkReader::read_version},      {"c", &LinkReader::read_custom},           {"hf", &LinkReader::read_hub},
+      {"m", &LinkReader::read_model},        {"w", &LinkReader::read_weights},          {"ctx", &LinkReader::read_context},
+      {"n", &LinkReader::read_sequences},    {"g", &LinkReader::read_hardware},         {"used", &LinkReader::read_used},
+      {"raised", &LinkReader::read_raised},  {"ram", &LinkReader::read_host_memory},    {"e", &LinkReader::read_engine},
+      {"tp", &LinkReader::read_tensor},      {"pp", &LinkReader::read_pipeline},        {"dp", &LinkReader::read_data},
+      {"ep", &LinkReader::read_expert},      {"util", &LinkReader::read_utilization},   {"kv", &LinkReader::read_cache},
+      {"bt", &LinkReader::read_batch},       {"graphs", &LinkReader::read_graphs},      {"ngl", &LinkReader::read_gpu_layers},
+      {"ub", &LinkReader::read_micro_batch}, {"fa", &LinkReader::read_flash_attention}, {"unit", &LinkReader::read_unit},
+      {"lang", &LinkReader::read_language},  {"th", &LinkReader::read_theme},           {"d", &LinkReader::read_data_version},
+      {"t", &LinkReader::read_total},
   }};
 
   const Catalogue& catalogue_;

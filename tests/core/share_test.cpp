@@ -33,7 +33,7 @@ INSTANTIATE_TEST_SUITE_P(RoundTrip, Links,
                                            "v=1&g=2x24gib&used=1.5", "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article",
                                            "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark", "v=1&g=none", "v=1&c=zAbC-_09",
                                            "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
-                                           "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xm4-max-64gb&raised=1&e=llama.cpp"));
+                                           "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xm4-max-64gb&raised=1&e=llama.cpp", "v=1&hf=owner/model&n=2&c=zAbC-_09"));
 
 TEST(Share, AliasesAndCaseAreAccepted) {
   const Json request = decode("#v=1&M=x&m=DeepSeek-R1&g=8xH200-SXM&ctx=128K")["request"];
@@ -51,6 +51,33 @@ TEST(Share, ABadValueIsNamedAndItsDefaultCounted) {
   const Json decoded = decode("v=1&n=0&g=2xh300&util=7&tp=x&w=int3&e=abacus&m=nobody&kv=&graphs=2&unit=pound&used=a");
   EXPECT_EQ(decoded["notices"].size(), 11U) << decoded["notices"].dump(1);
   EXPECT_EQ(again(decoded), "");
+}
+
+TEST(Share, AModelOfHuggingFaceStaysInTheLinkWhileTheDefaultIsCounted) {
+  const char* link = "v=1&hf=owner/model-GGUF/blob/refs%252Fpr%252F1/x.gguf&ctx=4k";
+  const Json decoded = decode(link);
+  EXPECT_EQ(decoded["request"]["model"]["id"], "deepseek-ai/DeepSeek-R1");
+  EXPECT_EQ(decoded["request"]["model"]["hub"], "owner/model-GGUF/blob/refs%2Fpr%2F1/x.gguf");
+  ASSERT_EQ(decoded["notices"].size(), 1U);
+  EXPECT_EQ(decoded["notices"][0]["code"], "not_read_yet");
+  EXPECT_EQ(again(decoded), link);
+  EXPECT_EQ(encode({{"request", decoded["request"]}, {"complete", true}}).find("m="), std::string::npos);
+  EXPECT_TRUE(testing::call("estimate", decoded["request"])["warnings"].empty());
+}
+
+TEST(Share, AModelThatALinkCannotCarryIsSaidToBeMissing) {
+  const Json decoded = decode("v=1&n=3&c=-");
+  EXPECT_EQ(decoded["custom"], nullptr);
+  ASSERT_EQ(decoded["notices"].size(), 1U);
+  EXPECT_EQ(decoded["notices"][0]["code"], "not_carried");
+  EXPECT_EQ(decoded["request"]["workload"]["sequences"], 3);
+}
+
+TEST(Share, OneModelOnly) {
+  const Json decoded = decode("v=1&m=qwen3-32b&hf=owner/model&c=zAb");
+  EXPECT_EQ(decoded["notices"].size(), 1U);
+  EXPECT_EQ(again(decoded), "v=1&hf=owner/model&c=zAb");
+  EXPECT_EQ(decode("v=1&hf=model")["notices"][0]["code"], "invalid_value");
 }
 
 TEST(Share, TooLongAContextIsCountedAtTheModelsLength) {

@@ -37,6 +37,8 @@ export interface Outside {
   state: 'offer' | 'reading' | 'failed';
   /** Of Hugging Face; without it, of this device. */
   reference?: HubReference;
+  /** The link that was opened names it: nobody has asked for it here, and the link's settings are for it. */
+  isLinked?: true;
   host?: HubHost;
   progress?: Progress | undefined;
   cancel?: () => void;
@@ -61,8 +63,8 @@ export interface Store {
   unit: ReadonlySignal<Unit>;
   first: FirstAnswer;
 
-  /** `assumed` is what the reader of a model that is not of the catalogue took for granted. */
-  chooseModel(model: ModelChoice, maxContext: number, assumed?: Notice[]): void;
+  /** `assumed` is what the reader of a model that is not of the catalogue took for granted; `isLinked`: the settings are for this model. */
+  chooseModel(model: ModelChoice, maxContext: number, assumed?: Notice[], isLinked?: boolean): void;
   setFormat(format: string): void;
   setContext(tokens: number): void;
   setSequences(sequences: number): void;
@@ -165,17 +167,17 @@ export function createStore(first: FirstAnswer): Store {
     unit: computed<Unit>(() => view.value.unit ?? 'gib'),
     first,
 
-    chooseModel(model, maxContext, notices) {
+    chooseModel(model, maxContext, notices, isLinked = false) {
       leaveFile(notices);
-      forgetNotices('link.m', 'link.c', 'link.ngl');
-      const { offload: _ofTheOtherModel, ...rest } = request.value;
-      request.value = rest;
-      const tokens = Math.min(wantedContext, maxContext);
-      change({
+      forgetNotices('link.m', 'link.c', 'link.hf', 'link.ngl');
+      const { offload, ...rest } = request.value;
+      const { engine, workload } = rest;
+      request.value = {
+        ...rest,
+        ...(isLinked ? offload && { offload } : { weights: { format: defaultsOf(engine.name).format } }),
         model,
-        weights: { format: defaultsOf(request.value.engine.name).format },
-        workload: { ...request.value.workload, context_tokens: tokens },
-      });
+        workload: { ...workload, context_tokens: Math.min(wantedContext, maxContext) },
+      };
     },
     setFormat: (format) => change({ weights: { format } }),
     setContext(tokens) {
