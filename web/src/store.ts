@@ -91,7 +91,11 @@ const kEngineDefaults: Record<string, { format: string; sequences: number }> = {
   'llama.cpp': { format: 'gguf:Q4_K_M', sequences: 1 },
 };
 const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
-const defaultsOf = (engine: string): { format: string; sequences: number } => kEngineDefaults[engine] ?? kOtherDefaults;
+/** What was read without a config is a GGUF file, which has its own types. */
+function defaultsOf(engine: string, { spec, config }: ModelChoice): { format: string; sequences: number } {
+  const defaults = kEngineDefaults[engine] ?? kOtherDefaults;
+  return spec && !config ? { ...defaults, format: kOtherDefaults.format } : defaults;
+}
 
 export function createStore(first: FirstAnswer): Store {
   const request = signal<Request>(first.request);
@@ -174,7 +178,7 @@ export function createStore(first: FirstAnswer): Store {
       const { engine, workload } = rest;
       request.value = {
         ...rest,
-        ...(isLinked ? offload && { offload } : { weights: { format: defaultsOf(engine.name).format } }),
+        ...(isLinked ? offload && { offload } : { weights: { format: defaultsOf(engine.name, model).format } }),
         model,
         workload: { ...workload, context_tokens: Math.min(wantedContext, maxContext) },
       };
@@ -202,8 +206,8 @@ export function createStore(first: FirstAnswer): Store {
     },
     setEngine(engine) {
       const { parallel: _split, offload: _layers, ...rest } = request.value;
-      const before = defaultsOf(rest.engine.name);
-      const after = defaultsOf(engine.name);
+      const before = defaultsOf(rest.engine.name, rest.model);
+      const after = defaultsOf(engine.name, rest.model);
       const isSameEngine = rest.engine.name === engine.name;
       const { sequences } = rest.workload;
       request.value = isSameEngine

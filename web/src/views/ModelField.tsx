@@ -71,7 +71,10 @@ export function ModelField() {
   const pick = (files: File[]) => void take().then((taking) => taking?.takeFiles(store, files));
   const isOutside = outside.value !== null;
   useEffect(() => {
-    if (isOutside) void store.bring(import('./OutsidePanel')).then((module) => setPanel(() => module?.OutsidePanel));
+    if (isOutside)
+      void store
+        .bring(import('./OutsidePanel').then((module) => module.outsidePanel))
+        .then((panel) => setPanel(() => panel));
   }, [isOutside]);
 
   function choose({ id }: Choice): void {

@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { decimalMemory, memory } from '../format';
 import { t } from '../i18n';
 import { kHubHosts, nameOf, type HubHost } from '../reader/hub';
-import { takeRemote } from '../reader/take';
+import { readTexts, takeRemote } from '../reader/take';
 import { useStore, type Outside } from '../store';
 import { Rich } from './Rich';
 
@@ -70,7 +70,7 @@ function offerText({ reference, isLinked }: Outside, isCounted: boolean): string
   return [why, t(isOneFile ? 'read.offerFile' : 'read.offer')].filter(Boolean).join(' ');
 }
 
-export function OutsidePanel() {
+function OutsidePanel() {
   const { outside, request } = useStore();
   const shown = outside.value;
   const panel = useRef<HTMLDivElement>(null);
@@ -110,3 +110,6 @@ export function OutsidePanel() {
     </div>
   );
 }
+
+/** Once its texts are there: a link may offer a model before anything has been read. */
+export const outsidePanel = readTexts.then(() => OutsidePanel);

@@ -19,7 +19,9 @@ const chipSize = (choice: FormatChoice, index: number, unit: Unit): string =>
 function chipsOf(formats: FormatChoice[], chosen: string): FormatChoice[] {
   if (formats.length <= kMostChips) return formats;
   const files = formats.filter(({ format }) => kCommonFileTypes.includes(format)).sort((a, b) => a.bytes - b.bytes);
-  const common = files.length > 0 ? files : formats.filter(({ format }) => kCommonFormats.includes(format));
+  const own = formats.filter(({ resolved }) => resolved === 'checkpoint'); // of a GGUF file that was read
+  const common =
+    files.length > 0 ? [...own, ...files] : formats.filter(({ format }) => kCommonFormats.includes(format));
   const isOther = (choice: FormatChoice): boolean => choice.format === chosen && !common.includes(choice);
   return [...common, ...formats.filter(isOther)];
 }
