@@ -158,6 +158,26 @@ test('the settings of the calculator travel along, and the contents leave them a
   await expect(headline(page)).toContainText('DeepSeek-R1-Distill-Qwen-32B');
 });
 
+test('links keep the settings before the page’s module has started', async ({ page }) => {
+  const kHash = '#v=1&m=deepseek-r1-distill-qwen-32b&n=2&g=2xh100';
+  let start = (): void => undefined;
+  const started = new Promise<void>((resolve) => (start = resolve));
+  await page.route(/\/assets\/[^/]*\.js$/, async (route) => {
+    await started;
+    await route.continue();
+  });
+  await page.goto(`how/${kHash}`, { waitUntil: 'commit' });
+  await page.locator('.contents').getByRole('link', { name: 'Measuring' }).click();
+  await expect(page.locator('#measuring')).toBeFocused();
+  expect(new URL(page.url()).hash).toBe(kHash);
+  await page.getByRole('link', { name: '中文' }).click({ noWaitAfter: true });
+  await expect(page).toHaveURL(new RegExp(`zh/how/${kHash}`));
+  await page.getByRole('link', { name: '计算', exact: true }).press('Enter', { noWaitAfter: true });
+  await expect(page).toHaveURL(new RegExp(`zh/${kHash}`));
+  start();
+  await expect(headline(page)).toContainText('DeepSeek-R1-Distill-Qwen-32B');
+});
+
 test('the reader’s own setup has the savings and the log lines of its engine', async ({ page }) => {
   await open(page, 'how/#v=1&m=deepseek-r1-distill-qwen-32b&w=gguf:q8_0&n=1&g=1xh100&e=llama.cpp');
   await expect(page.locator('#measuring')).toContainText('GPU KV cache size');
