@@ -118,9 +118,11 @@ test.describe('of this device', () => {
     await expect(headline(page)).toHaveText('vLLM cannot run llama 406B this way on 8 × H200');
     await page.getByRole('button', { name: 'Use llama.cpp' }).click();
     await expect(headline(page)).toHaveText('llama 406B fits on 8 × H200');
-    await expect(page.getByRole('radio', { name: /^as in the file/ })).toBeChecked();
+    await expect(page.getByRole('radio', { name: /^as stored/ })).toBeChecked();
     // 34 bytes for 32 elements: a little above 401.6 GiB, and no conversion to another type.
-    await expect(page.locator('label.chip', { hasText: 'as in the file' })).toContainText('401.6 GiB');
+    const chip = page.locator('label.chip', { hasText: 'as stored' });
+    await expect(chip).toContainText('401.6 GiB');
+    await expect(chip).not.toHaveClass(/unsupported/);
   });
 
   test.describe('its link', () => {

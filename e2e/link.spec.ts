@@ -41,11 +41,12 @@ test.describe('of Hugging Face', () => {
     await expect(page).toHaveURL(kLink);
     const said = await page.locator('.facts').textContent();
     await page.reload();
-    const notice = page.locator('.notice.warn');
-    await expect(notice).toContainText(kLargeGguf);
-    await expect(notice).toContainText('have it read again');
-    await expect(notice).toContainText('deepseek-ai/DeepSeek-R1 is counted');
-    await notice.getByRole('link', { name: 'Go to the field' }).click();
+    const notice = page.locator('.notice.bad');
+    await expect(notice).toContainText(`large/model-GGUF/blob/main/${kLargeGguf}`);
+    await expect(notice).toContainText('has to be read before it can be counted');
+    await expect(page.locator('#model')).toHaveValue(`large/model-GGUF/blob/main/${kLargeGguf}`);
+    await expect(panel(page)).toContainText('This link names this model, but cannot carry it');
+    await expect(page.locator('.verdict')).toHaveAttribute('data-stale', 'true');
     await expect(page).toHaveURL(kLink); // nothing is lost by looking
     await button(page, 'Read from huggingface.co').click();
     await expect(headline(page)).toHaveText(`${kLargeGguf} fits on 8 × H200`);

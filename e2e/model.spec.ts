@@ -171,7 +171,7 @@ test.describe('from this device', () => {
     await writeFile(join(folder, 'original', 'config.json'), '{"not": "the model"}');
     await open(page);
     const dialogue = page.waitForEvent('filechooser');
-    await page.getByRole('button', { name: 'Folder', exact: true }).click();
+    await page.getByRole('button', { name: 'Choose a folder' }).click();
     await (await dialogue).setFiles(folder);
     await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
     await expect(page.locator('.notice')).toHaveCount(0);

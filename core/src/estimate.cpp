@@ -26,8 +26,9 @@ std::string join(const std::vector<std::string_view>& names) {
 /// What the engine as such cannot run, whatever the hardware.
 std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
-    return notice::custom("unsupported", "params.model", std::string(engine.name) + " is not counted with GGUF files: expected llama.cpp.",
-                          "engine.name", std::string(engine.name), "llama.cpp");
+    return notice::custom("unsupported", "params.model",
+                          "GGUF files are counted with llama.cpp, not with " + std::string(engine.name) + ": expected llama.cpp.", "engine.name",
+                          std::string(engine.name), "llama.cpp");
   const Parallel& p = scenario.parallel;
   if (!scenario.hardware.empty() && p.tensor * p.pipeline * p.data != scenario.device_count())
     return notice::custom("parallel_mismatch", "params.parallel",

@@ -254,6 +254,10 @@ Result<Request> read_model_choice(const Json& choice, const std::string& where, 
     if (known != nullptr) name_model(*known, *request.own);
     return request;
   }
+  if (const std::optional<std::string> hub = keys.text_if_given("hub"); hub && !id)
+    return fail(notice::custom("not_read_yet", where + ".hub",
+                               "`" + *hub + "` of Hugging Face has to be read first: expected its spec or its config.", "hub", *hub,
+                               "its spec or its config"));
   if (!id) return fail(notice::missing_key(where + ".id", "id", "the id of a model, or its config"));
   request.entry = catalogue.find_model(*id);
   if (request.entry == nullptr)

@@ -116,8 +116,9 @@ class LinkReader {
   }
 
   [[nodiscard]] std::int64_t most_context() const {
+    if (request_["model"].contains("hub") || !custom_.is_null()) return kMaxContextTokens;
     const CatalogueModel* known = catalogue_.find_model(request_["model"]["id"].get_ref<const std::string&>());
-    return known != nullptr && custom_.is_null() ? known->summary.max_context_tokens : kMaxContextTokens;
+    return known != nullptr ? known->summary.max_context_tokens : kMaxContextTokens;
   }
 
   void read_context(const std::string& value) {
@@ -268,31 +269,27 @@ class LinkReader {
     request_["engine"]["options"]["enforce_eager"] = value == "0";
   }
 
-  /// The model of the link is not in it: `why` says what to do for it.
-  void miss_model(const char* code, const std::string& key, const std::string& value, const std::string& why) {
-    const std::string counted(link_default::model);
-    notices_.push_back({{"code", code},
-                        {"where", "link." + key},
-                        {"message", why + " Until then " + counted + " is counted."},
-                        {"values", {{"key", key}, {"value", value}, {"expected", counted}}}});
-  }
-
   void read_custom(const std::string& value) {
-    if (value == kNotCarried)
-      return miss_model("not_carried", "c", value, "The model of this link came from a file that a link cannot carry: give that file again.");
+    if (value == kNotCarried) {
+      const std::string counted(link_default::model);
+      notices_.push_back({{"code", "not_carried"},
+                          {"where", "link.c"},
+                          {"message", "The model of this link came from a file that a link cannot carry: give that file again. Until then " +
+                                          counted + " is counted."},
+                          {"values", {{"key", "c"}, {"value", value}, {"expected", counted}}}});
+      return;
+    }
     if (value.size() > kMostCustomText)
       return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters",
                     "at most " + grouped(static_cast<std::int64_t>(kMostCustomText)) + " characters", "too_large");
     custom_ = value;
   }
 
-  /// A model of Hugging Face, by the path of its page. Its config may stand beside it.
+  /// A model of Hugging Face, by the path of its page. Without its config beside it, estimate() says that it has to be read.
   void read_hub(const std::string& value) {
     if (value.find('/') == std::string::npos || value.size() > kMostHubText)
       return reject("hf", value.substr(0, kMostHubText), "a model of Hugging Face such as owner/name");
-    request_["model"]["hub"] = value;
-    if (custom_.is_null())
-      miss_model("not_read_yet", "hf", value, "This link is about `" + value + "` of Hugging Face: have it read again, below the model box.");
+    request_["model"] = {{"hub", value}};
   }
 
   void read_choice(const char* key, const char* member, const std::string& value, std::initializer_list<std::string_view> choices) {

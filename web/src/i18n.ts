@@ -13,7 +13,7 @@ export type MessageId =
   | keyof typeof mathEnglish
   | keyof typeof readEnglish;
 export type Locale = 'en' | 'zh-CN';
-type Values = Record<string, string | number>;
+export type Values = Record<string, string | number>;
 
 /** A file of messages for each language. */
 export type MessageFiles = Record<Locale, () => Promise<{ default: unknown }>>;

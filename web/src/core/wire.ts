@@ -15,7 +15,7 @@ export type Reply<T> = { ok: true; result: T; warnings: Notice[] } | { ok: false
 
 /**
  * One of the catalogue by its id, or one that was read: `spec` is what the reader made of it, `config` what a link can carry, `hub` the path of
- * its page on Hugging Face. With `hub` and an `id`, a link named a model that has to be read again: until then that of the catalogue counts.
+ * its page on Hugging Face. With `hub` alone, a link named a model that has to be read before it can be counted.
  */
 export interface ModelChoice {
   id?: string;

@@ -13,20 +13,21 @@ import type { ModelChoices } from './model-choices';
 import { modelName } from './verdict-texts';
 
 interface PickerProps {
-  /** What the button says, and what its input is called. */
-  texts: [shown: MessageId, name: MessageId];
+  /** What its input is called, for those who do not see the button. */
+  name: MessageId;
   isFolder?: boolean;
   onPick: (files: File[]) => void;
 }
 
 /** A button for the system's own dialogue; browsers have one for files and another for a folder. */
-function FilePicker({ texts: [shown, name], isFolder = false, onPick }: PickerProps) {
+function FilePicker({ name, isFolder = false, onPick }: PickerProps) {
   const input = useRef<HTMLInputElement>(null);
+  const folder = isFolder ? t('field.folder') : undefined;
   return (
     <>
-      <button class="drop" type="button" onClick={() => input.current?.click()}>
+      <button class="drop" type="button" title={folder} aria-label={folder} onClick={() => input.current?.click()}>
         <Icon name={isFolder ? 'folder' : 'file'} />
-        {t(shown)}
+        {!isFolder && t('field.drop')}
       </button>
       <input
         ref={input}
@@ -61,7 +62,9 @@ function summary({ model }: Estimate): string {
 
 export function ModelField() {
   const store = useStore();
-  const { answer, catalogue, outside } = store;
+  const { answer, catalogue, outside, request } = store;
+  const { hub, spec } = request.value.model;
+  const isRead = !hub || spec !== undefined;
   const notices = useFieldNotices('model');
   const models = catalogue.value?.models;
   const choices = useMemo(() => (models ?? []).map(choiceOf), [models]);
@@ -92,7 +95,7 @@ export function ModelField() {
       <Combobox
         id="model"
         label={t('field.model')}
-        value={modelName(answer.value)}
+        value={isRead ? modelName(answer.value) : hub}
         choices={choices}
         search={search}
         onOpen={bringSearch}
@@ -106,12 +109,12 @@ export function ModelField() {
         }}
       />
       <p class="hint" id="model-summary">
-        {summary(answer.value)}
+        {isRead && summary(answer.value)}
       </p>
       {Panel && <Panel />}
       <div class="pickers">
-        <FilePicker texts={['field.drop', 'field.file']} onPick={pick} />
-        <FilePicker texts={['field.folder', 'field.folderFiles']} isFolder onPick={pick} />
+        <FilePicker name="field.file" onPick={pick} />
+        <FilePicker name="field.folderFiles" isFolder onPick={pick} />
       </div>
       <FieldMessages field="model" />
     </div>

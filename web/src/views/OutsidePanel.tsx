@@ -97,7 +97,7 @@ function OutsidePanel() {
       {reference && <p class="outside-name">{nameOf(reference)}</p>}
       {state === 'offer' && (
         <p>
-          <Rich text={offerText(shown, request.value.model.id === undefined)} />
+          <Rich text={offerText(shown, request.value.model.spec !== undefined)} />
         </p>
       )}
       {state === 'reading' && <Reading outside={shown} />}

@@ -2,7 +2,7 @@
 // The verdict in words: one headline, one sentence with need, limit and difference, and three facts.
 import type { Estimate, VerdictClass } from '../core/wire';
 import { count, largeUnits, memory, parameters, tokensShort, unitName, type Unit } from '../format';
-import { t, tCode } from '../i18n';
+import { t, tCode, type Values } from '../i18n';
 import { sayNotice } from '../notices';
 
 export interface VerdictTexts {
@@ -127,10 +127,11 @@ function certainty(answer: Estimate, unit: Unit): Fact[] {
 }
 
 /** The most that surely fits comes first: who asks for what is only likely gets a tight answer. */
-function most(best: number | null, safe: number | null, what: string): Fact {
+function most(best: number | null, safe: number | null, axis: 'Context' | 'Sequences', values: Values): Fact {
   const value = count(safe || best || 0);
-  if (safe === best) return { value, caption: what };
-  return { value, caption: t(safe ? 'fact.safe' : 'fact.unsafe', { what, best: count(best ?? 0) }) };
+  if (safe && safe !== best) return { value, caption: t(`fact.safe${axis}`, { ...values, best: count(best ?? 0) }) };
+  const what = t(`fact.max${axis}`, values);
+  return { value, caption: safe === best ? what : t('fact.unsafe', { what }) };
 }
 
 export function facts(answer: Estimate, unit: Unit): Fact[] {
@@ -162,8 +163,8 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
   }
   const { max_context_tokens, safe_context_tokens, max_sequences, safe_sequences } = answer;
   return [
-    most(max_context_tokens, safe_context_tokens, t('fact.maxContext', { sequences: workload.sequences })),
-    most(max_sequences, safe_sequences, t('fact.maxSequences', { context: tokensShort(workload.context_tokens) })),
+    most(max_context_tokens, safe_context_tokens, 'Context', { sequences: workload.sequences }),
+    most(max_sequences, safe_sequences, 'Sequences', { context: tokensShort(workload.context_tokens) }),
     ...range,
   ];
 }
