@@ -46,6 +46,10 @@ export function t(id: MessageId, values?: Values): string {
   return translator._(id, values);
 }
 
+/** One after the other; Chinese has its space in the full stop. */
+export const sentences = (...texts: string[]): string =>
+  texts.filter(Boolean).join(currentLocale() === 'zh-CN' ? '' : ' ');
+
 /** A message that not every language has, or nothing: English takes the core's own sentences as they are. */
 export const translated = (id: string, values: Values): string | undefined =>
   id in translator.messages ? translator._(id, values) : undefined;

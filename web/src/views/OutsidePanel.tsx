@@ -3,7 +3,7 @@
 // a button that names the host is pressed.
 import { useEffect, useRef } from 'preact/hooks';
 import { decimalMemory, memory } from '../format';
-import { t } from '../i18n';
+import { sentences, t } from '../i18n';
 import { kHubHosts, nameOf, type HubHost } from '../reader/hub';
 import { readTexts, takeRemote } from '../reader/take';
 import { useStore, type Outside } from '../store';
@@ -45,7 +45,7 @@ function progressText({ progress, host }: Outside): string {
     needed: memory(neededBytes, 'gib'),
   });
   const rest = wholeBytes - neededBytes;
-  return rest > neededBytes ? `${text} ${t('read.notRead', { size: decimalMemory(rest) })}` : text;
+  return sentences(text, rest > neededBytes ? t('read.notRead', { size: decimalMemory(rest) }) : '');
 }
 
 function Reading({ outside }: { outside: Outside }) {
@@ -67,7 +67,7 @@ function Reading({ outside }: { outside: Outside }) {
 function offerText({ reference, isLinked }: Outside, isCounted: boolean): string {
   const isOneFile = reference?.file?.toLowerCase().endsWith('.gguf');
   const why = isLinked ? t(isCounted ? 'read.linked' : 'read.linkedOnly') : isOneFile ? '' : t('read.unknown');
-  return [why, t(isOneFile ? 'read.offerFile' : 'read.offer')].filter(Boolean).join(' ');
+  return sentences(why, t(isOneFile ? 'read.offerFile' : 'read.offer'));
 }
 
 function OutsidePanel() {

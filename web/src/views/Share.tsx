@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Core } from '../core/core';
 import { column, unitName } from '../format';
-import { t } from '../i18n';
+import { sentences, t } from '../i18n';
 import { currentHash } from '../link';
 import { linkTo, type PageName } from '../site';
 import { useStore, type Store } from '../store';
@@ -68,7 +68,7 @@ export function Share({ page }: { page: PageName }) {
     try {
       await navigator.clipboard.writeText(make(link));
       const isIncomplete = /[#&]c=-(&|$)/.test(link);
-      setSaid([t('share.copied'), isIncomplete ? t('read.notInLink') : ''].join(' '));
+      setSaid(sentences(t('share.copied'), isIncomplete ? t('read.notInLink') : ''));
     } catch {
       setSaid(t('share.refused', { link }));
     }

@@ -2,7 +2,7 @@
 // The verdict in words: one headline, one sentence with need, limit and difference, and three facts.
 import type { Estimate, VerdictClass } from '../core/wire';
 import { count, largeUnits, memory, parameters, tokensShort, unitName, type Unit } from '../format';
-import { t, tCode, type Values } from '../i18n';
+import { sentences, t, tCode, type Values } from '../i18n';
 import { sayNotice } from '../notices';
 
 export interface VerdictTexts {
@@ -104,7 +104,10 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     return {
       tone,
       headline,
-      sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}`,
+      sentence: sentences(
+        t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures),
+        outcome,
+      ),
     };
   }
   const kind = verdict.class === 'no' ? 'no' : 'fits';
@@ -113,7 +116,7 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
   const sentence = t(`verdict.${kind}.${bound}`, figures);
   const weights = device.terms.find((term) => term.id === 'weights')?.bytes ?? 0;
   const hopeless = kind === 'no' && verdict.limit !== 'card' && weights > device.limit_bytes;
-  return { tone, headline, sentence: hopeless ? `${sentence} ${t('verdict.no.weightsAlone')}` : sentence };
+  return { tone, headline, sentence: sentences(sentence, hopeless ? t('verdict.no.weightsAlone') : '') };
 }
 
 /** How sure the total is, and on what that rests. */
