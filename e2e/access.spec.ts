@@ -28,6 +28,8 @@ for (const path of ['', 'zh/'])
         await open(page, path + hash);
         if (width < 900) await page.locator('.on-phone').click();
         for (const button of await page.locator('.math-button').all()) await button.click();
+        for (const cell of await page.locator('.math-cell').all())
+          await expect(cell.locator('.math').first()).toBeVisible();
         await page.locator('.expert summary').click();
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
         const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();

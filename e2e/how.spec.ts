@@ -78,6 +78,8 @@ for (const [path, names] of [
         await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
         await open(page, path);
         for (const button of await page.locator('.math-button').all()) await button.click();
+        for (const cell of await page.locator('.math-cell').all())
+          await expect(cell.locator('.math').first()).toBeVisible();
         await page.locator('#deployments').getByLabel(names.tokens).fill('9999');
         await page.evaluate(() => scrollTo(0, 0));
         const { violations } = await new AxeBuilder({ page })
