@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Axe finds nothing, nothing is wider than its place, in every state, language, theme and width; and the page works by keyboard alone.
 import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
 import { expect, headline, open, test } from './page';
 
 const kStates: [string, string][] = [
@@ -9,8 +10,27 @@ const kStates: [string, string][] = [
   ['does not fit', '#v=1&w=bf16'],
   ['cannot run', '#v=1&g=6xh200'],
   ['link with faults', '#v=1&ctx=9999999&g=8xh300&foo=3'],
+  ['model to be read', '#v=1&hf=owner/model-GGUF/blob/main/model-Q4_K_M.gguf&n=1&e=llama.cpp'],
 ];
 const kTags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** What is wider than the card it stands in. */
+const sticksOut = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const kCards = '.setup, .card, .verdict, .notice';
+    return [...document.querySelectorAll(kCards)].flatMap((card) => {
+      const { left, right } = card.getBoundingClientRect();
+      return [...card.querySelectorAll('*')]
+        .filter(
+          (part) => !part.closest('.visually-hidden, [hidden], svg') && getComputedStyle(part).position !== 'absolute',
+        )
+        .filter((part) => {
+          const box = part.getBoundingClientRect();
+          return box.width > 0 && (box.right > right + 0.5 || box.left < left - 0.5);
+        })
+        .map((part) => `${part.tagName} ${part.className} ${part.textContent?.slice(0, 40)}`);
+    });
+  });
 
 for (const path of ['', 'zh/'])
   for (const [state, hash] of kStates)
@@ -28,6 +48,8 @@ for (const path of ['', 'zh/'])
         await open(page, path + hash);
         if (width < 900) await page.locator('.on-phone').click();
         for (const button of await page.locator('.math-button').all()) await button.click();
+        for (const cell of await page.locator('.math-cell').all())
+          await expect(cell.locator('.math').first()).toBeVisible();
         await page.locator('.expert summary').click();
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
         const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
@@ -35,6 +57,7 @@ for (const path of ['', 'zh/'])
         expect(
           await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
         ).toBe(0);
+        expect(await sticksOut(page)).toEqual([]);
       }
     });
 

@@ -28,6 +28,7 @@ test('what the core counts in the browser is what stood in the HTML', async ({ p
 test('the math of the cache multiplies out to the bytes shown', async ({ page }) => {
   await open(page);
   await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
+  await expect(page.locator('.math-kv')).toBeVisible();
   const factors = await page.locator('.math-kv .math-row').first().locator('.factor:not(.result) b').allTextContents();
   expect(factors).toEqual(['61', '576', '2', '32,768', '16']);
   const product = factors.map((text) => BigInt(text.replaceAll(',', ''))).reduce((all, factor) => all * factor);

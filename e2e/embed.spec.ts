@@ -39,6 +39,8 @@ for (const path of ['embed/', 'zh/embed/'])
         await open(page, path + hash);
         await expect(change(page)).toBeVisible();
         for (const button of await page.locator('.math-button').all()) await button.click();
+        for (const cell of await page.locator('.math-cell').all())
+          await expect(cell.locator('.math').first()).toBeVisible();
         const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
         expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
         expect(await tooWide(page)).toBe(0);

@@ -26,6 +26,7 @@ test('two RTX 3090 at 8,192 tokens: the cache of the 70B distillation is 2,684,3
   await open(page);
   await page.getByRole('button', { name: '2 × RTX 3090' }).click();
   await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
+  await expect(page.locator('.math-kv')).toBeVisible();
   const shown = await page
     .locator('.math-kv .math-row .factor.result:first-child b, .math-kv .factor.result b')
     .allTextContents();

@@ -78,6 +78,8 @@ for (const [path, names] of [
         await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
         await open(page, path);
         for (const button of await page.locator('.math-button').all()) await button.click();
+        for (const cell of await page.locator('.math-cell').all())
+          await expect(cell.locator('.math').first()).toBeVisible();
         await page.locator('#deployments').getByLabel(names.tokens).fill('9999');
         await page.evaluate(() => scrollTo(0, 0));
         const { violations } = await new AxeBuilder({ page })
@@ -155,6 +157,26 @@ test('the settings of the calculator travel along, and the contents leave them a
   await page.getByRole('link', { name: '中文' }).click();
   await expect(headline(page)).toHaveText('计算方法');
   await page.getByRole('link', { name: '计算', exact: true }).click();
+  await expect(headline(page)).toContainText('DeepSeek-R1-Distill-Qwen-32B');
+});
+
+test('links keep the settings before the page’s module has started', async ({ page }) => {
+  const kHash = '#v=1&m=deepseek-r1-distill-qwen-32b&n=2&g=2xh100';
+  let start = (): void => undefined;
+  const started = new Promise<void>((resolve) => (start = resolve));
+  await page.route(/\/assets\/[^/]*\.js$/, async (route) => {
+    await started;
+    await route.continue();
+  });
+  await page.goto(`how/${kHash}`, { waitUntil: 'commit' });
+  await page.locator('.contents').getByRole('link', { name: 'Measuring' }).click();
+  await expect(page.locator('#measuring')).toBeFocused();
+  expect(new URL(page.url()).hash).toBe(kHash);
+  await page.getByRole('link', { name: '中文' }).click({ noWaitAfter: true });
+  await expect(page).toHaveURL(new RegExp(`zh/how/${kHash}`));
+  await page.getByRole('link', { name: '计算', exact: true }).press('Enter', { noWaitAfter: true });
+  await expect(page).toHaveURL(new RegExp(`zh/${kHash}`));
+  start();
   await expect(headline(page)).toContainText('DeepSeek-R1-Distill-Qwen-32B');
 });
 

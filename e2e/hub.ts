@@ -7,8 +7,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Locator, Page } from '@playwright/test';
 import { answerAsHub } from '../tests/web/support/hub';
-import { fixture, test as base } from './page';
+import { expect, fixture, open, test as base } from './page';
 
 const kHub = ['huggingface.co', 'hf-mirror.com'];
 const kCdn = 'us.aws.cdn.hf.co';
@@ -60,3 +61,21 @@ export const test = base.extend<object, { hub: Hub }>({
     { scope: 'worker' },
   ],
 });
+
+/** The hosts that are asked on purpose, and what the browser says of their refusals. */
+export const kAsked =
+  /foreign request: https:\/\/(huggingface\.co|hf-mirror\.com|us\.aws\.cdn\.hf\.co)\/|Failed to load resource|CORS policy/;
+
+export const box = (page: Page): Locator => page.getByRole('combobox', { name: 'Model' });
+export const options = (page: Page): Locator => page.getByRole('listbox', { name: 'Model' }).getByRole('option');
+export const panel = (page: Page): Locator => page.getByRole('group', { name: 'A model from elsewhere' });
+export const button = (page: Page, name: string | RegExp): Locator => panel(page).getByRole('button', { name });
+
+export async function offer(page: Page, text: string, path = ''): Promise<void> {
+  await open(page, path);
+  await box(page).click();
+  await box(page).fill(text);
+  await expect(options(page).last()).toContainText('read it from Hugging Face');
+  await options(page).last().click();
+  await expect(button(page, 'Read from huggingface.co')).toBeFocused();
+}

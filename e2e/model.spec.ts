@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any model: found in the catalogue, read from files, or read from Hugging Face once a button that names the host is pressed.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import type { Locator, Page } from '@playwright/test';
-import { test } from './hub';
+import { box, button, kAsked, offer, options, panel, test } from './hub';
 import { expect, fixture, headline, open } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
-/** The hosts that are asked on purpose, and what the browser says of their refusals. */
-const kAsked =
-  /foreign request: https:\/\/(huggingface\.co|hf-mirror\.com|us\.aws\.cdn\.hf\.co)\/|Failed to load resource|CORS policy/;
-
-const box = (page: Page): Locator => page.getByRole('combobox', { name: 'Model' });
-const options = (page: Page): Locator => page.getByRole('listbox', { name: 'Model' }).getByRole('option');
-const panel = (page: Page): Locator => page.getByRole('group', { name: 'A model from elsewhere' });
-const button = (page: Page, name: string | RegExp): Locator => panel(page).getByRole('button', { name });
-
-async function offer(page: Page, text: string): Promise<void> {
-  await open(page);
-  await box(page).click();
-  await box(page).fill(text);
-  await expect(options(page).last()).toContainText('read it from Hugging Face');
-  await options(page).last().click();
-  await expect(button(page, 'Read from huggingface.co')).toBeFocused();
-}
-
 test.describe('in the catalogue', () => {
   test('a model is found with a typing error, and by the keyboard alone', async ({ page }) => {
     await open(page);
@@ -177,6 +161,23 @@ test.describe('from this device', () => {
       { name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) },
     ]);
     await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
+  });
+
+  test('a whole folder is picked, and copies further down are left aside', async ({ page }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'weighbridge-'));
+    await mkdir(join(folder, 'original'));
+    await writeFile(join(folder, 'config.json'), kConfig);
+    await writeFile(join(folder, 'tokenizer.json'), '{}');
+    await writeFile(join(folder, 'original', 'config.json'), '{"not": "the model"}');
+    await open(page);
+    const dialogue = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: 'Choose a folder' }).click();
+    await (await dialogue).setFiles(folder);
+    await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
+    await expect(page.locator('.notice')).toHaveCount(0);
+    await page.getByLabel('A model’s folder from this device').setInputFiles(join(folder, 'original'));
+    await expect(page.locator('#message-model')).not.toBeEmpty(); // and it was this one that was left aside
+    await rm(folder, { recursive: true });
   });
 
   test('a file is read in a worker, not on the page', async ({ page }) => {

@@ -26,8 +26,9 @@ std::string join(const std::vector<std::string_view>& names) {
 /// What the engine as such cannot run, whatever the hardware.
 std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
-    return notice::custom("unsupported", "params.model", std::string(engine.name) + " is not counted with GGUF files: expected llama.cpp.",
-                          "engine.name", std::string(engine.name), "llama.cpp");
+    return notice::custom("unsupported", "params.model",
+                          "GGUF files are counted with llama.cpp, not with " + std::string(engine.name) + ": expected llama.cpp.", "engine.name",
+                          std::string(engine.name), "llama.cpp");
   const Parallel& p = scenario.parallel;
   if (!scenario.hardware.empty() && p.tensor * p.pipeline * p.data != scenario.device_count())
     return notice::custom("parallel_mismatch", "params.parallel",
@@ -125,17 +126,6 @@ Prepared::Prepared(const Model& model, std::string_view weights_format) : model_
 
 Prepared::~Prepared() = default;
 
-std::optional<std::int64_t> margin(const Estimate& estimate) {
-  std::optional<std::int64_t> least;
-  for (const DevicePlan& device : estimate.devices) {
-    const std::int64_t room = std::min(difference(device.limit, device.inside()), difference(device.capacity, device.reserved));
-    least = std::min(least.value_or(room), room);
-  }
-  if (!estimate.host || !estimate.host->capacity) return least;
-  const std::int64_t room = difference(*estimate.host->capacity, estimate.host->total());
-  return std::min(least.value_or(room), room);
-}
-
 Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario) { return run(prepared, scenario, false); }
 
 namespace {
@@ -188,7 +178,9 @@ Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
   offer_raised_limit(prepared, scenario, *result);
   if (result->verdict.kind != VerdictClass::impossible && result->verdict.kind != VerdictClass::unknown) {
     result->max_context_tokens = solve_max_context(prepared, scenario);
+    result->safe_context_tokens = solve_safe_context(prepared, scenario, *result->max_context_tokens);
     result->max_sequences = solve_max_sequences(prepared, scenario);
+    result->safe_sequences = solve_safe_sequences(prepared, scenario, *result->max_sequences);
     result->fewest_devices = solve_fewest_devices(prepared, scenario);
   }
   return result;

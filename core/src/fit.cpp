@@ -9,9 +9,9 @@ namespace {
 
 using Margin = std::optional<std::int64_t>;
 
-Margin margin_at(Prepared& prepared, const Scenario& scenario) {
+Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
   const Result<Estimate> result = evaluate(prepared, scenario);
-  return result ? margin(*result) : std::nullopt;
+  return result ? margin(*result, figure) : std::nullopt;
 }
 
 bool holds(Margin room) { return room && *room >= 0; }
@@ -28,6 +28,7 @@ Scenario without_fit(const Scenario& scenario) {
 /// whatever the shape.
 template <class MarginOf>
 std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
+  if (most < 1) return 0;
   Margin above = margin_of(most);
   if (holds(above)) return most;
   if (most == 1) return 0;
@@ -55,27 +56,43 @@ std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
   return good;
 }
 
-}  // namespace
-
-std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
+std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
   Scenario trial = without_fit(scenario);
   trial.options.max_model_len.reset();  // the answer is what to set it to
   trial.options.llama_cpp.n_ctx.reset();
-  return largest_holding(prepared.model().max_context_tokens, [&](std::int64_t tokens) {
+  return largest_holding(most, [&](std::int64_t tokens) {
     trial.context_tokens = tokens;
-    return margin_at(prepared, trial);
+    return margin_at(prepared, trial, figure);
   });
 }
 
-std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
+std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
   Scenario trial = without_fit(scenario);
   trial.options.max_num_seqs.reset();
   trial.options.llama_cpp.n_seq_max.reset();
   trial.options.llama_cpp.n_ctx.reset();
-  return largest_holding(kMaxSequences, [&](std::int64_t sequences) {
+  return largest_holding(most, [&](std::int64_t sequences) {
     trial.sequences = sequences;
-    return margin_at(prepared, trial);
+    return margin_at(prepared, trial, figure);
   });
+}
+
+}  // namespace
+
+std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
+  return largest_context(prepared, scenario, prepared.model().max_context_tokens, Figure::best);
+}
+
+std::int64_t solve_safe_context(Prepared& prepared, const Scenario& scenario, std::int64_t best) {
+  return largest_context(prepared, scenario, best, Figure::high);
+}
+
+std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
+  return largest_sequences(prepared, scenario, kMaxSequences, Figure::best);
+}
+
+std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best) {
+  return largest_sequences(prepared, scenario, best, Figure::high);
 }
 
 std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {

@@ -252,7 +252,7 @@ Result<Model> read_own_model(const Json& choice, const std::string& where, Confi
 Result<Request> read_model_choice(const Json& choice, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
   if (!choice.is_object()) return fail(notice::wrong_type(where, "model", excerpt(choice), "an object with id or config"));
   KeyReader keys(choice, where, warnings);
-  keys.warn_of_other_keys({"id", "config", "spec", "name"});
+  keys.warn_of_other_keys({"id", "config", "spec", "name", "hub"});
   const std::optional<std::string> id = keys.text_if_given("id");
   const std::optional<std::string> name = keys.text_if_given("name");
   if (keys.error()) return fail(*keys.error());
@@ -267,6 +267,10 @@ Result<Request> read_model_choice(const Json& choice, const std::string& where, 
     if (known != nullptr) name_model(*known, *request.own);
     return request;
   }
+  if (const std::optional<std::string> hub = keys.text_if_given("hub"); hub && !id)
+    return fail(notice::custom("not_read_yet", where + ".hub",
+                               "`" + *hub + "` of Hugging Face has to be read first: expected its spec or its config.", "hub", *hub,
+                               "its spec or its config"));
   if (!id) return fail(notice::missing_key(where + ".id", "id", "the id of a model, or its config"));
   request.entry = catalogue.find_model(*id);
   if (request.entry == nullptr)

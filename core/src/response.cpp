@@ -183,25 +183,26 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
 
 /// The formats a person is offered: the checkpoint, and what the engine runs beside it. 32-bit weights are nobody's choice.
 JsonOut describe_formats(const Model& model, const Engine& engine) {
-  const std::string_view published = engine.loads_checkpoint_as != nullptr ? engine.loads_checkpoint_as(model) : checkpoint_format(model);
+  const bool loads_gguf = engine.loads_checkpoint_as != nullptr;
+  const std::string_view published = model.from_gguf ? "checkpoint" : loads_gguf ? engine.loads_checkpoint_as(model) : checkpoint_format(model);
   JsonOut formats = JsonOut::array();
   const auto holds = [](const std::vector<std::string_view>& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  const auto add = [&](std::string_view format, std::string_view resolved) {
-    const bool runs = holds(engine.weights_formats, resolved) || (format == "checkpoint" && holds(engine.checkpoint_formats, resolved));
+  const auto add = [&](std::string_view format, std::string_view resolved, bool runs) {
     formats.push_back({{"format", format},
                        {"resolved", resolved},
                        {"bytes", loaded_bytes(tensors_in(model, format)).count()},
                        {"supported", runs},
                        {"reason", runs ? JsonOut() : JsonOut("unsupported")}});
   };
-  add("checkpoint", published);
+  const bool runs_published = holds(engine.weights_formats, published) || holds(engine.checkpoint_formats, published);
+  add("checkpoint", published, model.from_gguf ? loads_gguf : runs_published);
   const bool has_bf16 = holds(engine.weights_formats, "bf16");
   for (const std::string_view format : engine.weights_formats) {
     const bool same_width = (format == "fp16" || format == "bf16") && (published == "fp16" || published == "bf16");
     if (format == published || same_width || format == "fp32" || (format == "fp16" && has_bf16)) continue;
-    add(format, format);
+    add(format, format, true);
   }
   return formats;
 }
@@ -315,7 +316,9 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
                  {"host", describe_host(estimate.host)},
                  {"verdict", describe_verdict(estimate, request.scenario.hardware)},
                  {"max_context_tokens", optional_json(estimate.max_context_tokens)},
+                 {"safe_context_tokens", optional_json(estimate.safe_context_tokens)},
                  {"max_sequences", optional_json(estimate.max_sequences)},
+                 {"safe_sequences", optional_json(estimate.safe_sequences)},
                  {"fewest_devices", optional_json(estimate.fewest_devices)},
                  {"request", describe_request(request, estimate)}};
   if (const Engine* known = find_engine(engine.name)) result.add("weights_formats", describe_formats(request.model(), *known));

@@ -99,6 +99,7 @@ class LinkReader {
   }
 
   void read_model(const std::string& value) {
+    if (request_["model"].contains("hub")) return reject("m", value, "no other model beside hf");
     const CatalogueModel* known = catalogue_.find_model(value);
     if (known == nullptr)
       return reject("m", value, "a model of the catalogue; " + std::string(link_default::model) + " was counted", "unknown_model");
@@ -115,8 +116,9 @@ class LinkReader {
   }
 
   [[nodiscard]] std::int64_t most_context() const {
+    if (request_["model"].contains("hub") || !custom_.is_null()) return kMaxContextTokens;
     const CatalogueModel* known = catalogue_.find_model(request_["model"]["id"].get_ref<const std::string&>());
-    return known != nullptr && custom_.is_null() ? known->summary.max_context_tokens : kMaxContextTokens;
+    return known != nullptr ? known->summary.max_context_tokens : kMaxContextTokens;
   }
 
   void read_context(const std::string& value) {
@@ -304,10 +306,26 @@ class LinkReader {
   }
 
   void read_custom(const std::string& value) {
+    if (value == kNotCarried) {
+      const std::string counted(link_default::model);
+      notices_.push_back({{"code", "not_carried"},
+                          {"where", "link.c"},
+                          {"message", "The model of this link came from a file that a link cannot carry: give that file again. Until then " +
+                                          counted + " is counted."},
+                          {"values", {{"key", "c"}, {"value", value}, {"expected", counted}}}});
+      return;
+    }
     if (value.size() > kMostCustomText)
       return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters",
                     "at most " + grouped(static_cast<std::int64_t>(kMostCustomText)) + " characters", "too_large");
     custom_ = value;
+  }
+
+  /// A model of Hugging Face, by the path of its page. Without its config beside it, estimate() says that it has to be read.
+  void read_hub(const std::string& value) {
+    if (value.find('/') == std::string::npos || value.size() > kMostHubText)
+      return reject("hf", value.substr(0, kMostHubText), "a model of Hugging Face such as owner/name");
+    request_["model"] = {{"hub", value}};
   }
 
   void read_choice(const char* key, const char* member, const std::string& value, std::initializer_list<std::string_view> choices) {
@@ -328,9 +346,10 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 28> kHandlers{{
+  static constexpr std::array<Handler, 29> kHandlers{{
       {"v", &LinkReader::read_version},
       {"c", &LinkReader::read_custom},
+      {"hf", &LinkReader::read_hub},
       {"m", &LinkReader::read_model},
       {"w", &LinkReader::read_weights},
       {"ctx", &LinkReader::read_context},

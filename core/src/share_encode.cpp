@@ -80,6 +80,7 @@ std::string link_format(const std::string& format) {
 }
 
 void write_model(LinkWriter& link, const Json& request, const Catalogue& catalogue, bool complete) {
+  if (const std::string hub = text_of(at(request, {"model", "hub"})); !hub.empty()) return link.add("hf", hub);
   if (at(request, {"model", "config"}).is_object()) return;  // the caller carries it as `custom`
   const std::string id = text_of(at(request, {"model", "id"}));
   const CatalogueModel* known = catalogue.find_model(id);

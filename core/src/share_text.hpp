@@ -27,6 +27,10 @@ inline constexpr double kMostGiBytes = 1048576;  ///< 1 PiB: beyond it a number 
 inline constexpr std::size_t kMostLinkText = 16384;
 inline constexpr std::size_t kMostCustomText = 4000;
 inline constexpr std::size_t kMostOptionText = 4000;
+/// Stands for a custom model that a link cannot carry, so that whoever opens it is told.
+inline constexpr std::string_view kNotCarried = "-";
+/// Of `owner/name/blob/revision/file`: the hub's names end at 96 characters, paths of files are short.
+inline constexpr std::size_t kMostHubText = 512;
 
 /// Percent-encodes what would break a `key=value&…` list; slugs, numbers and format names stay as they are.
 [[nodiscard]] std::string escape_link_value(std::string_view value);

@@ -118,6 +118,20 @@ Check host_check(const HostPlan& host) { return {0, false, host.total(), host.lo
 
 }  // namespace
 
+std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) {
+  std::optional<std::int64_t> least;
+  const auto hold = [&](const Check& check) {
+    const std::int64_t room = difference(check.bound, figure == Figure::high ? check.high : check.need);
+    least = std::min(least.value_or(room), room);
+  };
+  for (std::size_t index = 0; index < estimate.devices.size(); ++index) {
+    hold(engine_check(estimate.devices[index], index));
+    hold(card_check(estimate.devices[index], index));
+  }
+  if (estimate.host && estimate.host->capacity) hold(host_check(*estimate.host));
+  return least;
+}
+
 VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
 
 void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial) {

@@ -27,6 +27,25 @@ Json request(const char* model, const char* device, int count, const char* engin
           {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
 }
 
+/// Not even the high bounds exceed a limit, from the answer's own figures.
+bool surely_holds(const Json& params) {
+  const Json result = testing::estimate(params);
+  if (result["verdict"]["class"] == "impossible") return false;
+  for (const Json& device : result["devices"]) {
+    std::int64_t inside = 0;
+    std::int64_t on_card = device["reserved_bytes"].get<std::int64_t>();
+    for (const Json& term : device["terms"]) {
+      const auto high = term["high_bytes"].get<std::int64_t>();
+      if (term["inside_limit"] == true)
+        inside += high;
+      else
+        on_card += high - term["bytes"].get<std::int64_t>();
+    }
+    if (inside > device["limit_bytes"].get<std::int64_t>() || on_card > device["capacity_bytes"].get<std::int64_t>()) return false;
+  }
+  return true;
+}
+
 class Solved : public ::testing::TestWithParam<std::tuple<const char*, const char*, int, const char*>> {};
 
 TEST_P(Solved, LimitsHoldAndOneStepMoreDoesNot) {
@@ -53,6 +72,25 @@ TEST_P(Solved, LimitsHoldAndOneStepMoreDoesNot) {
   if (sequences < 1'000'000) {
     trial["workload"]["sequences"] = sequences + 1;
     EXPECT_FALSE(holds(trial)) << sequences + 1;
+  }
+}
+
+TEST_P(Solved, SafeLimitsSurelyHoldAndOneStepMoreMayNot) {
+  const auto& [model, device, count, engine] = GetParam();
+  const Json params = request(model, device, count, engine);
+  const Json result = testing::estimate(params);
+  for (const auto& [axis, safe, most] :
+       {std::tuple{"context_tokens", "safe_context_tokens", "max_context_tokens"}, std::tuple{"sequences", "safe_sequences", "max_sequences"}}) {
+    const auto value = result[safe].get<std::int64_t>();
+    ASSERT_LE(value, result[most].get<std::int64_t>());
+    Json trial = params;
+    trial["workload"][axis] = value;
+    if (value > 0) {
+      EXPECT_TRUE(surely_holds(trial)) << axis << ' ' << value;
+    }
+    if (value == result[most].get<std::int64_t>()) continue;
+    trial["workload"][axis] = value + 1;
+    EXPECT_FALSE(surely_holds(trial)) << axis << ' ' << value + 1;
   }
 }
 

@@ -37,7 +37,7 @@ INSTANTIATE_TEST_SUITE_P(
                       "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xm4-max-64gb&raised=1&e=llama.cpp",
                       "v=1&g=2x24gib&e=llama.cpp&kv=q8_0,f16&cmoe=12&o.n_batch=512&o.kv_unified=1&o.swa_full=0&o.tensor_split=3,1&"
                       "o.split_mode=layer&o.n_ctx=-1&o.override_tensor=ffn_.%2A_exps%3DCPU",
-                      "v=1&g=2x24gib&e=ollama&o.sched_spread=1&o.num_batch=256", "v=1&g=2x24gib&e=lm-studio&o.parallel=2"));
+                      "v=1&g=2x24gib&e=ollama&o.sched_spread=1&o.num_batch=256", "v=1&g=2x24gib&e=lm-studio&o.parallel=2", "v=1&hf=owner/model&n=2&c=zAbC-_09"));
 
 TEST(Share, AnOptionOfAnotherEngineIsKeptAndABadOneNamed) {
   const Json kept = decode("v=1&e=ollama&o.n_batch=512");
@@ -63,6 +63,33 @@ TEST(Share, ABadValueIsNamedAndItsDefaultCounted) {
   const Json decoded = decode("v=1&n=0&g=2xh300&util=7&tp=x&w=int3&e=abacus&m=nobody&kv=&graphs=2&unit=pound&used=a");
   EXPECT_EQ(decoded["notices"].size(), 11U) << decoded["notices"].dump(1);
   EXPECT_EQ(again(decoded), "");
+}
+
+TEST(Share, AModelOfHuggingFaceHasToBeReadBeforeItIsCounted) {
+  const char* link = "v=1&hf=owner/model-GGUF/blob/refs%252Fpr%252F1/x.gguf&ctx=256k";
+  const Json decoded = decode(link);
+  EXPECT_TRUE(decoded["notices"].empty()) << decoded["notices"].dump();
+  EXPECT_EQ(decoded["request"]["model"], Json({{"hub", "owner/model-GGUF/blob/refs%2Fpr%2F1/x.gguf"}}));
+  EXPECT_EQ(again(decoded), link);
+  EXPECT_EQ(encode({{"request", decoded["request"]}, {"complete", true}}).find("m="), std::string::npos);
+  const Json response = testing::call("estimate", decoded["request"]);
+  EXPECT_EQ(response["error"]["code"], "not_read_yet");
+  EXPECT_EQ(response["error"]["values"]["value"], "owner/model-GGUF/blob/refs%2Fpr%2F1/x.gguf");
+}
+
+TEST(Share, AModelThatALinkCannotCarryIsSaidToBeMissing) {
+  const Json decoded = decode("v=1&n=3&c=-");
+  EXPECT_EQ(decoded["custom"], nullptr);
+  ASSERT_EQ(decoded["notices"].size(), 1U);
+  EXPECT_EQ(decoded["notices"][0]["code"], "not_carried");
+  EXPECT_EQ(decoded["request"]["workload"]["sequences"], 3);
+}
+
+TEST(Share, OneModelOnly) {
+  const Json decoded = decode("v=1&m=qwen3-32b&hf=owner/model&c=zAb");
+  EXPECT_EQ(decoded["notices"].size(), 1U);
+  EXPECT_EQ(again(decoded), "v=1&hf=owner/model&c=zAb");
+  EXPECT_EQ(decode("v=1&hf=model")["notices"][0]["code"], "invalid_value");
 }
 
 TEST(Share, TooLongAContextIsCountedAtTheModelsLength) {

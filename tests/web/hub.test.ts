@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
-import { addressOf, filesToRead, hubReference, isReadable, nameOf } from '../../web/src/reader/hub';
+import {
+  addressOf,
+  filesToRead,
+  hubReference,
+  isReadable,
+  nameOf,
+  pathOf,
+  referenceOf,
+} from '../../web/src/reader/hub';
 import { ReadProblem } from '../../web/src/reader/wire';
 
 const at = (repository: string, more: object = {}): object => ({ repository, revision: 'main', ...more });
@@ -82,4 +90,21 @@ describe('what is asked for', () => {
     expect(nameOf({ repository: 'a/b', revision: 'main' })).toBe('a/b');
     expect(nameOf({ repository: 'a/b', revision: 'main', file: 'q/x.gguf' })).toBe('x.gguf');
   });
+});
+
+describe('what a link carries', () => {
+  it.each([
+    ['a/b', 'a/b'],
+    ['https://huggingface.co/a/b/tree/v1.0', 'a/b/tree/v1.0'],
+    ['https://huggingface.co/a/b/tree/refs%2Fpr%2F3', 'a/b/tree/refs%2Fpr%2F3'],
+    ['https://hf-mirror.com/a/b/resolve/main/q4/x%20%23y.gguf', 'a/b/blob/main/q4/x%20%23y.gguf'],
+    ['https://huggingface.co/a/b/blob/refs/pr/3/x.gguf', 'a/b/blob/refs%2Fpr%2F3/x.gguf'],
+  ])('%s as %s, and back', (text, path) => {
+    const { host: _anyWillDo, ...reference } = hubReference(text) ?? expect.fail('no reference');
+    expect(pathOf(reference)).toBe(path);
+    expect(referenceOf(path)).toEqual(reference);
+  });
+  it.each(['a', '', '../..', 'spaces/a', 'a/b/blob/main/%2e%2e/x.gguf'])('not %s', (path) =>
+    expect(referenceOf(path)).toBeUndefined(),
+  );
 });

@@ -4,8 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { compileMessage } from '@lingui/message-utils/compileMessage';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Estimate, Reply } from '../../web/src/core/wire';
 import { useLocale } from '../../web/src/i18n';
 import { sayNotice } from '../../web/src/notices';
+import { weightsName } from '../../web/src/views/weights-name';
 
 const read = (name: string): Record<string, string> => JSON.parse(readFileSync(`web/messages/${name}.json`, 'utf8'));
 const english = read('en');
@@ -37,87 +39,116 @@ describe.each(files)('%s', (file) => {
   });
 });
 
-describe('codes of the core', () => {
-  const requests = [
+/** What the core says of every model of its catalogue, as published and as a GGUF, with what changes the stages of a step. */
+function answersOfTheCatalogue(): Estimate[] {
+  const catalogue = JSON.parse(readFileSync('build/native/catalogue/models.json', 'utf8')) as {
+    models: { id: string }[];
+  };
+  const gguf = { weights: { format: 'gguf:Q4_K_M' } };
+  const quantized = { n_gpu_layers: 5, type_k: 'q8_0', type_v: 'q8_0' };
+  const ways = [
     {},
-    {
-      engine: { name: 'article' },
-      model: { id: 'article/7b' },
-      weights: { format: 'int8' },
-      workload: { context_tokens: 2048 },
-    },
-    { model: { id: 'deepseek-ai/DeepSeek-R1-Distill-Qwen-32B' }, weights: { format: 'int4' } },
-    { model: { id: 'google/gemma-3-27b-it' } },
-    { model: { id: 'openai/gpt-oss-120b' } },
-    ...[
-      'deepseek-ai/DeepSeek-R1',
-      'Qwen/Qwen3-30B-A3B',
-      'google/gemma-3-27b-it',
-      'zai-org/GLM-4.5-Air',
-      'microsoft/phi-4',
-    ].flatMap((id) =>
-      [{}, { options: { flash_attn: 'off' } }, { options: { n_gpu_layers: 5, type_k: 'q8_0', type_v: 'q8_0' } }].map(
-        (engine) => ({
-          model: { id },
-          weights: { format: 'gguf:Q4_K_M' },
-          engine: { name: 'llama.cpp', ...engine },
-          hardware: [{ device: 'rtx-3090', count: 2 }],
-        }),
-      ),
-    ),
-    ...['ollama', 'lm-studio'].map((name) => ({
-      model: { id: 'google/gemma-3-27b-it' },
-      weights: { format: 'gguf:Q4_K_M' },
-      engine: { name },
-      hardware: [{ device: 'rtx-3090', count: 2 }],
-    })),
-    {
-      model: { id: 'zai-org/GLM-4.5-Air' },
-      weights: { format: 'gguf:Q4_K_M' },
-      engine: { name: 'llama.cpp', options: { mtp: true, lora_bytes: 1e8 } },
-      hardware: [{ device: 'rtx-3090', count: 4 }],
-    },
+    { weights: { format: 'int8' }, engine: { name: 'article' } },
+    { ...gguf, engine: { name: 'llama.cpp' } },
+    { ...gguf, engine: { name: 'llama.cpp', options: { flash_attn: 'off' } } },
+    { ...gguf, engine: { name: 'llama.cpp', options: quantized } },
+    { ...gguf, engine: { name: 'llama.cpp', options: { mtp: true, mmproj: true, lora_bytes: 1e8 } } },
+    { ...gguf, engine: { name: 'ollama' } },
+    { ...gguf, engine: { name: 'lm-studio' } },
   ];
-  const lines = requests.map((params) =>
-    JSON.stringify({
-      method: 'estimate',
-      params: { model: { id: 'deepseek-ai/DeepSeek-R1' }, hardware: [{ device: 'h200-sxm', count: 8 }], ...params },
+  const lines = catalogue.models.flatMap(({ id }) =>
+    ways.map((way) => {
+      const [workload, hardware] = [{ context_tokens: 512, sequences: 2 }, [{ device: 'h200-sxm', count: 2 }]];
+      return JSON.stringify({ method: 'estimate', params: { model: { id }, workload, hardware, ...way } });
     }),
   );
-  const answers = execFileSync('build/native/weighbridge', ['--lines'], { input: lines.join('\n'), encoding: 'utf8' })
+  const kMostOutput = 1 << 28; // bytes; an answer is 30 kB
+  return execFileSync('build/native/weighbridge', ['--lines'], {
+    input: lines.join('\n'),
+    encoding: 'utf8',
+    maxBuffer: kMostOutput,
+  })
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line).result);
-  const terms = answers
-    .flatMap(({ devices, host }) => [...devices.flatMap((device: { terms: object[] }) => device.terms), ...host.terms])
-    .filter(({ formula }) => formula);
-  const words = { ...english, ...read('engines.en') };
-  const expectWords = (prefix: string, codes: string[]): void =>
-    expect(codes.filter((code) => !(`${prefix}.${code}` in words))).toEqual([]);
+    .map((line) => JSON.parse(line) as Reply<Estimate>)
+    .flatMap((reply) => (reply.ok ? [reply.result] : []));
+}
 
-  it('are answers', () => expect(terms.length).toBeGreaterThan(12));
+/** The codes that stand in the sources of the engines: also what no model of the catalogue brings about. */
+function codesInSources(): { row: string[]; factor: string[] } {
+  const folder = 'core/src/engine';
+  const text = readdirSync(folder)
+    .filter((file) => file.endsWith('.cpp'))
+    .map((file) => readFileSync(`${folder}/${file}`, 'utf8'))
+    .join('\n');
+  // make_row(explain, "row", {{"factor", …}, …}), FormulaRow name{"row", …}, factors.push_back({"factor", …}), return "row"
+  const rows = [...text.matchAll(/make_row\([^;]*?;/g)].map(([row]) => row);
+  const first = (row: string): string => row.slice(0, row.indexOf('{'));
+  const quoted = (part: string): string[] => [...part.matchAll(/"([a-z][a-z0-9_]*)"/g)].map(([, code]) => code ?? '');
+  const [, labels = ''] = /string_view row_label\(([^]*?)\n}/.exec(text) ?? [];
+  return {
+    row: [
+      ...rows.flatMap((row) => quoted(first(row))),
+      ...[...text.matchAll(/FormulaRow \w+\{\s*("\w+")|rows\.push_back\(\{("\w+")|label = ("\w+")/g)].flatMap(
+        ([match]) => quoted(match),
+      ),
+      ...quoted(labels),
+    ],
+    factor: [
+      ...rows.flatMap((row) => [...row.matchAll(/\{"(\w+)",/g)].map(([, code]) => code ?? '')),
+      ...[...text.matchAll(/factors\.push_back\(\{([^,]*),/g)].flatMap(([, names]) => quoted(names ?? '')),
+    ],
+  };
+}
+
+describe('codes of the core', () => {
+  const known = { ...english, ...read('engines.en'), ...read('math.en') };
+  const expectWords = (prefix: string, codes: Iterable<string>): void =>
+    expect([...new Set(codes)].filter((code) => !(`${prefix}.${code}` in known))).toEqual([]);
+  const answers = answersOfTheCatalogue();
+  const formulas = answers
+    .flatMap(({ devices, host }) => [...devices.flatMap(({ terms }) => terms), ...host.terms])
+    .flatMap(({ formula }) => formula ?? []);
+  const rows = formulas.flatMap((formula) => formula.rows);
+  const sources = codesInSources();
+
+  it('are many', () => {
+    expect(answers.length).toBeGreaterThan(1000);
+    expect(new Set(rows.map(({ label }) => label)).size).toBeGreaterThan(40);
+    expect(new Set(sources.row).size).toBeGreaterThan(40);
+    expect(new Set(sources.factor).size).toBeGreaterThan(50);
+  });
   it('have words for terms', () =>
     expectWords(
       'term',
-      terms.map(({ id }) => id),
-    ));
-  it('have words for rows', () =>
-    expectWords(
-      'row',
-      terms.flatMap(({ formula }) => formula.rows.map(({ label }: { label: string }) => label)),
-    ));
-  it('have words for factors', () =>
-    expectWords(
-      'factor',
-      terms.flatMap(({ formula }) =>
-        formula.rows.flatMap(({ factors }: { factors: { name: string }[] }) => factors.map(({ name }) => name)),
+      answers.flatMap(({ devices, host }) =>
+        [...devices.flatMap(({ terms }) => terms), ...host.terms].map(({ id }) => id),
       ),
     ));
+  it('have words for rows', () => expectWords('row', [...rows.map(({ label }) => label), ...sources.row]));
+  it('have words for factors', () =>
+    expectWords('factor', [...rows.flatMap(({ factors }) => factors.map(({ name }) => name)), ...sources.factor]));
   it('have words for notes', () =>
     expectWords(
       'note',
-      terms.flatMap(({ formula }) => (formula.note ? [formula.note] : [])),
+      formulas.flatMap(({ note }) => note ?? []),
     ));
+  it('have words for kinds of attention', () =>
+    expectWords(
+      'attention',
+      answers.map(({ model }) => model.attention),
+    ));
+  it('have names for formats of weights', () => {
+    const formats = answers.flatMap(({ weights_formats }) => weights_formats.map(({ resolved }) => resolved));
+    const names = [...new Set(formats)].map(weightsName);
+    expect(names).toContain('AWQ 4-bit');
+    expect(names).toContain('NF4 (bitsandbytes)');
+    expect(names).toContain('MLX 8-bit');
+    expect(names).toContain('Q4_K_M');
+    expect(
+      names.filter((name) => !/^[A-Z]/.test(name) || /int|bnb|:/.test(name.replace('(bitsandbytes)', ''))),
+    ).toEqual([]);
+  });
 });
 
 describe('refusals in Chinese', () => {

@@ -2,7 +2,7 @@
 // The page brings what the reader asks for. The reader here is a small one of the test: it wants given parts, then is done.
 import { describe, expect, it } from 'vitest';
 import { readModel, type Progress } from '../../web/src/reader/session';
-import { droppedFiles, modelFiles, type Source } from '../../web/src/reader/source';
+import { droppedFiles, modelFiles, pickedFiles, type Source } from '../../web/src/reader/source';
 import { ReadProblem, type Need, type Reader, type ReadStep } from '../../web/src/reader/wire';
 
 type Log = string[];
@@ -222,6 +222,23 @@ describe('of what was dropped', () => {
       notice: { code: 'file_unreadable', values: { key: 'm' } },
     });
   });
+});
+
+describe('of a folder that was picked', () => {
+  const picked = (...paths: string[]): string[] =>
+    pickedFiles(
+      paths.map((path) =>
+        Object.defineProperty(new File([], path.split('/').at(-1) ?? ''), 'webkitRelativePath', { value: path }),
+      ),
+    ).map(({ webkitRelativePath }) => webkitRelativePath);
+  it('copies further down are left aside', () =>
+    expect(picked('m/onnx/config.json', 'm/config.json', 'm/x.md', 'm/original/a.safetensors')).toEqual([
+      'm/config.json',
+      'm/x.md',
+    ]));
+  it('a model further down is found', () =>
+    expect(picked('m/x.md', 'm/snapshots/abc/config.json')).toEqual(['m/snapshots/abc/config.json']));
+  it('a folder without one gives what it has, to be named', () => expect(picked('m/x.md', 'm/a/y.md')).toHaveLength(2));
 });
 
 describe('of what was given', () => {

@@ -5,6 +5,7 @@ import type english from '../messages/en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type enginesEnglish from '../messages/engines.en.json';
 import type howEnglish from '../messages/how.en.json';
+import type mathEnglish from '../messages/math.en.json';
 import type readEnglish from '../messages/read.en.json';
 
 export type MessageId =
@@ -13,9 +14,10 @@ export type MessageId =
   | keyof typeof embedEnglish
   | keyof typeof enginesEnglish
   | keyof typeof howEnglish
+  | keyof typeof mathEnglish
   | keyof typeof readEnglish;
 export type Locale = 'en' | 'zh-CN';
-type Values = Record<string, string | number>;
+export type Values = Record<string, string | number>;
 
 /** A file of messages for each language. */
 export type MessageFiles = Record<Locale, () => Promise<{ default: unknown }>>;
@@ -47,6 +49,10 @@ export const currentLocale = (): Locale => (translator.locale === 'zh-CN' ? 'zh-
 export function t(id: MessageId, values?: Values): string {
   return translator._(id, values);
 }
+
+/** One after the other; Chinese has its space in the full stop. */
+export const sentences = (...texts: string[]): string =>
+  texts.filter(Boolean).join(currentLocale() === 'zh-CN' ? '' : ' ');
 
 /** A message that not every language has, or nothing: English takes the core's own sentences as they are. */
 export const translated = (id: string, values: Values): string | undefined =>

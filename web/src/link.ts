@@ -10,6 +10,7 @@ const kWriteDelay = 300; // ms; typing and dragging settle before the address ch
 const kMostPacked = 4000; // characters; a longer link is cut by chat programs and mail
 const kMostUnpacked = 1 << 20; // bytes; a config is a few kB, so more is no config
 const kPackPrefix = 'z';
+const kNotCarried = '-'; // there was a model, and a link has no room for it
 
 const base64url = (bytes: Uint8Array): string =>
   btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
@@ -68,7 +69,8 @@ export async function currentHash(
   extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {},
 ): Promise<string> {
   const request = store.request.value;
-  const custom = request.model.config ? await packConfig(request.model.config) : undefined;
+  const { config, spec, hub } = request.model;
+  const custom = (config && (await packConfig(config))) ?? ((config ?? spec) && !hub ? kNotCarried : undefined);
   const reply = core.call('share.encode', {
     request,
     view: store.view.value,
@@ -79,11 +81,11 @@ export async function currentHash(
   return reply.ok ? reply.result.hash : '';
 }
 
-const brokenModel = (value: string): Notice => ({
+const brokenModel = (key: string, value: string): Notice => ({
   code: 'broken_model',
-  where: 'link.c',
+  where: `link.${key}`,
   message: 'The model of this link is damaged and could not be read; the default model was counted.',
-  values: { key: 'c', value: value.slice(0, 16), expected: '' },
+  values: { key, value: value.slice(0, 16), expected: '' },
 });
 
 /** Shows what the text behind a `#` says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
@@ -93,19 +95,23 @@ export async function readLink(store: Store, core: Core, hash: string): Promise<
   const link: DecodedLink = reply.result;
   const notices = [...link.notices];
   let { request } = link;
+  const { hub } = request.model;
+  const reference = hub ? (await import('./reader/hub')).referenceOf(hub) : undefined;
+  if (hub && !reference) notices.push(brokenModel('hf', hub));
   if (link.custom) {
     try {
       const config = await unpackConfig(link.custom);
       const { modelOfConfig } = await import('./reader/choice');
-      request = { ...request, model: await modelOfConfig(config) };
+      request = { ...request, model: await modelOfConfig(config, reference) };
     } catch {
-      notices.push(brokenModel(link.custom));
+      notices.push(brokenModel('c', link.custom));
     }
   }
   store.view.value = link.view;
   store.kept.value = link.kept;
   store.linkNotices.value = notices;
   store.open(request);
+  if (reference) store.outside.value = { state: 'offer', reference, isLinked: true };
 }
 
 /** Keeps the address and the state the same, in both directions. `core` must be ready. */

@@ -71,6 +71,7 @@ const kFields: [string, Field][] = [
   ['file', 'model'], // what the page says of a file; `files` is what the reader says
   ['link.m', 'model'],
   ['link.c', 'model'],
+  ['link.hf', 'model'],
   ['params.weights', 'weights'],
   ['link.w', 'weights'],
   ['params.workload.context_tokens', 'context'],

@@ -38,6 +38,8 @@ export interface Outside {
   state: 'offer' | 'reading' | 'failed';
   /** Of Hugging Face; without it, of this device. */
   reference?: HubReference;
+  /** The link that was opened names it: nobody has asked for it here, and the link's settings are for it. */
+  isLinked?: true;
   host?: HubHost;
   progress?: Progress | undefined;
   cancel?: () => void;
@@ -62,8 +64,8 @@ export interface Store {
   unit: ReadonlySignal<Unit>;
   first: FirstAnswer;
 
-  /** `assumed` is what the reader of a model that is not of the catalogue took for granted. */
-  chooseModel(model: ModelChoice, maxContext: number, assumed?: Notice[]): void;
+  /** `assumed` is what the reader of a model that is not of the catalogue took for granted; `isLinked`: the settings are for this model. */
+  chooseModel(model: ModelChoice, maxContext: number, assumed?: Notice[], isLinked?: boolean): void;
   setFormat(format: string): void;
   setContext(tokens: number): void;
   setSequences(sequences: number): void;
@@ -95,7 +97,11 @@ const kEngineDefaults: Record<string, { format: string; sequences: number }> = {
   'lm-studio': kHome,
 };
 const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
-const defaultsOf = (engine: string): { format: string; sequences: number } => kEngineDefaults[engine] ?? kOtherDefaults;
+/** What was read without a config is a GGUF file, which has its own types. */
+function defaultsOf(engine: string, { spec, config }: ModelChoice): { format: string; sequences: number } {
+  const defaults = kEngineDefaults[engine] ?? kOtherDefaults;
+  return spec && !config ? { ...defaults, format: kOtherDefaults.format } : defaults;
+}
 
 export function createStore(first: FirstAnswer): Store {
   const request = signal<Request>(first.request);
@@ -180,17 +186,17 @@ export function createStore(first: FirstAnswer): Store {
     unit: computed<Unit>(() => view.value.unit ?? 'gib'),
     first,
 
-    chooseModel(model, maxContext, notices) {
+    chooseModel(model, maxContext, notices, isLinked = false) {
       leaveFile(notices);
-      forgetNotices('link.m', 'link.c', 'link.ngl');
-      const { offload: _ofTheOtherModel, ...rest } = request.value;
-      request.value = rest;
-      const tokens = Math.min(wantedContext, maxContext);
-      change({
+      forgetNotices('link.m', 'link.c', 'link.hf', 'link.ngl');
+      const { offload, ...rest } = request.value;
+      const { engine, workload } = rest;
+      request.value = {
+        ...rest,
+        ...(isLinked ? offload && { offload } : { weights: { format: defaultsOf(engine.name, model).format } }),
         model,
-        weights: { format: defaultsOf(request.value.engine.name).format },
-        workload: { ...request.value.workload, context_tokens: tokens },
-      });
+        workload: { ...workload, context_tokens: Math.min(wantedContext, maxContext) },
+      };
     },
     setFormat: (format) => change({ weights: { format } }),
     setContext(tokens) {
@@ -215,8 +221,8 @@ export function createStore(first: FirstAnswer): Store {
     },
     setEngine(engine) {
       const { parallel: _split, offload: _layers, ...rest } = request.value;
-      const before = defaultsOf(rest.engine.name);
-      const after = defaultsOf(engine.name);
+      const before = defaultsOf(rest.engine.name, rest.model);
+      const after = defaultsOf(engine.name, rest.model);
       const isSameEngine = rest.engine.name === engine.name;
       const { sequences } = rest.workload;
       request.value = isSameEngine

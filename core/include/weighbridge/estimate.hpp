@@ -140,9 +140,11 @@ struct Estimate {
   std::vector<DevicePlan> devices;  ///< in the order of the hardware
   std::optional<HostPlan> host;     ///< empty: the engine's host use is not counted
   Verdict verdict;
-  std::optional<std::int64_t> max_context_tokens;  ///< per sequence, at the given number of sequences; 0 = none
-  std::optional<std::int64_t> max_sequences;       ///< at the given context; 0 = none
-  std::optional<std::int64_t> fewest_devices;      ///< of the first device's kind
+  std::optional<std::int64_t> max_context_tokens;   ///< per sequence, at the given number of sequences; 0 = none
+  std::optional<std::int64_t> safe_context_tokens;  ///< the same by the high bounds: what surely holds
+  std::optional<std::int64_t> max_sequences;        ///< at the given context; 0 = none
+  std::optional<std::int64_t> safe_sequences;       ///< the same by the high bounds
+  std::optional<std::int64_t> fewest_devices;       ///< of the first device's kind
   Notices warnings;
 };
 
@@ -181,8 +183,11 @@ class Prepared {
 /// `prepared` must be in the loaded_format() of `scenario`.
 [[nodiscard]] Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario);
 
-/// The smallest room left against both bounds of any device, the engine's and the card's, in bytes: negative if the point estimate does not
-/// hold; nothing if it cannot run this way at all. A host whose memory is known counts as one more device.
-[[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate);
+/// Which figure of a need is held against a limit.
+enum class Figure { best, high };
+
+/// The smallest room left against both bounds of any device, the engine's and the card's, in bytes: negative if the figure does not hold;
+/// nothing if it cannot run this way at all. A host whose memory is known counts as one more device.
+[[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure);
 
 }  // namespace weighbridge

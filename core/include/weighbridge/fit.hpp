@@ -10,8 +10,14 @@ namespace weighbridge {
 /// Longest context per sequence, in tokens, at `scenario.sequences`; at most the model's trained length; 0 when not even one token holds.
 [[nodiscard]] std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario);
 
+/// The same by the high bounds: no reading of the band exceeds a limit. `best` is the answer of solve_max_context().
+[[nodiscard]] std::int64_t solve_safe_context(Prepared& prepared, const Scenario& scenario, std::int64_t best);
+
 /// Most sequences at `scenario.context_tokens`; 0 when not even one holds; at most kMaxSequences.
 [[nodiscard]] std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario);
+
+/// The same by the high bounds. `best` is the answer of solve_max_sequences().
+[[nodiscard]] std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best);
 
 /// Fewest devices of the first group's kind, split as the engine splits by default, that hold the scenario; nothing if no count up to 64 does.
 [[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);

@@ -12,6 +12,8 @@ namespace weighbridge {
 
 /// Links keep their whole state behind the `#`: `v=1&m=deepseek-r1&ctx=32k&n=16&g=8xh200`. Readable keys, fixed order, defaults left out.
 /// What a link holds that this version does not know is kept and written again.
+/// A model that is not of the catalogue is `hf=owner/name` (or the path of a file's page there), `c=` its packed config, or both; `c=-` says that
+/// there was one that the link could not carry.
 
 /// Result `{"hash": …}` of `share.encode`. Errors: wrong_type.
 [[nodiscard]] Result<nlohmann::ordered_json> encode_link(const nlohmann::ordered_json& params, const Catalogue& catalogue);

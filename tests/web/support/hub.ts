@@ -7,7 +7,9 @@
 //   cut     breaks off in the middle                            closed  answers, but not to other sites (no CORS)
 //   busy    wants fewer requests                                broken  has an error
 //   stray   sends browsers on to a host that is not its own     new     has the model, not the revision
+//   large   has a checkpoint of 8 parts and a GGUF              held    has the same, but never sends parts 4 to 8
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkpoint405B, gguf405B, type VirtualFile } from './models';
 
 /** Files as large as they say without being anywhere: a safetensors header of one tensor, and then byte i is i modulo 251. */
 export const kVirtualBytes = 5_000_000_000;
@@ -41,11 +43,17 @@ function refuse(response: ServerResponse, status: number, code: string): void {
   response.writeHead(status, code ? { 'X-Error-Code': code } : {}).end('no');
 }
 
+export const kLargeParts = 8;
+export const kLargeGguf = 'Llama-405B-Q8_0.gguf';
+let large: Map<string, VirtualFile> | undefined;
+function largeFile(path: string): VirtualFile | undefined {
+  large ??= new Map([...checkpoint405B(kLargeParts), [kLargeGguf, gguf405B()]]);
+  return large.get(path.split('/').at(-1) ?? '');
+}
+
 /** Bytes of a file; undefined if there is no such file. */
-function contentOf(
-  path: string,
-  config: string,
-): { size: number; read: (offset: number, bytes: number) => Uint8Array } | undefined {
+function contentOf(path: string, config: string): VirtualFile | undefined {
+  if (/^(\/cdn)?\/(large|held)\//.test(path)) return largeFile(path);
   if (path.endsWith('.safetensors') || path.endsWith('.gguf')) return { size: kVirtualBytes, read: virtualBytes };
   if (!path.endsWith('/config.json')) return undefined;
   const text = new TextEncoder().encode(config);
@@ -95,7 +103,7 @@ export function answerAsHub({ config, cdn }: HubOptions) {
     }
     const refusal = kRefusals[owner];
     if (refusal) return refuse(response, ...refusal);
-    if (owner === 'slow') return;
+    if (owner === 'slow' || (owner === 'held' && /-0000[4-8]-of/.test(path))) return;
     if (owner === 'whole') return sendWhole(response, path, config);
     if (owner === 'stray') return void response.writeHead(302, { Location: `https://elsewhere.example${path}` }).end();
     if (owner === 'stalls') return sendRange(request, response, path, config, 0.5);

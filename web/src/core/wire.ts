@@ -13,9 +13,13 @@ export interface Notice {
 
 export type Reply<T> = { ok: true; result: T; warnings: Notice[] } | { ok: false; error: Notice; warnings: Notice[] };
 
-/** One of the catalogue by its id, or one that was read: `spec` is what the reader made of it, `config` what a link can carry. */
+/**
+ * One of the catalogue by its id, or one that was read: `spec` is what the reader made of it, `config` what a link can carry, `hub` the path of
+ * its page on Hugging Face. With `hub` alone, a link named a model that has to be read before it can be counted.
+ */
 export interface ModelChoice {
   id?: string;
+  hub?: string;
   name?: string;
   config?: { [key: string]: Json };
   spec?: Json;
@@ -186,8 +190,11 @@ export interface Estimate {
   groups: Group[];
   host: HostAnswer;
   verdict: Verdict;
+  /** At the best estimate; `safe_…` also by the high bounds. */
   max_context_tokens: number | null;
+  safe_context_tokens: number | null;
   max_sequences: number | null;
+  safe_sequences: number | null;
   fewest_devices: number | null;
   weights_formats: FormatChoice[];
   request: Request;

@@ -116,3 +116,17 @@ export function addressOf(host: HubHost, { repository, revision }: HubReference,
 /** What the model is called: the repository, or the file of it. */
 export const nameOf = ({ repository, file }: HubReference): string =>
   file?.toLowerCase().endsWith('.gguf') ? file.slice(file.lastIndexOf('/') + 1) : repository;
+
+/** The path of its page, as links carry it and hubReference() reads it behind the name of a host. */
+export function pathOf({ repository, revision, file }: HubReference): string {
+  if (!file && revision === 'main') return repository;
+  const rest = [revision, ...(file?.split('/') ?? [])].map(encodeURIComponent);
+  return [repository, file ? 'blob' : 'tree', ...rest].join('/');
+}
+
+export const referenceOf = (path: string): HubReference | undefined => {
+  const reference = hubReference(`${kHubHosts[0]}/${path}`);
+  if (!reference) return undefined;
+  const { host: _anyWillDo, ...rest } = reference;
+  return rest;
+};

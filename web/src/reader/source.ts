@@ -33,6 +33,7 @@ export const fileSource = (file: File): Source => ({
 const isOfAModel = (name: string): boolean => /(^|[/\\])config\.json$|\.index\.json$|\.(gguf|safetensors)$/i.test(name);
 
 const kMostListed = 10_000; // files; a folder with more is not a model's
+const kMostLevels = 4;
 
 /** What is read of the files that were given. Throws a ReadProblem where none is a model's. */
 export function modelFiles(files: File[]): File[] {
@@ -57,20 +58,29 @@ async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEn
   }
 }
 
+const hasModel = (files: File[]): boolean => files.some(({ name }) => isOfAModel(name));
+
 /** The files of the first level that has a model's; copies in folders further down (original/, onnx/) are other formats of it. */
 async function filesIn(folder: FileSystemDirectoryEntry): Promise<File[]> {
   let level = [folder];
   let first: File[] = [];
-  for (let depth = 0; level.length > 0 && depth < 4; depth += 1) {
+  for (let depth = 0; level.length > 0 && depth < kMostLevels; depth += 1) {
     const entries = (await Promise.all(level.map(entriesOf))).flat();
     const files = await Promise.all(
       entries.filter(({ isFile }) => isFile).map((entry) => fileOf(entry as FileSystemFileEntry)),
     );
-    if (files.some(({ name }) => isOfAModel(name))) return files;
+    if (hasModel(files)) return files;
     if (first.length === 0) first = files;
     level = entries.filter(({ isDirectory }) => isDirectory) as FileSystemDirectoryEntry[];
   }
   return first;
+}
+
+/** The same of a folder that was picked, which comes as the list of all files below it. Files that were picked one by one are on one level. */
+export function pickedFiles(files: File[]): File[] {
+  const levels: File[][] = [];
+  for (const file of files) (levels[file.webkitRelativePath.split('/').length - 1] ??= []).push(file);
+  return levels.find((level) => level && hasModel(level)) ?? files;
 }
 
 /** Files and folders as they were dropped. */

@@ -4,10 +4,10 @@ import type { Notice } from '../core/wire';
 import { addMessages } from '../i18n';
 import type { Outside, Store } from '../store';
 import { choiceOf } from './choice';
-import { addressOf, filesToRead, isReadable, nameOf, type HubHost, type HubReference } from './hub';
+import { addressOf, filesToRead, isReadable, type HubHost, type HubReference } from './hub';
 import { remoteSource } from './remote';
 import { readModel, type Progress } from './session';
-import { droppedFiles, fileSource, modelFiles } from './source';
+import { droppedFiles, fileSource, modelFiles, pickedFiles } from './source';
 import { theReader } from './start';
 import { ReadProblem, type ModelRead, type Reader } from './wire';
 
@@ -29,7 +29,7 @@ async function readerOr(): Promise<Reader> {
   }
 }
 
-async function read(store: Store, what: Pick<Outside, 'reference' | 'host'>, work: Work): Promise<void> {
+async function read(store: Store, what: Pick<Outside, 'reference' | 'host' | 'isLinked'>, work: Work): Promise<void> {
   const abort = new AbortController();
   const { signal } = abort;
   const refuse = (notice: Notice): void => {
@@ -47,9 +47,11 @@ async function read(store: Store, what: Pick<Outside, 'reference' | 'host'>, wor
     const outcome = await work(await readerOr(), signal, show);
     if (signal.aborted) return;
     if ('error' in outcome) return refuse(outcome.error);
-    const choice = choiceOf(outcome.read, what.reference && nameOf(what.reference));
+    const { reference, isLinked } = what;
+    const choice = choiceOf(outcome.read, reference);
     // A model with a spec is counted as it was read; what was assumed then would not be said again.
-    store.chooseModel(choice, outcome.read.model.max_context_tokens, choice.spec === undefined ? [] : outcome.warnings);
+    const assumed = choice.spec === undefined ? [] : outcome.warnings;
+    store.chooseModel(choice, outcome.read.model.max_context_tokens, assumed, isLinked);
   } catch (cause) {
     if (signal.aborted) return;
     if (!(cause instanceof ReadProblem)) console.info('Weighbridge: reading a model failed.', cause);
@@ -63,10 +65,10 @@ export const takeText = (store: Store, text: string): Promise<void> =>
     return reply.ok ? { read: reply.result, warnings: reply.warnings } : { error: reply.error };
   });
 
-/** Files, and folders as they were dropped. */
+/** Files, and folders as they were dropped or picked. */
 export const takeFiles = (store: Store, dropped: (File | FileSystemDirectoryEntry)[]): Promise<void> =>
   read(store, {}, async (reader, signal, onProgress) => {
-    const sources = modelFiles(await droppedFiles(dropped)).map(fileSource);
+    const sources = modelFiles(pickedFiles(await droppedFiles(dropped))).map(fileSource);
     return readModel(reader, sources, { remote: false, signal, onProgress });
   });
 
@@ -78,8 +80,8 @@ export async function offerRemote(store: Store, reference: HubReference): Promis
   theReader().catch(() => undefined); // it is wanted next, and comes from our own site
 }
 
-export const takeRemote = (store: Store, reference: HubReference, host: HubHost): Promise<void> =>
-  read(store, { reference, host }, async (reader, signal, onProgress) => {
+export const takeRemote = (store: Store, reference: HubReference, host: HubHost, isLinked?: true): Promise<void> =>
+  read(store, { reference, host, ...(isLinked && { isLinked }) }, async (reader, signal, onProgress) => {
     if (!isReadable(reference)) throw new ReadProblem('not_a_model_file', reference.file ?? '');
     const source = (path: string) => remoteSource(host, path, addressOf(host, reference, path));
     const sources = filesToRead(reference).map(source);

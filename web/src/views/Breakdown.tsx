@@ -7,7 +7,7 @@ import { column, count, memory, unitName, type Unit } from '../format';
 import { t, tCode } from '../i18n';
 import { useStore } from '../store';
 import { hostAsDevice, kParts, sum, termsOf, type Part } from './parts';
-import { MathBox } from './MathBox';
+import { LazyMath } from './LazyMath';
 import { MathButton } from './MathButton';
 import { engineName } from './verdict-texts';
 
@@ -105,7 +105,7 @@ function PartRows({ part, terms, shown, all, unit }: RowProps) {
       {isOpen && (
         <tr>
           <td colSpan={4} class="math-cell">
-            <MathBox terms={terms} unit={unit} />
+            <LazyMath terms={terms} unit={unit} />
           </td>
         </tr>
       )}

@@ -8,20 +8,10 @@ interface InPageLinkProps {
   children: ComponentChildren;
 }
 
-/** Goes to a part of the page and leaves the address alone: what stands behind its `#` are the settings. */
+/** Goes to a part of the page and leaves the address alone: what stands behind its `#` are the settings (public/boot.js). */
 export function InPageLink({ to, class: className, children }: InPageLinkProps) {
   return (
-    <a
-      class={className}
-      href={`#${to}`}
-      onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-        event.preventDefault();
-        const target = document.getElementById(to);
-        target?.scrollIntoView();
-        target?.focus({ preventScroll: true });
-      }}
-    >
+    <a class={className} href={`#${to}`} data-part>
       {children}
     </a>
   );

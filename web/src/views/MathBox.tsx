@@ -2,8 +2,14 @@
 // "Show the math": a term as the reader's own numbers, each over its caption, down to the exact bytes.
 import type { Factor, FormulaRow, Term } from '../core/wire';
 import { count, largeUnits, memory, unitName, type Unit } from '../format';
-import { t, tCode } from '../i18n';
+import { addMessages, t, tCode } from '../i18n';
 import { partOf } from './parts';
+
+/** Hundreds of short texts that nobody needs before the first math is opened. */
+export const mathTexts = addMessages({
+  en: () => import('../../messages/math.en.json'),
+  'zh-CN': () => import('../../messages/math.zh-CN.json'),
+});
 
 const kSigns: Record<Factor['op'], string> = { times: '×', divide: '÷', cdiv: '÷', plus: '+', minus: '−' };
 
@@ -127,7 +133,12 @@ function TermMath({ term, unit, titled }: { term: Term; unit: Unit; titled: bool
   );
 }
 
-export function MathBox({ terms, unit }: { terms: Term[]; unit: Unit }) {
+export interface MathProps {
+  terms: Term[];
+  unit: Unit;
+}
+
+export function MathBox({ terms, unit }: MathProps) {
   return (
     <div class="math">
       {terms.map((term) => (

@@ -4,13 +4,48 @@ import type { ComponentType } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { CatalogueModel, Estimate } from '../core/wire';
 import { parameters } from '../format';
-import { t, tCode } from '../i18n';
+import { t, tCode, type MessageId } from '../i18n';
 import { useStore } from '../store';
 import { Combobox, type Choice } from './Combobox';
 import { FieldMessages, messageId, useFieldNotices } from './Field';
 import { Icon } from './Icon';
 import type { ModelChoices } from './model-choices';
 import { modelName } from './verdict-texts';
+
+interface PickerProps {
+  /** What its input is called, for those who do not see the button. */
+  name: MessageId;
+  isFolder?: boolean;
+  onPick: (files: File[]) => void;
+}
+
+/** A button for the system's own dialogue; browsers have one for files and another for a folder. */
+function FilePicker({ name, isFolder = false, onPick }: PickerProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const folder = isFolder ? t('field.folder') : undefined;
+  return (
+    <>
+      <button class="drop" type="button" title={folder} aria-label={folder} onClick={() => input.current?.click()}>
+        <Icon name={isFolder ? 'folder' : 'file'} />
+        {!isFolder && t('field.drop')}
+      </button>
+      <input
+        ref={input}
+        class="visually-hidden"
+        type="file"
+        multiple
+        {...(isFolder && { webkitdirectory: true })}
+        tabIndex={-1}
+        aria-label={t(name)}
+        onChange={({ currentTarget }) => {
+          const chosen = [...(currentTarget.files ?? [])];
+          if (chosen.length > 0) onPick(chosen);
+          currentTarget.value = '';
+        }}
+      />
+    </>
+  );
+}
 
 /** Enough to be found by, until the search is there. */
 const choiceOf = (model: CatalogueModel): Choice => ({
@@ -27,17 +62,22 @@ function summary({ model }: Estimate): string {
 
 export function ModelField() {
   const store = useStore();
-  const { answer, catalogue, outside } = store;
-  const file = useRef<HTMLInputElement>(null);
+  const { answer, catalogue, outside, request } = store;
+  const { hub, spec } = request.value.model;
+  const isRead = !hub || spec !== undefined;
   const notices = useFieldNotices('model');
   const models = catalogue.value?.models;
   const choices = useMemo(() => (models ?? []).map(choiceOf), [models]);
   const [search, setSearch] = useState<ModelChoices>();
   const [Panel, setPanel] = useState<ComponentType>();
   const take = () => store.bring(import('../reader/take'));
+  const pick = (files: File[]) => void take().then((taking) => taking?.takeFiles(store, files));
   const isOutside = outside.value !== null;
   useEffect(() => {
-    if (isOutside) void store.bring(import('./OutsidePanel')).then((module) => setPanel(() => module?.OutsidePanel));
+    if (isOutside)
+      void store
+        .bring(import('./OutsidePanel').then((module) => module.outsidePanel))
+        .then((panel) => setPanel(() => panel));
   }, [isOutside]);
 
   function choose({ id }: Choice): void {
@@ -55,7 +95,7 @@ export function ModelField() {
       <Combobox
         id="model"
         label={t('field.model')}
-        value={modelName(answer.value)}
+        value={isRead ? modelName(answer.value) : hub}
         choices={choices}
         search={search}
         onOpen={bringSearch}
@@ -69,26 +109,13 @@ export function ModelField() {
         }}
       />
       <p class="hint" id="model-summary">
-        {summary(answer.value)}
+        {isRead && summary(answer.value)}
       </p>
       {Panel && <Panel />}
-      <button class="drop" type="button" onClick={() => file.current?.click()}>
-        <Icon name="file" />
-        {t('field.drop')}
-      </button>
-      <input
-        ref={file}
-        class="visually-hidden"
-        type="file"
-        multiple
-        tabIndex={-1}
-        aria-label={t('field.file')}
-        onChange={({ currentTarget }) => {
-          const chosen = [...(currentTarget.files ?? [])];
-          if (chosen.length > 0) void take().then((taking) => taking?.takeFiles(store, chosen));
-          currentTarget.value = '';
-        }}
-      />
+      <div class="pickers">
+        <FilePicker name="field.file" onPick={pick} />
+        <FilePicker name="field.folderFiles" isFolder onPick={pick} />
+      </div>
       <FieldMessages field="model" />
     </div>
   );

@@ -2,7 +2,7 @@
 // What stands above the answer: why it is not for the present settings, what a link could not say, and what was assumed.
 import { useEffect, useRef } from 'preact/hooks';
 import type { Notice } from '../core/wire';
-import { t } from '../i18n';
+import { sentences, t } from '../i18n';
 import { fieldOf, sayNotice } from '../notices';
 import { useStore } from '../store';
 import { Icon } from './Icon';
@@ -89,7 +89,7 @@ function Stale() {
     <div class="notice bad" role="alert">
       <Icon name="alert" />
       <p>
-        <Rich text={sayNotice(notice)} /> {t('answer.stale', { model: modelName(answer.value) })}
+        <Rich text={sentences(sayNotice(notice), t('answer.stale', { model: modelName(answer.value) }))} />
       </p>
     </div>
   );

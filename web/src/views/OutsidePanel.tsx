@@ -3,9 +3,9 @@
 // a button that names the host is pressed.
 import { useEffect, useRef } from 'preact/hooks';
 import { decimalMemory, memory } from '../format';
-import { t } from '../i18n';
+import { sentences, t } from '../i18n';
 import { kHubHosts, nameOf, type HubHost } from '../reader/hub';
-import { takeRemote } from '../reader/take';
+import { readTexts, takeRemote } from '../reader/take';
 import { useStore, type Outside } from '../store';
 import { Rich } from './Rich';
 
@@ -17,12 +17,17 @@ const hostsOf = ({ reference, host }: Outside): HubHost[] => {
 
 function Hosts({ outside }: { outside: Outside }) {
   const store = useStore();
-  const { reference, state } = outside;
+  const { reference, state, isLinked } = outside;
   if (!reference) return null;
   return (
     <>
       {hostsOf(outside).map((host) => (
-        <button key={host} class="button small" type="button" onClick={() => void takeRemote(store, reference, host)}>
+        <button
+          key={host}
+          class="button small"
+          type="button"
+          onClick={() => void takeRemote(store, reference, host, isLinked)}
+        >
           {t(state === 'failed' && host === outside.host ? 'read.again' : 'read.from', { host })}
         </button>
       ))}
@@ -40,7 +45,7 @@ function progressText({ progress, host }: Outside): string {
     needed: memory(neededBytes, 'gib'),
   });
   const rest = wholeBytes - neededBytes;
-  return rest > neededBytes ? `${text} ${t('read.notRead', { size: decimalMemory(rest) })}` : text;
+  return sentences(text, rest > neededBytes ? t('read.notRead', { size: decimalMemory(rest) }) : '');
 }
 
 function Reading({ outside }: { outside: Outside }) {
@@ -58,8 +63,15 @@ function Reading({ outside }: { outside: Outside }) {
   );
 }
 
-export function OutsidePanel() {
-  const { outside } = useStore();
+/** Why this is offered, and what a press on a button does. */
+function offerText({ reference, isLinked }: Outside, isCounted: boolean): string {
+  const isOneFile = reference?.file?.toLowerCase().endsWith('.gguf');
+  const why = isLinked ? t(isCounted ? 'read.linked' : 'read.linkedOnly') : isOneFile ? '' : t('read.unknown');
+  return sentences(why, t(isOneFile ? 'read.offerFile' : 'read.offer'));
+}
+
+function OutsidePanel() {
+  const { outside, request } = useStore();
   const shown = outside.value;
   const panel = useRef<HTMLDivElement>(null);
   const was = useRef<Outside | null>(null);
@@ -67,31 +79,37 @@ export function OutsidePanel() {
   useEffect(() => {
     const { activeElement } = document;
     const isHere = activeElement === document.body || panel.current?.contains(activeElement);
-    if (shown?.reference && (isHere || shown.state === 'offer')) panel.current?.querySelector('button')?.focus();
+    const isUnasked = shown?.isLinked && !was.current;
+    if (shown?.reference && !isUnasked && (isHere || shown.state === 'offer'))
+      panel.current?.querySelector('button')?.focus();
     else if (!shown && was.current && isHere) document.getElementById('model')?.focus();
     was.current = shown;
   }, [shown?.state, shown?.reference]);
   if (!shown) return null;
-  const { state, reference, cancel } = shown;
+  const { state, reference, isLinked, cancel } = shown;
   function close(): void {
     cancel?.();
-    outside.value = state === 'reading' && reference ? { state: 'offer', reference } : null;
+    outside.value =
+      state === 'reading' && reference ? { state: 'offer', reference, ...(isLinked && { isLinked }) } : null;
   }
   return (
     <div ref={panel} class="outside" data-state={state} role="group" aria-label={t('read.label')}>
       {reference && <p class="outside-name">{nameOf(reference)}</p>}
       {state === 'offer' && (
         <p>
-          <Rich text={t(reference?.file?.endsWith('.gguf') ? 'read.offerFile' : 'read.offer')} />
+          <Rich text={offerText(shown, request.value.model.spec !== undefined)} />
         </p>
       )}
       {state === 'reading' && <Reading outside={shown} />}
       <div class="outside-buttons">
         {state !== 'reading' && <Hosts outside={shown} />}
         <button class="text-button" type="button" onClick={close}>
-          {t(state === 'failed' ? 'notice.close' : 'read.cancel')}
+          {t(state === 'failed' || (isLinked && state === 'offer') ? 'notice.close' : 'read.cancel')}
         </button>
       </div>
     </div>
   );
 }
+
+/** Once its texts are there: a link may offer a model before anything has been read. */
+export const outsidePanel = readTexts.then(() => OutsidePanel);

@@ -13,7 +13,8 @@ import { ModelField } from './ModelField';
 import { marksOf, octaveStops } from './stops';
 import { useDeviceNames } from './use-device-names';
 import { engineName, machineName, modelName } from './verdict-texts';
-import { formatName, WeightsField } from './WeightsField';
+import { weightsName } from './weights-name';
+import { WeightsField } from './WeightsField';
 
 const kMostSequencesOnSlider = 1024;
 const kShortContext = 8192; // models up to here get finer stops
@@ -85,7 +86,7 @@ function Summary() {
   const format = answer.value.weights_formats.find((choice) => choice.format === weights.format);
   const chips = [
     modelName(answer.value),
-    format ? formatName(format) : weights.format,
+    weightsName(format ? format.resolved : weights.format),
     `${tokensShort(workload.context_tokens)} × ${count(workload.sequences)}`,
     machineName(answer.value, deviceNames),
     engineName(engine.name),

@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Core } from '../core/core';
 import { column, unitName } from '../format';
-import { t } from '../i18n';
+import { sentences, t } from '../i18n';
 import { currentHash } from '../link';
 import { linkTo, type PageName } from '../site';
 import { useStore, type Store } from '../store';
@@ -67,13 +67,14 @@ export function Share({ page }: { page: PageName }) {
     const link = core ? await shareLink(store, core) : location.href;
     try {
       await navigator.clipboard.writeText(make(link));
-      setSaid(t('share.copied'));
+      const isIncomplete = /[#&]c=-(&|$)/.test(link);
+      setSaid(sentences(t('share.copied'), isIncomplete ? t('read.notInLink') : ''));
     } catch {
       setSaid(t('share.refused', { link }));
     }
   }
-  const { config, spec } = store.request.value.model;
-  const note = config ? 'share.noteCustom' : spec ? 'read.notInLink' : 'share.note';
+  const { config, spec, hub } = store.request.value.model;
+  const note = config ? 'share.noteCustom' : spec && !hub ? 'read.notInLink' : 'share.note';
   return (
     <>
       <button

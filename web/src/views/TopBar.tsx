@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ComponentChildren, TargetedEvent } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { unitName, type Unit } from '../format';
 import { currentLocale, t } from '../i18n';
 import { linkTo, otherLanguage, type PageName } from '../site';
@@ -46,22 +46,10 @@ interface SettingsLinkProps {
   children: ComponentChildren;
 }
 
-/** A link to another page of the site; the settings travel along in the address, whichever way it is opened. */
+/** A link to another page of the site; the settings travel along in the address, whichever way it is opened (public/boot.js). */
 function SettingsLink({ to, class: className, lang, current, children }: SettingsLinkProps) {
-  const carry = (event: TargetedEvent<HTMLAnchorElement>): void => {
-    event.currentTarget.href = to + location.hash;
-  };
   return (
-    <a
-      class={className}
-      href={to}
-      lang={lang}
-      hreflang={lang}
-      aria-current={current ? 'page' : undefined}
-      onPointerEnter={carry}
-      onFocus={carry}
-      onClick={carry}
-    >
+    <a class={className} href={to} data-carry lang={lang} hreflang={lang} aria-current={current ? 'page' : undefined}>
       {children}
     </a>
   );

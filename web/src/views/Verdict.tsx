@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
-import { useStore } from '../store';
+import { useStore, type Store } from '../store';
 import { t } from '../i18n';
 import { count } from '../format';
 import { Icon } from './Icon';
 import { Rich } from './Rich';
-import { facts, verdictTexts } from './verdict-texts';
+import { engineName, facts, verdictTexts } from './verdict-texts';
+import { weightsName } from './weights-name';
 import { useDeviceNames } from './use-device-names';
 
 const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
@@ -25,55 +26,38 @@ function Announcer({ text }: { text: string }) {
   );
 }
 
-/** The engine's nearest working setting, one tap away. */
-function Nearest() {
-  const { answer, setParallel, setOption, setOffload, setFormat } = useStore();
-  const { nearest } = answer.value.verdict;
-  const layers = nearest?.gpu_layers;
-  const format = nearest?.weights?.format;
-  const tensor = nearest?.parallel?.tensor;
-  const share = nearest?.gpu_memory_utilization;
+/** The nearest working setting, one tap away: its words, and what the tap does. */
+function nearestOf(store: Store): [words: string, take: () => void] | undefined {
+  const { answer, setParallel, setHardware, setOption, setOffload, setFormat, setEngine } = store;
+  const { verdict, request } = answer.value;
+  const layers = verdict.nearest?.gpu_layers;
+  const format = verdict.nearest?.weights?.format;
+  const tensor = verdict.nearest?.parallel?.tensor;
+  const share = verdict.nearest?.gpu_memory_utilization;
+  const [first] = request.hardware;
   if (tensor !== undefined) {
-    const devices = answer.value.request.hardware.reduce((sum, row) => sum + row.count, 0);
-    return tensor === devices ? (
-      <button class="button small" type="button" onClick={() => setParallel(undefined)}>
-        {t('nearest.tensor', { tensor })}
-      </button>
-    ) : (
-      <NearestCount tensor={tensor} />
-    );
+    const devices = request.hardware.reduce((sum, row) => sum + row.count, 0);
+    if (tensor === devices) return [t('nearest.tensor', { tensor }), () => setParallel(undefined)];
+    // Another split needs another number of GPUs: the rows keep their kind.
+    if (first)
+      return [t('nearest.devices', { count: count(tensor) }), () => setHardware([{ ...first, count: tensor }])];
   }
   if (share !== undefined)
-    return (
-      <button class="button small" type="button" onClick={() => setOption('gpu_memory_utilization', share)}>
-        {t('nearest.utilization', { share })}
-      </button>
-    );
-  if (layers !== undefined)
-    return (
-      <button class="button small" type="button" onClick={() => setOffload({ gpu_layers: layers })}>
-        {t('nearest.layers', { layers })}
-      </button>
-    );
-  if (format !== undefined)
-    return (
-      <button class="button small" type="button" onClick={() => setFormat(format)}>
-        {t('nearest.format', { format: format.replace('gguf:', '') })}
-      </button>
-    );
-  return null;
+    return [t('nearest.utilization', { share }), () => setOption('gpu_memory_utilization', share)];
+  if (layers !== undefined) return [t('nearest.layers', { layers }), () => setOffload({ gpu_layers: layers })];
+  if (format !== undefined) return [t('nearest.format', { format: weightsName(format) }), () => setFormat(format)];
+  if (verdict.reason?.values.key !== 'engine.name') return undefined;
+  const name = verdict.reason.values.expected;
+  return [t('nearest.engine', { engine: engineName(name) }), () => setEngine({ name })];
 }
 
-/** Another split needs another number of GPUs: the rows keep their kind. */
-function NearestCount({ tensor }: { tensor: number }) {
-  const { answer, setHardware } = useStore();
-  const [first] = answer.value.request.hardware;
-  if (!first) return null;
-  return (
-    <button class="button small" type="button" onClick={() => setHardware([{ ...first, count: tensor }])}>
-      {t('nearest.devices', { count: count(tensor) })}
+function Nearest() {
+  const [words, take] = nearestOf(useStore()) ?? [];
+  return words ? (
+    <button class="button small" type="button" onClick={take}>
+      {words}
     </button>
-  );
+  ) : null;
 }
 
 /** `isFixed`: nothing can be changed here, and nothing is announced: in a frame, on someone else's page. */

@@ -2,19 +2,15 @@
 // The weights format: a few chips with their sizes, and a list where an engine knows dozens.
 import type { FormatChoice } from '../core/wire';
 import { largeUnits, memory, type Unit } from '../format';
-import { t, tCode } from '../i18n';
+import { t } from '../i18n';
 import { useStore } from '../store';
 import { Group } from './Field';
+import { weightsName } from './weights-name';
 
 const kMostChips = 6;
 /** What people download most, from small to large. */
 const kCommonFormats = ['checkpoint', 'bf16', 'fp8', 'int8', 'int4'];
 const kCommonFileTypes = ['gguf:Q4_K_M', 'gguf:Q5_K_M', 'gguf:Q6_K', 'gguf:Q8_0'];
-
-export const formatName = ({ resolved }: { resolved: string }): string => {
-  const fileType = resolved.replace(/^gguf:/, '');
-  return fileType === resolved ? tCode('format', resolved) : fileType;
-};
 
 /** The first chip names its unit, the others lean on it. */
 const chipSize = (choice: FormatChoice, index: number, unit: Unit): string =>
@@ -23,7 +19,9 @@ const chipSize = (choice: FormatChoice, index: number, unit: Unit): string =>
 function chipsOf(formats: FormatChoice[], chosen: string): FormatChoice[] {
   if (formats.length <= kMostChips) return formats;
   const files = formats.filter(({ format }) => kCommonFileTypes.includes(format)).sort((a, b) => a.bytes - b.bytes);
-  const common = files.length > 0 ? files : formats.filter(({ format }) => kCommonFormats.includes(format));
+  const own = formats.filter(({ resolved }) => resolved === 'checkpoint'); // of a GGUF file that was read
+  const common =
+    files.length > 0 ? [...own, ...files] : formats.filter(({ format }) => kCommonFormats.includes(format));
   const isOther = (choice: FormatChoice): boolean => choice.format === chosen && !common.includes(choice);
   return [...common, ...formats.filter(isOther)];
 }
@@ -41,7 +39,7 @@ function AllFormats({ formats }: { formats: FormatChoice[] }) {
     >
       {sorted.map((choice) => (
         <option key={choice.format} value={choice.format}>
-          {`${formatName(choice)} · ${memory(choice.bytes, unit.value)}`}
+          {`${weightsName(choice.resolved)} · ${memory(choice.bytes, unit.value)}`}
         </option>
       ))}
     </select>
@@ -64,7 +62,7 @@ export function WeightsField() {
             title={choice.supported ? undefined : t('format.unsupported')}
           >
             <input type="radio" name="weights" checked={isChosen(choice)} onChange={() => setFormat(choice.format)} />
-            {formatName(choice)}
+            {weightsName(choice.resolved)}
             <small>{chipSize(choice, index, unit.value)}</small>
           </label>
         ))}

@@ -2,7 +2,7 @@
 // The verdict in words: one headline, one sentence with need, limit and difference, and three facts.
 import type { Estimate, VerdictClass } from '../core/wire';
 import { count, largeUnits, memory, parameters, tokensShort, unitName, type Unit } from '../format';
-import { t, tCode } from '../i18n';
+import { sentences, t, tCode, type Values } from '../i18n';
 import { sayNotice } from '../notices';
 
 export interface VerdictTexts {
@@ -104,7 +104,10 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     return {
       tone,
       headline,
-      sentence: `${t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures)} ${outcome}`,
+      sentence: sentences(
+        t(verdict.limit === 'card' ? 'verdict.tight.card' : 'verdict.tight.engine', figures),
+        outcome,
+      ),
     };
   }
   const kind = verdict.class === 'no' ? 'no' : 'fits';
@@ -113,7 +116,7 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
   const sentence = t(`verdict.${kind}.${bound}`, figures);
   const weights = device.terms.find((term) => term.id === 'weights')?.bytes ?? 0;
   const hopeless = kind === 'no' && verdict.limit !== 'card' && weights > device.limit_bytes;
-  return { tone, headline, sentence: hopeless ? `${sentence} ${t('verdict.no.weightsAlone')}` : sentence };
+  return { tone, headline, sentence: sentences(sentence, hopeless ? t('verdict.no.weightsAlone') : '') };
 }
 
 /** How sure the total is, and on what that rests. */
@@ -124,6 +127,14 @@ function certainty(answer: Estimate, unit: Unit): Fact[] {
   const basis =
     answer.engine.name === 'article' ? 'fact.rangeArticle' : measured ? 'fact.rangeMeasured' : 'fact.rangeModelled';
   return [{ value, caption: t(basis, { unit: unitName(unit) }) }];
+}
+
+/** The most that surely fits comes first: who asks for what is only likely gets a tight answer. */
+function most(best: number | null, safe: number | null, axis: 'Context' | 'Sequences', values: Values): Fact {
+  const value = count(safe || best || 0);
+  if (safe && safe !== best) return { value, caption: t(`fact.safe${axis}`, { ...values, best: count(best ?? 0) }) };
+  const what = t(`fact.max${axis}`, values);
+  return { value, caption: safe === best ? what : t('fact.unsafe', { what }) };
 }
 
 export function facts(answer: Estimate, unit: Unit): Fact[] {
@@ -153,12 +164,10 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
       ...range,
     ];
   }
+  const { max_context_tokens, safe_context_tokens, max_sequences, safe_sequences } = answer;
   return [
-    { value: count(answer.max_context_tokens ?? 0), caption: t('fact.maxContext', { sequences: workload.sequences }) },
-    {
-      value: count(answer.max_sequences ?? 0),
-      caption: t('fact.maxSequences', { context: tokensShort(workload.context_tokens) }),
-    },
+    most(max_context_tokens, safe_context_tokens, 'Context', { sequences: workload.sequences }),
+    most(max_sequences, safe_sequences, 'Sequences', { context: tokensShort(workload.context_tokens) }),
     ...range,
   ];
 }

@@ -11,6 +11,7 @@ import { FieldMessage } from '../Field';
 import { NumberField, unreadable } from '../NumberField';
 import { marksOf, octaveStops } from '../stops';
 import { StopSlider } from '../StopSlider';
+import { weightsName } from '../weights-name';
 
 const kLeastTokens = 128;
 const kMostSequences = 64; // of the slider; the number field takes what the core takes
@@ -149,7 +150,7 @@ export function CaseControls() {
         name="format"
         options={kFormats}
         value={format}
-        text={(value) => t(`format.${value}`)}
+        text={(value) => weightsName(value)}
         onValue={(value) => change({ format: value })}
       />
       <Slider

@@ -9,6 +9,7 @@ import { useStore } from '../../store';
 import { InPageLink } from '../InPageLink';
 import type { Part } from '../parts';
 import { engineName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
 import { CalculatorLink, Section, Text, useMachine, VerdictChip } from './parts';
 import { Whose } from './Whose';
 
@@ -140,7 +141,7 @@ function Formats() {
     <p class="links">
       {formats.map(({ format, weights, hash }) => (
         <CalculatorLink key={format} hash={hash}>
-          {t(`format.${format as 'fp16' | 'int8' | 'int4'}`)}: {decimalMemory(weights)}
+          {weightsName(format)}: {decimalMemory(weights)}
         </CalculatorLink>
       ))}
     </p>

@@ -5,6 +5,7 @@ import type { Member } from '../../how/data';
 import { useHow } from '../../how/store';
 import { t, tCode } from '../../i18n';
 import { engineName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
 import { sizeName } from './CaseControls';
 import { CalculatorLink, Figure, Section, Text, useMachine } from './parts';
 
@@ -29,7 +30,7 @@ export function Sizes() {
           {weights.map(({ id, format, article, engine }) => (
             <tr key={id + format}>
               <th scope="row">
-                {sizeName(id)} {t(`format.${format}`)}
+                {sizeName(id)} {weightsName(format)}
               </th>
               <td class="number">
                 <Figure bytes={article} />
@@ -52,7 +53,7 @@ function MemberRow({ member }: { member: Member }) {
   const facts = [
     t('model.parameters', { size: parameters(member.parameters) }),
     tCode('attention', attention),
-    tCode('format', format),
+    weightsName(format),
   ];
   if (member.active < member.parameters * 0.9)
     facts.splice(1, 0, t('how.family.active', { size: parameters(member.active) }));

@@ -3,25 +3,21 @@
 import { count, decimalMemory, kMinus } from '../../format';
 import type { Saving } from '../../how/savings';
 import { useHow } from '../../how/store';
-import { t, tCode } from '../../i18n';
+import { t } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { useStore } from '../../store';
 import { Rich } from '../Rich';
 import { engineName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
 import { Section, Text } from './parts';
 import { Whose } from './Whose';
 
 const kFourBits: (string | number)[] = ['int4', 'gguf:Q4_K_M'];
 const kNotCounted = ['zero', 'sparsity', 'fragmentation', 'tensorrt', 'memory'] as const;
 
-function formatName(format: string | number): string {
-  const name = String(format);
-  return name.startsWith('gguf:') ? name.slice(5) : tCode('format', name);
-}
-
 /** The change in words: "INT8 weights instead of FP16". */
 function nameOf({ id, from, to }: Saving): string {
-  if (id === 'format') return t('how.saving.format', { from: formatName(from), to: formatName(to) });
+  if (id === 'format') return t('how.saving.format', { from: weightsName(String(from)), to: weightsName(String(to)) });
   if (id === 'sibling') return t('how.saving.sibling', { from, to });
   if (id === 'cache') return t('how.saving.cache', { to: String(to).toUpperCase() });
   return t(`how.saving.${id}`, { from: count(Number(from)), to: count(Number(to)), one: Number(to) });

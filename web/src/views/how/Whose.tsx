@@ -4,6 +4,7 @@ import { t } from '../../i18n';
 import { useStore } from '../../store';
 import { useDeviceNames } from '../use-device-names';
 import { machineName, modelName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
 import { CaseLine, Choices, sizeName } from './CaseControls';
 
 /** The choice between the case and the reader's own setup; the numbers of the case beside it. */
@@ -14,7 +15,7 @@ export function Whose({ name }: { name: string }) {
   const deviceNames = known.size > 0 ? known : new Map(Object.entries(data.deviceNames));
   const { model, format } = figures.value.case;
   const texts = {
-    case: t('how.whose.case', { size: sizeName(model), format: t(`format.${format}`) }),
+    case: t('how.whose.case', { size: sizeName(model), format: weightsName(format) }),
     setup: t('how.whose.setup', { model: modelName(answer.value), machine: machineName(answer.value, deviceNames) }),
   };
   return (

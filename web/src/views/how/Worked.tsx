@@ -7,11 +7,12 @@ import { kRuleOfThumb, ruleOfThumb } from '../../how/prints';
 import type { Side } from '../../how/figures';
 import { useHow } from '../../how/store';
 import { t } from '../../i18n';
-import { MathBox } from '../MathBox';
+import { LazyMath } from '../LazyMath';
 import { MathButton } from '../MathButton';
 import { kParts, partOf, type Part } from '../parts';
 import { Rich } from '../Rich';
 import { engineName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
 import { CaseControls } from './CaseControls';
 import { CalculatorLink, Figure, Section, Text } from './parts';
 
@@ -103,11 +104,11 @@ function PartRow({ part }: { part: Part }) {
             {theirs > 0 && (
               <>
                 <h3 class="math-side">{names.article}</h3>
-                <MathBox terms={mathOf(article, part)} unit="gb" />
+                <LazyMath terms={mathOf(article, part)} unit="gb" />
               </>
             )}
             <h3 class="math-side">{names.engine}</h3>
-            <MathBox terms={mathOf(engine, part)} unit="gb" />
+            <LazyMath terms={mathOf(engine, part)} unit="gb" />
           </td>
         </tr>
       )}
@@ -178,7 +179,7 @@ function Prints() {
           [activations, cache, total].map((bytes, index) => (
             <tr key={format + index}>
               <th scope="row">
-                {t(`format.${format}`)}, {[t('part.act'), t('part.kv'), t('table.total')][index]}
+                {weightsName(format)}, {[t('part.act'), t('part.kv'), t('table.total')][index]}
               </th>
               <td class="number">{`${prints[index]}${kNoBreakSpace}${index === 2 ? 'GB' : 'MB'}`}</td>
               <td class="number">{count(bytes)}</td>
