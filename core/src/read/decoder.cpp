@@ -81,6 +81,12 @@ FullAttention read_full_attention(KeyReader& config, const Model& model, const C
   return attention;
 }
 
+std::int64_t count_feature_layers(const KeyReader& config) {
+  const auto listed = config.json().find("vision_feature_layer");
+  const bool is_list = listed != config.json().end() && listed->is_array() && !listed->empty() && listed->size() <= config_limit::layers;
+  return is_list ? static_cast<std::int64_t>(listed->size()) : 1;
+}
+
 void check_image_size(KeyReader& vision, const VisionTower& tower) {
   if (vision.error() || tower.image_size >= tower.patch_size) return;
   vision.fail(

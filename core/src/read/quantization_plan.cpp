@@ -80,7 +80,7 @@ class PlanReader {
   void read_fp8() {
     if (b_.config.has("quantized_layers")) read_quantized_layers(b_);  // modelopt, on top of an FP8 checkpoint
     const std::string expert_type = b_.config.text_if_given("expert_dtype").value_or(std::string(expert_type_));
-    if (expert_type == "fp4") {
+    if (expert_type == "fp4" || b_.config.text_if_given("store_dtype").value_or("") == "mxfp4") {  // DeepSeek-V4; MiMo-V2.6
       WeightsLayout experts = b_.layout_of(Q::mxfp4, kMicroscalingBlock);
       experts.experts_only = true;
       b_.add_usual(experts, false);

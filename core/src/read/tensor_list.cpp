@@ -44,6 +44,7 @@ Tensor TensorList::described(const TensorRow& row) const {
   tensor.rows = row.rows;
   tensor.cols = row.cols;
   tensor.type = row.type.value_or(base_);
+  tensor.shards = row.shards;
   tensor.is_copy = row.is_copy;
   return tensor;
 }

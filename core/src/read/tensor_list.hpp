@@ -17,6 +17,7 @@ struct TensorRow {
   std::int64_t copies = 1;                        ///< equal tensors in this layer: the experts
   std::optional<TensorRole> role = std::nullopt;  ///< unless the name tells (tensor_names.cpp): needed for the parts of a fused matrix and in towers
   std::optional<DType> type = std::nullopt;       ///< unless it is the checkpoint's base type
+  std::int64_t shards = 1;                        ///< see Tensor::shards
   bool is_copy = false;                           ///< stored, but neither a parameter nor loaded
 };
 
