@@ -41,6 +41,8 @@ constexpr std::array kFamilies{
     Family{"deepseek_v3", read_deepseek_v3},
     Family{"deepseek_v32", read_deepseek_v32},
     Family{"deepseek_v4", read_deepseek_v4},
+    Family{"deepseek_v41", read_deepseek_v41},
+    Family{"deepseek_v41_text", read_deepseek_v41},
     Family{"dots1", read_dots1},
     Family{"ernie4_5", read_ernie4_5},
     Family{"ernie4_5_moe", read_ernie4_5_moe},

@@ -86,6 +86,10 @@ class PlanReader {
       b_.add_usual(experts, false);
     }
     const WeightsLayout layout = fp8_layout();
+    if (architecture_.starts_with("deepseek_v41")) {  // its n-gram tables, and projections that other models keep in 16 bits
+      add_targets({"engram.embed"}, b_.layout_of(Q::mxfp8, kMicroscalingBlock));
+      add_targets({"engram.wkv", "main_proj"}, layout);
+    }
     ModulePatterns targets;
     b_.read_list(b_.config, "modules_to_convert", targets);
     // Qwen4-Exp's table of n-grams, with one scale (vllm-project/vllm vllm/models/qwen4_exp, Qwen4ExpPLEFp8EmbeddingMethod).

@@ -27,6 +27,7 @@ void read_deepseek_v2(KeyReader& config, Draft& draft);
 void read_deepseek_v3(KeyReader& config, Draft& draft);
 void read_deepseek_v32(KeyReader& config, Draft& draft);
 void read_deepseek_v4(KeyReader& config, Draft& draft);
+void read_deepseek_v41(KeyReader& config, Draft& draft);
 void read_dots1(KeyReader& config, Draft& draft);
 void read_ernie4_5(KeyReader& config, Draft& draft);
 void read_ernie4_5_moe(KeyReader& config, Draft& draft);
