@@ -23,6 +23,7 @@ constexpr std::array kFamilies{
     Family{"RefinedWebModel", read_falcon},
     Family{"afmoe", read_afmoe},
     Family{"arcee", read_arcee},
+    Family{"aya_vision", read_aya_vision},
     Family{"baichuan", read_baichuan},
     Family{"bailing_hybrid", read_bailing_hybrid},
     Family{"bailing_moe", read_bailing_moe},
@@ -34,6 +35,7 @@ constexpr std::array kFamilies{
     Family{"chatglm", read_chatglm},
     Family{"cohere", read_cohere},
     Family{"cohere2", read_cohere2},
+    Family{"cohere2_vision", read_cohere2_vision},
     Family{"dbrx", read_dbrx},
     Family{"deepseek", read_deepseek},
     Family{"deepseek_ref", read_deepseek_v4},
@@ -80,12 +82,16 @@ constexpr std::array kFamilies{
     Family{"granitemoe", read_granitemoe},
     Family{"granitemoehybrid", read_granitemoehybrid},
     Family{"granitemoeshared", read_granitemoeshared},
+    Family{"granitevision", read_llava_next},
     Family{"hunyuan_v1_dense", read_hunyuan_v1_dense},
     Family{"hunyuan_v1_moe", read_hunyuan_v1_moe},
     Family{"hy_v3", read_hy_v3},
     Family{"hy_v4", read_hy_v4},
+    Family{"idefics3", read_idefics3},
     Family{"internlm2", read_internlm2},
     Family{"internlm3", read_internlm3},
+    Family{"internvl", read_internvl},
+    Family{"internvl_chat", read_internvl_chat},
     Family{"jamba", read_jamba},
     Family{"k2_horizon", read_k2_horizon},
     Family{"kimi_k2", read_deepseek_v3},
@@ -95,10 +101,15 @@ constexpr std::array kFamilies{
     Family{"kimi_vl", read_kimi_vl},
     Family{"laguna", read_laguna},
     Family{"lfm2", read_lfm2},
+    Family{"lfm2-vl", read_lfm2_vl},
     Family{"lfm2_moe", read_lfm2_moe},
+    Family{"lfm2_vl", read_lfm2_vl},
     Family{"llama", read_llama},
     Family{"llama4", read_llama4},
     Family{"llama4_text", read_llama4_text},
+    Family{"llava", read_llava},
+    Family{"llava_next", read_llava_next},
+    Family{"llava_onevision", read_llava_onevision},
     Family{"longcat_flash", read_longcat_flash},
     Family{"mamba", read_mamba},
     Family{"mamba2", read_mamba2},
@@ -136,9 +147,11 @@ constexpr std::array kFamilies{
     Family{"olmoe", read_olmoe},
     Family{"opt", read_opt},
     Family{"orion", read_orion},
+    Family{"paligemma", read_paligemma},
     Family{"phi", read_phi},
     Family{"phi-msft", read_phi_msft},
     Family{"phi3", read_phi3},
+    Family{"phi3_v", read_phi3_v},
     Family{"phi3small", read_phi3small},
     Family{"phimoe", read_phimoe},
     Family{"qwen", read_qwen},
@@ -166,6 +179,7 @@ constexpr std::array kFamilies{
     Family{"rwkv7", read_rwkv7},
     Family{"seed_oss", read_seed_oss},
     Family{"smollm3", read_smollm3},
+    Family{"smolvlm", read_idefics3},
     Family{"solar_open", read_solar_open},
     Family{"stablelm", read_stablelm},
     Family{"starcoder2", read_starcoder2},
@@ -205,13 +219,6 @@ bool is_plausible(const std::vector<Tensor>& tensors) {
   return elements < kMaxElements;
 }
 
-/// The reader of an architecture; null if nobody has told us of it.
-FamilyReader find_family(std::string_view model_type) {
-  for (const Family& family : kFamilies)
-    if (family.model_type == model_type) return family.read;
-  return nullptr;
-}
-
 /// An architecture that is not known by its name: its language model may be, or look like a plain decoder. False if nothing can be counted.
 bool read_unknown(KeyReader& config, Draft& draft) {
   const char* const key = language_key(config.json());
@@ -243,6 +250,12 @@ bool read_layers(KeyReader& config, Draft& draft) {
 }
 
 }  // namespace
+
+FamilyReader find_family(std::string_view model_type) {
+  for (const Family& family : kFamilies)
+    if (family.model_type == model_type) return family.read;
+  return nullptr;
+}
 
 Result<Model> read_config(const Json& json, std::string_view where, Notices& warnings) {
   const std::string path(where);

@@ -58,8 +58,8 @@ void TensorList::scalar(std::string_view name) {
 }
 
 void TensorList::put_here(std::string_view name, const Tensor& tensor) {
-  if (layer_ < 0) return put(name, tensor);
-  std::string whole(prefix_);
+  std::string whole(root_);
+  if (layer_ >= 0) whole += prefix_;
   whole += name;
   put(whole, tensor);
 }

@@ -9,8 +9,12 @@ namespace weighbridge {
 /// One reader per family: it fills hyper-parameters, layers and tensors of the draft; problems stay in `config`.
 using FamilyReader = void (*)(KeyReader& config, Draft& draft);
 
+/// The reader of an architecture (model_type); null if nobody has told us of it.
+[[nodiscard]] FamilyReader find_family(std::string_view model_type);
+
 void read_afmoe(KeyReader& config, Draft& draft);
 void read_arcee(KeyReader& config, Draft& draft);
+void read_aya_vision(KeyReader& config, Draft& draft);
 void read_baichuan(KeyReader& config, Draft& draft);
 void read_bailing_hybrid(KeyReader& config, Draft& draft);
 void read_bailing_moe(KeyReader& config, Draft& draft);
@@ -21,6 +25,7 @@ void read_bloom(KeyReader& config, Draft& draft);
 void read_chatglm(KeyReader& config, Draft& draft);
 void read_cohere(KeyReader& config, Draft& draft);
 void read_cohere2(KeyReader& config, Draft& draft);
+void read_cohere2_vision(KeyReader& config, Draft& draft);
 void read_dbrx(KeyReader& config, Draft& draft);
 void read_deepseek(KeyReader& config, Draft& draft);
 void read_deepseek_v2(KeyReader& config, Draft& draft);
@@ -67,8 +72,11 @@ void read_hunyuan_v1_dense(KeyReader& config, Draft& draft);
 void read_hunyuan_v1_moe(KeyReader& config, Draft& draft);
 void read_hy_v3(KeyReader& config, Draft& draft);
 void read_hy_v4(KeyReader& config, Draft& draft);
+void read_idefics3(KeyReader& config, Draft& draft);
 void read_internlm2(KeyReader& config, Draft& draft);
 void read_internlm3(KeyReader& config, Draft& draft);
+void read_internvl(KeyReader& config, Draft& draft);
+void read_internvl_chat(KeyReader& config, Draft& draft);
 void read_jamba(KeyReader& config, Draft& draft);
 void read_k2_horizon(KeyReader& config, Draft& draft);
 void read_kimi_k25(KeyReader& config, Draft& draft);
@@ -78,9 +86,13 @@ void read_kimi_vl(KeyReader& config, Draft& draft);
 void read_laguna(KeyReader& config, Draft& draft);
 void read_lfm2(KeyReader& config, Draft& draft);
 void read_lfm2_moe(KeyReader& config, Draft& draft);
+void read_lfm2_vl(KeyReader& config, Draft& draft);
 void read_llama(KeyReader& config, Draft& draft);
 void read_llama4(KeyReader& config, Draft& draft);
 void read_llama4_text(KeyReader& config, Draft& draft);
+void read_llava(KeyReader& config, Draft& draft);
+void read_llava_next(KeyReader& config, Draft& draft);
+void read_llava_onevision(KeyReader& config, Draft& draft);
 void read_longcat_flash(KeyReader& config, Draft& draft);
 void read_mamba(KeyReader& config, Draft& draft);
 void read_mamba2(KeyReader& config, Draft& draft);
@@ -114,8 +126,10 @@ void read_olmo3(KeyReader& config, Draft& draft);
 void read_olmoe(KeyReader& config, Draft& draft);
 void read_opt(KeyReader& config, Draft& draft);
 void read_orion(KeyReader& config, Draft& draft);
+void read_paligemma(KeyReader& config, Draft& draft);
 void read_phi(KeyReader& config, Draft& draft);
 void read_phi3(KeyReader& config, Draft& draft);
+void read_phi3_v(KeyReader& config, Draft& draft);
 void read_phi3small(KeyReader& config, Draft& draft);
 void read_phi_msft(KeyReader& config, Draft& draft);
 void read_phimoe(KeyReader& config, Draft& draft);
