@@ -23,6 +23,8 @@ class KeyReader {
   [[nodiscard]] const Json& json() const { return object_; }
   /// A reader of the object under `key`; its error is its own until adopt() takes it over. Requires that the value is an object.
   [[nodiscard]] KeyReader under(std::string_view key) const { return {*object_.find(key), path(key), warnings_}; }
+  /// The same for `object`, which stands for what is under `key`, with defaults filled in. It must outlive the reader.
+  [[nodiscard]] KeyReader over(const Json& object, std::string_view key) const { return {object, path(key), warnings_}; }
   void adopt(const KeyReader& inner) {
     if (inner.error_) fail(*inner.error_);
   }

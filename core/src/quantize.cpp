@@ -73,7 +73,7 @@ class Packer {
       case WeightQuantization::exl:
         return;
       case WeightQuantization::fp8_block:
-        return add(ceil_div(rows_, layout_.block_rows), groups(), layout_.scales);
+        return add(weight_.shards * ceil_div(ceil_div(rows_, weight_.shards), layout_.block_rows), groups(), layout_.scales);
       case WeightQuantization::fp8_per_channel:
       case WeightQuantization::int8_per_channel:
         add(rows_, 1, layout_.scales);

@@ -207,11 +207,13 @@ std::vector<Pages> compressed_pages(const Model& model, bool wide_entries) {
     const std::int64_t plain = std::max<std::int64_t>(0, a->head_dim - rotated);
     const std::int64_t entry = wide_entries ? 2 * a->head_dim : plain + 2 * std::min(rotated, a->head_dim) + plain / 64 + 1;
     add(window_block * entry, window_block, a->window);
-    if (a->compress_ratio <= 1) continue;
+    if (a->compress_ratio == 0) continue;
     add(ceil_div(block, a->compress_ratio) * entry, block, 0);
     const std::int64_t overlap = a->compress_ratio == overlapping_ratio ? 2 : 1;
     const std::int64_t state_block = overlap == 2 ? 4 : 8;
-    const auto add_state = [&](std::int64_t head_dim) { add(state_block * 2 * overlap * head_dim * 4, state_block, overlap * a->compress_ratio); };
+    const auto add_state = [&](std::int64_t head_dim) {
+      if (a->compress_ratio > 1) add(state_block * 2 * overlap * head_dim * 4, state_block, overlap * a->compress_ratio);
+    };
     add_state(a->head_dim);
     if (a->indexer.head_dim == 0) continue;
     add(ceil_div(block, a->compress_ratio) * indexer_key_bytes(a->indexer), block, 0);

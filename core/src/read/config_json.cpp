@@ -21,8 +21,12 @@ struct Family {
 constexpr std::array kFamilies{
     Family{"RefinedWeb", read_falcon},
     Family{"RefinedWebModel", read_falcon},
+    Family{"Yi", read_llama},
     Family{"afmoe", read_afmoe},
+    Family{"apertus", read_apertus},
+    Family{"aquila", read_llama},
     Family{"arcee", read_arcee},
+    Family{"aya_vision", read_aya_vision},
     Family{"baichuan", read_baichuan},
     Family{"bailing_hybrid", read_bailing_hybrid},
     Family{"bailing_moe", read_bailing_moe},
@@ -30,10 +34,16 @@ constexpr std::array kFamilies{
     Family{"bailing_moe_v2", read_bailing_moe_v2},
     Family{"bamba", read_bamba},
     Family{"bert", read_bert},
+    Family{"bitnet", read_bitnet},
     Family{"bloom", read_bloom},
+    Family{"camembert", read_roberta},
     Family{"chatglm", read_chatglm},
+    Family{"code_llama", read_llama},
+    Family{"codegen", read_codegen},
     Family{"cohere", read_cohere},
     Family{"cohere2", read_cohere2},
+    Family{"cohere2_vision", read_cohere2_vision},
+    Family{"cwm", read_cwm},
     Family{"dbrx", read_dbrx},
     Family{"deepseek", read_deepseek},
     Family{"deepseek_ref", read_deepseek_v4},
@@ -41,6 +51,9 @@ constexpr std::array kFamilies{
     Family{"deepseek_v3", read_deepseek_v3},
     Family{"deepseek_v32", read_deepseek_v32},
     Family{"deepseek_v4", read_deepseek_v4},
+    Family{"deepseek_v41", read_deepseek_v41},
+    Family{"deepseek_v41_text", read_deepseek_v41},
+    Family{"distilbert", read_distilbert},
     Family{"dots1", read_dots1},
     Family{"ernie4_5", read_ernie4_5},
     Family{"ernie4_5_moe", read_ernie4_5_moe},
@@ -70,20 +83,32 @@ constexpr std::array kFamilies{
     Family{"glm5_next", read_glm5_next},
     Family{"glm5_next_text", read_glm5_next_text},
     Family{"glm_moe_dsa", read_glm_moe_dsa},
+    Family{"gpt-sw3", read_gpt2},
     Family{"gpt2", read_gpt2},
     Family{"gpt_bigcode", read_gpt_bigcode},
+    Family{"gpt_neo", read_gpt_neo},
     Family{"gpt_neox", read_gpt_neox},
     Family{"gpt_oss", read_gpt_oss},
+    Family{"gptj", read_gptj},
     Family{"granite", read_granite},
     Family{"granitemoe", read_granitemoe},
     Family{"granitemoehybrid", read_granitemoehybrid},
     Family{"granitemoeshared", read_granitemoeshared},
+    Family{"granitevision", read_llava_next},
+    Family{"gte", read_new_bert},
+    Family{"helium", read_helium},
     Family{"hunyuan_v1_dense", read_hunyuan_v1_dense},
     Family{"hunyuan_v1_moe", read_hunyuan_v1_moe},
     Family{"hy_v3", read_hy_v3},
     Family{"hy_v4", read_hy_v4},
+    Family{"hyperclovax", read_hyperclovax},
+    Family{"idefics3", read_idefics3},
+    Family{"internlm", read_internlm},
     Family{"internlm2", read_internlm2},
     Family{"internlm3", read_internlm3},
+    Family{"internvl", read_internvl},
+    Family{"internvl_chat", read_internvl_chat},
+    Family{"jais2", read_jais2},
     Family{"jamba", read_jamba},
     Family{"k2_horizon", read_k2_horizon},
     Family{"kimi_k2", read_deepseek_v3},
@@ -93,10 +118,16 @@ constexpr std::array kFamilies{
     Family{"kimi_vl", read_kimi_vl},
     Family{"laguna", read_laguna},
     Family{"lfm2", read_lfm2},
+    Family{"lfm2-vl", read_lfm2_vl},
     Family{"lfm2_moe", read_lfm2_moe},
+    Family{"lfm2_vl", read_lfm2_vl},
     Family{"llama", read_llama},
     Family{"llama4", read_llama4},
     Family{"llama4_text", read_llama4_text},
+    Family{"llama_bidirec", read_llama_bidirec},
+    Family{"llava", read_llava},
+    Family{"llava_next", read_llava_next},
+    Family{"llava_onevision", read_llava_onevision},
     Family{"longcat_flash", read_longcat_flash},
     Family{"mamba", read_mamba},
     Family{"mamba2", read_mamba2},
@@ -113,6 +144,7 @@ constexpr std::array kFamilies{
     Family{"minimax_m3_vl", read_minimax_m3_vl},
     Family{"minimax_m3_vl_text", read_minimax_m3},
     Family{"minimax_text_01", read_minimax_m1},
+    Family{"ministral", read_mistral},
     Family{"ministral3", read_ministral3},
     Family{"mistral", read_mistral},
     Family{"mistral3", read_mistral3},
@@ -121,12 +153,15 @@ constexpr std::array kFamilies{
     Family{"mllama", read_mllama},
     Family{"mllama_text_model", read_mllama_text},
     Family{"modernbert", read_modernbert},
+    Family{"mpnet", read_mpnet},
     Family{"mpt", read_mpt},
     Family{"muse_glimmer", read_muse_glimmer},
     Family{"muse_glimmer_text", read_muse_glimmer_text},
+    Family{"nanochat", read_nanochat},
     Family{"nemotron", read_nemotron},
     Family{"nemotron-nas", read_nemotron_nas},
     Family{"nemotron_h", read_nemotron_h},
+    Family{"new", read_new_bert},
     Family{"nomic_bert", read_nomic_bert},
     Family{"olmo", read_olmo},
     Family{"olmo2", read_olmo2},
@@ -134,9 +169,12 @@ constexpr std::array kFamilies{
     Family{"olmoe", read_olmoe},
     Family{"opt", read_opt},
     Family{"orion", read_orion},
+    Family{"paligemma", read_paligemma},
+    Family{"persimmon", read_persimmon},
     Family{"phi", read_phi},
     Family{"phi-msft", read_phi_msft},
     Family{"phi3", read_phi3},
+    Family{"phi3_v", read_phi3_v},
     Family{"phi3small", read_phi3small},
     Family{"phimoe", read_phimoe},
     Family{"qwen", read_qwen},
@@ -164,12 +202,16 @@ constexpr std::array kFamilies{
     Family{"rwkv7", read_rwkv7},
     Family{"seed_oss", read_seed_oss},
     Family{"smollm3", read_smollm3},
+    Family{"smolvlm", read_idefics3},
+    Family{"solar", read_llama},
     Family{"solar_open", read_solar_open},
     Family{"stablelm", read_stablelm},
     Family{"starcoder2", read_starcoder2},
     Family{"step3p5", read_step3p5},
     Family{"step3p7", read_step3p7},
+    Family{"vaultgemma", read_vaultgemma},
     Family{"xlm-roberta", read_roberta},
+    Family{"xlm-roberta-flash", read_xlm_roberta_flash},
     Family{"xverse", read_xverse},
 };
 
@@ -203,13 +245,6 @@ bool is_plausible(const std::vector<Tensor>& tensors) {
   return elements < kMaxElements;
 }
 
-/// The reader of an architecture; null if nobody has told us of it.
-FamilyReader find_family(std::string_view model_type) {
-  for (const Family& family : kFamilies)
-    if (family.model_type == model_type) return family.read;
-  return nullptr;
-}
-
 /// An architecture that is not known by its name: its language model may be, or look like a plain decoder. False if nothing can be counted.
 bool read_unknown(KeyReader& config, Draft& draft) {
   const char* const key = language_key(config.json());
@@ -241,6 +276,12 @@ bool read_layers(KeyReader& config, Draft& draft) {
 }
 
 }  // namespace
+
+FamilyReader find_family(std::string_view model_type) {
+  for (const Family& family : kFamilies)
+    if (family.model_type == model_type) return family.read;
+  return nullptr;
+}
 
 Result<Model> read_config(const Json& json, std::string_view where, Notices& warnings) {
   const std::string path(where);

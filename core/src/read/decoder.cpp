@@ -24,7 +24,7 @@ void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults)
 }
 
 std::int64_t read_layer_count(KeyReader& config, const ClassDefaults& defaults) {
-  return required_or(config, first_key(config, {"num_hidden_layers", "n_layer", "n_layers"}), config_limit::layers, defaults.layers);
+  return required_or(config, first_key(config, {"num_hidden_layers", "n_layer", "n_layers", "num_layers"}), config_limit::layers, defaults.layers);
 }
 
 DenseFfn read_dense_ffn(KeyReader& config, const ClassDefaults& defaults) {
@@ -57,7 +57,8 @@ std::optional<KeyReader> text_part(KeyReader& config) {
 
 FullAttention read_full_attention(KeyReader& config, const Model& model, const ClassDefaults& defaults) {
   FullAttention attention;
-  attention.n_heads = required_or(config, first_key(config, {"num_attention_heads", "n_head", "n_heads"}), config_limit::heads, defaults.heads);
+  attention.n_heads = required_or(config, first_key(config, {"num_attention_heads", "n_head", "n_heads", "num_heads"}), config_limit::heads,
+                                  defaults.heads);
   const std::string_view kv_key = first_key(config, {"num_key_value_heads", "n_head_kv"});
   if (defaults.kv_heads > 0)
     attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, defaults.kv_heads, "");
@@ -79,6 +80,12 @@ FullAttention read_full_attention(KeyReader& config, const Model& model, const C
   }
   attention.head_dim_v = attention.head_dim_k;
   return attention;
+}
+
+std::int64_t count_feature_layers(const KeyReader& config) {
+  const auto listed = config.json().find("vision_feature_layer");
+  const bool is_list = listed != config.json().end() && listed->is_array() && !listed->empty() && listed->size() <= config_limit::layers;
+  return is_list ? static_cast<std::int64_t>(listed->size()) : 1;
 }
 
 void check_image_size(KeyReader& vision, const VisionTower& tower) {

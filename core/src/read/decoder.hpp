@@ -54,6 +54,8 @@ void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults 
 
 /// Attention as the llama-like families write it: num_attention_heads, num_key_value_heads, head_dim.
 [[nodiscard]] FullAttention read_full_attention(KeyReader& config, const Model& model, const ClassDefaults& defaults = {});
+/// The number of an encoder's layers whose outputs the projector takes, side by side: `vision_feature_layer` is one number or a list.
+[[nodiscard]] std::int64_t count_feature_layers(const KeyReader& config);
 /// Fails where an encoder's image holds no whole patch; `vision` is the reader of its keys.
 void check_image_size(KeyReader& vision, const VisionTower& tower);
 /// Fails unless the query heads are a multiple of the key and value heads.

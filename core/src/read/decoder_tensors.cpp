@@ -58,7 +58,8 @@ void add_attention(TensorList& tensors, const FullAttention& heads, std::int64_t
     add_fused_qkv(tensors, heads, hidden, "self_attn.qkv_proj");
   } else {
     tensors.linear("self_attn.q_proj", style.output_gate ? 2 * q : q, hidden, style.qkv_bias);
-    tensors.linear("self_attn.k_proj", k, hidden, style.qkv_bias);
+    tensors.add({.name = "self_attn.k_proj.weight", .rows = k, .cols = hidden, .shards = style.key_shards});
+    if (style.qkv_bias) tensors.add({.name = "self_attn.k_proj.bias", .rows = k});
     if (!style.no_value) tensors.linear("self_attn.v_proj", v, hidden, style.qkv_bias);
   }
   tensors.linear("self_attn.o_proj", hidden, heads.n_heads * heads.head_dim_v, style.output_bias);

@@ -23,6 +23,7 @@ struct DecoderStyle {
   std::string_view k_norm = "self_attn.k_norm";
   bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
   bool fused = false;       ///< q, k, v in one matrix, gate and up in another (Phi-3)
+  std::int64_t key_shards = 1;  ///< parts in which the key projection was quantized (MiMo-V2)
 };
 
 /// embed_tokens.

@@ -80,12 +80,16 @@ class PlanReader {
   void read_fp8() {
     if (b_.config.has("quantized_layers")) read_quantized_layers(b_);  // modelopt, on top of an FP8 checkpoint
     const std::string expert_type = b_.config.text_if_given("expert_dtype").value_or(std::string(expert_type_));
-    if (expert_type == "fp4") {
+    if (expert_type == "fp4" || b_.config.text_if_given("store_dtype").value_or("") == "mxfp4") {  // DeepSeek-V4; MiMo-V2.6
       WeightsLayout experts = b_.layout_of(Q::mxfp4, kMicroscalingBlock);
       experts.experts_only = true;
       b_.add_usual(experts, false);
     }
     const WeightsLayout layout = fp8_layout();
+    if (architecture_.starts_with("deepseek_v41")) {  // its n-gram tables, and projections that other models keep in 16 bits
+      add_targets({"engram.embed"}, b_.layout_of(Q::mxfp8, kMicroscalingBlock));
+      add_targets({"engram.wkv", "main_proj"}, layout);
+    }
     ModulePatterns targets;
     b_.read_list(b_.config, "modules_to_convert", targets);
     // Qwen4-Exp's table of n-grams, with one scale (vllm-project/vllm vllm/models/qwen4_exp, Qwen4ExpPLEFp8EmbeddingMethod).

@@ -44,6 +44,7 @@ Tensor TensorList::described(const TensorRow& row) const {
   tensor.rows = row.rows;
   tensor.cols = row.cols;
   tensor.type = row.type.value_or(base_);
+  tensor.shards = row.shards;
   tensor.is_copy = row.is_copy;
   return tensor;
 }
@@ -57,8 +58,8 @@ void TensorList::scalar(std::string_view name) {
 }
 
 void TensorList::put_here(std::string_view name, const Tensor& tensor) {
-  if (layer_ < 0) return put(name, tensor);
-  std::string whole(prefix_);
+  std::string whole(root_);
+  if (layer_ >= 0) whole += prefix_;
   whole += name;
   put(whole, tensor);
 }

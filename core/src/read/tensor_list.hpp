@@ -17,6 +17,7 @@ struct TensorRow {
   std::int64_t copies = 1;                        ///< equal tensors in this layer: the experts
   std::optional<TensorRole> role = std::nullopt;  ///< unless the name tells (tensor_names.cpp): needed for the parts of a fused matrix and in towers
   std::optional<DType> type = std::nullopt;       ///< unless it is the checkpoint's base type
+  std::int64_t shards = 1;                        ///< see Tensor::shards
   bool is_copy = false;                           ///< stored, but neither a parameter nor loaded
 };
 
@@ -32,6 +33,8 @@ class TensorList {
   void outside() { layer_ = -1; }
   /// The following rows belong to layer `index`; their names begin with `prefix`, which ends in ".{layer}.".
   void at_layer(std::int64_t index, std::string_view prefix = "model.layers.{layer}.");
+  /// What comes before the names of the following rows, those in layers too.
+  void root(std::string_view root) { root_ = root; }
   /// The following rows belong to this part of the checkpoint.
   void part(ModelPart part) { part_ = part; }
   /// The number of equal tensors that the following rows stand for; 1 to end.
@@ -66,6 +69,7 @@ class TensorList {
   DType base_;
   ModelPart part_ = ModelPart::text;
   std::int64_t layer_ = -1;
+  std::string_view root_;
   std::string_view prefix_;
   std::int64_t copies_ = 1;
   std::vector<std::string> names_;

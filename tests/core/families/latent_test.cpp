@@ -132,6 +132,64 @@ TEST(MimoV2, SlidingLayersHaveHeadsAndSinksOfTheirOwn) {
   EXPECT_EQ(model->mtp_layers.size(), 3U);
 }
 
+TEST(MimoV2, KeysThatWereQuantizedInShardsHaveWholeBlocksOfScalesInEach) {
+  // Four heads of 192 rows: two blocks of 128 each in a full layer; eight heads in four shards of 384 rows, three blocks each, in a sliding one.
+  const auto model = read(R"({"model_type":"mimo_v2_flash","torch_dtype":"bfloat16","num_hidden_layers":2,"hidden_size":4096,"num_attention_heads":64,
+      "num_key_value_heads":4,"head_dim":192,"v_head_dim":128,"intermediate_size":16384,"vocab_size":1024,"max_position_embeddings":4096,
+      "sliding_window":128,"swa_num_key_value_heads":8,"hybrid_layer_pattern":[0,1],"moe_layer_freq":[0,0],"moe_intermediate_size":2048,
+      "n_routed_experts":8,"num_experts_per_tok":2,"quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]}})");
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  std::vector<std::int64_t> rows;
+  for (const Tensor& tensor : model->tensors)
+    if (tensor.is_scale && tensor.part == ModelPart::text && tensor.name.ends_with("k_proj.weight")) rows.push_back(tensor.rows);
+  EXPECT_EQ(rows, (std::vector<std::int64_t>{8, 12}));
+}
+
+// Four layers of DeepSeek-V4.1 with all that its layers can have.
+constexpr const char* kV41 = R"({"model_type":"deepseek_v41","torch_dtype":"bfloat16","text_config":{"vocab_size":64,"hidden_size":256,
+    "moe_intermediate_size":64,"num_hidden_layers":4,"num_attention_heads":8,"head_dim":64,"qk_rope_head_dim":16,"q_lora_rank":128,"o_lora_rank":32,
+    "o_groups":2,"max_position_embeddings":4096,"n_routed_experts":8,"num_experts_per_tok":2,"sliding_window":16,"compress_ratios":[0,2,1,1],
+    "kv_source_layer_ids":[1,2],"index_source_layer_ids":[1,2,3],"index_n_heads":4,"index_head_dim":32,"index_topk":8,"hc_mult":2,
+    "engram_layer_ids":[0],"engram_num_embeddings":[1000],"engram_max_ngram_size":3,"engram_n_heads":2,"engram_head_dim":64,
+    "num_nextn_predict_layers":2,"dspark_target_layer_ids":[2,3],"dspark_markov_rank":16,"dspark_n_routed_experts":4},
+    "quantization_config":{"quant_method":"fp8","weight_block_size":[32,32],"scale_fmt":"ue8m0","expert_dtype":"fp4"}})";
+
+TEST(DeepseekV41, OnlyLayersThatMakeKeysCacheThemBeyondTheWindow) {
+  const auto model = read(kV41);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  std::vector<std::int64_t> ratios;
+  for (const LayerSpec& layer : model->layers) ratios.push_back(std::get<CompressedAttention>(layer.mixer).compress_ratio);
+  EXPECT_EQ(ratios, (std::vector<std::int64_t>{0, 2, 1, 0}));
+}
+
+TEST(DeepseekV41, TablesOfNgramsHaveAScaleForEvery32Values) {
+  const auto model = read(kV41);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  Bytes table;
+  std::int64_t wkv_scales = 0;
+  for (const Tensor& tensor : model->tensors) {
+    if (tensor.name.ends_with("engram.embed.weight")) table += tensor.bytes();
+    if (tensor.name.ends_with("engram.wkv.weight") && tensor.is_scale) wkv_scales = tensor.rows * tensor.cols;
+  }
+  EXPECT_EQ(table.count(), 1000 * (64 + 2));
+  EXPECT_EQ(wkv_scales, (256 * 3 / 32) * (4 * 64 / 32));  // two sizes of n-grams, two hashes each
+}
+
+TEST(DeepseekV41, DraftingLayersHaveExpertsOfTheirOwnNumber) {
+  const auto model = read(kV41);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  ASSERT_EQ(model->mtp_layers.size(), 2u);
+  EXPECT_EQ(std::get<MoeFfn>(model->mtp_layers[0].ffn).n_experts, 4);
+}
+
+TEST(DeepseekV41, ATableForEachLayerThatIsNamed) {
+  const auto model = read(R"({"model_type":"deepseek_v41","torch_dtype":"bfloat16","vocab_size":64,"hidden_size":256,"moe_intermediate_size":64,
+      "num_hidden_layers":4,"num_attention_heads":8,"o_groups":2,"max_position_embeddings":4096,"n_routed_experts":8,"num_experts_per_tok":2,
+      "compress_ratios":[0,2,1,1],"engram_layer_ids":[0,1],"engram_num_embeddings":[1000]})");
+  ASSERT_FALSE(model.has_value());
+  EXPECT_EQ(model.error().where, "config.engram_num_embeddings");
+}
+
 TEST(Bailing, ConvolutionsTellKimiDeltaFromLightningAttention) {
   const std::string common =
       R"({"model_type":"bailing_hybrid","hidden_size":64,"intermediate_size":96,"moe_intermediate_size":32,"num_attention_heads":4,"head_dim":16,

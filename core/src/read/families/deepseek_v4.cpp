@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "read/families/deepseek_v4.hpp"
+
 #include "json_text.hpp"
 #include "read/decoder_tensors.hpp"
 #include "read/expert_stack.hpp"
@@ -18,9 +20,7 @@ constexpr std::int64_t kMaxGroups = 4096;  ///< groups of the output projection
 struct V4 {
   CompressedAttention attention;
   Indexer indexer;
-  std::int64_t q_lora_rank = 0;
-  std::int64_t o_lora_rank = 0;
-  std::int64_t o_groups = 0;
+  V4Ranks ranks;
   std::int64_t n_streams = 0;
   std::int64_t n_hash_layers = 0;
   MoeFfn moe;
@@ -39,24 +39,12 @@ std::int64_t ratio_of_name(const Json& name) {
   return name == "heavily_compressed_attention" ? kHeavyRatio : 0;
 }
 
-/// `compress_ratios`, else `layer_types`, else what DeepseekV4Config falls back to.
+/// `compress_ratios`, else `layer_types`, else what DeepseekV4Config falls back to. 1 is no compression, and nothing older is seen, as for 0.
 std::vector<std::int64_t> read_ratios(KeyReader& config, std::int64_t n_layers) {
   std::vector<std::int64_t> ratios;
   if (config.has("compress_ratios")) {
-    const Json& list = *config.json().find("compress_ratios");
-    const std::string expected = "a list with a whole number from 0 to 65,536 for each of " + grouped(n_layers) + " layers";
-    if (!list.is_array() || static_cast<std::int64_t>(list.size()) < n_layers || list.size() > 2 * config_limit::layers) {
-      config.fail(notice::wrong_type(config.path("compress_ratios"), "compress_ratios", excerpt(list), expected));
-      return ratios;
-    }
-    for (const Json& entry : list) {
-      const std::int64_t ratio = whole_number_of(entry).value_or(-1);
-      if (ratio < 0 || ratio > 65536) {
-        config.fail(notice::wrong_type(config.path("compress_ratios"), "compress_ratios", excerpt(entry), expected));
-        return ratios;
-      }
-      ratios.push_back(ratio);
-    }
+    ratios = read_compress_ratios(config, n_layers);
+    for (std::int64_t& ratio : ratios) ratio = ratio == 1 ? 0 : ratio;
     return ratios;
   }
   if (const Json* types = list_per_layer(config, "layer_types", n_layers)) {
@@ -69,19 +57,12 @@ std::vector<std::int64_t> read_ratios(KeyReader& config, std::int64_t n_layers) 
 
 V4 read_v4(KeyReader& config) {
   V4 v;
-  v.attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
-  v.attention.head_dim = config.positive_or("head_dim", config_limit::head_dim, 512, "");
-  v.attention.window = config.positive_or("sliding_window", config_limit::context, 128, "");
+  v.attention = read_v4_heads(config);
   v.indexer = read_indexer(config, {64, 128, 512, 1});
-  v.q_lora_rank = config.positive_or("q_lora_rank", config_limit::hidden, 1024, "");
-  v.o_lora_rank = config.positive_or("o_lora_rank", config_limit::head_dim, 1024, "");
-  v.o_groups = config.positive_or("o_groups", kMaxGroups, 8, "");
-  v.n_streams = config.positive_or("hc_mult", kMaxStreams, 4, "");
+  v.ranks = read_v4_ranks(config, v.attention.n_heads);
+  v.n_streams = read_v4_streams(config);
   v.n_hash_layers = config.whole_number_if_given("num_hash_layers", 0, config_limit::layers).value_or(3);
-  v.moe = read_routed_experts(config, "n_routed_experts", "moe_intermediate_size");
-  v.moe.shared_ffn_size = config.positive_or("n_shared_experts", 64, 1, "") * v.moe.moe_ffn_size;
-  v.moe.router_bias = true;
-  read_expert_choice(config, v.moe, true, true);
+  v.moe = read_v4_experts(config);
   return v;
 }
 
@@ -102,18 +83,10 @@ void add_compressor(TensorList& tensors, const std::string& name, std::int64_t r
 }
 
 void add_v4_attention(TensorList& tensors, const V4& v, const CompressedAttention& a, std::int64_t hidden) {
-  const std::int64_t width = a.n_heads * a.head_dim;
-  tensors.linear("attn.wq_a", v.q_lora_rank, hidden);
-  tensors.norm("attn.q_norm", v.q_lora_rank);
-  tensors.linear("attn.wq_b", width, v.q_lora_rank);
-  tensors.linear("attn.wkv", a.head_dim, hidden);
-  tensors.norm("attn.kv_norm", a.head_dim);
-  tensors.linear("attn.wo_a", v.o_groups * v.o_lora_rank, width / v.o_groups);
-  tensors.linear("attn.wo_b", hidden, v.o_groups * v.o_lora_rank);
-  tensors.add({.name = "attn.attn_sink", .rows = a.n_heads, .type = dtype::f32});
+  add_v4_projections(tensors, a, v.ranks, hidden);
   if (a.compress_ratio > 0) add_compressor(tensors, "attn.compressor", a.compress_ratio, a.head_dim, hidden);
   if (a.indexer.n_heads == 0) return;
-  tensors.linear("attn.indexer.wq_b", a.indexer.n_heads * a.indexer.head_dim, v.q_lora_rank);
+  tensors.linear("attn.indexer.wq_b", a.indexer.n_heads * a.indexer.head_dim, v.ranks.q_lora_rank);
   tensors.linear("attn.indexer.weights_proj", a.indexer.n_heads, hidden);
   add_compressor(tensors, "attn.indexer.compressor", a.compress_ratio, a.indexer.head_dim, hidden);
 }
@@ -133,16 +106,10 @@ void add_v4_layer(Draft& draft, const V4& v, const CompressedAttention& attentio
   tensors.norm("ffn_norm", hidden);
   MoeFfn moe = v.moe;
   moe.router_bias = !hashed;
-  moe.shared_ffn_size = 0;
-  add_experts(tensors, moe, hidden, kExperts);
-  tensors.linear("ffn.shared_experts.w1", v.moe.shared_ffn_size, hidden);
-  tensors.linear("ffn.shared_experts.w3", v.moe.shared_ffn_size, hidden);
-  tensors.linear("ffn.shared_experts.w2", hidden, v.moe.shared_ffn_size);
+  add_v4_experts(tensors, moe, hidden);
   // The experts of the first layers are looked up by token id.
   if (hashed) tensors.add({.name = "ffn.gate.tid2eid", .rows = draft.model.vocab_size, .cols = v.moe.n_experts_used, .type = dtype::int64});
-  const std::int64_t mix = (2 + v.n_streams) * v.n_streams;
-  add_hyper_connection(tensors, "hc_attn", mix, v.n_streams * hidden, 3);
-  add_hyper_connection(tensors, "hc_ffn", mix, v.n_streams * hidden, 3);
+  add_v4_streams(tensors, v.n_streams, hidden);
 }
 
 void add_v4_mtp(Draft& draft, const V4& v) {
@@ -179,6 +146,77 @@ void add_v4(Draft& draft, const V4& v) {
 
 }  // namespace
 
+CompressedAttention read_v4_heads(KeyReader& config) {
+  CompressedAttention attention;
+  attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
+  attention.head_dim = config.positive_or("head_dim", config_limit::head_dim, 512, "");
+  attention.window = config.positive_or("sliding_window", config_limit::context, 128, "");
+  return attention;
+}
+
+V4Ranks read_v4_ranks(KeyReader& config, std::int64_t n_heads) {
+  V4Ranks ranks;
+  ranks.q_lora_rank = config.positive_or("q_lora_rank", config_limit::hidden, 1024, "");
+  ranks.o_lora_rank = config.positive_or("o_lora_rank", config_limit::head_dim, 1024, "");
+  ranks.o_groups = config.positive_or("o_groups", kMaxGroups, 8, "");
+  if (!config.error() && n_heads % ranks.o_groups != 0)
+    config.fail(notice::not_divisible(config.path("num_attention_heads"), "num_attention_heads", grouped(n_heads),
+                                      "a multiple of o_groups, " + grouped(ranks.o_groups)));
+  return ranks;
+}
+
+std::int64_t read_v4_streams(KeyReader& config) { return config.positive_or("hc_mult", kMaxStreams, 4, ""); }
+
+MoeFfn read_v4_experts(KeyReader& config) {
+  MoeFfn moe = read_routed_experts(config, "n_routed_experts", "moe_intermediate_size");
+  moe.shared_ffn_size = config.positive_or("n_shared_experts", 64, 1, "") * moe.moe_ffn_size;
+  moe.router_bias = true;
+  read_expert_choice(config, moe, true, true);
+  return moe;
+}
+
+std::vector<std::int64_t> read_compress_ratios(KeyReader& config, std::int64_t n_layers) {
+  const Json list = config.json().value("compress_ratios", Json());
+  const bool fits = list.is_array() && static_cast<std::int64_t>(list.size()) >= n_layers && list.size() <= 2 * config_limit::layers;
+  std::vector<std::int64_t> ratios;
+  for (std::size_t i = 0; fits && i < list.size(); ++i) {
+    const std::int64_t ratio = whole_number_of(list[i]).value_or(-1);
+    if (ratio < 0 || ratio > 65536) break;
+    ratios.push_back(ratio);
+  }
+  if (fits && ratios.size() == list.size()) return ratios;
+  config.fail(notice::wrong_type(config.path("compress_ratios"), "compress_ratios", excerpt(fits ? list[ratios.size()] : list),
+                                 "a list with a whole number from 0 to 65,536 for each of " + grouped(n_layers) + " layers"));
+  return {};
+}
+
+void add_v4_projections(TensorList& tensors, const CompressedAttention& attention, const V4Ranks& ranks, std::int64_t hidden) {
+  const std::int64_t width = attention.n_heads * attention.head_dim;
+  tensors.linear("attn.wq_a", ranks.q_lora_rank, hidden);
+  tensors.norm("attn.q_norm", ranks.q_lora_rank);
+  tensors.linear("attn.wq_b", width, ranks.q_lora_rank);
+  tensors.linear("attn.wkv", attention.head_dim, hidden);
+  tensors.norm("attn.kv_norm", attention.head_dim);
+  tensors.linear("attn.wo_a", ranks.o_groups * ranks.o_lora_rank, width / ranks.o_groups);
+  tensors.linear("attn.wo_b", hidden, ranks.o_groups * ranks.o_lora_rank);
+  tensors.add({.name = "attn.attn_sink", .rows = attention.n_heads, .type = dtype::f32});
+}
+
+void add_v4_experts(TensorList& tensors, const MoeFfn& moe, std::int64_t hidden) {
+  MoeFfn routed = moe;
+  routed.shared_ffn_size = 0;
+  add_experts(tensors, routed, hidden, kExperts);
+  tensors.linear("ffn.shared_experts.w1", moe.shared_ffn_size, hidden);
+  tensors.linear("ffn.shared_experts.w3", moe.shared_ffn_size, hidden);
+  tensors.linear("ffn.shared_experts.w2", hidden, moe.shared_ffn_size);
+}
+
+void add_v4_streams(TensorList& tensors, std::int64_t n_streams, std::int64_t hidden) {
+  const std::int64_t mix = (2 + n_streams) * n_streams;
+  add_hyper_connection(tensors, "hc_attn", mix, n_streams * hidden, 3);
+  add_hyper_connection(tensors, "hc_ffn", mix, n_streams * hidden, 3);
+}
+
 /// DeepSeek-V4 (vllm-project/vllm models/deepseek_v4, huggingface/transformers models/deepseek_v4): keys that are the values too, cached as they are
 /// within a window and pooled beyond it; experts in every layer; residual streams mixed by weights of their own. Names are those of the checkpoint.
 void read_deepseek_v4(KeyReader& config, Draft& draft) {
@@ -190,9 +228,6 @@ void read_deepseek_v4(KeyReader& config, Draft& draft) {
   model.rotary_dim = config.positive_or("qk_rope_head_dim", config_limit::head_dim, v.attention.head_dim / 8, "");
   model.n_rotary_tables = 2;
   if (config.error()) return;
-  if (v.attention.n_heads % v.o_groups != 0)
-    return config.fail(notice::not_divisible(config.path("num_attention_heads"), "num_attention_heads", grouped(v.attention.n_heads),
-                                             "a multiple of o_groups, " + grouped(v.o_groups)));
   v.ratios = read_ratios(config, n_layers);
   if (config.error()) return;
   v.ratios.resize(static_cast<std::size_t>(n_layers + n_mtp), 0);

@@ -9,7 +9,7 @@ namespace weighbridge {
 namespace {
 
 struct Variant {
-  DecoderStyle style;
+  DecoderStyle style{};
   bool gated = true;
   bool tied = false;  ///< what tie_word_embeddings is if the config does not say
   double rotary = 1;  ///< what partial_rotary_factor is if the config does not say
@@ -65,6 +65,22 @@ void read_internlm3(KeyReader& config, Draft& draft) {
 void read_ernie4_5(KeyReader& config, Draft& draft) {
   const bool bias = config.flag_or("use_bias", false);
   read_variant(config, draft, {.style = {.qkv_bias = bias, .output_bias = bias, .ffn_bias = bias}, .tied = true});
+}
+
+/// Helium (models/helium): Llama with heads of 128.
+void read_helium(KeyReader& config, Draft& draft) { read_variant(config, draft, {.style = usual_biases(config)}); }
+
+/// InternLM 1 (internlm/internlm-7b modeling_internlm.py): `bias` for all of attention.
+void read_internlm(KeyReader& config, Draft& draft) {
+  const bool bias = config.flag_or("bias", true);
+  read_variant(config, draft, {.style = {.qkv_bias = bias, .output_bias = bias}});
+}
+
+/// Jais 2 (models/jais2): LayerNorm, no gate, biases everywhere.
+void read_jais2(KeyReader& config, Draft& draft) {
+  const bool attention = config.flag_or("attention_bias", true);
+  const bool ffn = config.flag_or("mlp_bias", true);
+  read_variant(config, draft, {.style = {.qkv_bias = attention, .output_bias = attention, .ffn_bias = ffn, .norm_bias = true}, .gated = false});
 }
 
 /// MiniCPM (openbmb/MiniCPM-2B-sft-bf16 modeling_minicpm.py): Llama with multipliers; tied unless the config says otherwise.

@@ -25,10 +25,10 @@ void add_mtp_layers(Draft& draft, const DecoderStyle& style, std::string_view pr
 }
 
 /// Embeddings, layers and head, as add_decoder() writes them for a model without MTP layers.
-void add_without_mtp(Draft& draft, const DecoderStyle& style) {
+void add_without_mtp(Draft& draft, const DecoderStyle& style, const ExpertNames& experts = {}) {
   std::vector<LayerSpec> mtp;
   mtp.swap(draft.model.mtp_layers);
-  add_decoder(draft, style);
+  add_decoder(draft, style, experts);
   mtp.swap(draft.model.mtp_layers);
 }
 
@@ -98,8 +98,11 @@ void read_mimo_v2(KeyReader& config, Draft& draft) {
   for (LayerSpec& layer : model.mtp_layers) layer.ffn = dense;
   model.rotary_dim = rotary_part(full.head_dim_k, config.fraction("partial_rotary_factor", 1.0).value_or(1.0));
   model.n_rotary_tables = 2;
-  const DecoderStyle style{.qkv_bias = qkv_bias};
-  add_without_mtp(draft, style);
+  // The attention was quantized in as many shards as full layers have key heads, and the scales of each begin at a block of their own
+  // (jundot/omlx omlx/patches/mimo_v2/fused_qkv_layout.py): 192 rows of keys take two blocks of 128.
+  const DecoderStyle style{.qkv_bias = qkv_bias, .key_shards = full.n_kv_heads};
+  const bool f32_router = config.text_if_given("moe_router_dtype").value_or(model.architecture == "mimo_v2_flash" ? "float32" : "") == "float32";
+  add_without_mtp(draft, style, {.router_type = f32_router ? std::optional(dtype::f32) : std::nullopt});
   add_mtp_layers(draft, style, "model.mtp.layers.{layer}.", "eh_proj", {"enorm", "hnorm", "final_layernorm"});
 }
 

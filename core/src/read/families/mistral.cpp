@@ -58,12 +58,12 @@ void read_latent(KeyReader& config, Draft& draft, const DecoderStyle& style) {
 }
 
 /// Merges patches, and takes them to the language model's width.
-void add_projector(TensorList& tensors, std::int64_t width, std::int64_t merge, std::int64_t hidden, bool bias) {
+void add_projector(TensorList& tensors, std::int64_t width, std::int64_t merge, std::int64_t n_seen, std::int64_t hidden, bool bias) {
   tensors.part(ModelPart::tower);
   tensors.outside();
   tensors.norm("multi_modal_projector.norm", width);
   tensors.linear("multi_modal_projector.patch_merger.merging_layer", width, width * merge * merge);
-  tensors.linear("multi_modal_projector.linear_1", hidden, width, bias);
+  tensors.linear("multi_modal_projector.linear_1", hidden, width * n_seen, bias);
   tensors.linear("multi_modal_projector.linear_2", hidden, hidden, bias);
   tensors.part(ModelPart::text);
 }
@@ -109,13 +109,14 @@ void read_mistral3(KeyReader& config, Draft& draft) {
                                       "a Pixtral vision_config"));
   const std::int64_t merge = config.positive_or("spatial_merge_size", 64, 2, "");
   const bool bias = config.flag_or("multimodal_projector_bias", false);
+  const std::int64_t n_seen = count_feature_layers(config);
   KeyReader vision = config.under("vision_config");
   const VisionTower tower = read_pixtral(vision, merge);
   config.adopt(vision);
   if (config.error()) return;
   draft.model.vision = tower;
   add_pixtral(draft.tensors, tower, "vision_tower.");
-  add_projector(draft.tensors, tower.hidden_size, merge, draft.model.hidden_size, bias);
+  add_projector(draft.tensors, tower.hidden_size, merge, n_seen, draft.model.hidden_size, bias);
 }
 
 }  // namespace weighbridge

@@ -5,6 +5,8 @@
 #include "read/decoder_tensors.hpp"
 #include "read/expert_stack.hpp"
 #include "read/families/families.hpp"
+#include "read/families/qwen_layers.hpp"
+#include "read/towers/perception.hpp"
 
 namespace weighbridge {
 
@@ -50,6 +52,13 @@ FullAttention read_sliding_heads(KeyReader& config, const FullAttention& full) {
   }
   check_head_groups(config, heads);
   return heads;
+}
+
+/// `layer_types` may go on with those of the layers that predict further tokens.
+LayerFlags read_slides(KeyReader& config, const ExpertStack& stack) {
+  const auto listed = config.json().find("layer_types");
+  const bool all = listed != config.json().end() && static_cast<std::int64_t>(listed->size()) == stack.n_layers + stack.n_mtp;
+  return read_sliding_layers(config, stack.n_layers + (all ? stack.n_mtp : 0));
 }
 
 FullAttention read_full_heads(KeyReader& config) {
@@ -104,7 +113,7 @@ void read_step3p5(KeyReader& config, Draft& draft) {
   if (config.error()) return;
   stack.dense = dense;
   apply_moe_layers(config, stack);
-  const LayerFlags slides = read_sliding_layers(config, stack.n_layers);
+  const LayerFlags slides = read_slides(config, stack);
   if (config.error()) return;
   const auto mixer = [&](std::int64_t layer) {
     const bool is_sliding = slides.empty() ? layer % 2 == 0 : slides[static_cast<std::size_t>(layer)] != 0;
@@ -123,13 +132,22 @@ void read_step3p5(KeyReader& config, Draft& draft) {
   add_mtp(draft, gate);
 }
 
-/// Step-3.7: Step-3.5 with an image encoder, which is not counted.
+/// Step-3.7 (huggingface/transformers models/step3p7): Step-3.5 with a perception encoder.
 void read_step3p7(KeyReader& config, Draft& draft) {
-  config.warn(notice::custom("not_counted", config.path("vision_config"), "The image encoder is not counted.", "vision_config", "", ""));
-  if (!config.has("text_config") || !config.json().find("text_config")->is_object()) return read_step3p5(config, draft);
-  KeyReader text = config.under("text_config");
-  read_step3p5(text, draft);
-  config.adopt(text);
+  std::optional<KeyReader> text = object_under(config, "text_config");
+  read_step3p5(text ? *text : config, draft);
+  if (text) config.adopt(*text);
+  std::optional<KeyReader> vision = object_under(config, "vision_config");
+  if (config.error()) return;
+  if (!vision)
+    return config.warn(notice::custom("not_counted", config.path("vision_config"), "The image encoder is not counted: expected a `vision_config`.",
+                                      "vision_config", "", "an object with the encoder's sizes"));
+  const PerceptionTower perception = read_perception(*vision);
+  config.adopt(*vision);
+  const bool bias = config.flag_or("projector_bias", false);
+  if (config.error()) return;
+  draft.model.vision = perception.tower;
+  add_perception(draft.tensors, perception, draft.model.hidden_size, bias);
 }
 
 }  // namespace weighbridge

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Language models with image encoders, whose config describes each part. Counts: the published safetensors files on huggingface.co.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "api_fixture.hpp"
+#include "weighbridge/read.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+struct Published {
+  const char* id;
+  std::int64_t elements;
+  const char* config;
+};
+
+constexpr Published kPublished[] = {
+    // The language model is Llama's class by its defaults.
+    {"llava-hf/llava-1.5-7b-hf", 7'063'427'072,
+     R"({"model_type":"llava","torch_dtype":"float16","text_config":{"max_position_embeddings":4096,"model_type":"llama","vocab_size":32064},
+         "vision_config":{"model_type":"clip_vision_model","hidden_size":1024,"image_size":336,"intermediate_size":4096,"num_attention_heads":16,
+         "num_hidden_layers":24,"patch_size":14},"vision_feature_layer":-2})"},
+    {"llava-hf/llava-v1.6-mistral-7b-hf", 7'566'747'648,
+     R"({"model_type":"llava_next","torch_dtype":"float16","image_grid_pinpoints":[[336,672],[672,672]],
+         "text_config":{"model_type":"mistral","max_position_embeddings":32768,"vocab_size":32064,"sliding_window":null},
+         "vision_config":{"model_type":"clip_vision_model","hidden_size":1024,"image_size":336,"intermediate_size":4096,"num_attention_heads":16,
+         "num_hidden_layers":24,"patch_size":14}})"},
+    {"mistral-experimental/pixtral-12b", 12'682'739'712,
+     R"({"model_type":"llava","torch_dtype":"bfloat16","text_config":{"head_dim":128,"hidden_size":5120,"intermediate_size":14336,
+         "max_position_embeddings":1024000,"model_type":"mistral","num_hidden_layers":40,"num_key_value_heads":8,"sliding_window":null,"vocab_size":131072},
+         "vision_config":{"head_dim":64,"image_size":1024,"model_type":"pixtral","patch_size":16},"vision_feature_layer":-1})"},
+    {"llava-hf/llava-onevision-qwen2-0.5b-ov-hf", 893'675'552,
+     R"({"model_type":"llava_onevision","torch_dtype":"float16","tie_word_embeddings":false,"text_config":{"model_type":"qwen2","hidden_size":896,
+         "intermediate_size":4864,"num_attention_heads":14,"num_hidden_layers":24,"num_key_value_heads":2,"vocab_size":152000,
+         "tie_word_embeddings":true},"vision_config":{"model_type":"siglip_vision_model","hidden_size":1152,"image_size":384,
+         "intermediate_size":4304,"num_attention_heads":16,"num_hidden_layers":26,"patch_size":14,"vision_use_head":false}})"},
+    {"HuggingFaceTB/SmolVLM-256M-Instruct", 256'484'928,
+     R"({"model_type":"idefics3","torch_dtype":"bfloat16","scale_factor":4,"text_config":{"model_type":"llama","hidden_size":576,
+         "intermediate_size":1536,"num_attention_heads":9,"num_hidden_layers":30,"num_key_value_heads":3,"vocab_size":49280},
+         "vision_config":{"model_type":"idefics3_vision","hidden_size":768,"image_size":512,"patch_size":16}})"},
+    {"HuggingFaceTB/SmolVLM-Instruct", 2'246'272'880,
+     R"({"model_type":"idefics3","torch_dtype":"bfloat16","scale_factor":3,"text_config":{"model_type":"llama","hidden_size":2048,
+         "intermediate_size":8192,"num_attention_heads":32,"num_hidden_layers":24,"num_key_value_heads":32,"vocab_size":49155},
+         "vision_config":{"model_type":"idefics3_vision","hidden_size":1152,"image_size":384,"patch_size":14,"intermediate_size":4304,
+         "num_attention_heads":16,"num_hidden_layers":27}})"},
+    {"google/paligemma-3b-mix-224", 2'923'466'480,
+     R"({"model_type":"paligemma","torch_dtype":"float32","text_config":{"hidden_size":2048,"intermediate_size":16384,"model_type":"gemma",
+         "num_attention_heads":8,"num_hidden_layers":18,"num_key_value_heads":1,"vocab_size":257216},"vision_config":{"hidden_size":1152,
+         "intermediate_size":4304,"model_type":"siglip_vision_model","num_attention_heads":16,"num_hidden_layers":27,"patch_size":14}})"},
+    {"OpenGVLab/InternVL2_5-8B", 8'075'365'376,
+     R"({"model_type":"internvl_chat","torch_dtype":"bfloat16","downsample_ratio":0.5,"llm_config":{"model_type":"internlm2","hidden_size":4096,
+         "intermediate_size":14336,"num_attention_heads":32,"num_hidden_layers":32,"num_key_value_heads":8,"vocab_size":92553,
+         "max_position_embeddings":32768,"bias":false},"vision_config":{"hidden_size":1024,"image_size":448,"intermediate_size":4096,
+         "num_attention_heads":16,"num_hidden_layers":24,"patch_size":14,"norm_type":"layer_norm","qk_normalization":false,"qkv_bias":true}})"},
+    {"OpenGVLab/InternVL3_5-8B-HF", 8'528'318'464,
+     R"({"model_type":"internvl","dtype":"bfloat16","downsample_ratio":0.5,"text_config":{"model_type":"qwen3","hidden_size":4096,
+         "intermediate_size":12288,"head_dim":128,"num_hidden_layers":36,"num_key_value_heads":8,"max_position_embeddings":40960},
+         "vision_config":{"model_type":"internvl_vision","attention_bias":true,"image_size":[448,448],"patch_size":[14,14]}})"},
+    {"LiquidAI/LFM2-VL-450M", 450'822'656,
+     R"({"model_type":"lfm2-vl","torch_dtype":"bfloat16","downsample_factor":2,"projector_hidden_size":2560,"text_config":{"model_type":"lfm2",
+         "hidden_size":1024,"num_hidden_layers":16,"num_attention_heads":16,"num_key_value_heads":8,"vocab_size":65536,
+         "block_auto_adjust_ff_dim":true,"block_ff_dim":6656,"block_ffn_dim_multiplier":1.0,"block_multiple_of":256,"conv_L_cache":3,
+         "full_attn_idxs":[2,5,8,10,12,14],"max_position_embeddings":128000},"vision_config":{"model_type":"siglip2_vision_model",
+         "hidden_size":768,"intermediate_size":3072,"num_hidden_layers":12,"num_attention_heads":12,"num_patches":256,"patch_size":16,
+         "image_size":256}})"},
+    {"TIGER-Lab/VLM2Vec-Full", 4'146'621'440,
+     R"({"model_type":"phi3_v","torch_dtype":"bfloat16","hidden_size":3072,"intermediate_size":8192,"num_hidden_layers":32,
+         "num_attention_heads":32,"num_key_value_heads":32,"vocab_size":32064,"max_position_embeddings":131072,"sliding_window":262144})"},
+    {"CohereLabs/aya-vision-8b", 8'631'842'032,
+     R"({"model_type":"aya_vision","torch_dtype":"float16","alignment_intermediate_size":28672,"downsample_factor":2,"text_config":{
+         "model_type":"cohere2","hidden_size":4096,"intermediate_size":14336,"num_attention_heads":32,"num_hidden_layers":32,
+         "num_key_value_heads":8,"vocab_size":256000,"max_position_embeddings":16384,"sliding_window":4096},"vision_config":{
+         "model_type":"siglip_vision_model","hidden_size":1152,"image_size":364,"intermediate_size":4304,"num_attention_heads":16,
+         "num_hidden_layers":27,"patch_size":14,"vision_use_head":false}})"},
+};
+
+TEST(VisionLanguage, ElementsAreThosePublished) {
+  for (const Published& published : kPublished) {
+    Notices warnings;
+    const Result<Model> model = read_config(testing::parse(published.config), "config", warnings);
+    ASSERT_TRUE(model.has_value()) << published.id << ": " << model.error().message;
+    EXPECT_EQ(count_parameters(model->tensors).stored, published.elements) << published.id;
+    EXPECT_TRUE(warnings.empty()) << published.id << ": " << warnings.front().message;
+    ASSERT_TRUE(model->vision.has_value()) << published.id;
+  }
+}
+
+Result<Model> read(const Json& config, Notices& warnings) { return read_config(config, "config", warnings); }
+
+TEST(VisionLanguage, AnImageIsAsManyTokensAsTheProjectorLeaves) {
+  Notices warnings;
+  const auto tokens = [&](const char* config) { return read(testing::parse(config), warnings)->vision->tokens_per_image; };
+  EXPECT_EQ(tokens(kPublished[0].config), 24 * 24);
+  EXPECT_EQ(tokens(kPublished[1].config), 24 * 24 * (2 * 2 + 1));  // the whole image, and the tiles of the largest grid
+  EXPECT_EQ(tokens(kPublished[4].config), (32 / 4) * (32 / 4));
+  EXPECT_EQ(tokens(kPublished[7].config), 16 * 16);
+}
+
+TEST(VisionLanguage, AnEncoderThatWeDoNotKnowIsSaidToBeMissing) {
+  Json config = testing::parse(kPublished[0].config);
+  config["vision_config"]["model_type"] = "convnext";
+  Notices warnings;
+  const Result<Model> model = read(config, warnings);
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(count_parameters(model->tensors).multimodal, 0);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_EQ(warnings[0].code, "not_counted");
+  EXPECT_EQ(warnings[0].where, "config.vision_config");
+}
+
+TEST(VisionLanguage, TheLanguageModelIsReadByItsOwnFamily) {
+  Json config = testing::parse(kPublished[0].config);
+  config["text_config"]["num_hidden_layers"] = "many";
+  Notices warnings;
+  const Result<Model> model = read(config, warnings);
+  ASSERT_FALSE(model.has_value());
+  EXPECT_EQ(model.error().where, "config.text_config.num_hidden_layers");
+}
+
+TEST(VisionLanguage, NamesOfTheLanguageModelAreInsideOfItsPart) {
+  Notices warnings;
+  const Result<Model> model = read(testing::parse(kPublished[0].config), warnings);
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(model->tensors.front().name, "language_model.model.embed_tokens.weight");
+  EXPECT_EQ(model->tensors.front().role, TensorRole::embedding);
+}
+
+}  // namespace
+}  // namespace weighbridge
