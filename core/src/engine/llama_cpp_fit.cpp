@@ -98,12 +98,13 @@ class Fit {
     const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
     const Placement placement = llama_cpp::place(job, settings);
     const std::vector<std::size_t> groups = device_groups(scenario);
+    const ComputeTerms graphs = compute_terms(job, settings, loads, placement);
     Sizes sizes;
     for (std::size_t index = 0; index < groups.size(); ++index) {
       const int device = static_cast<int>(index);
       const bool padded = pads_rows(scenario.hardware[groups[index]].device);
       const Bytes sum = weights_term(job, loads, placement, device, padded).bytes + cache_term(job, settings, placement, device, padded).bytes +
-                        recurrent_term(job, settings, placement, device).bytes + device_compute_term(job, settings, loads, placement, device).bytes;
+                        recurrent_term(job, settings, placement, device).bytes + graphs.devices[index].bytes;
       sizes.push_back(difference(sum, Bytes()));
     }
     return sizes;

@@ -266,7 +266,9 @@ class Decoder {
     if (const auto* dense = std::get_if<DenseFfn>(&b_.layer(il).ffn)) return b_.ffn(a, il, "", style_.activation, dense->ffn_size);
     const auto* moe = std::get_if<MoeFfn>(&b_.layer(il).ffn);
     if (moe == nullptr) return a;
-    Node* routed = b_.moe(a, il, *moe, style_.moe);
+    MoeStyle how = style_.moe;
+    how.scales = how.scales || moe->scales_weights;
+    Node* routed = b_.moe(a, il, *moe, how);
     if (b_.matrix("ffn_up_shexp", il) == nullptr) return routed;
     if (style_.shared_gate == SharedGate::none) return g_.add(routed, b_.ffn(a, il, "_shexp", style_.activation, moe->shared_ffn_size));
     Node* logit = g_.mul_mat(b_.matrix("ffn_gate_inp_shexp", il), a);
