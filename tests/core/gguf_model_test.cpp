@@ -152,6 +152,10 @@ GgufWriter gguf_of(const Model& model) {
   if (const MoeFfn* moe = first_moe(model)) {
     keys.put("expert_count", moe->n_experts);
     keys.put("expert_used_count", moe->n_experts_used);
+    keys.put("expert_group_count", moe->n_groups);
+    keys.put("expert_group_used_count", moe->n_groups_used);
+    keys.put("expert_weights_norm", moe->normalizes_weights ? 1 : 0);
+    keys.put("expert_weights_scale", moe->scales_weights ? 2 : 1);
   }
   if (largest_dense_ffn(model) > 0) keys.put("feed_forward_length", largest_dense_ffn(model));
   write_mixers(model, keys);
