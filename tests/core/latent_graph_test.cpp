@@ -106,5 +106,16 @@ TEST(LatentGraph, MistralSmall4) {
                {{options(4096, 512, "on"), {361'517'056}, 943'728'640}, {options(4096, 512, "on"), {}, 339'748'864}});
 }
 
+// Pooled tokens, residual streams, experts that are looked up by token.
+TEST(LatentGraph, DeepSeekV4) {
+  const Json quantized{{"type_k", "q4_0"}, {"type_v", "q4_0"}, {"n_seq_max", 3}, {"kv_unified", true}};
+  expect_plans({{"id", "deepseek-ai/DeepSeek-V4-Flash"}}, {{options(4096, 512, "on"), {306'716'672}, 20'020'128},
+                                                           {options(16384, 512, "off"), {892'436'480}, 31'554'464},
+                                                           {options(4096, 512, "on"), {}, 281'552'896},
+                                                           {options(8192, 512, "on", quantized), {306'716'672}, 25'309'664},
+                                                           {options(4096, 512, "on"), {295'075'840, 554'557'440}, 29'748'864},
+                                                           {options(8192, 512, "off", {{"n_gpu_layers", 5}}), {1'985'011'968}, 25'263'008}});
+}
+
 }  // namespace
 }  // namespace weighbridge

@@ -14,6 +14,7 @@ struct Row {
   std::string_view model_type;
   std::string_view architecture;
   std::string_view with_experts{};  ///< if it differs
+  bool is_read = true;              ///< we read its layers from a file's keys
 };
 
 /// The first row of an architecture is the one that a file of it is read as.
@@ -38,7 +39,7 @@ constexpr std::array kRows{
     Row{"kimi_k25", "deepseek2"},
     Row{"glm4_moe_lite", "deepseek2"},
     Row{"deepseek_v32", "deepseek32"},
-    Row{"deepseek_v4", "deepseek4"},
+    Row{"deepseek_v4", "deepseek4", {}, false},
     Row{"dots1", "dots1"},
     Row{"ernie4_5", "ernie4_5"},
     Row{"ernie4_5_moe", "ernie4_5-moe"},
@@ -154,7 +155,7 @@ std::string_view architecture_of(const Model& model) {
 
 std::string_view model_type_of(std::string_view architecture) {
   for (const Row& row : kRows)
-    if (row.architecture == architecture || row.with_experts == architecture) return row.model_type;
+    if (row.is_read && (row.architecture == architecture || row.with_experts == architecture)) return row.model_type;
   for (const std::string_view plain : kPlain)
     if (plain == architecture) return plain;
   return {};

@@ -74,10 +74,10 @@ struct MoeStyle {
   bool normalizes = true;  ///< the chosen weights add up to one
   bool scales = false;     ///< by a factor of the model's own
   Unary activation = Unary::silu;
-  Node* chosen = nullptr;         ///< the experts of each token, if they are not the best ones
+  Node* chosen = nullptr;        ///< the experts of each token, if they are not the best ones
   bool precise_results = false;  ///< Mistral 4: the experts' last products keep f32
-  bool weights_inputs = false;  ///< Llama 4: what enters an expert is weighted, not what leaves it
-  std::int64_t groups = 1;      ///< of experts; only the best `groups_used` of them are chosen from
+  bool weights_inputs = false;   ///< Llama 4: what enters an expert is weighted, not what leaves it
+  std::int64_t groups = 1;       ///< of experts; only the best `groups_used` of them are chosen from
   std::int64_t groups_used = 1;
 };
 
@@ -114,9 +114,9 @@ class Builder {
   CacheInputs cache_inputs();
   /// Masks only.
   CacheInputs encoder_inputs();
-  /// Of a cache of keys alone. `is_half`: the type of the mask; `rotated_head` elements of a head whose keys are rotated, 0 if none is.
-  /// Of keys with heads of this size.
+  /// The matrix that rotates keys with heads of this size.
   Node* rotation(std::int64_t head);
+  /// Of a cache of keys alone. `is_half`: the type of the mask; `rotated_head` elements of a head whose keys are rotated, 0 if none is.
   AttentionInputs key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head = 0);
 
   Node* norm(Node* a, std::string_view name, int il, NormKind kind = NormKind::rms);

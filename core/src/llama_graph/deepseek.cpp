@@ -77,7 +77,7 @@ class LatentDecoder {
 
   Builder& b_;
   Graph& g_;
-  const bool is_scaled_;  ///< MiniCPM3: embedding, what each block adds, and the last state are multiplied by constants
+  const bool is_scaled_;   ///< MiniCPM3: embedding, what each block adds, and the last state are multiplied by constants
   const bool is_precise_;  ///< Mistral 4: what enters the experts' last matrices can exceed half precision
   bool is_unfolded_ = false;
   Node* positions_ = nullptr;

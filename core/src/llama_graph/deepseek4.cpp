@@ -126,9 +126,7 @@ class DeepSeek4 {
 
   // Inputs
   Node* numbers(std::int64_t n, DType type = dtype::int32) { return g_.input(type, {n, 1, 1, 1}); }
-  Node* mask(std::int64_t cells, bool is_half) {
-    return g_.input(is_half ? dtype::f16 : dtype::f32, {cells, b_.n_tokens / streams_, 1, streams_});
-  }
+  Node* mask(std::int64_t cells, bool is_half) { return g_.input(is_half ? dtype::f16 : dtype::f32, {cells, b_.n_tokens / streams_, 1, streams_}); }
 
   PoolInputs pool_inputs(const CompressedAttention& layer, bool is_indexer) {
     const std::int64_t ratio = layer.compress_ratio;
@@ -192,9 +190,7 @@ class DeepSeek4 {
   }
 
   /// For what is before the first token.
-  Node* with_empty_row(Node* rows) {
-    return g_.concat(rows, g_.reshape(g_.scale(g_.view_1d(rows, rows->ne[0], 0)), {rows->ne[0], 1, 1, 1}), 1);
-  }
+  Node* with_empty_row(Node* rows) { return g_.concat(rows, g_.reshape(g_.scale(g_.view_1d(rows, rows->ne[0], 0)), {rows->ne[0], 1, 1, 1}), 1); }
 
   /// Writes entries to the cache `keys`, and what is left over to the state.
   void pool(Node* a, const Pool& pool, const PoolInputs& in, Node* keys, int il) {

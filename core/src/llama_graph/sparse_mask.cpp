@@ -13,8 +13,8 @@ Node* weights_by_stream(Graph& graph, Node* weights, std::int64_t streams) {
 
 Node* choose_best(Graph& graph, Node* q, Node* k, Node* weights, Node* mask, std::int64_t top_k) {
   const std::int64_t streams = k->ne[3];
-  q = graph.view(q, {q->ne[0], q->ne[1], q->ne[2] / streams, streams},
-                 {q->nb[0], q->nb[1], q->nb[2], q->nb[3] / static_cast<std::uint64_t>(streams)}, 0);
+  q = graph.view(q, {q->ne[0], q->ne[1], q->ne[2] / streams, streams}, {q->nb[0], q->nb[1], q->nb[2], q->nb[3] / static_cast<std::uint64_t>(streams)},
+                 0);
   Node* scores = graph.make(Op::lightning_indexer, dtype::f32, {k->ne[2], q->ne[2], 1, streams}, {q, k, weights, mask});
   return graph.cont(graph.top_k(scores, std::min(scores->ne[0], top_k)));
 }

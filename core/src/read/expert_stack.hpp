@@ -20,7 +20,7 @@ struct ExpertKeys {
   std::int64_t n_shared = 0;  ///< the number of shared experts
   bool router_bias = true;
   bool normalizes_weights = true;  ///< norm_topk_prob
-  bool scales_weights = true;      ///< routed_scaling_factor is not one
+  bool scales_weights = false;     ///< routed_scaling_factor is not one
 };
 
 /// From which groups experts are chosen, and what becomes of their weights: n_group, topk_group, norm_topk_prob, routed_scaling_factor. A config

@@ -11,7 +11,7 @@ void read_deepseek(KeyReader& config, Draft& draft) {
   Model& model = draft.model;
   read_common(config, model);
   const FullAttention attention = read_full_attention(config, model);
-  const ExpertStack stack = read_expert_stack(config, {.router_bias = false});
+  const ExpertStack stack = read_expert_stack(config, {.router_bias = false, .normalizes_weights = false});
   const bool bias = config.flag_or("attention_bias", false);
   if (config.error()) return;
   fill_layers(

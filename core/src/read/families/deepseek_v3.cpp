@@ -8,7 +8,7 @@ namespace {
 
 constexpr LatentAttention kV3Attention{
     .q_lora_rank = 1536, .kv_lora_rank = 512, .qk_nope_head_dim = 128, .qk_rope_head_dim = 64, .head_dim_v = 128, .indexer = {}};
-constexpr ExpertKeys kV3Experts{.n_dense = 3, .n_shared = 1};
+constexpr ExpertKeys kV3Experts{.n_dense = 3, .n_shared = 1, .scales_weights = true};
 
 }  // namespace
 
@@ -27,7 +27,7 @@ void read_deepseek_v32(KeyReader& config, Draft& draft) {
 /// correction bias only with `topk_method` "noaux_tc".
 void read_deepseek_v2(KeyReader& config, Draft& draft) {
   ExpertKeys experts{.n_dense = 0, .n_shared = 2};
-  experts.normalizes_weights = experts.scales_weights = false;
+  experts.normalizes_weights = false;
   experts.router_bias = config.text_if_given("topk_method").value_or("greedy") == "noaux_tc";
   read_latent_moe(config, draft, {kV3Attention, experts});
 }
