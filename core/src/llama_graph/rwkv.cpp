@@ -12,7 +12,9 @@ class Rwkv7 {
   explicit Rwkv7(Builder& builder) : b_(builder), g_(builder.graph), states_(builder), hidden_(builder.model.hidden_size) {}
 
   void build() {
-    Node* state = normed_embedding();
+    // In a checkpoint this norm belongs to the first layer.
+    const int norm_layer = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
+    Node* state = b_.norm(b_.embed(), "token_embd_norm", norm_layer, NormKind::layer);
     ids_ = b_.output_ids();
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
     state = b_.norm(state, "output_norm", kNowhere, NormKind::layer);
@@ -20,19 +22,6 @@ class Rwkv7 {
   }
 
  private:
-  /// The norm lies with the first layer, not with the embedding. In a checkpoint it belongs to that layer.
-  Node* normed_embedding() {
-    Node* normed = g_.same(Op::norm, b_.embed());
-    const int il = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
-    const auto part = [&](int index) {
-      Node* values = b_.vector("token_embd_norm", il, index);
-      values->buffer = b_.backend_of(0);
-      return values;
-    };
-    normed = g_.mul(normed, part(0));
-    return g_.add(normed, part(1));
-  }
-
   /// [hidden, tokens, sequences]
   [[nodiscard]] Shape by_sequence() const { return {hidden_, states_.n_seq_tokens, states_.n_seqs, 1}; }
   [[nodiscard]] Shape flat() const { return {hidden_, b_.n_tokens, 1, 1}; }
