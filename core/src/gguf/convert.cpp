@@ -99,7 +99,7 @@ class GgufConverter {
     if (name == "ffn_down") tensor.role = TensorRole::ffn_down;
     if (name == "ssm_dt.bias") tensor.role = TensorRole::recurrent_state;
     // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
-    if (name == "attn_qkv") tensor.role = TensorRole::attention_v;
+    if (name == "attn_qkv" || name == "attn_v") tensor.role = TensorRole::attention_v;
     if (name == "indexer.attn_k") tensor.role = TensorRole::attention_k;
     tensor.type = dtype::f32;
     tensor.recipe = 0;
