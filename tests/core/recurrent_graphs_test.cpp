@@ -111,6 +111,14 @@ TEST(RecurrentGraphs, GatedDeltaNet) {
                   {"Qwen/Qwen3.5-9B", 1, context(4096), {529'549'440}, 20'992'032}});
 }
 
+TEST(RecurrentGraphs, DeltaAttentionBetweenLatentAttention) {
+  const char* model = "moonshotai/Kimi-Linear-48B-A3B-Instruct";
+  expect_planned({{model, 0, context(4096), {}, 358'621'216},
+                  {model, 1, context(4096, "off"), {402'188'416}, 17'834'016},
+                  {model, 1, layers_of(14), {612'384'640}, 21'698'592},
+                  {model, 2, context(8192), {177'803'776, 460'927'488}, 43'024'416}});
+}
+
 TEST(RecurrentGraphs, ShortConvolution) {
   const char* model = "LiquidAI/LFM2-8B-A1B";
   expect_planned({{"LiquidAI/LFM2-1.2B", 0, context(4096), {}, 151'009'312},

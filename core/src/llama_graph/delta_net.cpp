@@ -7,8 +7,6 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-std::uint64_t bytes_of(std::int64_t values) { return static_cast<std::uint64_t>(values) * sizeof(float); }
-
 /// Heads of a Qwen layer; keys and values have one width.
 struct Heads {
   std::int64_t width = 0;

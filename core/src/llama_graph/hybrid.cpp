@@ -72,12 +72,14 @@ class Hybrid {
     inputs_ = b_.cache_inputs();
     ids_ = b_.output_ids();
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    Node* output = b_.matrix("output", kNowhere);
+    b_.vector(style_.output_norm, kNowhere)->buffer = output->buffer;  // whatever its name: LFM2's is that of a norm of the first layer
     state = b_.norm(state, style_.output_norm, kNowhere);
     if (style_.picks == Picks::after_norm) {
       state->is_output = true;
       state = g_.get_rows(state, ids_);
     }
-    Node* logits = b_.apply({b_.matrix("output", kNowhere)}, state);
+    Node* logits = b_.apply({output}, state);
     b_.finish(state, style_.scales ? g_.scale(logits) : logits);
   }
 

@@ -9,7 +9,7 @@ namespace weighbridge::llama_graph {
 
 class LatentBlock {
  public:
-  /// Of layer `il`, which must be a LatentAttention. `factors`: of the rotation, or null.
+  /// Of layer `il`, which must be a LatentAttention. `positions`: null if nothing is rotated. `factors`: of the rotation, or null.
   LatentBlock(Builder& builder, int il, Node* positions, Node* factors = nullptr);
 
   /// What the queries are projected from: normalized and of low rank, or `a` itself where the file projects them directly.
@@ -33,7 +33,7 @@ class LatentBlock {
     Node* rotated = nullptr;
   };
   Compressed compress(Node* a);
-  Node* rope(Node* a) { return g_.rope(a, positions_, factors_); }
+  Node* rope(Node* a) { return positions_ != nullptr ? g_.rope(a, positions_, factors_) : a; }
 
   Builder& b_;
   Graph& g_;

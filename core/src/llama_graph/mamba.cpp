@@ -6,8 +6,6 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-std::uint64_t bytes_of(std::int64_t values) { return static_cast<std::uint64_t>(values) * sizeof(float); }
-
 Node* convolve(Builder& b, States& states, Node* x, int il) {
   Graph& g = b.graph;
   Node* result = g.ssm_conv(states.window(x, il), b.matrix("ssm_conv1d", il));
@@ -35,6 +33,35 @@ Node* scan(Builder& b, States& states, const ScanOperands& o, int il) {
   return result;
 }
 
+/// Step sizes, and what goes into and out of the states, from what was convolved.
+ScanOperands select(Builder& b, States& states, Node* x, int il) {
+  Graph& g = b.graph;
+  const std::int64_t n_tokens = states.n_seq_tokens;
+  const std::int64_t n_seqs = states.n_seqs;
+  const Linear step = b.linear("ssm_dt", il);
+  const std::int64_t rank = step.matrix->ne[0];
+  ScanOperands o{.x = g.reshape(x, {1, x->ne[0], n_tokens, n_seqs}), .decay = b.matrix("ssm_a", il)};
+  const std::int64_t d_state = o.decay->ne[0];
+  Node* projected = b.apply(b.linear("ssm_x", il), x);
+  const auto gate = [&](std::int64_t from) {
+    const Strides nb{sizeof(float), bytes_of(d_state), projected->nb[1], projected->nb[2]};
+    return g.view(projected, {d_state, 1, n_tokens, n_seqs}, nb, bytes_of(from));
+  };
+  o.steps = g.view_3d(projected, {rank, n_tokens, n_seqs, 1}, projected->nb[1], projected->nb[2], 0);
+  o.in = gate(rank);
+  o.out = gate(rank + d_state);
+  // Falcon-Mamba's norms have no weights, and its file says only that they are there.
+  if (b.model.architecture == "falcon_mamba" || b.vector("ssm_dt_norm", il) != nullptr) {
+    o.steps = b.norm(o.steps, "ssm_dt_norm", il);
+    o.in = b.norm(o.in, "ssm_b_norm", il);
+    o.out = b.norm(o.out, "ssm_c_norm", il);
+  } else {
+    o.steps = g.cont(o.steps);
+  }
+  o.steps = b.apply(step, o.steps);
+  return o;
+}
+
 }  // namespace
 
 Node* mamba_mixer(Builder& b, States& states, Node* a, int il) {
@@ -44,34 +71,10 @@ Node* mamba_mixer(Builder& b, States& states, Node* a, int il) {
   const std::int64_t n_seqs = states.n_seqs;
   Node* both = b.apply(b.linear("ssm_in", il), g.reshape(a, {a->ne[0], n_tokens, n_seqs, 1}));
   const auto part = [&](std::int64_t from) { return g.view_3d(both, {inner, n_tokens, n_seqs, 1}, both->nb[1], both->nb[2], bytes_of(from)); };
-  Node* z = part(inner);
   Node* x = convolve(b, states, part(0), il);
-
-  ScanOperands operands{.decay = b.matrix("ssm_a", il)};
-  const std::int64_t d_state = operands.decay->ne[0];
-  const Linear step = b.linear("ssm_dt", il);
-  const std::int64_t rank = step.matrix->ne[0];
-  Node* projected = b.apply(b.linear("ssm_x", il), x);
-  const auto gate = [&](std::int64_t from) {
-    const std::uint64_t state_bytes = bytes_of(d_state);
-    return g.view(projected, {d_state, 1, n_tokens, n_seqs}, {sizeof(float), state_bytes, projected->nb[1], projected->nb[2]}, bytes_of(from));
-  };
-  operands.steps = g.view_3d(projected, {rank, n_tokens, n_seqs, 1}, projected->nb[1], projected->nb[2], 0);
-  operands.in = gate(rank);
-  operands.out = gate(rank + d_state);
-  // Falcon-Mamba's norms have no weights, and its file says only that they are there.
-  if (b.model.architecture == "falcon_mamba" || b.vector("ssm_dt_norm", il) != nullptr) {
-    operands.steps = b.norm(operands.steps, "ssm_dt_norm", il);
-    operands.in = b.norm(operands.in, "ssm_b_norm", il);
-    operands.out = b.norm(operands.out, "ssm_c_norm", il);
-  } else {
-    operands.steps = g.cont(operands.steps);
-  }
-  operands.steps = b.apply(step, operands.steps);
-  operands.x = g.reshape(x, {1, inner, n_tokens, n_seqs});
-  Node* scanned = scan(b, states, operands, il);
-  Node* y = g.view_3d(scanned, {inner, n_tokens, n_seqs, 1}, operands.x->nb[2], operands.x->nb[3], 0);
-  y = g.glu(g.cont(z), g.add(y, g.mul(x, b.vector("ssm_d", il))));
+  const ScanOperands operands = select(b, states, x, il);
+  Node* y = g.view_3d(scan(b, states, operands, il), x->ne, operands.x->nb[2], operands.x->nb[3], 0);
+  y = g.glu(g.cont(part(inner)), g.add(y, g.mul(x, b.vector("ssm_d", il))));
   Node* result = b.apply(b.linear("ssm_out", il), y);
   return g.reshape(result, {result->ne[0], n_tokens * n_seqs, 1, 1});
 }

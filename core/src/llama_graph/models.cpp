@@ -13,6 +13,7 @@ bool build_graph(Builder& builder, std::string_view architecture) {
            build_deepseek4,
            build_hybrid,
            build_rwkv7,
+           build_kimi_linear,
        })
     if (build(builder, architecture)) return true;
   return false;

@@ -18,6 +18,7 @@ namespace weighbridge::llama_graph {
 /// Those with recurrent layers.
 [[nodiscard]] bool build_hybrid(Builder& builder, std::string_view architecture);
 [[nodiscard]] bool build_rwkv7(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool build_kimi_linear(Builder& builder, std::string_view architecture);
 
 /// Decoders of latent attention: DeepSeek V2 to V3.2 and its like, MiniCPM3.
 [[nodiscard]] bool build_latent_decoder(Builder& builder, std::string_view architecture);

@@ -7,6 +7,9 @@
 
 namespace weighbridge::llama_graph {
 
+/// Of single precision, in which states and what is computed of them lie.
+inline std::uint64_t bytes_of(std::int64_t values) { return static_cast<std::uint64_t>(values) * sizeof(float); }
+
 /// What the recurrent layers remember, and how a graph reads and writes it. In order: read, compute, write; each is in the graph when it returns.
 class States {
  public:

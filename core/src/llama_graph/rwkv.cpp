@@ -7,14 +7,14 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-std::uint64_t bytes_of(std::int64_t values) { return static_cast<std::uint64_t>(values) * sizeof(float); }
-
 class Rwkv7 {
  public:
   explicit Rwkv7(Builder& builder) : b_(builder), g_(builder.graph), states_(builder), hidden_(builder.model.hidden_size) {}
 
   void build() {
-    Node* state = normed_embedding();
+    // In a checkpoint this norm belongs to the first layer.
+    const int norm_layer = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
+    Node* state = b_.norm(b_.embed(), "token_embd_norm", norm_layer, NormKind::layer);
     ids_ = b_.output_ids();
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
     state = b_.norm(state, "output_norm", kNowhere, NormKind::layer);
@@ -22,19 +22,6 @@ class Rwkv7 {
   }
 
  private:
-  /// The norm lies with the first layer, not with the embedding. In a checkpoint it belongs to that layer.
-  Node* normed_embedding() {
-    Node* normed = g_.same(Op::norm, b_.embed());
-    const int il = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
-    const auto part = [&](int index) {
-      Node* values = b_.vector("token_embd_norm", il, index);
-      values->buffer = b_.backend_of(0);
-      return values;
-    };
-    normed = g_.mul(normed, part(0));
-    return g_.add(normed, part(1));
-  }
-
   /// [hidden, tokens, sequences]
   [[nodiscard]] Shape by_sequence() const { return {hidden_, states_.n_seq_tokens, states_.n_seqs, 1}; }
   [[nodiscard]] Shape flat() const { return {hidden_, b_.n_tokens, 1, 1}; }
@@ -91,48 +78,71 @@ class Rwkv7 {
     return own != nullptr ? own : b_.vector(beside, il);
   }
 
+  /// By head.
+  struct Operands {
+    Node* r = nullptr;
+    Node* w = nullptr;
+    Node* k = nullptr;
+    Node* v = nullptr;
+    Node* rate = nullptr;
+    Node* unit = nullptr;  ///< keys of length one
+  };
+
   Node* time_mix(Node* a, Node* previous, int il) {
     const bool is_gated = b_.matrix("time_mix_g1", il) != nullptr;
     const std::int64_t n_mixed = is_gated ? 6 : 5;
-    const std::int64_t head = recurrent_part(b_.layer(il))->state_values / hidden_;
-    const Shape heads{head, hidden_ / head, b_.n_tokens, 1};
     Node* difference = g_.repeat(g_.binary(Op::sub, previous, a), {hidden_, states_.n_seq_tokens, states_.n_seqs, n_mixed});
     Node* lerp = Graph::declare(b_.parameter("time_mix_lerp_fused", il), {hidden_, 1, 1, n_mixed});
     Node* mixed = g_.add(g_.mul(difference, lerp), a);
-    const auto part = [&](std::int64_t i) { return g_.view_2d(mixed, hidden_, b_.n_tokens, mixed->nb[1], bytes_of(i * hidden_ * b_.n_tokens)); };
-
-    Node* r = b_.apply(b_.linear("time_mix_receptance", il), part(0));
-    Node* w = g_.add(low_rank(part(1), "time_mix_w1", "time_mix_w2", il, Unary::tanh), bias("time_mix_w0", "time_mix_w2", il));
-    w = g_.activate(Unary::exp, g_.scale(g_.activate(Unary::sigmoid, w)));
-    Node* k = b_.apply(b_.linear("time_mix_key", il), part(2));
-    Node* v = b_.apply(b_.linear("time_mix_value", il), part(3));
-    if (first_value_ == nullptr) {
-      first_value_ = v;
-    } else {
-      Node* rate = g_.add(low_rank(part(3), "time_mix_v1", "time_mix_v2", il), bias("time_mix_v0", "time_mix_v2", il));
-      v = g_.add(v, g_.mul(g_.binary(Op::sub, first_value_, v), g_.activate(Unary::sigmoid, rate)));
-    }
-    Node* gate = is_gated ? low_rank(part(5), "time_mix_g1", "time_mix_g2", il, Unary::sigmoid) : nullptr;
-    Node* rate = g_.activate(Unary::sigmoid, g_.add(low_rank(part(4), "time_mix_a1", "time_mix_a2", il), bias("time_mix_a0", "time_mix_a2", il)));
-    Node* unit = g_.same(Op::l2_norm, g_.reshape(g_.mul(k, b_.parameter("time_mix_k_k", il)), heads));
-    Node* scaled = g_.mul(k, b_.parameter("time_mix_k_a", il));
-    k = g_.add(k, g_.binary(Op::sub, g_.mul(rate, scaled), scaled));
-    for (Node** node : {&r, &w, &k, &v, &rate}) *node = g_.reshape(*node, heads);
-
-    Node* cache = states_.state(il);
-    Node* state = states_.read(cache);
-    Node* negative = g_.activate(Unary::neg, unit);
-    Node* result = g_.make(Op::rwkv_wkv7, dtype::f32, {hidden_, b_.n_tokens + head * states_.n_seqs, 1, 1},
-                           {r, w, k, v, negative, g_.mul(unit, rate), state});
-    Node* y = g_.view_1d(result, hidden_ * b_.n_tokens, 0);
-    states_.write(cache, g_.view_1d(result, hidden_ * head * states_.n_seqs, bytes_of(hidden_ * b_.n_tokens)));
-    y = g_.reshape(g_.same(Op::norm, g_.reshape(y, heads)), flat());
+    const Operands o = operands(mixed, il);
+    Node* gate = is_gated ? low_rank(part(mixed, 5), "time_mix_g1", "time_mix_g2", il, Unary::sigmoid) : nullptr;
+    Node* y = g_.reshape(g_.same(Op::norm, g_.reshape(recur(o, il), o.k->ne)), flat());
     y = g_.add(g_.mul(y, b_.vector("time_mix_ln", il, 0)), b_.vector("time_mix_ln", il, 1));
-    Node* bonus = g_.reshape(b_.parameter("time_mix_r_k", il), {head, hidden_ / head, 1, 1});
-    Node* own = g_.mul(v, g_.sum_rows(g_.mul(g_.mul(k, r), bonus)));
+    Node* bonus = g_.reshape(b_.parameter("time_mix_r_k", il), {o.k->ne[0], o.k->ne[1], 1, 1});
+    Node* own = g_.mul(o.v, g_.sum_rows(g_.mul(g_.mul(o.k, o.r), bonus)));
     y = g_.add(y, g_.reshape(own, flat()));
     if (gate != nullptr) y = g_.mul(y, gate);
     return g_.reshape(b_.apply(b_.linear("time_mix_output", il), y), by_sequence());
+  }
+
+  Node* part(Node* mixed, std::int64_t i) { return g_.view_2d(mixed, hidden_, b_.n_tokens, mixed->nb[1], bytes_of(i * hidden_ * b_.n_tokens)); }
+
+  Operands operands(Node* mixed, int il) {
+    const std::int64_t head = recurrent_part(b_.layer(il))->state_values / hidden_;
+    const Shape heads{head, hidden_ / head, b_.n_tokens, 1};
+    Operands o;
+    o.r = b_.apply(b_.linear("time_mix_receptance", il), part(mixed, 0));
+    o.w = g_.add(low_rank(part(mixed, 1), "time_mix_w1", "time_mix_w2", il, Unary::tanh), bias("time_mix_w0", "time_mix_w2", il));
+    o.w = g_.activate(Unary::exp, g_.scale(g_.activate(Unary::sigmoid, o.w)));
+    o.k = b_.apply(b_.linear("time_mix_key", il), part(mixed, 2));
+    o.v = values(part(mixed, 3), il);
+    o.rate = g_.add(low_rank(part(mixed, 4), "time_mix_a1", "time_mix_a2", il), bias("time_mix_a0", "time_mix_a2", il));
+    o.rate = g_.activate(Unary::sigmoid, o.rate);
+    o.unit = g_.same(Op::l2_norm, g_.reshape(g_.mul(o.k, b_.parameter("time_mix_k_k", il)), heads));
+    Node* scaled = g_.mul(o.k, b_.parameter("time_mix_k_a", il));
+    o.k = g_.add(o.k, g_.binary(Op::sub, g_.mul(o.rate, scaled), scaled));
+    for (Node** node : {&o.r, &o.w, &o.k, &o.v, &o.rate}) *node = g_.reshape(*node, heads);
+    return o;
+  }
+
+  /// Those of the first layer are mixed into all others.
+  Node* values(Node* a, int il) {
+    Node* own = b_.apply(b_.linear("time_mix_value", il), a);
+    if (first_value_ == nullptr) return first_value_ = own;
+    Node* rate = g_.add(low_rank(a, "time_mix_v1", "time_mix_v2", il), bias("time_mix_v0", "time_mix_v2", il));
+    return g_.add(own, g_.mul(g_.binary(Op::sub, first_value_, own), g_.activate(Unary::sigmoid, rate)));
+  }
+
+  Node* recur(const Operands& o, int il) {
+    const std::int64_t rows = o.k->ne[0] * states_.n_seqs;
+    Node* cache = states_.state(il);
+    Node* state = states_.read(cache);
+    Node* negative = g_.activate(Unary::neg, o.unit);
+    Node* result = g_.make(Op::rwkv_wkv7, dtype::f32, {hidden_, b_.n_tokens + rows, 1, 1},
+                           {o.r, o.w, o.k, o.v, negative, g_.mul(o.unit, o.rate), state});
+    Node* y = g_.view_1d(result, hidden_ * b_.n_tokens, 0);
+    states_.write(cache, g_.view_1d(result, hidden_ * rows, bytes_of(hidden_ * b_.n_tokens)));
+    return y;
   }
 
   Builder& b_;
