@@ -39,11 +39,13 @@ describe.each(files)('%s', (file) => {
   });
 });
 
+const catalogue = JSON.parse(readFileSync('build/native/catalogue/models.json', 'utf8')) as {
+  models: { id: string; kind: string }[];
+};
+const gpus = JSON.parse(readFileSync('core/data/gpus.json', 'utf8')) as { devices: { kind: string }[] };
+
 /** What the core says of every model of its catalogue, as published and as a GGUF, with what changes the stages of a step. */
 function answersOfTheCatalogue(): Estimate[] {
-  const catalogue = JSON.parse(readFileSync('build/native/catalogue/models.json', 'utf8')) as {
-    models: { id: string }[];
-  };
   const gguf = { weights: { format: 'gguf:Q4_K_M' } };
   const quantized = { n_gpu_layers: 5, type_k: 'q8_0', type_v: 'q8_0' };
   const ways = [
@@ -102,7 +104,7 @@ function codesInSources(): { row: string[]; factor: string[] } {
 }
 
 describe('codes of the core', () => {
-  const known = { ...english, ...read('engines.en'), ...read('math.en') };
+  const known = { ...english, ...read('engines.en'), ...read('math.en'), ...read('read.en') };
   const expectWords = (prefix: string, codes: Iterable<string>): void =>
     expect([...new Set(codes)].filter((code) => !(`${prefix}.${code}` in known))).toEqual([]);
   const answers = answersOfTheCatalogue();
@@ -133,6 +135,16 @@ describe('codes of the core', () => {
       'note',
       formulas.flatMap(({ note }) => note ?? []),
     ));
+  it('have words for kinds of models and of devices', () => {
+    expectWords(
+      'kind',
+      catalogue.models.map(({ kind }) => kind),
+    );
+    expectWords(
+      'deviceKind',
+      gpus.devices.map(({ kind }) => kind),
+    );
+  });
   it('have words for kinds of attention', () =>
     expectWords(
       'attention',
