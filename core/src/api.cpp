@@ -115,7 +115,11 @@ Result<JsonOut> call_catalogue(const Json&, Context& context) {
   for (const CatalogueDevice& entry : context.catalogue.devices()) devices.push_back(describe_catalogue_device(entry));
   JsonOut known = JsonOut::array();
   for (const Engine& engine : engines()) known.push_back(describe_engine(engine));
-  return JsonOut{{"data_version", context.catalogue.version()}, {"models", models}, {"devices", devices}, {"engines", known}};
+  JsonOut architectures = JsonOut::array();
+  if (context.reading != nullptr)
+    for (const std::string_view name : context.reading->architectures) architectures.push_back(name);
+  return JsonOut{
+      {"data_version", context.catalogue.version()}, {"models", models}, {"devices", devices}, {"engines", known}, {"architectures", architectures}};
 }
 
 Result<JsonOut> call_catalogue_load(const Json& params, Context& context) {
@@ -176,7 +180,7 @@ Api::~Api() = default;
 
 std::string Api::call(std::string_view request) {
   Notices warnings;
-  Context context{catalogue_, warnings, files_.get()};
+  Context context{catalogue_, warnings, files_.get(), reading_};
   const Result<JsonOut> result = dispatch(request, context, reading_);
   return respond(result, warnings);
 }

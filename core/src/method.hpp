@@ -12,11 +12,14 @@
 
 namespace weighbridge {
 
+struct Reading;
+
 /// What a method works with besides its params.
 struct Context {
   Catalogue& catalogue;
   Notices& warnings;
-  FileMethods* files = nullptr;  ///< null in a build that only counts
+  FileMethods* files = nullptr;      ///< null in a build that only counts
+  const Reading* reading = nullptr;  ///< likewise
 };
 
 /// One method of the wire.
@@ -29,6 +32,7 @@ struct Method {
 struct Reading {
   ConfigReader read_config = nullptr;
   std::vector<Method> methods;
+  std::vector<std::string_view> architectures;  ///< what a config.json may name as its model_type
   std::unique_ptr<FileMethods> (*file_methods)() = nullptr;
 };
 

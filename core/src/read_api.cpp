@@ -86,6 +86,7 @@ const Reading& reading() {
   static const Reading all{
       read_config,
       {{"read_config", call_read_config}, {"catalogue.pack", call_catalogue_pack}, {"read.open", call_read_open}, {"read.close", call_read_close}},
+      known_architectures(),
       file_methods};
   return all;
 }

@@ -82,7 +82,7 @@ void fields(Visitor& v, WeightsLayout& l) {
 template <class Visitor>
 void fields(Visitor& v, Tensor& t) {
   v(t.rows), v(t.cols), v(t.layers.first), v(t.layers.count), v(t.role), v(t.per_layer), v(t.recipe), v(t.layers.stride), v(t.part), v(t.type),
-      v(t.is_copy), v(t.is_scale), v(t.is_uncounted);
+      v(t.is_copy), v(t.is_scale), v(t.is_uncounted), v(t.shards);
 }
 /// What stands beside layers and tensors.
 template <class Visitor>

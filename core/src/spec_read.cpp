@@ -111,7 +111,7 @@ bool is_sound(const Tensor& t, const Model& model) {
                       t.layers.at(t.layers.count - 1) < most;
   const double elements = static_cast<double>(t.rows) * static_cast<double>(t.cols) * static_cast<double>(t.per_layer) *
                           static_cast<double>(t.layers.count);
-  return (outside || inside) && t.rows > 0 && t.cols > 0 && t.per_layer > 0 && t.recipe >= 0 &&
+  return (outside || inside) && t.rows > 0 && t.cols > 0 && t.per_layer > 0 && t.shards > 0 && t.shards <= t.rows && t.recipe >= 0 &&
          static_cast<std::size_t>(t.recipe) <= model.recipes.size() && elements < static_cast<double>(kMostExact);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "json_text.hpp"
 #include "quantize.hpp"
@@ -71,6 +72,22 @@ WeightsLayout main_layout(const Model& model) {
   return model.recipes[static_cast<std::size_t>(largest - elements.begin())];
 }
 
+/// The file type whose mix comes closest to the types of a GGUF file: where it would give another, bytes count as strange.
+std::string_view gguf_format_of(const Model& model) {
+  std::string_view closest;
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  for (const std::string_view format : gguf_formats()) {
+    const std::vector<Tensor> made = gguf_tensors(model, format);
+    std::uint64_t strange = 0;
+    for (std::size_t i = 0; i < std::min(made.size(), model.tensors.size()); ++i)
+      if (!(made[i].type == model.tensors[i].type)) strange += model.tensors[i].bytes().count();
+    if (strange >= least) continue;
+    least = strange;
+    closest = format;
+  }
+  return closest;
+}
+
 std::string_view by_bits(std::int64_t bits, const std::array<std::string_view, 7>& names) { return names[static_cast<std::size_t>(bits - 2)]; }
 
 }  // namespace
@@ -111,6 +128,7 @@ std::optional<WeightsLayout> layout_of(std::string_view format) {
 }
 
 std::string_view checkpoint_format(const Model& model) {
+  if (model.from_gguf) return gguf_format_of(model);
   const WeightsLayout main = main_layout(model);
   switch (main.quantization) {
     case Q::fp8_block:

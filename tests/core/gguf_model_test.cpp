@@ -26,9 +26,10 @@ using testing::Json;
 constexpr const char* kFormat = "gguf:Q4_K_M";
 
 /// Families of the catalogue that no converter of llama.cpp writes, or whose tensors we do not name as it does: only their weights are known.
-constexpr std::array<std::string_view, 14> kOnlyWeights{"mllama", "bailing_hybrid", "deepseek_ref",  "deepseek_v4", "glm5_next",
-                                                        "hy_v4",  "k2_horizon",     "kimi_k3",       "kimi_linear", "longcat_flash",
-                                                        "mimo",   "minimax_m1",     "minimax_m3_vl", "qwen4_exp"};
+constexpr std::array<std::string_view, 20> kOnlyWeights{"mllama",        "bailing_hybrid", "deepseek_ref", "deepseek_v4", "deepseek_v41",
+                                                        "glm5_next",     "hy_v4",          "k2_horizon",   "kimi_k3",     "kimi_linear",
+                                                        "longcat_flash", "hyperclovax",    "jais2",        "laguna",      "mimo",
+                                                        "minimax_m1",    "minimax_m3_vl",  "molmo",        "vaultgemma",  "qwen4_exp"};
 
 /// All other models.
 std::vector<Model> models() {
@@ -109,6 +110,7 @@ TEST(GgufModel, AFileNeedsWhatItsModelNeeds) {
                 {"workload", {{"context_tokens", std::min<std::int64_t>(4096, model.max_context_tokens)}}},
                 {"hardware", hardware}};
     const Json found = testing::estimate(params);
+    EXPECT_EQ(found["model"]["checkpoint_format"], kFormat) << model.id;
     params["model"] = {{"id", model.id}};
     params["weights"] = {{"format", kFormat}};
     const Json wanted = testing::estimate(params);

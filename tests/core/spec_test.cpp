@@ -68,7 +68,12 @@ Json spec_of(const Json& packed, const std::string& id) {
 
 TEST(Spec, APackedCatalogueListsModelsWithoutAReaderOfConfigs) {
   Api counting = counting_api(testing::call("catalogue.pack", {{"models", catalogue()}})["result"]);
-  EXPECT_EQ(counting.call(R"({"method":"catalogue","params":{}})"), testing::api().call(R"({"method":"catalogue","params":{}})"));
+  Json counted = testing::parse(counting.call(R"({"method":"catalogue","params":{}})"));
+  Json read = testing::call("catalogue", Json::object());
+  EXPECT_EQ(counted["result"]["architectures"], Json::array());  // only a build that reads configs knows any
+  EXPECT_GT(read["result"]["architectures"].size(), 200U);
+  for (Json* answer : {&counted, &read}) (*answer)["result"].erase("architectures");
+  EXPECT_EQ(counted, read);
 }
 
 TEST(Spec, AListedModelIsCountedByTheSpecThatARequestBrings) {

@@ -106,6 +106,29 @@ TEST(StoredRows, FilesThatHoldMoreThanTheConfigWin) {
   EXPECT_EQ(count_parameters((*model)->tensors).text, count_parameters(model_of(small_config()).tensors).text);  // a scale is no parameter
 }
 
+/// GPTQ: eight values of a column in a word.
+TEST(StoredRows, PackedWordsCountAsTheValuesTheyHold) {
+  Json config = small_config();
+  Model plain = model_of(config);
+  config["quantization_config"] = {{"quant_method", "gptq"}, {"bits", 4}, {"group_size", 128}};
+  SafetensorsHeader header;
+  for (const StoredTensor& tensor : header_of(plain).tensors) {
+    if (!tensor.name.ends_with("_proj.weight")) {
+      header.tensors.push_back(tensor);
+      continue;
+    }
+    const std::string stem = tensor.name.substr(0, tensor.name.size() - std::string_view("weight").size());
+    const std::int64_t rows = tensor.shape[0], cols = tensor.shape[1];
+    header.tensors.push_back({stem + "qweight", {cols / 8, rows}, dtype::int32, 0, Bytes(static_cast<std::uint64_t>(rows * cols / 2))});
+    header.tensors.push_back({stem + "qzeros", {cols / 128, rows / 8}, dtype::int32, 0, Bytes(static_cast<std::uint64_t>(cols / 128 * rows / 2))});
+    header.tensors.push_back({stem + "scales", {cols / 128, rows}, dtype::f16, 0, Bytes(static_cast<std::uint64_t>(cols / 128 * rows * 2))});
+  }
+  Model packed = model_of(config);
+  ASSERT_TRUE(store_tensors({header}, packed));
+  EXPECT_EQ(count_parameters(packed.tensors).text, count_parameters(plain.tensors).text);
+  EXPECT_EQ(count_active_parameters(packed), count_active_parameters(plain));
+}
+
 TEST(StoredRows, FilesThatHoldWhatTheConfigSaysChangeNothing) {
   Notices warnings;
   const Result<std::optional<Model>> model = model_of(files_of(small_config(), header_of(model_of(small_config()))), warnings);

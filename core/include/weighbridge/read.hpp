@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "weighbridge/model.hpp"
 #include "weighbridge/result.hpp"
@@ -13,6 +14,9 @@ namespace weighbridge {
 /// A model from an HF `config.json`. `where` is the path of the config in the request, for error texts.
 /// Errors: missing_key, wrong_type, out_of_range, unknown_architecture, unsupported. Defaults that were filled in land in `warnings`.
 [[nodiscard]] Result<Model> read_config(const nlohmann::ordered_json& json, std::string_view where, Notices& warnings);
+
+/// Every `model_type` that read_config() has a reader for, in alphabetical order.
+[[nodiscard]] std::vector<std::string_view> known_architectures();
 
 /// The type of read_config(), so that a build may leave it out.
 using ConfigReader = Result<Model> (*)(const nlohmann::ordered_json& json, std::string_view where, Notices& warnings);

@@ -113,9 +113,11 @@ class GgufConverter {
     if (name == "ssm_dt.bias") tensor.role = TensorRole::recurrent_state;
     // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
     if (name == "attn_qkv" || name == "attn_v") tensor.role = TensorRole::attention_v;
+    if (name == "attn_output_a" || name == "attn_output_b") tensor.role = TensorRole::projection;
     if (name == "indexer.attn_k") tensor.role = TensorRole::attention_k;
     tensor.type = dtype::f32;
     tensor.recipe = 0;
+    tensor.shards = 1;
     const auto comes_before = [](const Tensor& a, const Tensor& b) { return a.name != b.name ? a.name < b.name : a.cols < b.cols; };
     by_name_.insert(std::upper_bound(by_name_.begin(), by_name_.end(), tensor, comes_before), tensor);
   }

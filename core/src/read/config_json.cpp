@@ -19,6 +19,7 @@ struct Family {
 
 /// A new family is a file with its reader, and a row here.
 constexpr std::array kFamilies{
+    Family{"DeepseekOCR", read_deepseek_vl_v2},
     Family{"RefinedWeb", read_falcon},
     Family{"RefinedWebModel", read_falcon},
     Family{"Yi", read_llama},
@@ -53,8 +54,10 @@ constexpr std::array kFamilies{
     Family{"deepseek_v4", read_deepseek_v4},
     Family{"deepseek_v41", read_deepseek_v41},
     Family{"deepseek_v41_text", read_deepseek_v41},
+    Family{"deepseek_vl_v2", read_deepseek_vl_v2},
     Family{"distilbert", read_distilbert},
     Family{"dots1", read_dots1},
+    Family{"dots_ocr", read_dots_ocr},
     Family{"ernie4_5", read_ernie4_5},
     Family{"ernie4_5_moe", read_ernie4_5_moe},
     Family{"exaone", read_exaone},
@@ -137,6 +140,7 @@ constexpr std::array kFamilies{
     Family{"mimo_v2_flash", read_mimo_v2},
     Family{"minicpm", read_minicpm},
     Family{"minicpm3", read_minicpm3},
+    Family{"minicpmv", read_minicpmv},
     Family{"minimax", read_minimax_m1},
     Family{"minimax_m1", read_minimax_m1},
     Family{"minimax_m2", read_minimax_m2},
@@ -153,6 +157,7 @@ constexpr std::array kFamilies{
     Family{"mllama", read_mllama},
     Family{"mllama_text_model", read_mllama_text},
     Family{"modernbert", read_modernbert},
+    Family{"molmo", read_molmo},
     Family{"mpnet", read_mpnet},
     Family{"mpt", read_mpt},
     Family{"muse_glimmer", read_muse_glimmer},
@@ -176,11 +181,15 @@ constexpr std::array kFamilies{
     Family{"phi3", read_phi3},
     Family{"phi3_v", read_phi3_v},
     Family{"phi3small", read_phi3small},
+    Family{"phi4mm", read_phi4mm},
     Family{"phimoe", read_phimoe},
     Family{"qwen", read_qwen},
     Family{"qwen2", read_qwen2},
+    Family{"qwen2_5_omni", read_qwen2_5_omni},
+    Family{"qwen2_5_omni_thinker", read_qwen2_5_omni_thinker},
     Family{"qwen2_5_vl", read_qwen2_vl},
     Family{"qwen2_5_vl_text", read_qwen2},
+    Family{"qwen2_audio", read_qwen2_audio},
     Family{"qwen2_moe", read_qwen2_moe},
     Family{"qwen2_vl", read_qwen2_vl},
     Family{"qwen2_vl_text", read_qwen2},
@@ -209,7 +218,9 @@ constexpr std::array kFamilies{
     Family{"starcoder2", read_starcoder2},
     Family{"step3p5", read_step3p5},
     Family{"step3p7", read_step3p7},
+    Family{"step_robotics", read_step3_vl},
     Family{"vaultgemma", read_vaultgemma},
+    Family{"voxtral", read_voxtral},
     Family{"xlm-roberta", read_roberta},
     Family{"xlm-roberta-flash", read_xlm_roberta_flash},
     Family{"xverse", read_xverse},
@@ -281,6 +292,12 @@ FamilyReader find_family(std::string_view model_type) {
   for (const Family& family : kFamilies)
     if (family.model_type == model_type) return family.read;
   return nullptr;
+}
+
+std::vector<std::string_view> known_architectures() {
+  std::vector<std::string_view> names;
+  for (const Family& family : kFamilies) names.push_back(family.model_type);
+  return names;
 }
 
 Result<Model> read_config(const Json& json, std::string_view where, Notices& warnings) {

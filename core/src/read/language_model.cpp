@@ -29,6 +29,7 @@ constexpr std::array kClasses{
     ClassKeys{"llama", 4096, 11008, 32, 32, 0, 32000, 2048},      ClassKeys{"mistral", 4096, 14336, 32, 32, 8, 32000, 131072},
     ClassKeys{"qwen2", 4096, 22016, 32, 32, 32, 151936, 32768},   ClassKeys{"qwen3", 4096, 22016, 32, 32, 32, 151936, 32768},
     ClassKeys{"internlm2", 4096, 11008, 32, 32, 0, 103168, 2048}, ClassKeys{"phi3", 3072, 8192, 32, 32, 0, 32064, 4096},
+    ClassKeys{"deepseek", 4096, 11008, 30, 32, 32, 102400, 2048},
 };
 
 void fill(Json& text, const char* key, std::int64_t value) {
@@ -61,7 +62,8 @@ void read_language_model(KeyReader& config, Draft& draft, const LanguagePlace& p
   const std::optional<KeyReader> inner = text_part(config);
   if (!inner) return;
   KeyReader probe = *inner;
-  const std::string type = probe.text_if_given("model_type").value_or(std::string(place.type));
+  std::string type = probe.text_if_given("model_type").value_or(std::string(place.type));
+  if (type == "deepseek_v2" && !probe.flag_or("use_mla", true)) type = "deepseek";  // DeepSeek-VL2 and -OCR: experts with plain attention
   const Json filled = with_defaults(inner->json(), type, config.json());
   KeyReader text = config.over(filled, first_key(config, {"text_config", "llm_config", "language_config"}));
   draft.model.architecture = type;

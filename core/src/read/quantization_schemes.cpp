@@ -156,7 +156,7 @@ class SchemeReader {
     for (const auto& item : layers.items()) {
       if (!item.value().is_object())
         return b_.config.fail(notice::wrong_type(modules.path(item.key()), item.key(), excerpt(item.value()), "an object with quant_algo"));
-      KeyReader module = modules.under(item.key());
+      KeyReader module = modules.over(item.value(), item.key());
       const std::string algorithm = module.text_if_given("quant_algo").value_or("");
       const std::optional<WeightsLayout> layout = algorithm_layout(algorithm, PlanBuilder::read_group(module, "group_size", 0));
       b_.config.adopt(module);

@@ -5,6 +5,7 @@
 #include <array>
 #include <tuple>
 
+#include "json_text.hpp"
 #include "read/tensor_list.hpp"
 #include "tensor_names.hpp"
 
@@ -35,7 +36,7 @@ std::int64_t take_number(std::string& name, std::string_view mark, std::string_v
 
 Place place_of(std::string name) {
   Place place;
-  for (const char* mark : {"layers.", "blocks.", "layer.", ".h."})
+  for (const char* mark : {"layers.", "blocks.", "layer.", ".h.", "encoders."})
     if (place.layer < 0) place.layer = take_number(name, mark, "{layer}");
   take_number(name, "experts.", "{expert}");
   constexpr std::string_view mark = "{layer}.";
@@ -56,10 +57,10 @@ struct Row {
 };
 
 bool is_tower(std::string_view name) {
-  constexpr std::array<std::string_view, 10> kParts{"vision_tower.",          "vision_model.", "visual.",
-                                                    "multi_modal_projector.", "mm_projector.", "audio_tower.",
-                                                    "vision_embed_tokens.",   "embed_vision.", "embed_audio.",
-                                                    "vision_embedder."};
+  constexpr std::array<std::string_view, 12> kParts{"image_embed.",  "audio_embed.", "vision_tower.",
+                                                    "vision_model.", "visual.",      "multi_modal_projector.",
+                                                    "mm_projector.", "audio_tower.", "vision_embed_tokens.",
+                                                    "embed_vision.", "embed_audio.", "vision_embedder."};
   return std::any_of(kParts.begin(), kParts.end(), [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
 }
 
@@ -158,9 +159,52 @@ class DerivedRows {
     return any;
   }
 
+  /// All rows with this name in `layer`: the parts of a fused matrix, without its scales.
+  [[nodiscard]] std::vector<const Tensor*> in_layer(std::string_view name, std::int64_t layer) const {
+    std::vector<const Tensor*> found;
+    auto at = std::lower_bound(rows_.begin(), rows_.end(), name, [](const Tensor* row, std::string_view wanted) { return row->name < wanted; });
+    for (; at != rows_.end() && (*at)->name == name; ++at)
+      if ((*at)->layers.holds(layer) && !(*at)->is_scale) found.push_back(*at);
+    return found;
+  }
+
  private:
   std::vector<const Tensor*> rows_;
 };
+
+/// The name of the matrix whose values are stored as `name`. Sources: as for is_scale(), and openai/gpt-oss-20b's "_blocks".
+std::string matrix_of(std::string_view name) {
+  struct Ending {
+    std::string_view stored;
+    std::string_view plain;
+  };
+  constexpr std::array kEndings{Ending{".qweight", ".weight"}, Ending{".weight_packed", ".weight"}, Ending{"_packed", ""}, Ending{"_blocks", ""}};
+  for (const Ending& ending : kEndings)
+    if (name.ends_with(ending.stored)) return std::string(name.substr(0, name.size() - ending.stored.size())) + std::string(ending.plain);
+  return std::string(name);
+}
+
+bool holds_words(DType type) { return is_any_of(type.name, {"int8", "uint8", "int16", "int32", "uint32", "int64"}); }
+
+/// Packed words count as the values that config.json says they hold, if those take as many bytes in a layer; its matrix then tells the shape.
+const Tensor* unpack(const DerivedRows& described, std::string_view name, std::int64_t layer, TensorRow& row) {
+  if (!row.type || !holds_words(*row.type)) return nullptr;
+  const std::vector<const Tensor*> parts = described.in_layer(matrix_of(name), layer);
+  if (parts.empty() || parts.front()->type.block_size == 1) return nullptr;
+  Bytes bytes;
+  std::int64_t rows = 0;
+  for (const Tensor* part : parts) {
+    if (!(part->type == parts.front()->type) || part->cols != parts.front()->cols || part->per_layer != parts.front()->per_layer) return nullptr;
+    bytes += part->bytes() / static_cast<std::uint64_t>(part->layers.count);
+    rows += part->rows;
+  }
+  if (bytes != size_of(*row.type, row.rows * row.cols * row.copies)) return nullptr;
+  row.rows = rows;
+  row.cols = parts.front()->cols;
+  row.copies = parts.front()->per_layer;
+  row.type = parts.front()->type;
+  return parts.front();
+}
 
 void finish_row(const Model& model, const DerivedRows& derived, Tensor& tensor) {
   const Tensor* known = derived.find(tensor.name, tensor.layers.first);
@@ -184,6 +228,7 @@ bool store_tensors(const std::vector<SafetensorsHeader>& headers, Model& model) 
   const auto n_layers = static_cast<std::int64_t>(model.layers.size());
   const std::int64_t n_known = n_layers + static_cast<std::int64_t>(model.mtp_layers.size());
   const DerivedRows derived(model.plain);
+  const DerivedRows described(model.tensors);
   TensorList list(model.base);
   for (std::size_t i = 0, end = 0; i < rows.size(); i = end) {
     const Row& row = rows[i];
@@ -199,6 +244,7 @@ bool store_tensors(const std::vector<SafetensorsHeader>& headers, Model& model) 
     in_layer ? list.at_layer(layer, row.place.prefix) : list.outside();
     TensorRow added = row_of(*row.stored, in_layer ? std::string_view(row.place.name) : std::string_view(whole), static_cast<std::int64_t>(end - i));
     if (known != nullptr) added.role = known->role;
+    if (const Tensor* matrix = unpack(described, whole, in_layer ? layer : -1, added)) added.role = matrix->role;
     list.add(added);
   }
   Model stored;

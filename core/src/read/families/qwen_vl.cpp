@@ -4,6 +4,7 @@
 #include "read/families/qwen_layers.hpp"
 #include "read/towers/qwen_audio.hpp"
 #include "read/towers/qwen_vit.hpp"
+#include "read/towers/whisper.hpp"
 
 namespace weighbridge {
 
@@ -40,6 +41,45 @@ void read_qwen3_vl(KeyReader& config, Draft& draft) {
 void read_qwen3_vl_moe(KeyReader& config, Draft& draft) {
   read_language(config, draft, read_qwen3_moe_text, {.root = "model.language_model."});
   add_qwen_vit(config, draft, "model.visual.", {.generation = QwenVitGeneration::qwen3});
+}
+
+namespace {
+
+/// The part of Qwen2.5-Omni that reads text, images and sound (huggingface/transformers models/qwen2_5_omni), under `root`.
+void read_qwen2_5_thinker(KeyReader& config, Draft& draft, const std::string& root) {
+  const std::string text = root + "model.";
+  const std::string head = root + "lm_head";
+  read_language(config, draft, read_qwen2_text, {.root = text, .head = head});
+  add_qwen_vit(config, draft, root + "visual.", {.generation = QwenVitGeneration::qwen2_5});
+  const std::optional<Whisper> whisper = read_whisper(config);
+  if (!whisper) return;
+  TensorList& tensors = draft.tensors;
+  const std::string audio = root + "audio_tower.";
+  add_whisper(tensors, *whisper, audio, false);
+  tensors.norm(audio + "ln_post", whisper->width, true);
+  tensors.linear(audio + "proj", draft.model.hidden_size, whisper->width, true);
+  tensors.linear(audio + "audio_bos_eos_token", 2, draft.model.hidden_size);
+  tensors.part(ModelPart::text);
+}
+
+}  // namespace
+
+/// Qwen2.5-Omni's thinker alone.
+void read_qwen2_5_omni_thinker(KeyReader& config, Draft& draft) { read_qwen2_5_thinker(config, draft, {}); }
+
+/// Qwen2.5-Omni: the thinker, and what speaks, which is not counted: no engine here loads it.
+void read_qwen2_5_omni(KeyReader& config, Draft& draft) {
+  std::optional<KeyReader> thinker = object_under(config, "thinker_config");
+  if (!thinker) {
+    if (!config.error())
+      config.fail(notice::missing_key(config.path("thinker_config"), "thinker_config", "an object with the language model and the encoders"));
+    return;
+  }
+  read_qwen2_5_thinker(*thinker, draft, "thinker.");
+  config.adopt(*thinker);
+  if (config.flag_or("enable_audio_output", true))
+    config.warn(notice::custom("not_counted", config.path("talker_config"), "The talker and the decoder of its sound are not counted.",
+                               "talker_config", "", "the thinker alone"));
 }
 
 /// Qwen3-Omni (huggingface/transformers models/qwen3_omni_moe): the thinker, which reads text, images and sound. What speaks is not counted: no

@@ -137,17 +137,7 @@ void read_step3p7(KeyReader& config, Draft& draft) {
   std::optional<KeyReader> text = object_under(config, "text_config");
   read_step3p5(text ? *text : config, draft);
   if (text) config.adopt(*text);
-  std::optional<KeyReader> vision = object_under(config, "vision_config");
-  if (config.error()) return;
-  if (!vision)
-    return config.warn(notice::custom("not_counted", config.path("vision_config"), "The image encoder is not counted: expected a `vision_config`.",
-                                      "vision_config", "", "an object with the encoder's sizes"));
-  const PerceptionTower perception = read_perception(*vision);
-  config.adopt(*vision);
-  const bool bias = config.flag_or("projector_bias", false);
-  if (config.error()) return;
-  draft.model.vision = perception.tower;
-  add_perception(draft.tensors, perception, draft.model.hidden_size, bias);
+  add_perception_of(config, draft);
 }
 
 }  // namespace weighbridge

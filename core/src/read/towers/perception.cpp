@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "read/decoder.hpp"
+#include "read/families/qwen_layers.hpp"
 
 namespace weighbridge {
 
@@ -24,6 +25,27 @@ void add_block(TensorList& tensors, const VisionTower& tower) {
   tensors.add({.name = "ls_2.gamma", .rows = width});
   tensors.linear("mlp.c_fc", tower.ffn_size, width, true);
   tensors.linear("mlp.c_proj", width, tower.ffn_size, true);
+}
+
+void add_perception(TensorList& tensors, const PerceptionTower& p, std::int64_t hidden, bool projector_bias) {
+  const std::int64_t width = p.tower.hidden_size;
+  const std::string base = "vision_model.";
+  tensors.part(ModelPart::tower);
+  tensors.outside();
+  tensors.linear(base + "conv1", width, p.tower.n_channels * p.tower.patch_size * p.tower.patch_size);
+  if (p.class_token) tensors.add({.name = base + "class_embedding", .rows = width});
+  if (p.positions) tensors.add({.name = base + "positional_embedding", .rows = p.tower.patches() + (p.class_token ? 1 : 0), .cols = width});
+  if (p.norm_before) tensors.norm(base + "ln_pre", width, true);
+  if (p.norm_after) tensors.norm(base + "ln_post", width, true);
+  for (std::int64_t index = 0; index < p.tower.n_layers; ++index) {
+    tensors.at_layer(index, "vision_model.transformer.resblocks.{layer}.");
+    add_block(tensors, p.tower);
+  }
+  tensors.outside();
+  tensors.linear(base + "vit_downsampler1", 2 * width, width * kWindow, true);
+  tensors.linear(base + "vit_downsampler2", 4 * width, 2 * width * kWindow, true);
+  tensors.linear("vit_large_projector", hidden, 4 * width, projector_bias);
+  tensors.part(ModelPart::text);
 }
 
 }  // namespace
@@ -48,25 +70,18 @@ PerceptionTower read_perception(KeyReader& vision) {
   return p;
 }
 
-void add_perception(TensorList& tensors, const PerceptionTower& p, std::int64_t hidden, bool projector_bias) {
-  const std::int64_t width = p.tower.hidden_size;
-  const std::string base = "vision_model.";
-  tensors.part(ModelPart::tower);
-  tensors.outside();
-  tensors.linear(base + "conv1", width, p.tower.n_channels * p.tower.patch_size * p.tower.patch_size);
-  if (p.class_token) tensors.add({.name = base + "class_embedding", .rows = width});
-  if (p.positions) tensors.add({.name = base + "positional_embedding", .rows = p.tower.patches() + (p.class_token ? 1 : 0), .cols = width});
-  if (p.norm_before) tensors.norm(base + "ln_pre", width, true);
-  if (p.norm_after) tensors.norm(base + "ln_post", width, true);
-  for (std::int64_t index = 0; index < p.tower.n_layers; ++index) {
-    tensors.at_layer(index, "vision_model.transformer.resblocks.{layer}.");
-    add_block(tensors, p.tower);
-  }
-  tensors.outside();
-  tensors.linear(base + "vit_downsampler1", 2 * width, width * kWindow, true);
-  tensors.linear(base + "vit_downsampler2", 4 * width, 2 * width * kWindow, true);
-  tensors.linear("vit_large_projector", hidden, 4 * width, projector_bias);
-  tensors.part(ModelPart::text);
+void add_perception_of(KeyReader& config, Draft& draft) {
+  std::optional<KeyReader> vision = object_under(config, "vision_config");
+  if (config.error()) return;
+  if (!vision)
+    return config.warn(notice::custom("not_counted", config.path("vision_config"), "The image encoder is not counted: expected a `vision_config`.",
+                                      "vision_config", "", "an object with the encoder's sizes"));
+  const PerceptionTower perception = read_perception(*vision);
+  config.adopt(*vision);
+  const bool bias = config.flag_or("projector_bias", false);
+  if (config.error()) return;
+  draft.model.vision = perception.tower;
+  add_perception(draft.tensors, perception, draft.model.hidden_size, bias);
 }
 
 }  // namespace weighbridge

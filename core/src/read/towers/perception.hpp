@@ -2,7 +2,7 @@
 #pragma once
 
 #include "key_reader.hpp"
-#include "read/tensor_list.hpp"
+#include "read/draft.hpp"
 
 namespace weighbridge {
 
@@ -17,7 +17,8 @@ struct PerceptionTower {
 
 /// The sizes in `vision_config`; what it leaves out are the defaults of the class (huggingface/transformers models/step3p7).
 [[nodiscard]] PerceptionTower read_perception(KeyReader& vision);
-/// The encoder, its convolutions, and the projection to `hidden` (vllm-project/vllm models/step_vl.py).
-void add_perception(TensorList& tensors, const PerceptionTower& p, std::int64_t hidden, bool projector_bias);
+/// The encoder that `vision_config` describes, its convolutions, and the projection to the language model's width (vllm-project/vllm
+/// models/step_vl.py). A warning if there is none.
+void add_perception_of(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge

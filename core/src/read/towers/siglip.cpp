@@ -56,7 +56,7 @@ VisionTower read_image_sizes(KeyReader& vision, const VisionTower& otherwise) {
 
 namespace {
 
-void add_layers(TensorList& tensors, const VisionTower& tower, const std::string& root) {
+void add_layers(TensorList& tensors, const VisionTower& tower, const std::string& root, bool last_norm = true) {
   const std::int64_t width = tower.hidden_size;
   const std::string layer = root + "encoder.layers.{layer}.";
   for (std::int64_t index = 0; index < tower.n_layers; ++index) {
@@ -69,7 +69,7 @@ void add_layers(TensorList& tensors, const VisionTower& tower, const std::string
     tensors.linear("mlp.fc2", width, tower.ffn_size, true);
   }
   tensors.outside();
-  tensors.norm(root + "post_layernorm", width, true);
+  if (last_norm) tensors.norm(root + "post_layernorm", width, true);
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ void add_siglip(TensorList& tensors, const VisionTower& tower, std::string_view 
   tensors.part(ModelPart::text);
 }
 
-void add_clip(TensorList& tensors, const VisionTower& tower, std::string_view root) {
+void add_clip(TensorList& tensors, const VisionTower& tower, std::string_view root, bool last_norm) {
   const std::int64_t width = tower.hidden_size;
   const std::string base(root);
   tensors.part(ModelPart::tower);
@@ -94,7 +94,7 @@ void add_clip(TensorList& tensors, const VisionTower& tower, std::string_view ro
   tensors.linear(base + "embeddings.patch_embedding", width, tower.n_channels * tower.patch_size * tower.patch_size);
   tensors.linear(base + "embeddings.position_embedding", tower.patches() + 1, width);
   tensors.norm(base + "pre_layrnorm", width, true);
-  add_layers(tensors, tower, base);
+  add_layers(tensors, tower, base, last_norm);
   tensors.part(ModelPart::text);
 }
 

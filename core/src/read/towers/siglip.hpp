@@ -15,8 +15,9 @@ namespace weighbridge {
 /// SigLIP without its pooling head (huggingface/transformers models/siglip/modeling_siglip.py); names begin with `root`.
 void add_siglip(TensorList& tensors, const VisionTower& tower, std::string_view root = "vision_tower.vision_model.");
 
-/// CLIP's image encoder (huggingface/transformers models/clip/modeling_clip.py): a class token, no bias of the patches, a norm before the layers.
-void add_clip(TensorList& tensors, const VisionTower& tower, std::string_view root);
+/// CLIP's image encoder (huggingface/transformers models/clip/modeling_clip.py): a class token, no bias of the patches, a norm before the layers,
+/// and one after them unless the checkpoint leaves it out.
+void add_clip(TensorList& tensors, const VisionTower& tower, std::string_view root, bool last_norm = true);
 
 /// Counts the encoder that `vision_config` describes, by its model_type CLIP, SigLIP or Pixtral (else `type`); names begin with `root`. A warning,
 /// and nothing, where it is another one.
