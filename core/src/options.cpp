@@ -129,7 +129,9 @@ constexpr NumberOption kOllamaNumbers[] = {
     {"num_ctx", &L::n_ctx, 1, kMaxContextTokens},      {"num_batch", &L::n_batch, 1, kMostBatchTokens, &L::n_ubatch},
     {"num_gpu", &L::n_gpu_layers, -1, kMostLayers},    {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
     {"num_parallel", &L::n_seq_max, 1, kMaxSequences}, {"gpu_overhead", &L::gpu_overhead, 0, kMostBytes}};
-constexpr FlagOption kOllamaFlags[] = {{"flash_attention", &L::flash_attn}, {"sched_spread", &L::sched_spread}};
+constexpr FlagOption kOllamaFlags[] = {{"flash_attention", &L::flash_attn},
+                                       {"sched_spread", &L::sched_spread},
+                                       {"mtp", &L::mtp}};  // draft_num_predict
 
 /// The names of LM Studio's load configuration.
 constexpr NumberOption kLmStudioNumbers[] = {{"context_length", &L::n_ctx, 1, kMaxContextTokens},

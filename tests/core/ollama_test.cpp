@@ -126,6 +126,25 @@ TEST(OllamaRefusals, QuantizedCacheWithoutFlashAttention) {
   EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("flash attention"), std::string::npos);
 }
 
+// ollama/ollama#17482, a log of Ollama 0.30 on an RTX 3090 (24,124 MiB, 23,860 free) at 4,096 tokens; host weights of 682 MiB tell the model:
+// "23860 + (15946 = 15364 + 411 + 170)", "mmproj worst-case 1136.09 MiB", "MTP context 581.77 MiB". The 15,364 hold the prediction layer.
+TEST(OllamaRecords, QwenOnARtx3090) {
+  Json params = with("Qwen/Qwen3.6-27B", cards("rtx-3090", 1), {{"num_ctx", 4096}, {"mtp", true}});
+  const Json result = testing::estimate(params);
+  const auto mib = [&](std::string_view id) { return term_in(result["devices"][0], id)["bytes"].get<double>() / 1048576.0; };
+  EXPECT_EQ(term_in(result["host"], "weights")["bytes"].get<std::int64_t>() >> 20, 682);
+  EXPECT_NEAR(mib("kv_cache") + mib("recurrent_state"), 411, 8);
+  const Json compute = term_in(result["devices"][0], "compute");
+  EXPECT_LE(compute["low_bytes"], 170 * 1048576);
+  EXPECT_GE(compute["high_bytes"], 170 * 1048576);
+  EXPECT_NEAR(mib("projector") + mib("projector_compute"), 1136, 50);
+  const Json drafts = term_in(result["devices"][0], "speculation");
+  ASSERT_EQ(drafts["formula"]["rows"].size(), 3U);
+  const auto part = [&](std::size_t row) { return drafts["formula"]["rows"][row]["bytes"].get<double>() / 1048576.0; };
+  EXPECT_NEAR(mib("weights") + part(0), 15364, 60);
+  EXPECT_NEAR(part(1) + part(2), 582, 10);
+}
+
 TEST(OllamaRefusals, SeveralBackends) {
   Json hardware = memory(24);
   hardware.push_back(memory(24, "rocm")[0]);

@@ -42,12 +42,11 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
 
 void complete(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, Term graph, DevicePlan& device) {
   const DeviceGroup& group = job.scenario.hardware[device.group];
-  const Bytes compute = graph.bytes;
   device.terms.push_back(std::move(graph));
-  if (compute > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
+  if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
   if (auto adapters = adapter_term(job, device.terms.front().bytes, all_weights(loads))) device.terms.push_back(std::move(*adapters));
   if (index == placement.output_device)
-    if (auto drafts = prediction_term(job, settings, compute)) device.terms.push_back(std::move(*drafts));
+    if (auto drafts = prediction_term(job, settings)) device.terms.push_back(std::move(*drafts));
   if (index == 0 && encodes_on_device(job)) add_projector(job, device.terms);
   device.terms.push_back(context_term(job, group.device));
   device.reserved = device.total();
@@ -69,12 +68,11 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   Term cache = cache_term(job, settings, placement, Placement::kHost, false);
   if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
   if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
-  const Bytes compute = graph.bytes;
   host.terms.push_back(std::move(graph));
   host.terms.push_back(output_term(job, settings));
   if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding, all_weights(loads))) host.terms.push_back(std::move(*adapters));
   if (placement.output_device == Placement::kHost)
-    if (auto drafts = prediction_term(job, settings, compute)) host.terms.push_back(std::move(*drafts));
+    if (auto drafts = prediction_term(job, settings)) host.terms.push_back(std::move(*drafts));
   if (!encodes_on_device(job)) add_projector(job, host.terms);
   if (auto checkpoints = checkpoints_term(job, settings)) host.terms.push_back(std::move(*checkpoints));
   host.terms.push_back(prompt_cache_term(job, whole_cache(job, settings)));

@@ -141,8 +141,8 @@ struct ComputeTerms {
 [[nodiscard]] Bytes projector_bytes(const Job& job);
 /// The encoder and its buffer, if asked for.
 void add_projector(const Job& job, std::vector<Term>& terms);
-/// Drafting with the model's own prediction layers, if asked for; `compute`: the graph buffer beside it.
-[[nodiscard]] std::optional<Term> prediction_term(const Job& job, const Settings& settings, Bytes compute);
+/// Drafting with the model's own prediction layers, if asked for.
+[[nodiscard]] std::optional<Term> prediction_term(const Job& job, const Settings& settings);
 /// The share of all adapters that goes with `weights` of `all_weights`.
 [[nodiscard]] std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights);
 /// Fills in what the host holds while the weights are read.

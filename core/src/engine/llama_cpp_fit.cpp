@@ -103,8 +103,11 @@ class Fit {
     for (std::size_t index = 0; index < groups.size(); ++index) {
       const int device = static_cast<int>(index);
       const bool padded = pads_rows(scenario.hardware[groups[index]].device);
-      const Bytes sum = weights_term(job, loads, placement, device, padded).bytes + cache_term(job, settings, placement, device, padded).bytes +
-                        recurrent_term(job, settings, placement, device).bytes + graphs.devices[index].bytes;
+      const bool drafts = device == placement.output_device && options_.mtp.value_or(false);
+      const std::optional<Term> prediction = drafts ? prediction_term(job, settings) : std::nullopt;
+      const Bytes sum = (prediction ? prediction->bytes : Bytes()) + weights_term(job, loads, placement, device, padded).bytes +
+                        cache_term(job, settings, placement, device, padded).bytes + recurrent_term(job, settings, placement, device).bytes +
+                        graphs.devices[index].bytes;
       sizes.push_back(difference(sum, Bytes()));
     }
     return sizes;

@@ -10,8 +10,9 @@ namespace weighbridge::llama_cpp {
 namespace {
 
 constexpr Source kContextSource{
-    "free memory before any model in public start-up logs: 195 to 236 MiB taken on cards of 16 and 22 GiB, 348 to 625 on larger ones; 338 under ROCm",
-    ""};
+    "free memory before any model in public start-up logs: 195 to 236 MiB taken on CUDA cards of 16 and 22 GiB, 264 to 625 on larger ones, the least "
+    "of them by llama.cpp itself; 10 to 338 under ROCm; none found for Metal and Vulkan",
+    "https://github.com/ollama/ollama/issues/17482"};
 constexpr Source kPoolSource{
     "ggml-org/llama.cpp v0.5.0 ggml/src/ggml-cuda (pool of 2 MiB pages; quantized activations, 16-bit scores), decoded batches of ten models",
     "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cuda/ggml-cuda.cu"};
@@ -31,7 +32,7 @@ Context context_of(const Device& device) {
   if (device.backend == "metal") return {64 * kMiB, Bytes(), 512 * kMiB, 0};
   if (device.backend == "vulkan") return {128 * kMiB, Bytes(), 512 * kMiB, 0};
   const bool large = device.runtime_bytes >= 23 * kGiB;
-  return {large ? 512 * kMiB : 236 * kMiB, large ? 150 * kMiB : 100 * kMiB, 640 * kMiB, 9};
+  return {large ? 512 * kMiB : 236 * kMiB, large ? 150 * kMiB : 100 * kMiB, 640 * kMiB, 14};
 }
 
 /// Values of one token in the widest input of a matrix product, which is quantized for the kernel.

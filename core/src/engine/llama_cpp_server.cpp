@@ -13,10 +13,11 @@ namespace {
 
 constexpr Source kProjectorSource{"ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp (the encoder's file, 16-bit matrices), conversion/base.py",
                                   "https://github.com/ggml-org/llama.cpp/blob/master/tools/mtmd/clip.cpp"};
-constexpr Source kEncodeSource{"ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp, reserve_compute_meta: the graph of one image of the warm-up's size",
-                               "https://github.com/ggml-org/llama.cpp/blob/master/tools/mtmd/clip.cpp"};
-constexpr Source kPredictionSource{"ggml-org/llama.cpp v0.5.0 common/speculative.cpp: a second context on the model's prediction layers",
-                                   "https://github.com/ggml-org/llama.cpp/blob/master/common/speculative.cpp"};
+constexpr Source kEncodeSource{
+    "ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp, reserve_compute_meta: the graph of one image of the warm-up's size; one log",
+    "https://github.com/ollama/ollama/issues/17482"};
+constexpr Source kPredictionSource{"ggml-org/llama.cpp v0.5.0 common/speculative.cpp: a second context on the model's prediction layers; one log",
+                                   "https://github.com/ollama/ollama/issues/17482"};
 constexpr Source kAdapterSource{"ggml-org/llama.cpp v0.5.0 src/llama-adapter.cpp: each pair of matrices lies with the matrix that it changes",
                                 "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-adapter.cpp"};
 constexpr Source kPromptSource{"ggml-org/llama.cpp v0.5.0 tools/server/server-task.cpp, server_prompt_cache: --cache-ram, 8192 MiB at most",
@@ -55,8 +56,11 @@ EncoderShape encoder_shape(const Model& model) {
   return shape;
 }
 
-/// clip.cpp: the encoder's own image size where it has one; else 46 x 46 tokens of 2 x 2 patches, the most that a warm-up takes.
-std::int64_t patches_of(const Model& model) { return model.vision ? model.vision->patches() : std::int64_t{46} * 46 * 4; }
+/// clip.cpp, set_warmup_n_tokens: the encoder's own image size, or 46 x 46 tokens of 2 x 2 patches where images may be larger.
+std::int64_t patches_of(const Model& model) {
+  constexpr std::int64_t most = std::int64_t{46} * 46 * 4;
+  return model.vision ? std::min(model.vision->patches(), most) : most;
+}
 
 /// Elements of the prediction layers that the engine loads: embeddings and head are the model's own.
 std::int64_t prediction_elements(const Model& model) {
@@ -125,11 +129,12 @@ void add_projector(const Job& job, std::vector<Term>& terms) {
   buffer.bytes = row.bytes;
   buffer.low = row.bytes / 4;
   buffer.high = row.bytes * 4;  // a larger image, or no flash attention
+  buffer.records = 1;
   if (job.explain) buffer.formula.rows.push_back(std::move(row));
   terms.push_back(std::move(buffer));
 }
 
-std::optional<Term> prediction_term(const Job& job, const Settings& settings, Bytes compute) {
+std::optional<Term> prediction_term(const Job& job, const Settings& settings) {
   if (!job.scenario.options.llama_cpp.mtp.value_or(false) || job.model.mtp_layers.empty()) return std::nullopt;
   Term term = term_of("speculation", kPredictionSource);
   FormulaRow weights = make_row(
@@ -137,13 +142,20 @@ std::optional<Term> prediction_term(const Job& job, const Settings& settings, By
       {{"elements", prediction_elements(job.model)}, {"bytes_per_million", bytes_per_million(job)}, {"million", 1'000'000, Op::divide}});
   Bytes cache;
   for (const LayerSpec& layer : job.model.mtp_layers) cache += cache_bytes(layer.mixer, settings, true);
-  term.bytes = weights.bytes + cache + compute;
+  // Its context keeps the logits of every token of the graph; a logged one of a 27B model took 8 hidden states beside them.
+  FormulaRow graph = make_row(job.explain, "graph",
+                              {{"vocab_size", job.model.vocab_size},
+                               {"hidden_states", 8 * job.model.hidden_size, Op::plus},
+                               {"micro_batch_tokens", settings.n_ubatch},
+                               {"bytes_per_value", kFloat}});
+  term.bytes = weights.bytes + cache + graph.bytes;
   term.low = weights.bytes / 2 + cache;
-  term.high = weights.bytes * 2 + cache + compute * 2;  // some files keep these layers in 8 or 16 bits
+  term.high = weights.bytes * 2 + cache + graph.bytes * 2;  // some files keep these layers in 8 or 16 bits
+  term.records = 1;
   if (!job.explain) return term;
   term.formula.rows.push_back(std::move(weights));
   term.formula.rows.push_back({"cache", {}, cache, true});
-  term.formula.rows.push_back({"graph", {}, compute, true});
+  term.formula.rows.push_back(std::move(graph));
   return term;
 }
 

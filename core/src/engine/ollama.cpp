@@ -31,6 +31,7 @@ constexpr std::int64_t kSmallBatch = 512;
 constexpr std::int64_t kConstrainedBatch = 256;
 constexpr Bytes kLargeSurcharge = 2 * kGiB;
 constexpr Bytes kMediumSurcharge = 768 * kMiB;
+constexpr std::int64_t kDraftTokens = 4;    // api/types.go, DraftNumPredict
 constexpr Bytes kProjectorHeadroom = kGiB;  // llm/llama_server.go, mmprojOffloadHeadroom
 
 Bytes share_of(Bytes bytes, std::uint64_t percent) { return bytes * percent / 100; }
@@ -138,8 +139,9 @@ void settle(const Job& job, Scenario& scenario) {
   o.mmproj = o.mmproj.value_or(llama_cpp::projector_bytes(job) > Bytes());
   if (*o.mmproj) o.fit_target_mib = static_cast<std::int64_t>((llama_cpp::projector_bytes(job) + kProjectorHeadroom + kMiB - Bytes(1)) / kMiB);
   o.fit = o.fit.value_or(true);
-  // tools/server/server-context.cpp, server_output_limits; llama-server of the pinned version may reserve more.
-  o.n_outputs = o.n_outputs.value_or(scenario.sequences);
+  o.mtp = o.mtp.value_or(false);  // server/routes.go: only if the Modelfile or the request says how many tokens to draft
+  // tools/server/server-context.cpp, server_output_limits: one token of every sequence, and its drafts.
+  o.n_outputs = scenario.sequences * (*o.mtp ? 1 + kDraftTokens : 1);
 }
 
 std::string in_gib(Bytes bytes) {
@@ -238,7 +240,8 @@ const Engine& ollama_engine() {
                               {"kv_cache_type", OptionType::text, "f16"},
                               {"sched_spread", OptionType::flag, "false"},
                               {"gpu_overhead", OptionType::integer, "0"},
-                              {"main_gpu", OptionType::integer, "any"}},
+                              {"main_gpu", OptionType::integer, "any"},
+                              {"mtp", OptionType::flag, "false"}},
                              llama_cpp_engine().weights_formats,
                              {"f16", "q8_0", "q4_0"},
                              ollama::plan_ollama,
