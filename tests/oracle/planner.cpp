@@ -31,9 +31,10 @@ void keep_complaint(ggml_log_level level, const char* text, void*) {
   if (std::getenv("PLANNER_LOG") != nullptr) std::fputs(text, stderr);
   if (level != GGML_LOG_LEVEL_ERROR) return;
   const std::string line = text;
-  // The last line only says that something failed.
-  if (line.find("failed to load model") == std::string::npos && line.find("failed to initialize the context") == std::string::npos)
-    g_complaint = line;
+  // The last lines mostly say no more than that something failed.
+  const bool is_outcome = line.find("failed to load model") != std::string::npos ||
+                          line.find("failed to initialize the context") != std::string::npos;
+  if (!is_outcome || g_complaint.empty()) g_complaint = line;
 }
 
 ggml_type type_named(const std::string& name) {

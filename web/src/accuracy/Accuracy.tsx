@@ -5,8 +5,15 @@ import { t, tCode } from '../i18n';
 import { Rich } from '../views/Rich';
 import { architecturesOf, kPlaces, rowsOf, type Scoreboard, type ScoreRow } from './scoreboard';
 
-/** Four decimals of a percent: a hundredth of a megabyte in ten gigabytes. */
-const percent = (share: number): string => `${Number((100 * share).toFixed(share < 0.01 ? 4 : 2))} %`;
+/** Three digits are more than an error is worth. */
+const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+/** Rounded down: all is said of all only. */
+const atLeast = (share: number): string => `${Math.floor(10_000 * share) / 100} %`;
+
+const shown = (row: ScoreRow, column: (typeof kColumns)[number]): string => {
+  if (column === 'records') return String(row.records);
+  return column === 'inside' ? atLeast(row.inside) : percent(row[column]);
+};
 
 const kColumns = ['records', 'median', 'p95', 'worst', 'inside', 'width'] as const;
 
@@ -37,13 +44,24 @@ function Scores({
             <th scope="row">{name(row)}</th>
             {kColumns.map((column) => (
               <td class="number" key={column}>
-                {column === 'records' ? row.records : percent(row[column])}
+                {shown(row, column)}
               </td>
             ))}
           </tr>
         ))}
       </tbody>
     </table>
+  );
+}
+
+function Card({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="card">
+      <header>
+        <h2>{title}</h2>
+      </header>
+      <div class="card-body prose">{children}</div>
+    </section>
   );
 }
 
@@ -70,24 +88,22 @@ export function Accuracy({ board, home, how }: { board: Scoreboard; home: string
           <p>{t('accuracy.columns')}</p>
         </div>
         {kPlaces.map((place) => (
-          <section class="card prose" key={place}>
-            <h2>{tCode('accuracy.place', place.replaceAll(' ', '_'))}</h2>
+          <Card title={tCode('accuracy.place', place.replaceAll(' ', '_'))} key={place}>
             <Scores
               rows={rowsOf(board, place)}
               first={t('table.part')}
               name={(row) => tCode('accuracy.term', row.term)}
             />
-          </section>
+          </Card>
         ))}
-        <section class="card prose">
-          <h2>{t('accuracy.architectures')}</h2>
+        <Card title={t('accuracy.architectures')}>
           <p>{t('accuracy.architecturesText')}</p>
           <Scores
             rows={architecturesOf(board)}
             first={t('accuracy.architecture')}
             name={(row) => <code>{row.architecture}</code>}
           />
-        </section>
+        </Card>
       </main>
     </div>
   );
