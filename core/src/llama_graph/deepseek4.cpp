@@ -46,7 +46,8 @@ class DeepSeek4 {
     ids_ = b_.output_ids();
     make_inputs();
     g_.expand(raw_.mask);
-    const std::int64_t n_streams = b_.vector("output_hc_base", kNowhere)->ne[0];
+    Node* streams = b_.vector("output_hc_base", kNowhere);
+    const std::int64_t n_streams = streams != nullptr ? streams->ne[0] : 1;
     const std::int64_t hidden = b_.model.hidden_size;
     state = g_.repeat(g_.reshape(state, {hidden, 1, b_.n_tokens, 1}), {hidden, n_streams, b_.n_tokens, 1});
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);

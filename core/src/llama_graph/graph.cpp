@@ -53,7 +53,14 @@ Node* Graph::create(DType type, Shape ne) {
   return &tensor;
 }
 
+Node* Graph::present(Node* a) {
+  if (a != nullptr) return a;
+  is_incomplete = true;
+  return create(dtype::f32, {1, 1, 1, 1});
+}
+
 Node* Graph::create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t offset) {
+  a = present(a);
   Node* result = create(a->type, ne);
   result->op = op;
   result->nb = nb;
@@ -85,31 +92,42 @@ Node* Graph::declare(Node* leaf, Shape ne) {
   return leaf;
 }
 
-Node* Graph::view(Node* a, Shape ne, Strides nb, std::uint64_t offset) { return create_view(Op::view, a, ne, nb, offset); }
+Node* Graph::view(Node* a, Shape ne, Strides nb, std::uint64_t offset) {
+  a = present(a);
+  return create_view(Op::view, a, ne, nb, offset);
+}
 
 Node* Graph::view_1d(Node* a, std::int64_t ne0, std::uint64_t offset) {
+  a = present(a);
   const Shape ne{ne0, 1, 1, 1};
   return view(a, ne, packed(a->type, ne), offset);
 }
 
 Node* Graph::view_2d(Node* a, std::int64_t ne0, std::int64_t ne1, std::uint64_t nb1, std::uint64_t offset) {
+  a = present(a);
   const std::uint64_t nb2 = nb1 * static_cast<std::uint64_t>(ne1);
   return view(a, {ne0, ne1, 1, 1}, {static_cast<std::uint64_t>(a->type.block_bytes), nb1, nb2, nb2}, offset);
 }
 
 Node* Graph::view_3d(Node* a, Shape ne, std::uint64_t nb1, std::uint64_t nb2, std::uint64_t offset) {
+  a = present(a);
   return view(a, ne, {static_cast<std::uint64_t>(a->type.block_bytes), nb1, nb2, nb2 * static_cast<std::uint64_t>(ne[2])}, offset);
 }
 
 Node* Graph::alias(Node* a) {
+  a = present(a);
   Node* result = create_view(Op::none, a, a->ne, a->nb, 0);
   result->src[0] = nullptr;
   return result;
 }
 
-Node* Graph::reshape(Node* a, Shape ne) { return create_view(Op::reshape, a, ne, packed(a->type, ne), 0); }
+Node* Graph::reshape(Node* a, Shape ne) {
+  a = present(a);
+  return create_view(Op::reshape, a, ne, packed(a->type, ne), 0);
+}
 
 Node* Graph::permute(Node* a, std::array<int, 4> axes) {
+  a = present(a);
   Shape ne{};
   Strides nb{};
   for (std::size_t i = 0; i < 4; ++i) {
@@ -121,6 +139,7 @@ Node* Graph::permute(Node* a, std::array<int, 4> axes) {
 }
 
 Node* Graph::transpose(Node* a) {
+  a = present(a);
   return create_view(Op::transpose, a, {a->ne[1], a->ne[0], a->ne[2], a->ne[3]}, {a->nb[1], a->nb[0], a->nb[2], a->nb[3]}, 0);
 }
 
@@ -133,6 +152,8 @@ Node* Graph::make(Op op, DType type, Shape ne, std::initializer_list<Node*> sour
 }
 
 Node* Graph::get_rows(Node* a, Node* ids) {
+  a = present(a);
+  ids = present(ids);
   const DType type = a->type == dtype::int32 ? dtype::int32 : dtype::f32;
   return make(Op::get_rows, type, {a->ne[0], ids->ne[0], ids->ne[1], ids->ne[2]}, {a, ids});
 }
@@ -144,11 +165,22 @@ Node* Graph::set_rows(Node* a, Node* b, Node* ids) {
   return result;
 }
 
-Node* Graph::binary(Op op, Node* a, Node* b) { return make(op, a->type, a->ne, {a, b}); }
+Node* Graph::binary(Op op, Node* a, Node* b) {
+  a = present(a);
+  b = present(b);
+  return make(op, a->type, a->ne, {a, b});
+}
 
-Node* Graph::add_id(Node* a, Node* b, Node* ids) { return make(Op::add_id, a->type, a->ne, {a, b, ids}); }
+Node* Graph::add_id(Node* a, Node* b, Node* ids) {
+  a = present(a);
+  b = present(b);
+  return make(Op::add_id, a->type, a->ne, {a, b, ids});
+}
 
-Node* Graph::same(Op op, Node* a) { return make(op, a->type, a->ne, {a}); }
+Node* Graph::same(Op op, Node* a) {
+  a = present(a);
+  return make(op, a->type, a->ne, {a});
+}
 
 Node* Graph::scale_inplace(Node* a) {
   Node* result = alias(a);
@@ -163,13 +195,27 @@ Node* Graph::activate(Unary unary, Node* a) {
   return result;
 }
 
-Node* Graph::glu(Node* gate, Node* up) { return make(Op::glu, gate->type, gate->ne, {gate, up}); }
+Node* Graph::glu(Node* gate, Node* up) {
+  gate = present(gate);
+  up = present(up);
+  return make(Op::glu, gate->type, gate->ne, {gate, up});
+}
 
-Node* Graph::glu_halves(Node* a) { return make(Op::glu, a->type, {a->ne[0] / 2, a->ne[1], a->ne[2], a->ne[3]}, {a}); }
+Node* Graph::glu_halves(Node* a) {
+  a = present(a);
+  return make(Op::glu, a->type, {a->ne[0] / 2, a->ne[1], a->ne[2], a->ne[3]}, {a});
+}
 
-Node* Graph::mul_mat(Node* a, Node* b) { return make(Op::mul_mat, dtype::f32, {a->ne[1], b->ne[1], b->ne[2], b->ne[3]}, {a, b}); }
+Node* Graph::mul_mat(Node* a, Node* b) {
+  a = present(a);
+  b = present(b);
+  return make(Op::mul_mat, dtype::f32, {a->ne[1], b->ne[1], b->ne[2], b->ne[3]}, {a, b});
+}
 
 Node* Graph::mul_mat_id(Node* experts, Node* b, Node* ids) {
+  experts = present(experts);
+  b = present(b);
+  ids = present(ids);
   return make(Op::mul_mat_id, dtype::f32, {experts->ne[1], ids->ne[0], b->ne[2], 1}, {experts, b, ids});
 }
 
@@ -197,12 +243,17 @@ Node* Graph::cpy(Node* a, Node* b) {
 }
 
 Node* Graph::concat(Node* a, Node* b, int dimension) {
+  a = present(a);
+  b = present(b);
   Shape ne = a->ne;
   ne[static_cast<std::size_t>(dimension)] += b->ne[static_cast<std::size_t>(dimension)];
   return make(Op::concat, a->type, ne, {a, b});
 }
 
-Node* Graph::repeat(Node* a, Shape ne) { return make(Op::repeat, a->type, ne, {a}); }
+Node* Graph::repeat(Node* a, Shape ne) {
+  a = present(a);
+  return make(Op::repeat, a->type, ne, {a});
+}
 
 Node* Graph::pad(Node* a, Shape by) {
   return make(Op::pad, a->type, {a->ne[0] + by[0], a->ne[1] + by[1], a->ne[2] + by[2], a->ne[3] + by[3]}, {a});

@@ -189,9 +189,13 @@ class Graph {
 
   std::vector<Node*> nodes;
   std::vector<Node*> leafs;
+  /// An operation lacked a source: the file has not the tensors that its architecture needs. What was built is worth nothing.
+  bool is_incomplete = false;
 
  private:
   Node* create(DType type, Shape ne);
+  /// `a`, or a stand-in if it is not there.
+  Node* present(Node* a);
   Node* create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t offset);
 
   std::deque<Node> tensors_;
