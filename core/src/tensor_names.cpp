@@ -226,8 +226,6 @@ constexpr TensorName kNames[]{
     TensorName{"conv.conv", recurrent_state, "shortconv.conv"},
     TensorName{"conv.out_proj", recurrent_out, "shortconv.out_proj"},
     TensorName{"attn.r_proj", recurrent_in, "time_mix_receptance"},
-    TensorName{"attn.k_proj", recurrent_in, "time_mix_key"},
-    TensorName{"attn.v_proj", recurrent_in, "time_mix_value"},
     TensorName{"attn.o_proj", recurrent_out, "time_mix_output"},
     TensorName{"attn.x_r", recurrent_state, "time_mix_lerp_fused"},
     TensorName{"attn.x_w", recurrent_state, "time_mix_lerp_fused"},

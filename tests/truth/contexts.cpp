@@ -24,7 +24,12 @@ Json request_of(const Json& record, const Configs& configs) {
                {"engine", {{"name", kEngine}, {"options", record["options"]}}},
                {"offload", {{"cpu_moe_layers", record["options"].value("n_cpu_moe", 0)}}},
                {"hardware", Json::array()}};
-  request["engine"]["options"].erase("n_cpu_moe");
+  Json& options = request["engine"]["options"];
+  options.erase("n_cpu_moe");
+  // A pattern alone moves what it finds to the processor.
+  if (options.contains("override_tensor"))
+    for (Json& rule : options["override_tensor"])
+      if (const auto text = rule.get<std::string>(); text.find('=') == std::string::npos) rule = text + "=CPU";
   if (const auto gpus = record["gpus"].get<std::int64_t>(); gpus > 0) request["hardware"].push_back({{"memory_bytes", memory}, {"count", gpus}});
   return request;
 }

@@ -24,7 +24,10 @@ void add_low_rank(TensorList& tensors, std::string_view name, std::int64_t rank,
 void add_time_mix(TensorList& tensors, const LowRanks& ranks, std::int64_t hidden, bool is_first) {
   for (const std::string_view name : {"attn.x_r", "attn.x_w", "attn.x_k", "attn.x_v", "attn.x_a", "attn.x_g", "attn.k_k", "attn.k_a", "attn.r_k"})
     tensors.add({.name = name, .rows = hidden});
-  for (const std::string_view name : {"attn.r_proj", "attn.k_proj", "attn.v_proj", "attn.o_proj"}) tensors.linear(name, hidden, hidden);
+  for (const std::string_view name : {"attn.r_proj", "attn.o_proj"}) tensors.linear(name, hidden, hidden);
+  // Elsewhere these are names of attention.
+  for (const std::string_view name : {"attn.k_proj.weight", "attn.v_proj.weight"})
+    tensors.add({.name = name, .rows = hidden, .cols = hidden, .role = TensorRole::recurrent_in});
   add_low_rank(tensors, "w", ranks.decay, hidden, true);
   if (!is_first) add_low_rank(tensors, "v", ranks.value, hidden, true);  // the first layer's values are what later ones mix in
   add_low_rank(tensors, "a", ranks.rate, hidden, true);
