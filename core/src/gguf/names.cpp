@@ -50,6 +50,8 @@ std::string_view gguf_name_of(const Model& model, const Tensor& tensor) {
   if (known == nullptr) return {};
   const std::string_view name = known->name;
   if (is_any_of(name, {"attention.wqkv", "self_attn.W_pack"})) return part_of_attention(tensor.role);
+  if (model.architecture == "rwkv7" && name == "attn.k_proj") return "time_mix_key";  // names that other families give to attention
+  if (model.architecture == "rwkv7" && name == "attn.v_proj") return "time_mix_value";
   if (name == "self_attn.kv_b_proj" && model.architecture == "minicpm3") return "attn_kv_b";
   if (name == "shared_mlp.input_linear" && first_moe(model) == nullptr) return "ffn_gate+ffn_up";
   if (name == "shared_mlp.output_linear" && first_moe(model) == nullptr) return "ffn_down";
