@@ -24,7 +24,17 @@ Json request_of(const Json& record, const Configs& configs) {
                {"engine", {{"name", kEngine}, {"options", record["options"]}}},
                {"offload", {{"cpu_moe_layers", record["options"].value("n_cpu_moe", 0)}}},
                {"hardware", Json::array()}};
-  request["engine"]["options"].erase("n_cpu_moe");
+  Json& options = request["engine"]["options"];
+  options.erase("n_cpu_moe");
+  if (options.contains("override_tensor")) {
+    std::string rules;  // as on the command line; a record holds the patterns of what the host takes
+    for (const Json& pattern : options["override_tensor"]) {
+      if (!rules.empty()) rules += ',';
+      rules += pattern.get<std::string>();
+      rules += "=CPU";
+    }
+    options["override_tensor"] = rules;
+  }
   if (const auto gpus = record["gpus"].get<std::int64_t>(); gpus > 0) request["hardware"].push_back({{"memory_bytes", memory}, {"count", gpus}});
   return request;
 }
