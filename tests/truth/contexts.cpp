@@ -27,11 +27,11 @@ Json request_of(const Json& record, const Configs& configs) {
   Json& options = request["engine"]["options"];
   options.erase("n_cpu_moe");
   if (options.contains("override_tensor")) {
-    std::string rules;  // as on the command line; a record holds the patterns of what the host takes
+    std::string rules;  // as on the command line; a pattern alone is of what the host takes
     for (const Json& pattern : options["override_tensor"]) {
       if (!rules.empty()) rules += ',';
       rules += pattern.get<std::string>();
-      rules += "=CPU";
+      if (rules.find('=', rules.rfind(',') + 1) == std::string::npos) rules += "=CPU";
     }
     options["override_tensor"] = rules;
   }
