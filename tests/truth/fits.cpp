@@ -34,7 +34,7 @@ Json request_of(const Json& record, const std::map<std::string, Json>& configs) 
           {"hardware", hardware_of(record["free_mib"])}};
 }
 
-struct FitScore {
+struct FitTally {
   std::size_t same = 0;
   std::size_t near = 0;
   std::size_t records = 0;
@@ -61,8 +61,8 @@ bool is_near(const Fitted& ours, const Json& fit, std::int64_t all) {
 bool check_fits(const std::string& folder) {
   std::map<std::string, Json> configs;
   for (const Json& row : read_lines(folder + "/models.jsonl")) configs[row["name"].get<std::string>()] = row["config"];
-  std::map<std::string, FitScore> scores;
-  FitScore sum;
+  std::map<std::string, FitTally> scores;
+  FitTally sum;
   for (const Json& record : read_lines(folder + "/llama_cpp_fits.jsonl")) {
     Notices warnings;
     const Catalogue catalogue(read_config);
@@ -74,7 +74,7 @@ bool check_fits(const std::string& folder) {
     const std::int64_t all = request->model().n_layers() + 1;
     const bool same = is_same(*estimate->engine.fitted, record["fit"], all);
     const bool near = same || is_near(*estimate->engine.fitted, record["fit"], all);
-    for (FitScore* score : {&scores[record["model"].get<std::string>()], &sum}) {
+    for (FitTally* score : {&scores[record["model"].get<std::string>()], &sum}) {
       ++score->records;
       score->same += same ? 1 : 0;
       score->near += near ? 1 : 0;

@@ -110,6 +110,7 @@ class GgufConverter {
     // The block that every token takes is the only one of a model without experts (Granite 4).
     if (name == "ffn_gate" || name == "ffn_up") tensor.role = TensorRole::ffn_gate_up;
     if (name == "ffn_down") tensor.role = TensorRole::ffn_down;
+    if (name == "time_mix_key" || name == "time_mix_value") tensor.role = TensorRole::recurrent_in;
     if (name == "ssm_dt.bias") tensor.role = TensorRole::recurrent_state;
     // llama-quant.cpp goes by the name, in which "attn_k.weight" and "attn_qkv.weight" may be anywhere.
     if (name == "attn_qkv" || name == "attn_v") tensor.role = TensorRole::attention_v;
