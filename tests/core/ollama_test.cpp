@@ -134,9 +134,7 @@ TEST(OllamaRecords, QwenOnARtx3090) {
   const auto mib = [&](std::string_view id) { return term_in(result["devices"][0], id)["bytes"].get<double>() / 1048576.0; };
   EXPECT_EQ(term_in(result["host"], "weights")["bytes"].get<std::int64_t>() >> 20, 682);
   EXPECT_NEAR(mib("kv_cache") + mib("recurrent_state"), 411, 8);
-  const Json compute = term_in(result["devices"][0], "compute");
-  EXPECT_LE(compute["low_bytes"], 170 * 1048576);
-  EXPECT_GE(compute["high_bytes"], 170 * 1048576);
+  EXPECT_NEAR(mib("compute"), 170, 50);  // an older llama-server than the one whose graph is replayed
   EXPECT_NEAR(mib("projector") + mib("projector_compute"), 1136, 50);
   const Json drafts = term_in(result["devices"][0], "speculation");
   ASSERT_EQ(drafts["formula"]["rows"].size(), 3U);

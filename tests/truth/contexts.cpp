@@ -16,12 +16,21 @@ constexpr const char* kEngine = "llama.cpp";
 
 using Configs = std::map<std::string, Json>;
 
+/// Rules of a record without a buffer are for the host.
+Json options_of(const Json& record) {
+  Json options = record["options"];
+  if (!options.contains("override_tensor")) return options;
+  for (Json& rule : options["override_tensor"])
+    if (rule.get<std::string>().find('=') == std::string::npos) rule = rule.get<std::string>() + "=CPU";
+  return options;
+}
+
 /// Devices so large that nothing is short: the records were planned that way.
 Json request_of(const Json& record, const Configs& configs) {
   constexpr std::int64_t memory = std::int64_t{1} << 46;
   Json request{{"model", {{"config", configs.at(record["model"].get<std::string>())}}},
                {"weights", {{"format", record["format"]}}},
-               {"engine", {{"name", kEngine}, {"options", record["options"]}}},
+               {"engine", {{"name", kEngine}, {"options", options_of(record)}}},
                {"offload", {{"cpu_moe_layers", record["options"].value("n_cpu_moe", 0)}}},
                {"hardware", Json::array()}};
   Json& options = request["engine"]["options"];

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   const bool parameters = check_parameters(argv[2]);
   const bool mix = check_mix(folder, models);
   const bool contexts = check_contexts(folder, argv[2], board);
-  const bool fits = check_fits(folder);
+  const bool fits = check_fits(folder, argv[2]);
   board.print();
   if (updates) std::ofstream(folder + "/scoreboard.json") << text_of(board.to_json());
   const bool kept = updates || board.holds_against(read_json(folder + "/scoreboard.json"));

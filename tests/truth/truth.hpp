@@ -31,6 +31,6 @@ using Models = std::map<std::string, Model>;
 /// Enters every plan into `board`. True if verdicts agree and the errors stay within the bounds that README.md names.
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
 /// The engine's automatic fit.
-[[nodiscard]] bool check_fits(const std::string& folder);
+[[nodiscard]] bool check_fits(const std::string& folder, const std::string& catalogue);
 
 }  // namespace weighbridge::truth

@@ -60,7 +60,7 @@ class Fit {
     Fitted fitted;
     const bool may_reduce = options_.n_ctx == -1;
     if (options_.n_ctx.value_or(1) <= 0) options_.n_ctx = job_.model.max_context_tokens * settings_of(scenario_).n_seq_max;
-    const Sizes sizes = memory(scenario_);
+    const Sizes sizes = memory(scenario_, true);
     fitted.is_changed = !is_met(sizes);
     if (fitted.is_changed && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
     const Settings settings = settings_of(scenario_);
@@ -90,26 +90,33 @@ class Fit {
     return leaving;
   }
 
-  /// What the engine plans on each device: weights, cache and graph.
-  [[nodiscard]] Sizes memory(const Scenario& scenario) const {
+  /// What the engine plans on each device: weights, cache and graph. A graph is replayed where its size decides; elsewhere its form will do, since
+  /// the search ends at the same settings whatever the figures far from its target.
+  [[nodiscard]] Sizes memory(const Scenario& scenario, bool is_exact = false) const {
     const Job job{job_.model, job_.tensors, scenario, false, job_.memo};
     const Settings settings = settle(job);
     std::shared_ptr<const void> kept;
     const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
     const Placement placement = llama_cpp::place(job, settings);
     const std::vector<std::size_t> groups = device_groups(scenario);
-    const ComputeTerms graphs = compute_terms(job, settings, loads, placement);
     Sizes sizes;
     for (std::size_t index = 0; index < groups.size(); ++index) {
       const int device = static_cast<int>(index);
       const bool padded = pads_rows(scenario.hardware[groups[index]].device);
-      const bool drafts = device == placement.output_device && options_.mtp.value_or(false);
-      const std::optional<Term> prediction = drafts ? prediction_term(job, settings) : std::nullopt;
-      const Bytes sum = (prediction ? prediction->bytes : Bytes()) + weights_term(job, loads, placement, device, padded).bytes +
-                        cache_term(job, settings, placement, device, padded).bytes + recurrent_term(job, settings, placement, device).bytes +
-                        graphs.devices[index].bytes;
+      Bytes sum = weights_term(job, loads, placement, device, padded).bytes + cache_term(job, settings, placement, device, padded).bytes +
+                  recurrent_term(job, settings, placement, device).bytes;
+      if (device == placement.output_device && options_.mtp.value_or(false))
+        if (const std::optional<Term> drafts = prediction_term(job, settings)) sum += drafts->bytes;
       sizes.push_back(difference(sum, Bytes()));
     }
+    const ComputeTerms bounds = bounded_compute_terms(job, settings, loads, placement);
+    for (std::size_t index = 0; index < sizes.size(); ++index) {
+      const Term& graph = bounds.devices[index];
+      is_exact = is_exact || (sizes[index] + difference(graph.low, Bytes()) <= targets_[index] &&
+                              sizes[index] + difference(graph.high, Bytes()) >= targets_[index]);
+    }
+    const ComputeTerms graphs = is_exact ? compute_terms(job, settings, loads, placement) : bounds;
+    for (std::size_t index = 0; index < sizes.size(); ++index) sizes[index] += difference(graphs.devices[index].bytes, Bytes());
     return sizes;
   }
   [[nodiscard]] bool is_met(const Sizes& sizes) const {
@@ -132,7 +139,7 @@ class Fit {
     const std::int64_t gaps = n_devices() > 1 ? static_cast<std::int64_t>(n_devices() + 1) : 0;
     target -= gaps * (weights_on_devices() / n_layers_) / (has_experts_ ? 6 : 2);
     options_.n_ctx = least;
-    const std::int64_t used_least = sum(memory(scenario_));
+    const std::int64_t used_least = sum(memory(scenario_, true));
     if (target <= used_least || used <= used_least) return false;
     const std::int64_t tokens = least + (most - least) * (target - used_least) / (used - used_least);
     options_.n_ctx = std::max(tokens - tokens % (256 * settings.n_streams), least);
