@@ -41,7 +41,7 @@ function filesOf(page, locale, own) {
   const brought = assets.filter(
     (path) =>
       isText(path) ||
-      (/\.(wasm|json)$/.test(path) && !path.includes('/weighbridge-read-') && !path.includes('/specs-')),
+      (/\.(wasm|json)$/.test(path) && !/\/(weighbridge-full|weighbridge-read|specs)-/.test(path)),
   );
   return [...new Set([join(kSite, page), ...named, ...brought])];
 }

@@ -80,6 +80,9 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
     for (const Engine& known : engines()) names.push_back(known.name);
     return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, join(names)));
   }
+  if (engine->plan == nullptr)
+    return fail(notice::custom("engine_elsewhere", "params.engine.module", "The rules of " + scenario.engine + " are in another module.",
+                               "engine.name", scenario.engine, ""));
   Estimate result;
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();

@@ -33,9 +33,9 @@ export async function loadWasm() {
   return (text) => core.call(text);
 }
 
-/** `call(text)` of the page's first module, which lists the catalogue and counts what a request brings the spec of. */
-export async function loadCounting(packed) {
-  const core = await load('weighbridge');
+/** `call(text)` of a module that lists the catalogue and counts what a request brings the spec of: the page's first, or that of all engines. */
+export async function loadCounting(packed, name = 'weighbridge') {
+  const core = await load(name);
   const devices = JSON.parse(readFileSync(`${root}core/data/gpus.json`, 'utf8'));
   const loaded = JSON.parse(core.call(JSON.stringify({ method: 'catalogue.load', params: { models: packed.models, devices } })));
   if (!loaded.ok) throw new Error(`catalogue.load: ${loaded.error.message}`);

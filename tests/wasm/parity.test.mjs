@@ -44,15 +44,19 @@ test('golden requests: the same bytes, and the kept answers', async () => {
 
 test('every model with every engine', () => expectSame(manyPairs().map((request) => JSON.stringify(request))));
 
-test('the first module counts a listed model by its spec as the whole core does', async () => {
+test('the modules of the page count a listed model by its spec as the whole core does; the first one says which engines it lacks', async () => {
   const models = JSON.parse(readFileSync(`${root}build/wasm/catalogue/models.json`, 'utf8'));
   const packed = JSON.parse(call(JSON.stringify({ method: 'catalogue.pack', params: { models } }))).result;
-  const count = await loadCounting(packed);
+  const [first, full] = [await loadCounting(packed), await loadCounting(packed, 'weighbridge-full')];
   for (const [row, { id }] of packed.models.models.entries()) {
-    const params = { model: { id }, engine: { name: 'vllm' }, workload: { context_tokens: 256, sequences: 4 }, hardware: [{ device: 'h200-sxm', count: 8 }] };
-    const expected = call(JSON.stringify({ method: 'estimate', params }));
     const spec = { ...packed.specs.specs[packed.specs.of[row]], names: packed.specs.names };
-    assert.equal(count(JSON.stringify({ method: 'estimate', params: { ...params, model: { id, spec } } })), expected, id);
+    for (const [engine, count] of [['vllm', first], ['llama.cpp', full]]) {
+      const params = { model: { id }, engine: { name: engine }, workload: { context_tokens: 256, sequences: 4 }, hardware: [{ device: 'h200-sxm', count: 2 }] };
+      const expected = call(JSON.stringify({ method: 'estimate', params }));
+      const request = JSON.stringify({ method: 'estimate', params: { ...params, model: { id, spec } } });
+      assert.equal(count(request), expected, `${id} ${engine}`);
+      if (count === full) assert.equal(JSON.parse(first(request)).error.where, 'params.engine.module', id);
+    }
   }
 });
 

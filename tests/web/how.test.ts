@@ -13,6 +13,7 @@ import { useLocale } from '../../web/src/i18n';
 
 const core: Core = {
   bringSpecs: () => Promise.resolve(), // the program reads configs
+  bringEngines: () => Promise.resolve(),
   call: (method, params) =>
     JSON.parse(
       execFileSync('build/native/weighbridge', ['--lines'], {

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ComponentType } from 'preact';
 import { renderToString } from 'preact-render-to-string';
-import createModule from '../../build/wasm/weighbridge.mjs';
+import createModule from '../../build/wasm/weighbridge-full.mjs';
 import { Accuracy } from './accuracy/Accuracy';
 import { accuracyMessages } from './accuracy/messages';
 import type { Scoreboard } from './accuracy/scoreboard';
@@ -149,10 +149,13 @@ async function writePage(
   }
 }
 
-const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge.wasm')) });
-const core = coreOf(module, () => Promise.resolve(readJson('build/catalogue/specs.json') as unknown as SpecFile));
+const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge-full.wasm')) });
+loadCatalogue(module, readJson('build/catalogue/models.json'), readJson('build/catalogue/gpus.json'));
+const core = coreOf(module, {
+  fetchSpecs: () => Promise.resolve(readJson('build/catalogue/specs.json') as unknown as SpecFile),
+  loadFull: () => Promise.resolve(module),
+});
 await core.bringSpecs();
-loadCatalogue(core, readJson('build/catalogue/models.json'), readJson('build/catalogue/gpus.json'));
 const first = firstAnswer(core);
 
 for (const page of Object.keys(kPages) as PageName[]) {

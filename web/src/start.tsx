@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every page of the site does: take over its prerendered HTML, bring the core, follow the address.
 import { hydrate, type ComponentType } from 'preact';
-import { kMissingSpec, type Core } from './core/core';
+import { bringMissing, type Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale, type MessageFiles } from './i18n';
 import { followAddress, isState, readLink } from './link';
@@ -25,8 +25,8 @@ async function bringCore(store: Store, loading: Promise<Core>, address: Address)
     if (catalogue.ok) store.catalogue.value = catalogue.result;
     if (location.hash.length > 1) {
       await address.read(store, core);
-      const reply = core.call('estimate', store.request.value);
-      if (!reply.ok && reply.error.where === kMissingSpec) await core.bringSpecs();
+      // At most both of what may be missing, one after the other.
+      for (let parts = 0; parts < 2 && (await bringMissing(core, core.call('estimate', store.request.value))); parts += 1);
     }
     store.coreState.value = { status: 'ready', core };
     address.follow(store, core);

@@ -4,7 +4,7 @@
 import { computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { kMissingSpec, type Core } from './core/core';
+import { bringMissing, kMissingEngine, kMissingSpec, type Core } from './core/core';
 import type {
   Catalogue,
   Estimate,
@@ -120,8 +120,8 @@ export function createStore(first: FirstAnswer): Store {
   /** The context last asked for by hand: a model with a shorter one borrows it, and it comes back with the next. */
   let wantedContext = first.request.workload.context_tokens;
 
-  /** Whether a model that the catalogue only lists can be counted by now. */
-  const specsArrived = signal(false);
+  /** What of the core arrived by now that it did not begin with. */
+  const arrivedParts = signal<readonly string[]>([]);
   const bring: Store['bring'] = (part) =>
     part.catch(() => {
       const values = { key: '', value: '', expected: '' };
@@ -141,10 +141,11 @@ export function createStore(first: FirstAnswer): Store {
     const state = coreState.value;
     if (state.status !== 'ready') return;
     if (!wordsArrived.value && request.value.engine.name in kEngineDefaults) void bring(bringWords());
-    const arrived = specsArrived.value;
+    const arrived = arrivedParts.value;
     const reply = state.core.call('estimate', request.value);
-    if (!reply.ok && reply.error.where === kMissingSpec && !arrived) {
-      void bring(state.core.bringSpecs().then(() => (specsArrived.value = true)));
+    const missing = reply.ok ? '' : reply.error.where;
+    if ([kMissingSpec, kMissingEngine].includes(missing) && !arrived.includes(missing)) {
+      void bring(bringMissing(state.core, reply).then(() => (arrivedParts.value = [...arrivedParts.peek(), missing])));
       return;
     }
     problem.value = reply.ok ? null : reply.error;

@@ -231,7 +231,7 @@ struct Tensor {
   std::int64_t rows = 0;       ///< output features
   std::int64_t cols = 1;       ///< input features
   DType type = dtype::bf16;
-  std::int64_t shards = 1;     ///< parts, along the outputs, that were quantized apart: each has whole blocks of scales of its own
+  std::int64_t shards = 1;    ///< parts, along the outputs, that were quantized apart: each has whole blocks of scales of its own
   std::int64_t recipe = 0;    ///< how the checkpoint quantizes it: 0 = not at all, n = Model::recipes[n - 1]
   bool is_scale = false;      ///< belongs to a quantized matrix; stored, but not a parameter
   bool is_copy = false;       ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B),

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/local_rules.hpp"
 #include "json_text.hpp"
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/weights.hpp"
@@ -12,8 +13,6 @@
 namespace weighbridge::llama_cpp {
 
 namespace {
-
-constexpr std::string_view kVersion = "v0.5.0";
 
 /// `--mmproj-offload`; llama-server takes the first device (tools/mtmd/clip.cpp, ggml_backend_init_by_type).
 bool encodes_on_device(const Job& job) { return !job.scenario.hardware.empty() && job.scenario.options.llama_cpp.mmproj_offload.value_or(true); }
@@ -133,8 +132,8 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   for (std::size_t device = 0; device < groups.size(); ++device)
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
   // A solver that passes by needs no exact figure of what does not fit anyway.
-  const bool is_hopeless =
-      !job.explain && std::any_of(plan.devices.begin(), plan.devices.end(), [](const DevicePlan& device) { return device.total() > device.limit; });
+  const bool is_hopeless = !job.explain && std::any_of(plan.devices.begin(), plan.devices.end(),
+                                                       [](const DevicePlan& device) { return device.total() > device.limit; });
   ComputeTerms graphs = is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
   for (std::size_t device = 0; device < groups.size(); ++device)
     complete(job, settings, loads, placement, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
@@ -163,7 +162,9 @@ Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
   return fits ? fitted : scenario;
 }
 
-Plan plan_llama_cpp(const Job& job) {
+}  // namespace
+
+Plan plan(const Job& job) {
   Plan plan;
   plan.report.name = "llama.cpp";
   plan.report.version = kVersion;
@@ -185,57 +186,4 @@ Plan plan_llama_cpp(const Job& job) {
   return plan;
 }
 
-/// convert_hf_to_gguf.py keeps 16- and 32-bit weights as they are; it has no file type for others. A GGUF file is loaded as it is.
-std::string_view loads_checkpoint_as(const Model& model) {
-  if (model.from_gguf) return "checkpoint";
-  const std::string_view format = checkpoint_format(model);
-  if (format == "bf16") return "gguf:BF16";
-  if (format == "fp16") return "gguf:F16";
-  return format == "fp32" ? "gguf:F32" : format;
-}
-
-}  // namespace
-
 }  // namespace weighbridge::llama_cpp
-
-namespace weighbridge {
-
-const Engine& llama_cpp_engine() {
-  static const Engine engine{"llama.cpp",
-                             {llama_cpp::kVersion},
-                             {{"n_ctx", OptionType::integer, "context_tokens x sequences"},
-                              {"n_seq_max", OptionType::integer, "workload.sequences"},
-                              {"n_batch", OptionType::integer, "2048"},
-                              {"n_ubatch", OptionType::integer, "512"},
-                              {"n_gpu_layers", OptionType::integer, "all"},
-                              {"flash_attn", OptionType::text, "auto"},
-                              {"type_k", OptionType::text, "f16"},
-                              {"type_v", OptionType::text, "f16"},
-                              {"kv_unified", OptionType::flag, "false"},
-                              {"swa_full", OptionType::flag, "false"},
-                              {"offload_kqv", OptionType::flag, "true"},
-                              {"op_offload", OptionType::flag, "true"},
-                              {"n_outputs", OptionType::integer, "n_ubatch"},
-                              {"split_mode", OptionType::text, "layer"},
-                              {"tensor_split", OptionType::text, "by free memory"},
-                              {"main_gpu", OptionType::integer, "0"},
-                              {"override_tensor", OptionType::text, "none"},
-                              {"fit", OptionType::flag, "false"},
-                              {"fit_target", OptionType::integer, "1024"},
-                              {"cache_ram", OptionType::integer, "8192"},
-                              {"ctx_checkpoints", OptionType::integer, "32"},
-                              {"mmproj", OptionType::flag, "false"},
-                              {"mmproj_offload", OptionType::flag, "true"},
-                              {"mtp", OptionType::flag, "false"},
-                              {"mmap", OptionType::flag, "true"},
-                              {"lora_bytes", OptionType::integer, "0"}},
-                             gguf_formats(),
-                             {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"},
-                             llama_cpp::plan_llama_cpp,
-                             {},
-                             llama_cpp::loads_checkpoint_as,
-                             true};
-  return engine;
-}
-
-}  // namespace weighbridge

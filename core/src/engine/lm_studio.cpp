@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/llama_cpp.hpp"
+#include "engine/local_rules.hpp"
 #include "json_text.hpp"
 #include "weighbridge/gguf.hpp"
 
@@ -11,14 +12,15 @@ namespace weighbridge::lm_studio {
 
 namespace {
 
-constexpr std::string_view kVersion = "0.4";
 constexpr std::int64_t kContext = 4096;   // 1_developer/2_rest/list.md, an instance as loaded
 constexpr std::int64_t kBatch = 512;      // the same: eval_batch_size
 constexpr std::int64_t kPredictions = 4;  // 0_app/5_advanced/parallel-requests.md: "By default, Max Concurrent Predictions is set to 4."
 
+}  // namespace
+
 UsualWorkload usual_workload(const Model& model, const Scenario&) { return {std::min(kContext, model.max_context_tokens), 1}; }
 
-Plan plan_lm_studio(const Job& job) {
+Plan plan(const Job& job) {
   Scenario scenario = job.scenario;
   LlamaCppOptions& o = scenario.options.llama_cpp;
   scenario.engine_version.clear();
@@ -29,7 +31,7 @@ Plan plan_lm_studio(const Job& job) {
   o.n_outputs = o.n_seq_max;
   o.mmproj = o.mmproj.value_or(llama_cpp::projector_bytes(job) > Bytes());
   o.fit = o.fit.value_or(true);
-  Plan plan = llama_cpp_engine().plan({job.model, job.tensors, scenario, job.explain, job.memo});
+  Plan plan = llama_cpp::plan({job.model, job.tensors, scenario, job.explain, job.memo});
   plan.report.name = "lm-studio";
   plan.report.version = kVersion;
   plan.report.default_context_tokens = usual_workload(job.model, scenario).context_tokens;
@@ -44,29 +46,4 @@ Plan plan_lm_studio(const Job& job) {
   return plan;
 }
 
-}  // namespace
-
 }  // namespace weighbridge::lm_studio
-
-namespace weighbridge {
-
-const Engine& lm_studio_engine() {
-  static const Engine engine{"lm-studio",
-                             {lm_studio::kVersion},
-                             {{"context_length", OptionType::integer, "4096"},
-                              {"parallel", OptionType::integer, "4"},
-                              {"eval_batch_size", OptionType::integer, "512"},
-                              {"flash_attention", OptionType::flag, "true"},
-                              {"offload_kv_cache_to_gpu", OptionType::flag, "true"},
-                              {"try_mmap", OptionType::flag, "true"}},
-                             llama_cpp_engine().weights_formats,
-                             llama_cpp_engine().kv_types,
-                             lm_studio::plan_lm_studio,
-                             {},
-                             llama_cpp_engine().loads_checkpoint_as,
-                             true,
-                             lm_studio::usual_workload};
-  return engine;
-}
-
-}  // namespace weighbridge

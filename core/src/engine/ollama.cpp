@@ -4,6 +4,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/llama_cpp.hpp"
+#include "engine/local_rules.hpp"
 #include "gguf/architecture.hpp"
 #include "json_text.hpp"
 #include "weighbridge/gguf.hpp"
@@ -11,8 +12,6 @@
 namespace weighbridge::ollama {
 
 namespace {
-
-constexpr std::string_view kVersion = "0.33";
 
 /// ollama/ollama server/routes.go, Serve: a little below 48 and 24 GiB, "to account for small differences in the exact value".
 constexpr Bytes kLargeTier = 47 * kGiB;
@@ -170,7 +169,7 @@ std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
   whole.options.llama_cpp.fit = false;
   whole.options.llama_cpp.n_gpu_layers.reset();
   Bytes need, free;
-  for (const DevicePlan& device : llama_cpp_engine().plan({settled.model, settled.tensors, whole, false, settled.memo}).devices) {
+  for (const DevicePlan& device : llama_cpp::plan({settled.model, settled.tensors, whole, false, settled.memo}).devices) {
     need += device.total();
     free += device.capacity;
   }
@@ -194,6 +193,8 @@ void add_warnings(const Job& job, const Job& settled, Plan& plan) {
   if (std::optional<Notice> partial = partial_notice(settled, plan)) plan.warnings.push_back(std::move(*partial));
 }
 
+}  // namespace
+
 UsualWorkload usual_workload(const Model& model, const Scenario& scenario) {
   return {std::min(tier_of(total_vram(scenario)), model.max_context_tokens), 1};  // envconfig/config.go: OLLAMA_NUM_PARALLEL is 1
 }
@@ -204,7 +205,7 @@ bool mixes_backends(const Scenario& scenario) {
                      [&](const DeviceGroup& g) { return g.device.backend != scenario.hardware.front().device.backend; });
 }
 
-Plan plan_ollama(const Job& job) {
+Plan plan(const Job& job) {
   Scenario scenario = job.scenario;
   settle(job, scenario);
   const Job settled{job.model, job.tensors, scenario, job.explain, job.memo};
@@ -215,7 +216,7 @@ Plan plan_ollama(const Job& job) {
     plan.impossible = notice::custom("unsupported", "params.hardware", "Ollama runs a model on the GPUs of one backend: expected all of one backend.",
                                      "hardware", "several backends", "GPUs of one backend");
   else
-    plan = llama_cpp_engine().plan(settled);
+    plan = llama_cpp::plan(settled);
   plan.report.name = "ollama";
   plan.report.version = kVersion;
   if (!job.scenario.hardware.empty()) plan.report.default_context_tokens = usual_workload(job.model, job.scenario).context_tokens;
@@ -223,33 +224,4 @@ Plan plan_ollama(const Job& job) {
   return plan;
 }
 
-}  // namespace
-
 }  // namespace weighbridge::ollama
-
-namespace weighbridge {
-
-const Engine& ollama_engine() {
-  static const Engine engine{"ollama",
-                             {ollama::kVersion},
-                             {{"num_ctx", OptionType::integer, "by GPU memory"},
-                              {"num_parallel", OptionType::integer, "1"},
-                              {"num_batch", OptionType::integer, "512, 1024 or 2048"},
-                              {"num_gpu", OptionType::integer, "as many as fit"},
-                              {"flash_attention", OptionType::flag, "auto"},
-                              {"kv_cache_type", OptionType::text, "f16"},
-                              {"sched_spread", OptionType::flag, "false"},
-                              {"gpu_overhead", OptionType::integer, "0"},
-                              {"main_gpu", OptionType::integer, "any"},
-                              {"mtp", OptionType::flag, "false"}},
-                             llama_cpp_engine().weights_formats,
-                             {"f16", "q8_0", "q4_0"},
-                             ollama::plan_ollama,
-                             {},
-                             llama_cpp_engine().loads_checkpoint_as,
-                             true,
-                             ollama::usual_workload};
-  return engine;
-}
-
-}  // namespace weighbridge

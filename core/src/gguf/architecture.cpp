@@ -140,9 +140,9 @@ std::string_view find(const Row* begin, const Row* end, const Model& model) {
 }
 
 /// Architectures of families that we do not read from a config.json; their cache holds plain keys and values.
-constexpr std::array<std::string_view, 23> kPlain{
-    "apertus", "arcee", "arctic", "bitnet", "bloom", "codeshell", "cogvlm", "gpt2", "gptneox", "grok", "grovemoe", "jais", "minicpm", "mpt", "nemotron",
-    "openelm", "orion", "paddleocr", "pangu-embedded", "plamo", "refact", "starcoder", "xverse"};
+constexpr std::array<std::string_view, 23> kPlain{"apertus", "arcee",     "arctic",         "bitnet", "bloom",   "codeshell", "cogvlm",   "gpt2",
+                                                  "gptneox", "grok",      "grovemoe",       "jais",   "minicpm", "mpt",       "nemotron", "openelm",
+                                                  "orion",   "paddleocr", "pangu-embedded", "plamo",  "refact",  "starcoder", "xverse"};
 
 }  // namespace
 

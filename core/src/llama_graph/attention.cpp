@@ -88,7 +88,8 @@ AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads)
 
 CacheInputs Builder::cache_inputs() {
   CacheInputs inputs;
-  const auto windowed = std::find_if(model.layers.begin(), model.layers.end(), [](const LayerSpec& spec) { return llama_cpp::has_window(spec.mixer); });
+  const auto windowed = std::find_if(model.layers.begin(), model.layers.end(),
+                                     [](const LayerSpec& spec) { return llama_cpp::has_window(spec.mixer); });
   has_windowed_cache_ = settings.keeps_windows && windowed != model.layers.end();
   inputs.all = inputs_of(settings.cells, heads_of_cache(has_windowed_cache_, false));
   inputs.windowed = inputs.all;

@@ -8,7 +8,7 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-constexpr std::uint64_t kHostAlignment = 32;    // ggml-backend-impl.h, TENSOR_ALIGNMENT
+constexpr std::uint64_t kHostAlignment = 32;     // ggml-backend-impl.h, TENSOR_ALIGNMENT
 constexpr std::uint64_t kDeviceAlignment = 128;  // ggml-cuda.cu, ggml_backend_cuda_buffer_type_get_alignment
 constexpr std::int64_t kRowPadding = 512;        // ggml-cuda.cu, MATRIX_ROW_PADDING
 constexpr std::int64_t kOffloadBatch = 32;       // ggml-cuda.cu, GGML_OP_OFFLOAD_MIN_BATCH
@@ -130,7 +130,8 @@ bool cuda_supports(const Node& node) {
     case Op::flash_attn_ext:
       return has_attention_kernel(node);
     case Op::get_rows:
-      return !is_any_of(a->type, {dtype::tq1_0, dtype::tq2_0, dtype::nvfp4}) && (!is_any_of(a->type, {dtype::iq4_nl, dtype::mxfp4}) || a->ne[0] % 256 == 0);
+      return !is_any_of(a->type, {dtype::tq1_0, dtype::tq2_0, dtype::nvfp4}) &&
+             (!is_any_of(a->type, {dtype::iq4_nl, dtype::mxfp4}) || a->ne[0] % 256 == 0);
     case Op::set_rows:
       return (a->type == dtype::f32 && is_any_of(node.type, {dtype::f32, dtype::f16, dtype::bf16, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1,
                                                              dtype::q8_0, dtype::iq4_nl})) ||

@@ -83,7 +83,8 @@ Node* Builder::matrix(std::string_view name, int il) {
   if (embedding == nullptr) return nullptr;
   // Tied: on the host both are one tensor, a device has a copy (src/models/*.cpp, TENSOR_DUPLICATED).
   // A rule that moves the one moves the other.
-  const bool is_moved = !placement_.moved.empty() && placement_.moved[static_cast<std::size_t>(embedding - job_.tensors.data())] != llama_cpp::Placement::kUnmoved;
+  const bool is_moved = !placement_.moved.empty() &&
+                        placement_.moved[static_cast<std::size_t>(embedding - job_.tensors.data())] != llama_cpp::Placement::kUnmoved;
   if (is_moved || placement_.output_device == llama_cpp::Placement::kHost) return load(*embedding, kNowhere);
   if (tied_output_ == nullptr)
     tied_output_ = graph.stored(embedding->type, {embedding->cols, embedding->rows, 1, 1}, placement_.output_device, kNowhere, true);

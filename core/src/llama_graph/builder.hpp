@@ -43,7 +43,7 @@ struct CacheInputs {
 
 /// Heads as a cache stores them: MLA's latent is one head.
 struct CachedHeads {
-  std::int64_t key = 0;    ///< elements of one
+  std::int64_t key = 0;  ///< elements of one
   std::int64_t value = 0;
   std::int64_t heads = 0;
 };

@@ -23,13 +23,13 @@ struct Style {
   std::string_view architecture;
   NormKind norm = NormKind::rms;
   Unary activation = Unary::silu;
-  bool scales_embedding = false;        ///< after the input was made
-  bool scales_input = false;            ///< as part of it
+  bool scales_embedding = false;  ///< after the input was made
+  bool scales_input = false;      ///< as part of it
   bool scales_query = false;
-  bool scales_unrotated = false;        ///< queries that are not rotated are scaled by their position
+  bool scales_unrotated = false;  ///< queries that are not rotated are scaled by their position
   bool scales_residual = false;
   bool scales_logits = false;
-  bool caps_logits = false;             ///< tanh
+  bool caps_logits = false;  ///< tanh
   bool caps_scores = false;
   bool norms_rotated_heads = false;     ///< queries and keys are normalized after the rotation
   bool norms_whole_projection = false;  ///< before they are heads
@@ -40,7 +40,7 @@ struct Style {
   ResultIds ids = ResultIds::last_layer;
   SharedGate shared_gate = SharedGate::none;
   std::int64_t positions_per_token = 1;
-  std::int64_t deepstack_layers = 0;    ///< first layers that an image's features are added to
+  std::int64_t deepstack_layers = 0;  ///< first layers that an image's features are added to
   MoeStyle moe{};
 };
 
@@ -101,11 +101,7 @@ constexpr std::array kStyles{
           .caps_logits = true,
           .caps_scores = true},
     Style{.architecture = "gemma3", .activation = Unary::gelu, .scales_embedding = true, .scales_query = true},
-    Style{.architecture = "phi2",
-          .norm = NormKind::layer,
-          .activation = Unary::gelu,
-          .scales_query = true,
-          .parallel = Parallel::attention_first},
+    Style{.architecture = "phi2", .norm = NormKind::layer, .activation = Unary::gelu, .scales_query = true, .parallel = Parallel::attention_first},
     Style{.architecture = "phi3", .scales_query = true, .adds_to_residual = true},
     Style{.architecture = "command-r", .norm = NormKind::layer, .scales_logits = true, .parallel = Parallel::residual_first},
     Style{.architecture = "cohere2",
@@ -115,9 +111,7 @@ constexpr std::array kStyles{
           .parallel = Parallel::residual_first},
     Style{.architecture = "glm4"},
     Style{.architecture = "olmo2", .norms_whole_projection = true},
-    Style{.architecture = "gpt-oss",
-          .ids = ResultIds::after_layers,
-          .moe = {.gating = Gating::softmax_of_chosen, .normalizes = false}},
+    Style{.architecture = "gpt-oss", .ids = ResultIds::after_layers, .moe = {.gating = Gating::softmax_of_chosen, .normalizes = false}},
     Style{.architecture = "granite", .scales_input = true, .scales_residual = true, .scales_logits = true},
     Style{.architecture = "granitemoe", .scales_input = true, .scales_residual = true, .scales_logits = true},
 };

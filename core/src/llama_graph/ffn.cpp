@@ -112,7 +112,6 @@ Node* Builder::experts(Node* input, Node* chosen, int il, Unary activation) {
   return project("ffn_down_exps", inner);
 }
 
-
 Node* Builder::moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style, Node* logits) {
   const std::int64_t n = a->ne[1];
   const std::int64_t used = spec.n_experts_used;

@@ -110,7 +110,9 @@ Reduction match_reduction(const Nodes& nodes, int first) {
 }
 
 /// Numbers of experts for which there is a routing kernel (topk-moe.cu, ggml_cuda_should_use_topk_moe).
-bool has_routing_kernel(std::int64_t n_experts) { return ((n_experts & (n_experts - 1)) == 0 && n_experts <= 512) || n_experts == 288 || n_experts == 576; }
+bool has_routing_kernel(std::int64_t n_experts) {
+  return ((n_experts & (n_experts - 1)) == 0 && n_experts <= 512) || n_experts == 288 || n_experts == 576;
+}
 
 /// Activation, choice of the experts and their weights, from node `first` on; the node behind it, or `first` if there is no match.
 int match_routing(const Nodes& nodes, int first) {

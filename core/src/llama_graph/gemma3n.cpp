@@ -7,9 +7,9 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-constexpr std::int64_t kStates = 4;    // n_altup
-constexpr int kSparseLayers = 10;      // n_layer_sparsity
-constexpr std::int64_t kActive = 0;    // i_altup_act
+constexpr std::int64_t kStates = 4;  // n_altup
+constexpr int kSparseLayers = 10;    // n_layer_sparsity
+constexpr std::int64_t kActive = 0;  // i_altup_act
 
 class Gemma3n {
  public:

@@ -255,9 +255,7 @@ Node* Graph::repeat(Node* a, Shape ne) {
   return make(Op::repeat, a->type, ne, {a});
 }
 
-Node* Graph::pad(Node* a, Shape by) {
-  return make(Op::pad, a->type, {a->ne[0] + by[0], a->ne[1] + by[1], a->ne[2] + by[2], a->ne[3] + by[3]}, {a});
-}
+Node* Graph::pad(Node* a, Shape by) { return make(Op::pad, a->type, {a->ne[0] + by[0], a->ne[1] + by[1], a->ne[2] + by[2], a->ne[3] + by[3]}, {a}); }
 
 Node* Graph::argsort(Node* a) { return make(Op::argsort, dtype::int32, a->ne, {a}); }
 

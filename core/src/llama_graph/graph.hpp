@@ -82,7 +82,7 @@ struct Node {
   bool is_input = false;   ///< the engine writes it before each run
   bool is_output = false;  ///< read after the run: never reused
   bool is_weight = false;
-  bool is_copy = false;  ///< of a tensor in another backend's buffer
+  bool is_copy = false;     ///< of a tensor in another backend's buffer
   bool is_precise = false;  ///< a product whose second factor must stay f32 (ggml_prec_set_src)
   DType type = dtype::f32;
   Shape ne{1, 1, 1, 1};
@@ -90,8 +90,8 @@ struct Node {
   Node* view_src = nullptr;  ///< whose memory it looks into; never a view itself
   std::uint64_t view_offset = 0;
   std::array<Node*, kMaxSources> src{};
-  int buffer = kNowhere;    ///< the backend in whose buffer it lies before the graph is allocated: weights and caches
-  int layer = kNowhere;     ///< of a weight or cache
+  int buffer = kNowhere;  ///< the backend in whose buffer it lies before the graph is allocated: weights and caches
+  int layer = kNowhere;   ///< of a weight or cache
   // graph
   bool is_visited = false;
   int uses = 0;  ///< as a source in the graph

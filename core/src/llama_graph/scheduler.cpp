@@ -256,7 +256,7 @@ class Scheduler {
   int host_;
   std::vector<Split> splits_;
   std::vector<Node*> graph_inputs_;
-  std::vector<Node*> copies_;              ///< by tensor, backend and copy
+  std::vector<Node*> copies_;             ///< by tensor, backend and copy
   std::vector<std::vector<Node*>> kept_;  ///< by Node::keeps
 };
 

@@ -21,8 +21,8 @@ struct DecoderStyle {
   bool head_bias = false;
   std::string_view q_norm = "self_attn.q_norm";
   std::string_view k_norm = "self_attn.k_norm";
-  bool post_norms = false;  ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
-  bool fused = false;       ///< q, k, v in one matrix, gate and up in another (Phi-3)
+  bool post_norms = false;      ///< norms also after attention and after the feed-forward block (Gemma 2 and 3)
+  bool fused = false;           ///< q, k, v in one matrix, gate and up in another (Phi-3)
   std::int64_t key_shards = 1;  ///< parts in which the key projection was quantized (MiMo-V2)
 };
 

@@ -7,18 +7,42 @@ export interface Core {
   call<M extends keyof Methods>(method: M, params: Methods[M]['params']): Reply<Methods[M]['result']>;
   /** Brings what `call` needs to count every model of the catalogue, not only those that the core has read (kMissingSpec). */
   bringSpecs(): Promise<void>;
+  /** Brings the rules of every engine: the first module has not those of llama.cpp and what runs it (kMissingEngine). */
+  bringEngines(): Promise<void>;
 }
 
 /** Where the core says that a model which the catalogue only lists lacks its spec. */
 export const kMissingSpec = 'params.model.spec';
+/** Where it says that the rules of an engine are in another module. */
+export const kMissingEngine = 'params.engine.module';
 
-interface CoreModule {
+export interface CoreModule {
   call(request: string): string;
 }
 
-export function coreOf(module: CoreModule, fetchSpecs: () => Promise<SpecFile>): Core {
+/** What a core can have brought later. */
+export interface CoreParts {
+  fetchSpecs(): Promise<SpecFile>;
+  /** The module with the rules of every engine, its catalogue loaded. */
+  loadFull(): Promise<CoreModule>;
+}
+
+/** Brings what a failed reply says is missing; false if it says nothing of the kind. */
+export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<boolean> {
+  if (reply.ok) return false;
+  if (reply.error.where === kMissingSpec) await core.bringSpecs();
+  else if (reply.error.where === kMissingEngine) await core.bringEngines();
+  else return false;
+  return true;
+}
+
+export function coreOf(first: CoreModule, { fetchSpecs, loadFull }: CoreParts): Core {
+  let module = first;
   let complete = (model: ModelChoice): ModelChoice => model;
   return {
+    async bringEngines() {
+      module = await loadFull();
+    },
     call(method, params) {
       const { model } = params as Partial<Request>;
       const completed = method === 'estimate' && model ? { ...params, model: complete(model) } : params;
@@ -31,8 +55,9 @@ export function coreOf(module: CoreModule, fetchSpecs: () => Promise<SpecFile>):
   };
 }
 
-/** Hands the core its data; it does no I/O of its own. */
-export function loadCatalogue(core: Core, models: Json, devices: Json): void {
-  const reply = core.call('catalogue.load', { models, devices });
+/** Hands a module its data; it does no I/O of its own. */
+export function loadCatalogue(module: CoreModule, models: Json, devices: Json): void {
+  const request = JSON.stringify({ method: 'catalogue.load', params: { models, devices } });
+  const reply = JSON.parse(module.call(request)) as Reply<unknown>;
   if (!reply.ok) throw new Error(reply.error.message);
 }

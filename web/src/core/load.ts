@@ -21,7 +21,13 @@ export async function loadCore(): Promise<Core> {
     fetchJson(modelsUrl),
     fetchJson(devicesUrl),
   ]);
-  const core = coreOf(module, () => fetchJson<SpecFile>(specsUrl));
-  loadCatalogue(core, models, devices);
-  return core;
+  loadCatalogue(module, models, devices);
+  return coreOf(module, {
+    fetchSpecs: () => fetchJson<SpecFile>(specsUrl),
+    async loadFull() {
+      const full = await (await import('./full')).loadFullModule();
+      loadCatalogue(full, models, devices);
+      return full;
+    },
+  });
 }

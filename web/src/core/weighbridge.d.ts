@@ -7,6 +7,11 @@ declare module '*/build/wasm/weighbridge.mjs' {
   }): Promise<{ call(request: string): string }>;
 }
 
+// The same with the rules of every engine.
+declare module '*/build/wasm/weighbridge-full.mjs' {
+  export { default } from '*/build/wasm/weighbridge.mjs';
+}
+
 // What it makes of the module that also reads files.
 declare module '*/build/wasm/weighbridge-read.mjs' {
   import type { ReaderModule } from '../reader/wire';

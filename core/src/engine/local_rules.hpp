@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/engine.hpp"
+
+namespace weighbridge {
+
+namespace llama_cpp {
+inline constexpr std::string_view kVersion = "v0.5.0";
+[[nodiscard]] Plan plan(const Job& job);
+}  // namespace llama_cpp
+
+namespace ollama {
+inline constexpr std::string_view kVersion = "0.33";
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace ollama
+
+namespace lm_studio {
+inline constexpr std::string_view kVersion = "0.4";
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace lm_studio
+
+/// How llama.cpp and what runs it plan.
+struct LocalRules {
+  Plan (*llama_cpp)(const Job& job) = nullptr;
+  Plan (*ollama)(const Job& job) = nullptr;
+  Plan (*lm_studio)(const Job& job) = nullptr;
+  UsualWorkload (*ollama_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  UsualWorkload (*lm_studio_workload)(const Model& model, const Scenario& scenario) = nullptr;
+};
+
+/// All of them, or none: a program that must be small links a definition of its own (wasm/without_local_rules.cpp).
+[[nodiscard]] LocalRules local_rules();
+
+}  // namespace weighbridge
