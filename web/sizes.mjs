@@ -6,9 +6,9 @@ import { gzipSync } from 'node:zlib';
 
 const kSite = 'build/site';
 // The module counts every kind of layer there is; the list of models takes half of what data may, so that all together stay below.
-const kPage = { html: 10_000, js: 45_000, css: 12_000, wasm: 126_000, json: 25_000, all: 212_000 };
-const kFrame = { ...kPage, js: 43_000, css: 7_000, all: 200_000 }; // a frame has no form
-const kText = { ...kPage, html: 14_336, js: 54_000, all: 225_000 }; // a long text, in a file of its own once more for its script
+const kPage = { html: 10_000, js: 45_000, css: 12_000, wasm: 120_000, json: 25_000, all: 206_000 };
+const kFrame = { ...kPage, js: 43_000, css: 7_000, all: 194_000 }; // a frame has no form
+const kText = { ...kPage, html: 14_336, js: 54_000, all: 219_000 }; // a long text, in a file of its own once more for its script
 // Page, language, budgets, and the name of texts that only this page has.
 const kPages = [
   ['index.html', 'en', kPage],
