@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "json_text.hpp"
-
 namespace weighbridge::gguf {
 
 namespace {
@@ -148,8 +146,6 @@ constexpr std::array<std::string_view, 23> kPlain{"apertus", "arcee",     "arcti
 
 std::string_view architecture_of(const Model& model) {
   if (is_encoder(model)) return find(kEncoders.begin(), kEncoders.end(), model);
-  const bool is_latent = first_latent_attention(model.layers) != nullptr;
-  if (is_latent && is_any_of(model.architecture, {"mistral3", "ministral3"})) return "mistral4";
   return find(kRows.begin(), kRows.end(), model);
 }
 

@@ -45,7 +45,6 @@ struct Style {
 };
 
 constexpr MoeStyle kSigmoid{.gating = Gating::sigmoid};
-constexpr MoeStyle kScaledSigmoid{.gating = Gating::sigmoid, .scales = true};
 constexpr MoeStyle kNotNormalized{.normalizes = false};
 
 constexpr std::array kStyles{
@@ -58,25 +57,25 @@ constexpr std::array kStyles{
     Style{.architecture = "qwen3vl", .positions_per_token = 4, .deepstack_layers = 3},
     Style{.architecture = "qwen3vlmoe", .positions_per_token = 4, .deepstack_layers = 3},
     Style{.architecture = "qwen"},
-    Style{.architecture = "afmoe", .scales_embedding = true, .picks_after_norm = true, .rotated = Rotated::three_of_four, .moe = kScaledSigmoid},
+    Style{.architecture = "afmoe", .scales_embedding = true, .picks_after_norm = true, .rotated = Rotated::three_of_four, .moe = kSigmoid},
     Style{.architecture = "baichuan"},
     Style{.architecture = "bailingmoe"},
-    Style{.architecture = "bailingmoe2", .moe = kScaledSigmoid},
+    Style{.architecture = "bailingmoe2", .moe = kSigmoid},
     Style{.architecture = "chatglm"},
     Style{.architecture = "dbrx", .norm = NormKind::layer},
     Style{.architecture = "deci"},
     Style{.architecture = "deepseek", .moe = kNotNormalized},
-    Style{.architecture = "dots1", .moe = kScaledSigmoid},
+    Style{.architecture = "dots1", .moe = kSigmoid},
     Style{.architecture = "ernie4_5"},
     Style{.architecture = "ernie4_5-moe"},
     Style{.architecture = "exaone"},
     Style{.architecture = "exaone4", .rotated = Rotated::windowed_if_any},
-    Style{.architecture = "exaone-moe", .rotated = Rotated::windowed, .moe = kScaledSigmoid},
+    Style{.architecture = "exaone-moe", .rotated = Rotated::windowed, .moe = kSigmoid},
     Style{.architecture = "falcon", .norm = NormKind::layer, .activation = Unary::gelu, .parallel = Parallel::ffn_first},
     Style{.architecture = "glm4moe", .moe = kSigmoid},
     Style{.architecture = "hunyuan-dense", .norms_rotated_heads = true},
     Style{.architecture = "hunyuan-moe", .norms_rotated_heads = true},
-    Style{.architecture = "hy_v3", .ids = ResultIds::after_norm, .moe = kScaledSigmoid},
+    Style{.architecture = "hy_v3", .ids = ResultIds::after_norm, .moe = kSigmoid},
     Style{.architecture = "internlm2"},
     Style{.architecture = "mellum"},
     Style{.architecture = "mimo2", .moe = kSigmoid},
@@ -88,7 +87,7 @@ constexpr std::array kStyles{
     Style{.architecture = "starcoder2", .norm = NormKind::layer, .activation = Unary::gelu},
     Style{.architecture = "minimax-m2", .norms_whole_projection = true, .moe = kSigmoid},
     Style{.architecture = "seed_oss"},
-    Style{.architecture = "step35", .ids = ResultIds::after_layers, .moe = kScaledSigmoid},
+    Style{.architecture = "step35", .ids = ResultIds::after_layers, .moe = kSigmoid},
     Style{.architecture = "llama4",
           .scales_unrotated = true,
           .rotated = Rotated::three_of_four,
@@ -261,7 +260,8 @@ class Decoder {
     const auto* moe = std::get_if<MoeFfn>(&b_.layer(il).ffn);
     if (moe == nullptr) return a;
     MoeStyle how = style_.moe;
-    how.scales = how.scales || moe->scales_weights;
+    how.normalizes = how.normalizes && moe->normalizes_weights;
+    how.scales = moe->scales_weights;
     Node* routed = b_.moe(a, il, *moe, how);
     if (b_.matrix("ffn_up_shexp", il) == nullptr) return routed;
     if (style_.shared_gate == SharedGate::none) return g_.add(routed, b_.ffn(a, il, "_shexp", style_.activation, moe->shared_ffn_size));
