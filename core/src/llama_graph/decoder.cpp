@@ -23,6 +23,8 @@ struct Style {
   std::string_view architecture;
   NormKind norm = NormKind::rms;
   Unary activation = Unary::silu;
+  Unary gate = Unary::sigmoid;    ///< of what attention gives, where there is one
+  bool norms_embedding = false;   ///< without a weight
   bool scales_embedding = false;  ///< after the input was made
   bool scales_input = false;      ///< as part of it
   bool scales_query = false;
@@ -77,7 +79,15 @@ constexpr std::array kStyles{
     Style{.architecture = "hunyuan-moe", .norms_rotated_heads = true},
     Style{.architecture = "hy_v3", .ids = ResultIds::after_norm, .moe = kSigmoid},
     Style{.architecture = "internlm2"},
+    Style{.architecture = "jais2", .norm = NormKind::layer, .activation = Unary::relu},
+    Style{.architecture = "laguna", .gate = Unary::softplus, .moe = kSigmoid},
     Style{.architecture = "mellum"},
+    Style{.architecture = "muse-glimmer",
+          .norms_embedding = true,
+          .scales_logits = true,
+          .caps_logits = true,
+          .picks_after_norm = true,
+          .rotated = Rotated::windowed},
     Style{.architecture = "mimo2", .moe = kSigmoid},
     Style{.architecture = "mistral3"},
     Style{.architecture = "olmoe", .norms_whole_projection = true, .moe = kNotNormalized},
@@ -121,7 +131,8 @@ class Decoder {
 
   void build() {
     embedded_ = b_.embed(style_.scales_input, 1 + style_.deepstack_layers);
-    Node* state = style_.scales_embedding ? g_.scale(embedded_) : embedded_;
+    Node* state = style_.norms_embedding ? g_.same(Op::rms_norm, embedded_) : embedded_;
+    if (style_.scales_embedding) state = g_.scale(state);
     positions_ = b_.positions(style_.positions_per_token);
     if (style_.scales_unrotated) position_scale_ = g_.input(dtype::f32, {1, 1, b_.n_tokens, 1});
     inputs_ = b_.cache_inputs();
@@ -233,7 +244,7 @@ class Decoder {
 
   /// One factor for each value, or for each head.
   Node* gate(Node* attended, Node* a, const FullAttention& heads, int il) {
-    Node* factors = g_.activate(Unary::sigmoid, b_.apply(b_.linear("attn_gate", il), a));
+    Node* factors = g_.activate(style_.gate, b_.apply(b_.linear("attn_gate", il), a));
     if (factors->ne[0] != heads.n_heads) return g_.mul(attended, factors);
     Node* by_head = g_.reshape(attended, {heads.head_dim_v, heads.n_heads, b_.n_tokens, 1});
     by_head = g_.mul(by_head, g_.reshape(factors, {1, heads.n_heads, b_.n_tokens, 1}));

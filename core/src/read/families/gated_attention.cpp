@@ -91,6 +91,7 @@ void read_laguna(KeyReader& config, Draft& draft) {
   MoeFfn moe = read_routed_experts(config, "num_experts", "moe_intermediate_size");
   moe.shared_ffn_size = config.count_or_zero("shared_expert_intermediate_size", config_limit::moe_ffn);
   moe.router_bias = true;
+  read_expert_choice(config, moe, true, true, "moe_routed_scaling_factor");
   const DenseFfn dense{config.positive("intermediate_size", config_limit::ffn)};
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t window = config.count_or_zero("sliding_window", config_limit::context);
