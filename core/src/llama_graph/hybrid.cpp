@@ -73,8 +73,8 @@ class Hybrid {
     ids_ = b_.output_ids();
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
     Node* output = b_.matrix("output", kNowhere);
-    Node* last_norm = b_.vector(style_.output_norm, kNowhere);
-    if (output != nullptr && last_norm != nullptr) last_norm->buffer = output->buffer;  // LFM2's has the name of a norm of the first layer
+    if (style_.output_norm != "output_norm")  // LFM2's has the name of a norm of the first layer
+      if (Node* last_norm = b_.vector(style_.output_norm, kNowhere); output != nullptr && last_norm != nullptr) last_norm->buffer = output->buffer;
     state = b_.norm(state, style_.output_norm, kNowhere);
     if (style_.picks == Picks::after_norm) {
       state->is_output = true;
