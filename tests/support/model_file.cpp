@@ -91,7 +91,6 @@ std::string file_architecture(const Model& model) {
   const std::string_view known = gguf::architecture_of(model);
   if (known == "gemma3" && std::holds_alternative<EncoderAttention>(model.layers.front().mixer)) return "gemma-embedding";
   if (!known.empty()) return std::string(known);
-  if (model.architecture == "mistral3" && first_latent_attention(model.layers) != nullptr) return "mistral4";
   for (const auto& [model_type, architecture] : kEncoders)
     if (model_type == model.architecture) return first_moe(model) != nullptr ? std::string(architecture) + "-moe" : std::string(architecture);
   return model.architecture;

@@ -35,7 +35,7 @@ class KeyWriter {
 struct FamilyKey {
   std::string_view architecture;
   const char* key;
-  enum Kind { number, real, yes } kind;
+  enum Kind { number, real, flag } kind;
   double value;
 };
 
@@ -68,7 +68,7 @@ constexpr std::array kFamilyKeys{
     FamilyKey{"gemma-embedding", "attention.sliding_window", FamilyKey::number, 512},
     FamilyKey{"modern-bert", "attention.sliding_window", FamilyKey::number, 128},
     FamilyKey{"nomic-bert-moe", "moe_every_n_layers", FamilyKey::number, 2},
-    FamilyKey{"bailingmoe", "expert_weights_norm", FamilyKey::yes, 1},
+    FamilyKey{"granitehybrid", "rope.scaling.finetuned", FamilyKey::flag, 0},
 };
 
 /// How multimodal rotation splits a head's pairs over time, height and width.
@@ -89,7 +89,7 @@ void write_family(KeyWriter& keys) {
     if (!keys.is(row.architecture)) continue;
     if (row.kind == FamilyKey::number) keys.put(row.key, static_cast<std::int64_t>(row.value));
     if (row.kind == FamilyKey::real) keys.put_real(row.key, static_cast<float>(row.value));
-    if (row.kind == FamilyKey::yes) keys.put_switch(row.key, true);
+    if (row.kind == FamilyKey::flag) keys.put_switch(row.key, row.value != 0);
   }
 }
 
@@ -219,10 +219,12 @@ void write_experts(const Model& model, const MoeFfn& moe, KeyWriter& keys) {
   if (moe.shared_ffn_size > 0) keys.put("expert_shared_feed_forward_length", moe.shared_ffn_size);
   keys.put("expert_gating_func", moe.router_bias ? 2 : 1);  // sigmoid, or softmax
   if (const std::int64_t latent = rows_of(model, "ffn_latent_down"); latent > 0) keys.put("moe_latent_size", latent);
-  if (!moe.router_bias) return;
-  keys.put_switch("expert_weights_norm", true);
-  const bool is_air = keys.is("glm4moe") && model.hidden_size == 4096;  // routed_scaling_factor of GLM-4.5-Air and GLM-4.6V: a factor of 1 is no node
-  keys.put_real("expert_weights_scale", is_air ? 1.0F : 2.5F);
+  if (moe.n_groups > 1) {
+    keys.put("expert_group_count", moe.n_groups);
+    keys.put("expert_group_used_count", moe.n_groups_used);
+  }
+  keys.put_switch("expert_weights_norm", moe.normalizes_weights);
+  keys.put_real("expert_weights_scale", moe.scales_weights ? 2.5F : 1.0F);  // any factor other than one is a node
 }
 
 /// Of the embedding that every layer has of its own (Gemma 3n and 4); 0 if there is none.
@@ -264,6 +266,7 @@ void write_keys(const Model& model, const std::string& architecture, GgufWriter&
   write_feed_forward(model, keys);
   write_mixers(model, keys);
   write_family(keys);
+  if (model.architecture == "falcon_mamba") keys.put_switch("ssm.dt_b_c_rms", true);  // its file is of "mamba", which has no such norms
   write_sections(keys);
   if (std::holds_alternative<EncoderAttention>(model.layers.front().mixer)) {
     keys.put_switch("attention.causal", false);

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "json_text.hpp"
-
 namespace weighbridge::gguf {
 
 namespace {
@@ -71,8 +69,10 @@ constexpr std::array kRows{
     Row{"hunyuan_v1_moe", "hunyuan-moe"},
     Row{"hy_v3", "hy_v3"},
     Row{"internlm2", "internlm2"},
+    Row{"jais2", "jais2", {}, false},
     Row{"jamba", "jamba"},
     Row{"kimi_linear", "kimi-linear"},
+    Row{"laguna", "laguna", {}, false},
     Row{"lfm2", "lfm2"},
     Row{"lfm2_moe", "lfm2moe"},
     Row{"mamba", "mamba"},
@@ -148,8 +148,6 @@ constexpr std::array<std::string_view, 23> kPlain{"apertus", "arcee",     "arcti
 
 std::string_view architecture_of(const Model& model) {
   if (is_encoder(model)) return find(kEncoders.begin(), kEncoders.end(), model);
-  const bool is_latent = first_latent_attention(model.layers) != nullptr;
-  if (is_latent && is_any_of(model.architecture, {"mistral3", "ministral3"})) return "mistral4";
   return find(kRows.begin(), kRows.end(), model);
 }
 

@@ -77,8 +77,6 @@ struct MoeStyle {
   Node* chosen = nullptr;        ///< the experts of each token, if they are not the best ones
   bool precise_results = false;  ///< Mistral 4: the experts' last products keep f32
   bool weights_inputs = false;   ///< Llama 4: what enters an expert is weighted, not what leaves it
-  std::int64_t groups = 1;       ///< of experts; only the best `groups_used` of them are chosen from
-  std::int64_t groups_used = 1;
 };
 
 class Builder {

@@ -23,6 +23,8 @@ struct Style {
   std::string_view architecture;
   NormKind norm = NormKind::rms;
   Unary activation = Unary::silu;
+  Unary gate = Unary::sigmoid;    ///< of what attention gives, where there is one
+  bool norms_embedding = false;   ///< without a weight
   bool scales_embedding = false;  ///< after the input was made
   bool scales_input = false;      ///< as part of it
   bool scales_query = false;
@@ -45,7 +47,6 @@ struct Style {
 };
 
 constexpr MoeStyle kSigmoid{.gating = Gating::sigmoid};
-constexpr MoeStyle kScaledSigmoid{.gating = Gating::sigmoid, .scales = true};
 constexpr MoeStyle kNotNormalized{.normalizes = false};
 
 constexpr std::array kStyles{
@@ -58,27 +59,35 @@ constexpr std::array kStyles{
     Style{.architecture = "qwen3vl", .positions_per_token = 4, .deepstack_layers = 3},
     Style{.architecture = "qwen3vlmoe", .positions_per_token = 4, .deepstack_layers = 3},
     Style{.architecture = "qwen"},
-    Style{.architecture = "afmoe", .scales_embedding = true, .picks_after_norm = true, .rotated = Rotated::three_of_four, .moe = kScaledSigmoid},
+    Style{.architecture = "afmoe", .scales_embedding = true, .picks_after_norm = true, .rotated = Rotated::three_of_four, .moe = kSigmoid},
     Style{.architecture = "baichuan"},
     Style{.architecture = "bailingmoe"},
-    Style{.architecture = "bailingmoe2", .moe = kScaledSigmoid},
+    Style{.architecture = "bailingmoe2", .moe = kSigmoid},
     Style{.architecture = "chatglm"},
     Style{.architecture = "dbrx", .norm = NormKind::layer},
     Style{.architecture = "deci"},
     Style{.architecture = "deepseek", .moe = kNotNormalized},
-    Style{.architecture = "dots1", .moe = kScaledSigmoid},
+    Style{.architecture = "dots1", .moe = kSigmoid},
     Style{.architecture = "ernie4_5"},
     Style{.architecture = "ernie4_5-moe"},
     Style{.architecture = "exaone"},
     Style{.architecture = "exaone4", .rotated = Rotated::windowed_if_any},
-    Style{.architecture = "exaone-moe", .rotated = Rotated::windowed, .moe = kScaledSigmoid},
+    Style{.architecture = "exaone-moe", .rotated = Rotated::windowed, .moe = kSigmoid},
     Style{.architecture = "falcon", .norm = NormKind::layer, .activation = Unary::gelu, .parallel = Parallel::ffn_first},
     Style{.architecture = "glm4moe", .moe = kSigmoid},
     Style{.architecture = "hunyuan-dense", .norms_rotated_heads = true},
     Style{.architecture = "hunyuan-moe", .norms_rotated_heads = true},
-    Style{.architecture = "hy_v3", .ids = ResultIds::after_norm, .moe = kScaledSigmoid},
+    Style{.architecture = "hy_v3", .ids = ResultIds::after_norm, .moe = kSigmoid},
     Style{.architecture = "internlm2"},
+    Style{.architecture = "jais2", .norm = NormKind::layer, .activation = Unary::relu},
+    Style{.architecture = "laguna", .gate = Unary::softplus, .moe = kSigmoid},
     Style{.architecture = "mellum"},
+    Style{.architecture = "muse-glimmer",
+          .norms_embedding = true,
+          .scales_logits = true,
+          .caps_logits = true,
+          .picks_after_norm = true,
+          .rotated = Rotated::windowed},
     Style{.architecture = "mimo2", .moe = kSigmoid},
     Style{.architecture = "mistral3"},
     Style{.architecture = "olmoe", .norms_whole_projection = true, .moe = kNotNormalized},
@@ -88,7 +97,7 @@ constexpr std::array kStyles{
     Style{.architecture = "starcoder2", .norm = NormKind::layer, .activation = Unary::gelu},
     Style{.architecture = "minimax-m2", .norms_whole_projection = true, .moe = kSigmoid},
     Style{.architecture = "seed_oss"},
-    Style{.architecture = "step35", .ids = ResultIds::after_layers, .moe = kScaledSigmoid},
+    Style{.architecture = "step35", .ids = ResultIds::after_layers, .moe = kSigmoid},
     Style{.architecture = "llama4",
           .scales_unrotated = true,
           .rotated = Rotated::three_of_four,
@@ -122,7 +131,8 @@ class Decoder {
 
   void build() {
     embedded_ = b_.embed(style_.scales_input, 1 + style_.deepstack_layers);
-    Node* state = style_.scales_embedding ? g_.scale(embedded_) : embedded_;
+    Node* state = style_.norms_embedding ? g_.same(Op::rms_norm, embedded_) : embedded_;
+    if (style_.scales_embedding) state = g_.scale(state);
     positions_ = b_.positions(style_.positions_per_token);
     if (style_.scales_unrotated) position_scale_ = g_.input(dtype::f32, {1, 1, b_.n_tokens, 1});
     inputs_ = b_.cache_inputs();
@@ -234,7 +244,7 @@ class Decoder {
 
   /// One factor for each value, or for each head.
   Node* gate(Node* attended, Node* a, const FullAttention& heads, int il) {
-    Node* factors = g_.activate(Unary::sigmoid, b_.apply(b_.linear("attn_gate", il), a));
+    Node* factors = g_.activate(style_.gate, b_.apply(b_.linear("attn_gate", il), a));
     if (factors->ne[0] != heads.n_heads) return g_.mul(attended, factors);
     Node* by_head = g_.reshape(attended, {heads.head_dim_v, heads.n_heads, b_.n_tokens, 1});
     by_head = g_.mul(by_head, g_.reshape(factors, {1, heads.n_heads, b_.n_tokens, 1}));
@@ -261,7 +271,8 @@ class Decoder {
     const auto* moe = std::get_if<MoeFfn>(&b_.layer(il).ffn);
     if (moe == nullptr) return a;
     MoeStyle how = style_.moe;
-    how.scales = how.scales || moe->scales_weights;
+    how.normalizes = how.normalizes && moe->normalizes_weights;
+    how.scales = moe->scales_weights;
     Node* routed = b_.moe(a, il, *moe, how);
     if (b_.matrix("ffn_up_shexp", il) == nullptr) return routed;
     if (style_.shared_gate == SharedGate::none) return g_.add(routed, b_.ffn(a, il, "_shexp", style_.activation, moe->shared_ffn_size));

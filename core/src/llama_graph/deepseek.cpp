@@ -62,17 +62,10 @@ class LatentDecoder {
     const MoeStyle style{.gating = moe.router_bias ? Gating::sigmoid : Gating::softmax,
                          .normalizes = moe.normalizes_weights,
                          .scales = moe.scales_weights,
-                         .precise_results = is_precise_,
-                         .groups = has_groups(moe) ? moe.n_groups : 1,
-                         .groups_used = moe.n_groups_used};
+                         .precise_results = is_precise_};
     Node* routed = b_.moe(a, il, moe, style);
     if (b_.matrix("ffn_up_shexp", il) == nullptr) return routed;
     return g_.add(routed, b_.ffn(a, il, "_shexp", Unary::silu, moe.shared_ffn_size));
-  }
-
-  /// The engine refuses groups that are none (src/llama-model.cpp, load_hparams).
-  static bool has_groups(const MoeFfn& moe) {
-    return moe.n_groups > 1 && moe.n_experts % moe.n_groups == 0 && moe.n_groups_used > 0 && moe.n_groups_used < moe.n_groups;
   }
 
   Builder& b_;

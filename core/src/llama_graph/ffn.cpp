@@ -23,6 +23,11 @@ Node* Builder::ffn(Node* a, int il, std::string_view suffix, Unary activation, s
 
 namespace {
 
+/// The engine refuses groups that are none (src/llama-model.cpp, load_hparams).
+bool has_groups(const MoeFfn& moe) {
+  return moe.n_groups > 1 && moe.n_experts % moe.n_groups == 0 && moe.n_groups_used > 0 && moe.n_groups_used < moe.n_groups;
+}
+
 /// The scores of the experts that may be chosen: with groups, those outside the best ones are masked.
 Node* keep_best_groups(Graph& graph, Node* scores, std::int64_t groups, std::int64_t used, std::int64_t n_tokens) {
   const std::int64_t n_experts = scores->ne[0];
@@ -120,7 +125,7 @@ Node* Builder::moe(Node* a, int il, const MoeFfn& spec, const MoeStyle& style, N
   Node* scores = probabilities;
   if (Node* bias = vector("exp_probs_b", il)) scores = graph.add(probabilities, bias);
   if (style.weights_inputs) scores = logits;
-  if (style.groups > 1) scores = keep_best_groups(graph, scores, style.groups, style.groups_used, n);
+  if (has_groups(spec)) scores = keep_best_groups(graph, scores, spec.n_groups, spec.n_groups_used, n);
   Node* chosen = style.chosen != nullptr ? style.chosen : graph.argsort_top_k(scores, used);
   Node* weights = expert_weights(graph, probabilities, chosen, style);
   graph.expand(weights);  // early, so that routing can be fused

@@ -30,7 +30,7 @@ struct Style {
   MoeStyle moe{};
 };
 
-constexpr MoeStyle kScaledSigmoid{.gating = Gating::sigmoid, .scales = true, .activation = Unary::relu};
+constexpr MoeStyle kSigmoid{.gating = Gating::sigmoid, .activation = Unary::relu};
 
 constexpr std::array kStyles{
     Style{.architecture = "mamba"},
@@ -38,7 +38,7 @@ constexpr std::array kStyles{
     Style{.architecture = "jamba", .rotates = false, .adds_to_residual = true, .moe = {.normalizes = false}},
     Style{.architecture = "falcon-h1", .picks = Picks::after_residual},
     Style{.architecture = "nemotron_h", .picks = Picks::after_norm, .activation = Unary::relu, .rotates = false},
-    Style{.architecture = "nemotron_h_moe", .picks = Picks::after_norm, .activation = Unary::relu, .rotates = false, .moe = kScaledSigmoid},
+    Style{.architecture = "nemotron_h_moe", .picks = Picks::after_norm, .activation = Unary::relu, .rotates = false, .moe = kSigmoid},
     Style{.architecture = "granitehybrid", .scales = true, .rotates = false},
     Style{.architecture = "lfm2", .output_norm = "token_embd_norm", .adds_to_residual = true},
     Style{.architecture = "lfm2moe", .output_norm = "token_embd_norm", .adds_to_residual = true, .moe = {.gating = Gating::sigmoid}},
@@ -73,8 +73,8 @@ class Hybrid {
     ids_ = b_.output_ids();
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
     Node* output = b_.matrix("output", kNowhere);
-    Node* last_norm = b_.vector(style_.output_norm, kNowhere);
-    if (output != nullptr && last_norm != nullptr) last_norm->buffer = output->buffer;  // LFM2's has the name of a norm of the first layer
+    if (style_.output_norm != "output_norm")  // LFM2's has the name of a norm of the first layer
+      if (Node* last_norm = b_.vector(style_.output_norm, kNowhere); output != nullptr && last_norm != nullptr) last_norm->buffer = output->buffer;
     state = b_.norm(state, style_.output_norm, kNowhere);
     if (style_.picks == Picks::after_norm) {
       state->is_output = true;
@@ -164,10 +164,13 @@ class Hybrid {
     if (const auto* dense = std::get_if<DenseFfn>(&b_.layer(il).ffn)) return b_.ffn(a, il, "", style_.activation, dense->ffn_size);
     const auto* spec = std::get_if<MoeFfn>(&b_.layer(il).ffn);
     if (spec == nullptr) return a;
+    MoeStyle how = style_.moe;
+    how.normalizes = how.normalizes && spec->normalizes_weights;
+    how.scales = spec->scales_weights;
     // Nemotron's experts work on a shorter vector than the router sees.
     Node* shortened = project(a, "ffn_latent_down", il);
     Node* scores = b_.apply(b_.linear("ffn_gate_inp", il), a);
-    Node* routed = project(b_.moe(shortened, il, *spec, style_.moe, scores), "ffn_latent_up", il);
+    Node* routed = project(b_.moe(shortened, il, *spec, how, scores), "ffn_latent_up", il);
     if (b_.matrix("ffn_up_shexp", il) == nullptr) return routed;
     Node* shared = b_.ffn(a, il, "_shexp", style_.activation, spec->shared_ffn_size);
     if (Node* gate = b_.parameter("ffn_gate_inp_shexp", il)) shared = g_.mul(shared, g_.activate(Unary::sigmoid, g_.mul_mat(gate, a)));

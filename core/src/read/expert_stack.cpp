@@ -23,7 +23,7 @@ MoeFfn read_moe(KeyReader& config, const ExpertKeys& keys) {
   const std::int64_t n_shared = config.json().contains(keys.shared) ? config.count_or_zero(keys.shared, 64) : keys.n_shared;
   moe.shared_ffn_size = n_shared * moe.moe_ffn_size;
   moe.router_bias = keys.router_bias;
-  read_expert_choice(config, moe, keys.normalizes_weights, keys.scales_weights);
+  read_expert_choice(config, moe, keys.normalizes_weights, keys.scales_weights, keys.scale);
   if (!config.error() && moe.n_experts_used > moe.n_experts)
     config.fail(notice::out_of_range(config.path(keys.used), std::string(keys.used), grouped(moe.n_experts_used),
                                      "at most " + std::string(keys.experts) + ", " + grouped(moe.n_experts)));
@@ -75,11 +75,11 @@ LayerFlags read_layers(KeyReader& config, std::int64_t n_layers, const ExpertKey
 
 }  // namespace
 
-void read_expert_choice(KeyReader& config, MoeFfn& moe, bool normalizes_weights, bool scales_weights) {
+void read_expert_choice(KeyReader& config, MoeFfn& moe, bool normalizes_weights, bool scales_weights, std::string_view scale) {
   moe.n_groups = std::max<std::int64_t>(config.count_or_zero("n_group", config_limit::experts), 1);
   moe.n_groups_used = std::max<std::int64_t>(config.count_or_zero("topk_group", config_limit::experts), 1);
   moe.normalizes_weights = config.flag_or("norm_topk_prob", normalizes_weights);
-  const auto factor = config.json().find("routed_scaling_factor");
+  const auto factor = config.json().find(scale);
   const bool is_given = factor != config.json().end() && factor->is_number();
   moe.scales_weights = is_given ? *factor != 1.0 : scales_weights;
 }

@@ -20,12 +20,14 @@ struct ExpertKeys {
   std::int64_t n_shared = 0;  ///< the number of shared experts
   bool router_bias = true;
   bool normalizes_weights = true;  ///< norm_topk_prob
-  bool scales_weights = false;     ///< routed_scaling_factor is not one
+  bool scales_weights = false;     ///< `scale` is not one
+  std::string_view scale = "routed_scaling_factor";
 };
 
-/// From which groups experts are chosen, and what becomes of their weights: n_group, topk_group, norm_topk_prob, routed_scaling_factor. A config
+/// From which groups experts are chosen, and what becomes of their weights: n_group, topk_group, norm_topk_prob, and the factor `scale`. A config
 /// that names no groups has none: converters write what it says, not what its class falls back to.
-void read_expert_choice(KeyReader& config, MoeFfn& moe, bool normalizes_weights, bool scales_weights);
+void read_expert_choice(KeyReader& config, MoeFfn& moe, bool normalizes_weights, bool scales_weights,
+                        std::string_view scale = "routed_scaling_factor");
 
 /// The feed-forward blocks of all layers.
 struct ExpertStack {

@@ -133,7 +133,8 @@ Bailing read_parts(KeyReader& config, bool qk_norm) {
 ExpertStack read_stack(KeyReader& config, bool router_bias) {
   ExpertStack stack = read_expert_stack(config, {.experts = "num_experts",
                                                  .shared = "num_shared_experts",
-                                                 .router_bias = config.flag_or("moe_router_enable_expert_bias", router_bias)});
+                                                 .router_bias = config.flag_or("moe_router_enable_expert_bias", router_bias),
+                                                 .scales_weights = router_bias});
   const std::int64_t width = config.positive_or("moe_shared_expert_intermediate_size", config_limit::ffn, stack.moe.moe_ffn_size, "");
   stack.moe.shared_ffn_size = config.count_or_zero("num_shared_experts", 64) * width;
   return stack;

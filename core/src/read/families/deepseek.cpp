@@ -25,7 +25,7 @@ void read_dots1(KeyReader& config, Draft& draft) {
   Model& model = draft.model;
   read_common(config, model);
   const FullAttention attention = read_full_attention(config, model);
-  const ExpertStack stack = read_expert_stack(config, {});
+  const ExpertStack stack = read_expert_stack(config, {.scales_weights = true});
   const bool bias = config.flag_or("attention_bias", false);
   const std::int64_t window = config.count_or_zero("sliding_window", config_limit::context);
   if (config.error()) return;

@@ -2,6 +2,7 @@
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
+#include "read/expert_stack.hpp"
 #include "read/families/families.hpp"
 
 namespace weighbridge {
@@ -94,6 +95,7 @@ void read_exaone_moe(KeyReader& config, Draft& draft) {
   MoeFfn moe = read_routed_experts(config, "num_experts", "moe_intermediate_size");
   moe.shared_ffn_size = config.count_or_zero("num_shared_experts", 64) * moe.moe_ffn_size;
   moe.router_bias = true;
+  read_expert_choice(config, moe, true, true);
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t n_dense = config.whole_number_if_given("first_k_dense_replace", 0, config_limit::layers).value_or(1);
   const DenseFfn dense{config.positive("intermediate_size", config_limit::ffn)};

@@ -3,6 +3,7 @@
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
+#include "read/expert_stack.hpp"
 #include "read/families/families.hpp"
 
 namespace weighbridge {
@@ -49,6 +50,7 @@ void read_afmoe(KeyReader& config, Draft& draft) {
   MoeFfn moe = read_routed_experts(config, "num_experts", "moe_intermediate_size");
   moe.shared_ffn_size = config.whole_number_if_given("num_shared_experts", 0, 64).value_or(1) * moe.moe_ffn_size;
   moe.router_bias = true;
+  read_expert_choice(config, moe, config.flag_or("route_norm", true), true, "route_scale");
   const DenseFfn dense{config.positive("intermediate_size", config_limit::ffn)};
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t n_dense = config.whole_number_if_given("num_dense_layers", 0, config_limit::layers).value_or(1);
@@ -89,6 +91,7 @@ void read_laguna(KeyReader& config, Draft& draft) {
   MoeFfn moe = read_routed_experts(config, "num_experts", "moe_intermediate_size");
   moe.shared_ffn_size = config.count_or_zero("shared_expert_intermediate_size", config_limit::moe_ffn);
   moe.router_bias = true;
+  read_expert_choice(config, moe, true, true, "moe_routed_scaling_factor");
   const DenseFfn dense{config.positive("intermediate_size", config_limit::ffn)};
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t window = config.count_or_zero("sliding_window", config_limit::context);

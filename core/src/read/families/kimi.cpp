@@ -119,7 +119,8 @@ void read_linear_text(KeyReader& config, Draft& draft, std::string_view root, st
   const LatentAttention latent = read_latent_attention(config, kAttention);
   const ExpertStack stack = read_expert_stack(config, {.experts = "num_experts",
                                                        .used = config.has("num_experts_per_token") ? "num_experts_per_token" : "num_experts_per_tok",
-                                                       .shared = "num_shared_experts"});
+                                                       .shared = "num_shared_experts",
+                                                       .scales_weights = true});
   if (!config.has("linear_attn_config") || !config.json().find("linear_attn_config")->is_object())
     config.fail(notice::missing_key(config.path("linear_attn_config"), "linear_attn_config", "an object with num_heads and head_dim"));
   if (config.error()) return;

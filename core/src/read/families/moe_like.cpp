@@ -3,6 +3,7 @@
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
+#include "read/expert_stack.hpp"
 #include "read/families/families.hpp"
 
 namespace weighbridge {
@@ -57,6 +58,7 @@ void read_hy_v3(KeyReader& config, Draft& draft) {
   MoeFfn moe = read_routed_experts(config, "num_experts", config.has("moe_intermediate_size") ? "moe_intermediate_size" : "expert_hidden_dim");
   moe.shared_ffn_size = config.count_or_zero("num_shared_experts", 64) * moe.moe_ffn_size;
   moe.router_bias = config.flag_or("moe_router_enable_expert_bias", true);
+  read_expert_choice(config, moe, config.flag_or("route_norm", true), true, "router_scaling_factor");
   const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
   const std::int64_t n_dense = config.whole_number_if_given("first_k_dense_replace", 0, config_limit::layers).value_or(1);
   const std::int64_t n_mtp = config.count_or_zero("num_nextn_predict_layers", 64);

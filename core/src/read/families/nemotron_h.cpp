@@ -4,6 +4,7 @@
 #include "json_text.hpp"
 #include "read/decoder.hpp"
 #include "read/decoder_tensors.hpp"
+#include "read/expert_stack.hpp"
 #include "read/families/families.hpp"
 #include "read/recurrent_tensors.hpp"
 
@@ -68,6 +69,7 @@ void read_expert_part(KeyReader& config, Parts& parts) {
   parts.moe = read_routed_experts(config, "n_routed_experts", "moe_intermediate_size");
   parts.moe.shared_ffn_size = config.count_or_zero("moe_shared_expert_intermediate_size", config_limit::ffn);
   parts.moe.router_bias = true;
+  read_expert_choice(config, parts.moe, true, true);
   parts.moe.gated = false;
   parts.latent_size = config.count_or_zero("moe_latent_size", config_limit::hidden);
 }

@@ -106,7 +106,10 @@ void read_step3p5(KeyReader& config, Draft& draft) {
   ExpertStack stack = read_expert_stack(config, {.experts = either(config, "moe_num_experts", "num_experts"),
                                                  .used = either(config, "moe_top_k", "num_experts_per_tok"),
                                                  .shared = "n_shared_experts",
-                                                 .n_dense = 3});
+                                                 .n_dense = 3,
+                                                 .normalizes_weights = config.flag_or("norm_expert_weight", true),
+                                                 .scales_weights = true,
+                                                 .scale = "moe_router_scaling_factor"});
   stack.moe.shared_ffn_size = config.positive(either(config, "share_expert_dim", "share_expert_dims"), config_limit::ffn);
   const DenseFfn dense{config.positive("intermediate_size", config_limit::ffn)};
   const bool gate = config.flag_or("use_head_wise_attn_gate", true);
