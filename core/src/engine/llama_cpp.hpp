@@ -28,6 +28,8 @@ struct Settings {
   bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
   bool op_offload = true;
+  bool unfolds_latents = false;    ///< MLA without absorbed matrices in the file: every head has keys and values of its own (MiniCPM3)
+  std::int64_t widest_values = 0;  ///< without flash attention a cell of any layer has the widest one's values; 0: each layer its own
 };
 
 [[nodiscard]] Settings settle(const Job& job);
@@ -112,6 +114,8 @@ struct Loads {
 /// Up to a multiple of 256.
 [[nodiscard]] std::int64_t padded_cells(std::int64_t tokens);
 /// Bytes of one layer's keys and values for all sequences.
+/// Elements of a cell in the widest layer (src/llama-hparams.cpp, n_embd_v_gqa_max).
+[[nodiscard]] std::int64_t widest_values(const Model& model, const Settings& settings);
 [[nodiscard]] Bytes cache_bytes(const Mixer& mixer, const Settings& settings, bool padded);
 
 /// The graph's buffers, of every device and of the host.

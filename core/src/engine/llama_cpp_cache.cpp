@@ -19,7 +19,8 @@ constexpr Source kRecurrentSource{"ggml-org/llama.cpp v0.5.0 src/llama-memory-re
 constexpr int kRecords = 200;  // planned contexts, equal to the byte
 constexpr int kRecurrentRecords = 500;
 
-/// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value.
+/// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value, unless the file has no matrices to
+/// attend to the latent with. Values that are stored transposed have the width of the widest layer.
 struct Rows {
   std::int64_t key = 0;
   std::int64_t value = 0;
@@ -27,18 +28,23 @@ struct Rows {
 
 Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k + a.indexer.cached_values(), a.n_kv_heads * a.head_dim_v}; }
 
-Rows rows_of(const Mixer& mixer) {
-  return std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
+Rows rows_of(const LatentAttention& a, const Settings& s) {
+  if (s.unfolds_latents) return {a.n_heads * (a.qk_nope_head_dim + a.qk_rope_head_dim), a.n_heads * a.head_dim_v};
+  return {a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(), 0};
+}
+
+Rows rows_of(const Mixer& mixer, const Settings& s) {
+  Rows rows = std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
                                [](const ChunkedAttention& a) { return rows_of(a.heads); }, [](const CrossAttention& a) { return rows_of(a.heads); },
-                               [](const LatentAttention& a) {
-                                 return Rows{a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(), 0};
-                               },
+                               [&](const LatentAttention& a) { return rows_of(a, s); },
                                [](const CompressedAttention& a) {
                                  return Rows{a.head_dim, 0};
                                },
                                [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
                                [](const NoMixer&) { return Rows{}; }},
                     mixer);
+  if (rows.value > 0) rows.value = std::max(rows.value, s.widest_values);
+  return rows;
 }
 
 /// Tokens of a sequence that a layer looks back on; 0: all of them.
@@ -93,7 +99,7 @@ std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placeme
     const int place = settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost;
     if (place != device) continue;
     const Mixer& mixer = job.model.layers[layer].mixer;
-    if (job.model.layers[layer].shares_cache || rows_of(mixer).key == 0) continue;
+    if (job.model.layers[layer].shares_cache || rows_of(mixer, settings).key == 0) continue;
     if (runs.empty() || !(*runs.back().mixer == mixer)) runs.push_back({&mixer, 0});
     ++runs.back().layers;
   }
@@ -116,6 +122,12 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 
 }  // namespace
 
+std::int64_t widest_values(const Model& model, const Settings& s) {
+  std::int64_t widest = 0;
+  for (const LayerSpec& layer : model.layers) widest = std::max(widest, rows_of(layer.mixer, s).value);
+  return widest;
+}
+
 bool has_window(const Mixer& mixer) { return window_of(mixer) > 0; }
 
 std::int64_t cells_of(const Mixer& mixer, const Settings& s) {
@@ -130,7 +142,7 @@ std::int64_t compressed_cells(const CompressedAttention& a, const Settings& s) {
 }
 
 Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
-  const Rows rows = rows_of(mixer);
+  const Rows rows = rows_of(mixer, s);
   const auto tensor = [&](DType type, std::int64_t row) {
     return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * streams_of(mixer, s), padded);
   };
@@ -157,7 +169,7 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
       term.formula.rows.push_back(entries_row(true, *compressed, settings, run.layers));
       term.formula.rows.push_back(compressor_row(true, *compressed, settings, run.layers));
     }
-    const Rows rows = rows_of(*run.mixer);
+    const Rows rows = rows_of(*run.mixer, settings);
     term.formula.rows.push_back(row_of(rows.value > 0 ? "keys" : "latent", run, settings, settings.type_k, rows.key));
     if (rows.value > 0) term.formula.rows.push_back(row_of("values", run, settings, settings.type_v, rows.value));
   }

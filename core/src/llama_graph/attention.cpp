@@ -45,7 +45,7 @@ CachedHeads cached_heads(const Mixer& mixer, bool unfolds_latents) {
   return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
 }
 
-CachedHeads Builder::cached_heads(int il) const { return llama_graph::cached_heads(layer(il).mixer, unfolds_latents_); }
+CachedHeads Builder::cached_heads(int il) const { return llama_graph::cached_heads(layer(il).mixer, settings.unfolds_latents); }
 
 CachedHeads Builder::heads_of_cache(bool splits, bool is_windowed) const {
   CachedHeads common;
@@ -61,16 +61,6 @@ CachedHeads Builder::heads_of_cache(bool splits, bool is_windowed) const {
   return common;
 }
 
-/// Elements of the widest layer's values (src/llama-hparams.cpp, n_embd_v_gqa_max).
-std::int64_t Builder::widest_values() const {
-  std::int64_t widest = 0;
-  for (int il = 0; il < n_layers(); ++il) {
-    const CachedHeads heads = cached_heads(il);
-    widest = std::max(widest, heads.heads * heads.value);
-  }
-  return widest;
-}
-
 AttentionInputs Builder::key_inputs(std::int64_t cells, bool is_half, std::int64_t rotated_head) {
   AttentionInputs inputs;
   inputs.k_index = graph.input(dtype::int64, {n_tokens, 1, 1, 1});
@@ -81,7 +71,7 @@ AttentionInputs Builder::key_inputs(std::int64_t cells, bool is_half, std::int64
 
 AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads) {
   AttentionInputs inputs = key_inputs(cells, settings.flash_attention, rotates_quantized(settings.type_k, heads.key) ? heads.key : 0);
-  inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * widest_values(), 1, 1, 1});
+  inputs.v_index = graph.input(dtype::int64, {settings.flash_attention ? n_tokens : n_tokens * settings.widest_values, 1, 1, 1});
   if (rotates_quantized(settings.type_v, heads.value)) inputs.v_rotation = graph.input(dtype::f32, {kRotation, kRotation, 1, 1});
   return inputs;
 }
@@ -124,7 +114,7 @@ Node* Builder::value_cache(int il) {
   il = cache_layer(il);
   // Transposed values have one width in all layers.
   const CachedHeads heads = cached_heads(il);
-  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : widest_values();
+  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : settings.widest_values;
   return graph.stored(settings.type_v, {width, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il), il, false);
 }
 

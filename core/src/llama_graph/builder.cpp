@@ -35,7 +35,6 @@ Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::
   for (std::size_t row = job.tensors.size(); row-- > 0;)
     if (const std::int64_t at = job.tensors[row].layers.first; at < model.n_layers()) first_row_[static_cast<std::size_t>(at + 1)] = row;
   for (std::size_t layer = first_row_.size() - 1; layer-- > 0;) first_row_[layer] = std::min(first_row_[layer], first_row_[layer + 1]);
-  unfolds_latents_ = unfolds_latents(job.tensors);
 }
 
 int Builder::backend_of(int il) const {

@@ -48,8 +48,6 @@ struct CachedHeads {
   std::int64_t heads = 0;
 };
 
-/// The file has no absorbed matrices: keys and values are cached per head although they come from a latent (MiniCPM3).
-[[nodiscard]] bool unfolds_latents(const std::vector<Tensor>& tensors);
 [[nodiscard]] CachedHeads cached_heads(const Mixer& mixer, bool unfolds_latents);
 
 /// What attention may have beside queries, keys and values.
@@ -163,7 +161,6 @@ class Builder {
   [[nodiscard]] CachedHeads cached_heads(int il) const;
   /// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
   [[nodiscard]] CachedHeads heads_of_cache(bool splits, bool is_windowed) const;
-  [[nodiscard]] std::int64_t widest_values() const;
   [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
 
   const llama_cpp::Placement& placement_;
@@ -175,7 +172,6 @@ class Builder {
   bool pins_norms_ = false;
   bool pins_attention_ = false;
   bool has_windowed_cache_ = false;
-  bool unfolds_latents_ = false;  ///< the file has no absorbed matrices: every head has keys and values of its own
 };
 
 }  // namespace weighbridge::llama_graph

@@ -84,12 +84,11 @@ std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& setti
 
 bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {
   const Machine machine = machine_of(job, settings, placement);
-  const bool unfolds = unfolds_latents(job.tensors);
   const Mixer* last = nullptr;
   for (std::size_t il = 0; il < job.model.layers.size(); ++il) {
     const Mixer& mixer = job.model.layers[il].mixer;
     const int device = placement.layer_device[il];
-    const CachedHeads heads = cached_heads(mixer, unfolds);
+    const CachedHeads heads = cached_heads(mixer, settings.unfolds_latents);
     if (device == llama_cpp::Placement::kHost || !settings.offload_kqv || heads.heads == 0 || (last != nullptr && *last == mixer)) continue;
     last = &mixer;
     const auto* latent = std::get_if<LatentAttention>(&mixer);

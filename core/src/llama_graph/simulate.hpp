@@ -36,6 +36,9 @@ enum class Purpose { plan, run };
 [[nodiscard]] std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement,
                                               Purpose purpose);
 
+/// MLA in a file without absorbed matrices: keys and values are cached per head although they come from a latent.
+[[nodiscard]] bool unfolds_latents(const std::vector<Tensor>& tensors);
+
 /// Whether every layer's device has a kernel of flash attention for its heads and types: what the engine's "auto" goes by
 /// (src/llama-context.cpp, resolve_fused_ops).
 [[nodiscard]] bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement);
