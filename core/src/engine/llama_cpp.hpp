@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -55,6 +56,9 @@ struct Placement {
 
 [[nodiscard]] Placement place(const Job& job, const Settings& settings);
 
+/// What Gemma 3n and 4 look up for every layer: it lies where the token embedding does (src/llama-arch.cpp, LLM_TENSOR_LAYER_INPUT).
+constexpr std::string_view kEmbeddingOfLayers = "per_layer_token_embd";
+
 /// The device or kHost that `tensor`, an index into Job::tensors, lies on by its layer alone: without rules for single tensors.
 [[nodiscard]] int layer_place(const Job& job, const Placement& placement, std::size_t tensor);
 
@@ -87,9 +91,10 @@ struct Load {
 struct Loads {
   std::vector<Load> layers;  ///< without routed experts
   std::vector<Load> experts;
-  Load output;         ///< output matrix and norm
-  Bytes embedding;     ///< on the host
-  Bytes rope_factors;  ///< on every device that holds a layer
+  Load output;                ///< output matrix and norm
+  Bytes embedding;            ///< on the host
+  Bytes embedding_of_layers;  ///< on the host: kEmbeddingOfLayers
+  Bytes rope_factors;         ///< on every device that holds a layer
 };
 [[nodiscard]] Load load_of(const Tensor& tensor);
 [[nodiscard]] bool is_routed(const Tensor& tensor);

@@ -35,14 +35,14 @@ Rows rows_of(const LatentAttention& a, const Settings& s) {
 
 Rows rows_of(const Mixer& mixer, const Settings& s) {
   Rows rows = std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
-                               [](const ChunkedAttention& a) { return rows_of(a.heads); }, [](const CrossAttention& a) { return rows_of(a.heads); },
-                               [&](const LatentAttention& a) { return rows_of(a, s); },
-                               [](const CompressedAttention& a) {
-                                 return Rows{a.head_dim, 0};
-                               },
-                               [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
-                               [](const NoMixer&) { return Rows{}; }},
-                    mixer);
+                                    [](const ChunkedAttention& a) { return rows_of(a.heads); },
+                                    [](const CrossAttention& a) { return rows_of(a.heads); }, [&](const LatentAttention& a) { return rows_of(a, s); },
+                                    [](const CompressedAttention& a) {
+                                      return Rows{a.head_dim, 0};
+                                    },
+                                    [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
+                                    [](const NoMixer&) { return Rows{}; }},
+                         mixer);
   if (rows.value > 0) rows.value = std::max(rows.value, s.widest_values);
   return rows;
 }

@@ -74,7 +74,7 @@ bool experts_stay(const Job& job, std::int64_t layer) {
 
 int layer_place(const Job& job, const Placement& placement, std::size_t index) {
   const Tensor& tensor = job.tensors[index];
-  if (tensor.role == TensorRole::embedding) return Placement::kHost;
+  if (tensor.role == TensorRole::embedding || tensor.name == kEmbeddingOfLayers) return Placement::kHost;
   if (tensor.layers.first < 0) return placement.output_device;
   if (is_routed(tensor) && tensor.layers.first < job.scenario.cpu_moe_layers) return Placement::kHost;
   return placement.layer_device[static_cast<std::size_t>(tensor.layers.first)];

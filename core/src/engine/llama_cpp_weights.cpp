@@ -5,6 +5,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/llama_cpp.hpp"
+#include "gguf/architecture.hpp"
 
 namespace weighbridge::llama_cpp {
 
@@ -32,6 +33,12 @@ bool has_embedding_as_head(const Job& job) {
   return !is_encoder && std::none_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& tensor) { return tensor.name == "output"; });
 }
 
+/// Gemma 3n and 4 ask for the head before the embedding that it shares; only then is that made, a second time (src/models/gemma3n.cpp, gemma4.cpp).
+bool holds_head_twice(const Job& job) {
+  const std::string_view architecture = gguf::architecture_of(job.model);
+  return architecture == "gemma3n" || architecture == "gemma4";
+}
+
 Loads count_loads(const Job& job) {
   Loads loads;
   loads.layers.resize(job.model.layers.size());
@@ -45,6 +52,8 @@ Loads count_loads(const Job& job) {
     if (tensor.layers.first >= 0) {
       auto& parts = is_routed(tensor) ? loads.experts : loads.layers;
       add(parts[static_cast<std::size_t>(tensor.layers.first)], load);
+    } else if (tensor.name == kEmbeddingOfLayers) {
+      loads.embedding_of_layers = load.plain;
     } else if (tensor.role == TensorRole::embedding) {
       loads.embedding = load.plain;
       if (duplicated) add(loads.output, load);
@@ -80,7 +89,8 @@ std::vector<Group> groups_on(const Job& job, const Placement& placement, int dev
     const bool is_moved = !placement.moved.empty() && placement.moved[index] != Placement::kUnmoved;
     if (tensor.role == TensorRole::embedding) {
       if (device == (is_moved ? placement.moved[index] : Placement::kHost)) add_to(groups, "embeddings", tensor);
-      if (duplicated && placement.output_device == device && device != Placement::kHost) add_to(groups, "output_head", tensor);
+      if (duplicated && placement.output_device == device && (device != Placement::kHost || holds_head_twice(job)))
+        add_to(groups, "output_head", tensor);
       continue;
     }
     int place = layer_place(job, placement, index);
@@ -155,9 +165,9 @@ Term weights_term(const Job& job, const Loads& loads, const Placement& placement
     if (to == device) take(load);
     if (from == device) term.bytes -= padded ? load.padded : load.plain;
   }
-  if (device == Placement::kHost) term.bytes += loads.embedding;
+  if (device == Placement::kHost) term.bytes += loads.embedding + loads.embedding_of_layers;
   // On the host alone, tied embeddings serve as output too.
-  const bool shares_embedding = device == Placement::kHost && has_embedding_as_head(job);
+  const bool shares_embedding = device == Placement::kHost && has_embedding_as_head(job) && !holds_head_twice(job);
   if (placement.output_device == device) {
     take(loads.output);
     if (shares_embedding) term.bytes -= loads.embedding;
