@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first module, which the page cannot do without: it counts models by id and spec. One text in, one text out.
+// Two modules that count models by id and spec: the first, which the page cannot do without, and one with the rules of every engine. One text in, one text out.
 #include <emscripten/bind.h>
 
 #include <string>

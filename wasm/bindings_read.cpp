@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The second module: all that the first one does, and the readers of files. Loaded when someone brings a file.
+// The module that does all: the rules of every engine, and the readers of files. Loaded when someone brings a file.
 #include <emscripten/bind.h>
 
 #include <memory>

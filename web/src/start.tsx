@@ -26,7 +26,11 @@ async function bringCore(store: Store, loading: Promise<Core>, address: Address)
     if (location.hash.length > 1) {
       await address.read(store, core);
       // At most both of what may be missing, one after the other.
-      for (let parts = 0; parts < 2 && (await bringMissing(core, core.call('estimate', store.request.value))); parts += 1);
+      for (
+        let parts = 0;
+        parts < 2 && (await bringMissing(core, core.call('estimate', store.request.value)));
+        parts += 1
+      );
     }
     store.coreState.value = { status: 'ready', core };
     address.follow(store, core);
