@@ -58,15 +58,17 @@ TEST(Estimate, TheUsualRequestFitsAndEveryFigureAddsUp) {
   expect_consistent(result);
 }
 
-TEST(Estimate, EveryModelOnEveryDeviceAddsUp) {
+/// Every model and every device, each with a third of the others.
+TEST(Estimate, ModelsOnDevicesAddUp) {
+  constexpr std::size_t kStride = 3;
   const Json catalogue = testing::call("catalogue", Json::object())["result"];
-  for (const Json& model : catalogue["models"])
-    for (const Json& device : catalogue["devices"])
+  for (std::size_t model = 0; model < catalogue["models"].size(); ++model)
+    for (std::size_t device = model % kStride; device < catalogue["devices"].size(); device += kStride)
       for (const char* engine : {"vllm", "article"}) {
-        const Json result = testing::estimate({{"model", {{"id", model["id"]}}},
+        const Json result = testing::estimate({{"model", {{"id", catalogue["models"][model]["id"]}}},
                                                {"engine", {{"name", engine}}},
                                                {"workload", {{"context_tokens", 512}, {"sequences", 2}}},
-                                               {"hardware", Json::array({{{"device", device["id"]}, {"count", 2}}})}});
+                                               {"hardware", Json::array({{{"device", catalogue["devices"][device]["id"]}, {"count", 2}}})}});
         expect_consistent(result);
       }
 }

@@ -93,7 +93,7 @@ TEST(GgufModel, LayersAndTensorsReadBack) {
 /// Through the boundary: the file is pushed, its spec counted by llama.cpp, and the same as the catalogue's model in that format.
 TEST(GgufModel, AFileNeedsWhatItsModelNeeds) {
   Api reader{reading()};
-  const Json hardware = Json::array({{{"device", "h200-sxm"}, {"count", 8}}});
+  const Json hardware = Json::array({{{"memory_bytes", std::int64_t{1} << 42}, {"count", 2}}});  // any model fits: nothing is placed by trials
   for (const Model& model : models()) {
     const GgufWriter writer = gguf_of(model, kFormat);
     const auto size = static_cast<std::int64_t>(writer.file_bytes());
