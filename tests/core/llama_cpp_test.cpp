@@ -6,52 +6,34 @@
 namespace weighbridge {
 namespace {
 
+using testing::bytes_of;
 using testing::Json;
+using testing::kGiBytes;
+using testing::llama_cpp_request;
+using testing::memory;
+using testing::sum_of;
 
 constexpr const char* kLlama70B = "deepseek-ai/DeepSeek-R1-Distill-Llama-70B";
 constexpr const char* kLlama8B = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B";
-constexpr std::int64_t kGiBytes = 1073741824;
-
-Json with(const char* model, const Json& hardware, const Json& options = Json::object()) {
-  return {{"model", {{"id", model}}},
-          {"weights", {{"format", "gguf:Q4_K_M"}}},
-          {"engine", {{"name", "llama.cpp"}, {"options", options}}},
-          {"workload", {{"context_tokens", 8192}, {"sequences", 1}}},
-          {"hardware", hardware}};
-}
 
 Json cards(const char* device, int count) { return Json::array({{{"device", device}, {"count", count}}}); }
-Json memory(std::int64_t gib, int count = 1) { return Json::array({{{"memory_bytes", gib * kGiBytes}, {"count", count}}}); }
-
-std::int64_t bytes_of(const Json& place, std::string_view id) {
-  for (const Json& term : place["terms"])
-    if (term["id"] == id) return term["bytes"].get<std::int64_t>();
-  return 0;
-}
-
-/// Over all devices and the host.
-std::int64_t sum_of(const Json& result, std::string_view id) {
-  std::int64_t sum = bytes_of(result["host"], id);
-  for (const Json& device : result["devices"]) sum += bytes_of(device, id);
-  return sum;
-}
 
 // 80 layers x 2 x 8 heads x 128 x 2 bytes x 8,192 tokens.
 TEST(LlamaCppCache, SeventyBillionAt8192TokensTakes2684354560Bytes) {
-  const Json result = testing::estimate(with(kLlama70B, cards("rtx-3090", 2)));
+  const Json result = testing::estimate(llama_cpp_request(kLlama70B, cards("rtx-3090", 2)));
   EXPECT_EQ(sum_of(result, "kv_cache"), 2'684'354'560);
   EXPECT_EQ(result["engine"]["kv_cache_pool_bytes"], 2'684'354'560);
   EXPECT_EQ(result["devices"].size(), 2U);
 }
 
 TEST(LlamaCppCache, EightBitTakes34BytesFor32Values) {
-  Json params = with(kLlama70B, memory(96));
+  Json params = llama_cpp_request(kLlama70B, memory(96));
   params["kv_cache"] = {{"k", "q8_0"}, {"v", "q8_0"}};
   EXPECT_EQ(sum_of(testing::estimate(params), "kv_cache"), 2'684'354'560 / 64 * 34);
 }
 
 TEST(LlamaCppCache, ContextIsRoundedUpTo256) {
-  Json params = with(kLlama8B, memory(96));
+  Json params = llama_cpp_request(kLlama8B, memory(96));
   params["workload"]["context_tokens"] = 257;
   EXPECT_EQ(testing::estimate(params)["engine"]["kv_cache_tokens"], 512);
 }
@@ -59,11 +41,11 @@ TEST(LlamaCppCache, ContextIsRoundedUpTo256) {
 // 258.50 MiB: planned by the engine itself, and logged for a real card (33 of 33 layers, "CUDA0 compute buffer size =   258.50 MiB").
 TEST(LlamaCppCompute, EightBillionPlans258MiB) {
   const Json options{{"n_ctx", 4096}, {"n_ubatch", 512}, {"flash_attn", "on"}};
-  EXPECT_EQ(testing::term(testing::estimate(with(kLlama8B, memory(24), options)), "compute")["bytes"], 271'056'896);
+  EXPECT_EQ(testing::term(testing::estimate(llama_cpp_request(kLlama8B, memory(24), options)), "compute")["bytes"], 271'056'896);
 }
 
 TEST(LlamaCppCompute, TermsAddUpToTheTotal) {
-  const Json result = testing::estimate(with(kLlama70B, cards("rtx-3090", 2)));
+  const Json result = testing::estimate(llama_cpp_request(kLlama70B, cards("rtx-3090", 2)));
   for (const Json& place : {result["devices"][0], result["devices"][1], result["host"]}) {
     std::int64_t sum = 0;
     for (const Json& term : place["terms"]) {
@@ -78,7 +60,7 @@ TEST(LlamaCppCompute, TermsAddUpToTheTotal) {
 TEST(LlamaCppCompute, NeverShrinksWithContextOrSequences) {
   std::int64_t last = 0;
   for (const int tokens : {1, 255, 1024, 8000, 32768, 131072}) {
-    Json params = with(kLlama8B, memory(512));
+    Json params = llama_cpp_request(kLlama8B, memory(512));
     params["workload"] = {{"context_tokens", tokens}, {"sequences", 2}};
     const auto total = testing::estimate(params)["devices"][0]["total_bytes"].get<std::int64_t>();
     EXPECT_GE(total, last) << tokens;
@@ -87,16 +69,16 @@ TEST(LlamaCppCompute, NeverShrinksWithContextOrSequences) {
 }
 
 TEST(LlamaCppPlacement, SplittingConservesWeights) {
-  const std::int64_t whole = sum_of(testing::estimate(with(kLlama70B, memory(96))), "weights");
-  for (const int count : {2, 3, 5}) EXPECT_EQ(sum_of(testing::estimate(with(kLlama70B, memory(96, count))), "weights"), whole) << count;
+  const std::int64_t whole = sum_of(testing::estimate(llama_cpp_request(kLlama70B, memory(96))), "weights");
+  for (const int count : {2, 3, 5}) EXPECT_EQ(sum_of(testing::estimate(llama_cpp_request(kLlama70B, memory(96, count))), "weights"), whole) << count;
 }
 
 TEST(LlamaCppPlacement, LayersGoToTheDevicesLastOnesFirst) {
-  const Json none = testing::estimate(with(kLlama8B, memory(24), {{"n_gpu_layers", 0}}));
+  const Json none = testing::estimate(llama_cpp_request(kLlama8B, memory(24), {{"n_gpu_layers", 0}}));
   EXPECT_EQ(bytes_of(none["devices"][0], "weights"), 0);
   std::int64_t last = 0;
   for (const int layers : {1, 2, 16, 32, 33}) {
-    const auto bytes = bytes_of(testing::estimate(with(kLlama8B, memory(24), {{"n_gpu_layers", layers}}))["devices"][0], "weights");
+    const auto bytes = bytes_of(testing::estimate(llama_cpp_request(kLlama8B, memory(24), {{"n_gpu_layers", layers}}))["devices"][0], "weights");
     EXPECT_GT(bytes, last) << layers;
     last = bytes;
   }
@@ -104,29 +86,29 @@ TEST(LlamaCppPlacement, LayersGoToTheDevicesLastOnesFirst) {
 
 TEST(LlamaCppPlacement, UnlikeDevicesTakeSharesOfTheirFreeMemory) {
   const Json hardware = Json::array({{{"memory_bytes", 48 * kGiBytes}, {"count", 1}}, {{"memory_bytes", 24 * kGiBytes}, {"count", 1}}});
-  const Json result = testing::estimate(with(kLlama70B, hardware));
+  const Json result = testing::estimate(llama_cpp_request(kLlama70B, hardware));
   const auto large = static_cast<double>(bytes_of(result["devices"][0], "weights"));
   const auto small = static_cast<double>(bytes_of(result["devices"][1], "weights"));
   EXPECT_NEAR(large / small, 2.0, 0.15);
 }
 
 TEST(LlamaCppPlacement, SharesCanBeGiven) {
-  const Json result = testing::estimate(with(kLlama70B, memory(96, 2), {{"tensor_split", {3, 1}}}));
+  const Json result = testing::estimate(llama_cpp_request(kLlama70B, memory(96, 2), {{"tensor_split", {3, 1}}}));
   EXPECT_NEAR(static_cast<double>(bytes_of(result["devices"][0], "kv_cache")) / static_cast<double>(bytes_of(result["devices"][1], "kv_cache")), 3.0,
               0.25);
 }
 
 TEST(LlamaCppRefusals, EachIsOneSentence) {
   const auto reason = [](const Json& params) { return testing::estimate(params)["verdict"]["reason"]; };
-  EXPECT_EQ(reason(with(kLlama70B, memory(96, 2), {{"tensor_split", {1, 1, 1}}}))["where"], "params.engine.options.tensor_split");
-  Json quantized = with(kLlama8B, memory(24), {{"flash_attn", "off"}});
+  EXPECT_EQ(reason(llama_cpp_request(kLlama70B, memory(96, 2), {{"tensor_split", {1, 1, 1}}}))["where"], "params.engine.options.tensor_split");
+  Json quantized = llama_cpp_request(kLlama8B, memory(24), {{"flash_attn", "off"}});
   quantized["kv_cache"] = {{"k", "q8_0"}, {"v", "q8_0"}};
   EXPECT_EQ(reason(quantized)["where"], "params.kv_cache");
-  EXPECT_EQ(reason(with(kLlama8B, memory(24), {{"split_mode", "row"}}))["code"], "unsupported");
+  EXPECT_EQ(reason(llama_cpp_request(kLlama8B, memory(24), {{"split_mode", "row"}}))["code"], "unsupported");
 }
 
 TEST(LlamaCppRefusals, AnFp8CheckpointIsOfferedAsQ8) {
-  Json params = with("deepseek-ai/DeepSeek-R1", memory(512, 2));
+  Json params = llama_cpp_request("deepseek-ai/DeepSeek-R1", memory(512, 2));
   params["weights"]["format"] = "checkpoint";
   const Json verdict = testing::estimate(params)["verdict"];
   EXPECT_EQ(verdict["class"], "impossible");
@@ -134,13 +116,13 @@ TEST(LlamaCppRefusals, AnFp8CheckpointIsOfferedAsQ8) {
 }
 
 TEST(LlamaCppRefusals, MoreLayersThanThereAreMeansAll) {
-  const Json response = testing::call("estimate", with(kLlama8B, memory(24), {{"n_gpu_layers", 99}}));
+  const Json response = testing::call("estimate", llama_cpp_request(kLlama8B, memory(24), {{"n_gpu_layers", 99}}));
   EXPECT_EQ(response["result"]["engine"]["gpu_layers"], 33);
   EXPECT_EQ(response["warnings"][0]["code"], "gpu_layers_capped");
 }
 
 TEST(LlamaCppCheckpoint, SixteenBitWeightsStaySixteenBit) {
-  Json params = with(kLlama8B, memory(24));
+  Json params = llama_cpp_request(kLlama8B, memory(24));
   const auto bytes = [&](const char* format) {
     params["weights"]["format"] = format;
     return sum_of(testing::estimate(params), "weights");
@@ -149,7 +131,7 @@ TEST(LlamaCppCheckpoint, SixteenBitWeightsStaySixteenBit) {
 }
 
 TEST(LlamaCppHost, WhatDoesNotFitMayRunWithLayersInItsMemory) {
-  Json params = with(kLlama70B, cards("rtx-3090", 1));
+  Json params = llama_cpp_request(kLlama70B, cards("rtx-3090", 1));
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
   params["host"] = {{"memory_bytes", 128 * kGiBytes}};
   const Json verdict = testing::estimate(params)["verdict"];
@@ -166,20 +148,20 @@ TEST(LlamaCppHost, WhatDoesNotFitMayRunWithLayersInItsMemory) {
 }
 
 TEST(LlamaCppHost, OfUnknownSizeWithLayersOnItIsUnknown) {
-  Json params = with(kLlama70B, cards("rtx-3090", 1));
+  Json params = llama_cpp_request(kLlama70B, cards("rtx-3090", 1));
   params["offload"] = {{"gpu_layers", 0}};
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "unknown");
 }
 
 TEST(LlamaCppHost, SharedWithTheDeviceItIsCountedOnce) {
-  Json params = with(kLlama70B, cards("apple-m4-max-64gb", 1));
+  Json params = llama_cpp_request(kLlama70B, cards("apple-m4-max-64gb", 1));
   params["weights"]["format"] = "gguf:Q8_0";
   params["host"] = {{"memory_bytes", 64 * kGiBytes}};
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
 }
 
 TEST(LlamaCppSettings, MoreSequencesThanTheEngineTakesAreRefused) {
-  Json params = with(kLlama8B, memory(80));
+  Json params = llama_cpp_request(kLlama8B, memory(80));
   params["workload"] = {{"context_tokens", 256}, {"sequences", 257}};
   EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "out_of_range");
   params["workload"]["sequences"] = 256;
@@ -187,13 +169,13 @@ TEST(LlamaCppSettings, MoreSequencesThanTheEngineTakesAreRefused) {
 }
 
 TEST(LlamaCppHost, TooLittleOfItIsNo) {
-  Json params = with(kLlama70B, cards("rtx-3090", 1));
+  Json params = llama_cpp_request(kLlama70B, cards("rtx-3090", 1));
   params["host"] = {{"memory_bytes", 8 * kGiBytes}};
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
 }
 
 TEST(LlamaCppHost, AloneItDecides) {
-  Json params = with(kLlama8B, Json::array());
+  Json params = llama_cpp_request(kLlama8B, Json::array());
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "unknown");
   params["host"] = {{"memory_bytes", 64 * kGiBytes}};
   const Json result = testing::estimate(params);
@@ -203,7 +185,7 @@ TEST(LlamaCppHost, AloneItDecides) {
 }
 
 TEST(LlamaCppSolvers, TheLongestContextHoldsAndOneMoreDoesNot) {
-  Json params = with(kLlama70B, cards("rtx-3090", 2));
+  Json params = llama_cpp_request(kLlama70B, cards("rtx-3090", 2));
   const auto most = testing::estimate(params)["max_context_tokens"].get<std::int64_t>();
   const auto holds = [&](std::int64_t tokens) {
     params["workload"]["context_tokens"] = tokens;

@@ -6,41 +6,22 @@
 namespace weighbridge {
 namespace {
 
+using testing::bytes_of;
 using testing::Json;
+using testing::kGiBytes;
+using testing::llama_cpp_request;
+using testing::memory;
+using testing::sum_of;
 
 constexpr const char* kLlama70B = "deepseek-ai/DeepSeek-R1-Distill-Llama-70B";
 constexpr const char* kQwenMoe = "Qwen/Qwen3-30B-A3B";
 constexpr const char* kLlama8B = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B";
-constexpr std::int64_t kGiBytes = 1073741824;
-
-Json with(const char* model, const Json& hardware, const Json& options = Json::object()) {
-  return {{"model", {{"id", model}}},
-          {"weights", {{"format", "gguf:Q4_K_M"}}},
-          {"engine", {{"name", "llama.cpp"}, {"options", options}}},
-          {"workload", {{"context_tokens", 8192}, {"sequences", 1}}},
-          {"hardware", hardware}};
-}
-
-Json memory(std::int64_t gib, int count = 1) { return Json::array({{{"memory_bytes", gib * kGiBytes}, {"count", count}}}); }
-
-std::int64_t bytes_of(const Json& place, std::string_view id) {
-  for (const Json& term : place["terms"])
-    if (term["id"] == id) return term["bytes"].get<std::int64_t>();
-  return 0;
-}
-
-/// Over all devices and the host.
-std::int64_t sum_of(const Json& result, std::string_view id) {
-  std::int64_t sum = bytes_of(result["host"], id);
-  for (const Json& device : result["devices"]) sum += bytes_of(device, id);
-  return sum;
-}
 
 // The names are of the file; a pattern is searched, not matched (std::regex_search).
 TEST(LlamaCppOverrides, ExpertsOfChosenLayersGoToTheHost) {
-  const Json all = testing::estimate(with(kQwenMoe, memory(96)));
-  const Json some = testing::estimate(with(kQwenMoe, memory(96), {{"override_tensor", R"(blk\.(0|1)\.ffn_.*_exps=CPU)"}}));
-  Json counted = with(kQwenMoe, memory(96));
+  const Json all = testing::estimate(llama_cpp_request(kQwenMoe, memory(96)));
+  const Json some = testing::estimate(llama_cpp_request(kQwenMoe, memory(96), {{"override_tensor", R"(blk\.(0|1)\.ffn_.*_exps=CPU)"}}));
+  Json counted = llama_cpp_request(kQwenMoe, memory(96));
   counted["offload"] = {{"cpu_moe_layers", 2}};
   EXPECT_EQ(bytes_of(some["host"], "weights"), bytes_of(testing::estimate(counted)["host"], "weights"));
   EXPECT_NEAR(static_cast<double>(sum_of(some, "weights")), static_cast<double>(sum_of(all, "weights")), 1024);  // rows up to 128 or 32 bytes
@@ -49,19 +30,19 @@ TEST(LlamaCppOverrides, ExpertsOfChosenLayersGoToTheHost) {
 
 TEST(LlamaCppOverrides, TheFirstRuleThatMatchesCounts) {
   const auto host_of = [](const char* rules) {
-    return bytes_of(testing::estimate(with(kQwenMoe, memory(96), {{"override_tensor", rules}}))["host"], "weights");
+    return bytes_of(testing::estimate(llama_cpp_request(kQwenMoe, memory(96), {{"override_tensor", rules}}))["host"], "weights");
   };
   EXPECT_EQ(host_of("exps=CPU,exps=CUDA0"), host_of("exps=CPU"));
   EXPECT_EQ(host_of("exps=CUDA0,exps=CPU"), host_of("nothing=CPU"));
 }
 
 TEST(LlamaCppOverrides, MovesBetweenDevices) {
-  const Json result = testing::estimate(with(kLlama8B, memory(96, 2), {{"override_tensor", "ffn=CUDA1"}, {"tensor_split", "1,1"}}));
+  const Json result = testing::estimate(llama_cpp_request(kLlama8B, memory(96, 2), {{"override_tensor", "ffn=CUDA1"}, {"tensor_split", "1,1"}}));
   EXPECT_GT(bytes_of(result["devices"][1], "weights"), 4 * bytes_of(result["devices"][0], "weights"));
 }
 
 TEST(LlamaCppOverrides, AnUnknownBufferIsNamed) {
-  const Json verdict = testing::estimate(with(kLlama8B, memory(96), {{"override_tensor", "ffn=CUDA7"}}))["verdict"];
+  const Json verdict = testing::estimate(llama_cpp_request(kLlama8B, memory(96), {{"override_tensor", "ffn=CUDA7"}}))["verdict"];
   EXPECT_EQ(verdict["class"], "impossible");
   EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("CUDA0"), std::string::npos);
 }
@@ -69,7 +50,7 @@ TEST(LlamaCppOverrides, AnUnknownBufferIsNamed) {
 // Called with 15,488 MiB free: common/fit.cpp over the engine's own plan (tests/truth/llama_cpp_fits.jsonl has more of them).
 TEST(LlamaCppFit, NamesTheSettingsInTheEnginesFlags) {
   const Json hardware = Json::array({{{"memory_bytes", (15488 + 236) * std::int64_t{1048576}}, {"count", 1}}});
-  Json params = with(kLlama70B, hardware, {{"n_ctx", 8192}});
+  Json params = llama_cpp_request(kLlama70B, hardware, {{"n_ctx", 8192}});
   const Json fit = testing::estimate(params)["engine"]["fit"];
   EXPECT_EQ(fit["flags"], "-c 8192 -ngl 26");
   EXPECT_EQ(fit["changed"], true);
@@ -81,17 +62,17 @@ TEST(LlamaCppFit, NamesTheSettingsInTheEnginesFlags) {
 TEST(LlamaCppFit, TakesAShorterContextOnlyIfNobodyAskedForOne) {
   const Json hardware = Json::array({{{"memory_bytes", (15488 + 236) * std::int64_t{1048576}}, {"count", 1}}});
   const Json options{{"n_ctx", -1}, {"n_seq_max", -1}, {"n_outputs", 4}, {"fit", true}};
-  EXPECT_EQ(testing::estimate(with(kLlama8B, hardware, options))["engine"]["kv_cache_tokens"], 78848);
+  EXPECT_EQ(testing::estimate(llama_cpp_request(kLlama8B, hardware, options))["engine"]["kv_cache_tokens"], 78848);
   Json whole = options;
   whole["n_ctx"] = 0;
-  EXPECT_EQ(testing::estimate(with(kLlama8B, hardware, whole))["engine"]["fit"]["n_ctx"], 4 * 131072);
+  EXPECT_EQ(testing::estimate(llama_cpp_request(kLlama8B, hardware, whole))["engine"]["fit"]["n_ctx"], 4 * 131072);
 }
 
 // tools/server/server.cpp: "n_parallel is set to auto, using n_parallel = 4 and kv_unified = true".
 TEST(LlamaServer, HasFourSlotsWithOneCache) {
-  const Json result = testing::estimate(with("Qwen/Qwen3.6-27B", memory(96), {{"n_seq_max", -1}, {"n_ctx", 8192}}));
+  const Json result = testing::estimate(llama_cpp_request("Qwen/Qwen3.6-27B", memory(96), {{"n_seq_max", -1}, {"n_ctx", 8192}}));
   EXPECT_EQ(result["engine"]["kv_cache_tokens"], 8192);
-  const Json one = testing::estimate(with("Qwen/Qwen3.6-27B", memory(96), {{"n_ctx", 8192}}));
+  const Json one = testing::estimate(llama_cpp_request("Qwen/Qwen3.6-27B", memory(96), {{"n_ctx", 8192}}));
   EXPECT_EQ(sum_of(result, "recurrent_state"), 4 * sum_of(one, "recurrent_state"));
   // Four slots of this model keep 449 MiB more of states (3 x 149.6 MiB), as reported.
   EXPECT_NEAR(static_cast<double>(sum_of(result, "recurrent_state") - sum_of(one, "recurrent_state")) / 1048576.0, 449, 1);
@@ -99,7 +80,7 @@ TEST(LlamaServer, HasFourSlotsWithOneCache) {
 
 TEST(LlamaServer, ThePromptCacheHasItsCap) {
   const auto high_of = [](const Json& options) {
-    const Json result = testing::estimate(with(kLlama8B, memory(96), options));
+    const Json result = testing::estimate(llama_cpp_request(kLlama8B, memory(96), options));
     for (const Json& term : result["host"]["terms"])
       if (term["id"] == "prompt_cache") return term["high_bytes"].get<std::int64_t>();
     return std::int64_t{-1};
@@ -111,7 +92,7 @@ TEST(LlamaServer, ThePromptCacheHasItsCap) {
 
 TEST(LlamaServer, CheckPointsAreKeptForLayersThatForget) {
   const auto term_of = [](const char* model, const Json& options) {
-    const Json result = testing::estimate(with(model, memory(96), options));
+    const Json result = testing::estimate(llama_cpp_request(model, memory(96), options));
     for (const Json& term : result["host"]["terms"])
       if (term["id"] == "checkpoints") return term;
     return Json();
@@ -125,47 +106,47 @@ TEST(LlamaServer, CheckPointsAreKeptForLayersThatForget) {
 }
 
 TEST(LlamaServer, TheEncoderLiesOnTheFirstDeviceOrTheHost) {
-  const Json device = testing::estimate(with("google/gemma-3-27b-it", memory(48, 2), {{"mmproj", true}}));
+  const Json device = testing::estimate(llama_cpp_request("google/gemma-3-27b-it", memory(48, 2), {{"mmproj", true}}));
   EXPECT_GT(bytes_of(device["devices"][0], "projector"), 800'000'000);
   EXPECT_EQ(bytes_of(device["devices"][1], "projector"), 0);
-  const Json host = testing::estimate(with("google/gemma-3-27b-it", memory(48, 2), {{"mmproj", true}, {"mmproj_offload", false}}));
+  const Json host = testing::estimate(llama_cpp_request("google/gemma-3-27b-it", memory(48, 2), {{"mmproj", true}, {"mmproj_offload", false}}));
   EXPECT_EQ(bytes_of(host["devices"][0], "projector"), 0);
   EXPECT_EQ(bytes_of(host["host"], "projector"), bytes_of(device["devices"][0], "projector"));
 }
 
 TEST(LlamaServer, WithoutMmapTheLoadHoldsATensorMore) {
-  const Json mapped = testing::estimate(with(kLlama8B, memory(96)))["host"];
+  const Json mapped = testing::estimate(llama_cpp_request(kLlama8B, memory(96)))["host"];
   EXPECT_EQ(mapped["load_peak_bytes"], bytes_of(mapped, "weights"));
   EXPECT_GT(mapped["mapped_bytes"].get<std::int64_t>(), 4'900'000'000);
-  const Json read = testing::estimate(with(kLlama8B, memory(96), {{"mmap", false}}))["host"];
+  const Json read = testing::estimate(llama_cpp_request(kLlama8B, memory(96), {{"mmap", false}}))["host"];
   EXPECT_EQ(read["mapped_bytes"], 0);
   // The head of 128,256 x 4,096 in q6_K, 210 bytes for 256 values.
   EXPECT_EQ(read["load_peak_bytes"].get<std::int64_t>() - bytes_of(read, "weights"), std::int64_t{128256} * 4096 / 256 * 210);
 }
 
 TEST(LlamaServer, AdaptersGoWithTheirLayers) {
-  const Json result = testing::estimate(with(kLlama8B, memory(96, 2), {{"lora_bytes", 400'000'000}}));
+  const Json result = testing::estimate(llama_cpp_request(kLlama8B, memory(96, 2), {{"lora_bytes", 400'000'000}}));
   EXPECT_NEAR(static_cast<double>(sum_of(result, "adapters")), 4e8, 4e6);
   EXPECT_GT(bytes_of(result["devices"][1], "adapters"), 150'000'000);
 }
 
 TEST(LlamaServer, DraftsWithTheModelsOwnLayersTakeTheirCacheToo) {
-  const Json result = testing::estimate(with("zai-org/GLM-4.5-Air", memory(96), {{"mtp", true}}));
+  const Json result = testing::estimate(llama_cpp_request("zai-org/GLM-4.5-Air", memory(96), {{"mtp", true}}));
   EXPECT_GT(bytes_of(result["devices"][0], "speculation"), 0);
-  EXPECT_EQ(bytes_of(testing::estimate(with(kLlama8B, memory(96), {{"mtp", true}}))["devices"][0], "speculation"), 0);
+  EXPECT_EQ(bytes_of(testing::estimate(llama_cpp_request(kLlama8B, memory(96), {{"mtp", true}}))["devices"][0], "speculation"), 0);
 }
 
 TEST(LlamaCppPlacement, OneDeviceOfSeveralCanBeChosen) {
   Json hardware = Json::array({memory(24)[0], memory(48)[0]});
-  const Json result = testing::estimate(with(kLlama8B, hardware, {{"split_mode", "none"}, {"main_gpu", 1}}));
+  const Json result = testing::estimate(llama_cpp_request(kLlama8B, hardware, {{"split_mode", "none"}, {"main_gpu", 1}}));
   ASSERT_EQ(result["devices"].size(), 1U);
   EXPECT_EQ(result["devices"][0]["capacity_bytes"], 48 * kGiBytes);
-  EXPECT_EQ(testing::estimate(with(kLlama8B, hardware, {{"main_gpu", 2}}))["verdict"]["class"], "impossible");
+  EXPECT_EQ(testing::estimate(llama_cpp_request(kLlama8B, hardware, {{"main_gpu", 2}}))["verdict"]["class"], "impossible");
 }
 
 // "device CUDA0 does not support split buffers": the CUDA backend of v0.5.0 has none.
 TEST(LlamaCppRefusals, RowsAreSplitByNoBackend) {
-  const Json verdict = testing::estimate(with(kLlama8B, memory(24, 2), {{"split_mode", "row"}}))["verdict"];
+  const Json verdict = testing::estimate(llama_cpp_request(kLlama8B, memory(24, 2), {{"split_mode", "row"}}))["verdict"];
   EXPECT_EQ(verdict["class"], "impossible");
   EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("device CUDA0 does not support split buffers"), std::string::npos);
 }
@@ -177,10 +158,10 @@ TEST(LlamaCppWarnings, AShortSplitAndALongContext) {
     for (const Json& warning : response["warnings"]) text += warning["code"].get<std::string>() + " ";
     return text;
   };
-  EXPECT_EQ(codes(with(kLlama8B, memory(24, 2), {{"tensor_split", "1"}})), "tensor_split_short ");
-  EXPECT_EQ(codes(with(kLlama8B, memory(96), {{"n_ctx", 262144}})), "context_beyond_training ");
-  EXPECT_EQ(codes(with(kLlama8B, memory(96), {{"n_ctx", 262144}, {"n_seq_max", 2}})), "");
-  EXPECT_EQ(testing::estimate(with(kLlama8B, memory(24, 2), {{"tensor_split", "1,1,1"}}))["verdict"]["class"], "impossible");
+  EXPECT_EQ(codes(llama_cpp_request(kLlama8B, memory(24, 2), {{"tensor_split", "1"}})), "tensor_split_short ");
+  EXPECT_EQ(codes(llama_cpp_request(kLlama8B, memory(96), {{"n_ctx", 262144}})), "context_beyond_training ");
+  EXPECT_EQ(codes(llama_cpp_request(kLlama8B, memory(96), {{"n_ctx", 262144}, {"n_seq_max", 2}})), "");
+  EXPECT_EQ(testing::estimate(llama_cpp_request(kLlama8B, memory(24, 2), {{"tensor_split", "1,1,1"}}))["verdict"]["class"], "impossible");
 }
 
 }  // namespace

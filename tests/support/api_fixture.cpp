@@ -42,4 +42,26 @@ Json term(const Json& estimate, std::string_view id) {
   return {};
 }
 
+std::int64_t bytes_of(const Json& place, std::string_view id) {
+  for (const Json& term : place["terms"])
+    if (term["id"] == id) return term["bytes"].get<std::int64_t>();
+  return 0;
+}
+
+std::int64_t sum_of(const Json& estimate, std::string_view id) {
+  std::int64_t sum = bytes_of(estimate["host"], id);
+  for (const Json& device : estimate["devices"]) sum += bytes_of(device, id);
+  return sum;
+}
+
+Json memory(std::int64_t gib, int count) { return Json::array({{{"memory_bytes", gib * kGiBytes}, {"count", count}}}); }
+
+Json llama_cpp_request(const char* model, const Json& hardware, const Json& options) {
+  return {{"model", {{"id", model}}},
+          {"weights", {{"format", "gguf:Q4_K_M"}}},
+          {"engine", {{"name", "llama.cpp"}, {"options", options}}},
+          {"workload", {{"context_tokens", 8192}, {"sequences", 1}}},
+          {"hardware", hardware}};
+}
+
 }  // namespace weighbridge::testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -24,6 +25,20 @@ using Json = nlohmann::ordered_json;
 
 /// The term `id` of the first device of an estimate.
 [[nodiscard]] Json term(const Json& estimate, std::string_view id);
+
+/// Bytes of the term `id` of a device or the host; 0 if there is none.
+[[nodiscard]] std::int64_t bytes_of(const Json& place, std::string_view id);
+
+/// Bytes of the terms `id` of all devices and the host.
+[[nodiscard]] std::int64_t sum_of(const Json& estimate, std::string_view id);
+
+constexpr std::int64_t kGiBytes = 1073741824;
+
+/// `count` devices that have nothing but a size.
+[[nodiscard]] Json memory(std::int64_t gib, int count = 1);
+
+/// The params of an estimate for llama.cpp: Q4_K_M, 8,192 tokens of one sequence.
+[[nodiscard]] Json llama_cpp_request(const char* model, const Json& hardware, const Json& options = Json::object());
 
 /// Parses JSON text in a test.
 [[nodiscard]] Json parse(std::string_view text);

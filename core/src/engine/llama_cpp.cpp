@@ -173,10 +173,11 @@ Plan plan(const Job& job) {
     plan.impossible = std::move(reason);
     return plan;
   };
-  if (std::optional<Notice> reason = refusal(job, settle(job))) return refuse(std::move(*reason));
+  const Settings settings = settle(job);
+  if (std::optional<Notice> reason = refusal(job, settings)) return refuse(std::move(*reason));
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   if (!job.explain && o.override_tensor.empty() && !o.fit.value_or(false)) {
-    plan_settled(job, settle(job), plan);
+    plan_settled(job, settings, plan);
     return plan;
   }
   const Result<Scenario> scenario = settled_scenario(job, plan.report);

@@ -97,7 +97,6 @@ struct Loads {
   Bytes rope_factors;         ///< on every device that holds a layer
 };
 [[nodiscard]] Load load_of(const Tensor& tensor);
-[[nodiscard]] bool is_routed(const Tensor& tensor);
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
 
 /// A tensor of routed experts, a bias too, by its GGUF name (common/common.h, LLM_FFN_EXPS_REGEX).
@@ -119,6 +118,13 @@ struct Loads {
 /// Up to a multiple of 256.
 [[nodiscard]] std::int64_t padded_cells(std::int64_t tokens);
 /// Bytes of one layer's keys and values for all sequences.
+/// Heads as a cache stores them: MLA's latent is one head, unless the file has no matrices to attend to it with.
+struct CachedHeads {
+  std::int64_t key = 0;  ///< elements of one
+  std::int64_t value = 0;
+  std::int64_t heads = 0;
+};
+[[nodiscard]] CachedHeads cached_heads(const Mixer& mixer, const Settings& settings);
 /// Elements of a cell in the widest layer (src/llama-hparams.cpp, n_embd_v_gqa_max).
 [[nodiscard]] std::int64_t widest_values(const Model& model, const Settings& settings);
 [[nodiscard]] Bytes cache_bytes(const Mixer& mixer, const Settings& settings, bool padded);

@@ -6,7 +6,6 @@
 #include "engine/formula.hpp"
 #include "engine/llama_cpp.hpp"
 #include "engine/recurrent.hpp"
-#include "overloaded.hpp"
 
 namespace weighbridge::llama_cpp {
 
@@ -19,30 +18,23 @@ constexpr Source kRecurrentSource{"ggml-org/llama.cpp v0.5.0 src/llama-memory-re
 constexpr int kRecords = 200;  // planned contexts, equal to the byte
 constexpr int kRecurrentRecords = 500;
 
-/// Elements of one cell. MLA keeps its latent with the rotated part as the key of one head, and no value, unless the file has no matrices to
-/// attend to the latent with. Values that are stored transposed have the width of the widest layer.
+/// Elements of one cell, the indexer's key among those of the keys. Values that are stored transposed have the width of the widest layer.
 struct Rows {
   std::int64_t key = 0;
   std::int64_t value = 0;
 };
 
-Rows rows_of(const FullAttention& a) { return {a.n_kv_heads * a.head_dim_k + a.indexer.cached_values(), a.n_kv_heads * a.head_dim_v}; }
-
-Rows rows_of(const LatentAttention& a, const Settings& s) {
-  if (s.unfolds_latents) return {a.n_heads * (a.qk_nope_head_dim + a.qk_rope_head_dim), a.n_heads * a.head_dim_v};
-  return {a.kv_lora_rank + a.qk_rope_head_dim + a.indexer.cached_values(), 0};
+std::int64_t indexer_values(const Mixer& mixer) {
+  if (const auto* latent = std::get_if<LatentAttention>(&mixer)) return latent->indexer.cached_values();
+  const FullAttention* heads = grouped_attention(mixer);
+  return heads != nullptr ? heads->indexer.cached_values() : 0;
 }
 
 Rows rows_of(const Mixer& mixer, const Settings& s) {
-  Rows rows = std::visit(Overloaded{[](const FullAttention& a) { return rows_of(a); }, [](const SlidingAttention& a) { return rows_of(a.heads); },
-                                    [](const ChunkedAttention& a) { return rows_of(a.heads); },
-                                    [](const CrossAttention& a) { return rows_of(a.heads); }, [&](const LatentAttention& a) { return rows_of(a, s); },
-                                    [](const CompressedAttention& a) {
-                                      return Rows{a.head_dim, 0};
-                                    },
-                                    [](const EncoderAttention&) { return Rows{}; }, [](const RecurrentMixer&) { return Rows{}; },
-                                    [](const NoMixer&) { return Rows{}; }},
-                         mixer);
+  if (std::holds_alternative<EncoderAttention>(mixer)) return {};
+  if (const auto* compressed = std::get_if<CompressedAttention>(&mixer)) return {compressed->head_dim, 0};
+  const CachedHeads cached = cached_heads(mixer, s);
+  Rows rows{cached.key * cached.heads + indexer_values(mixer), cached.value * cached.heads};
   if (rows.value > 0) rows.value = std::max(rows.value, s.widest_values);
   return rows;
 }
@@ -121,6 +113,14 @@ FormulaRow row_of(std::string_view label, const Run& run, const Settings& s, DTy
 }
 
 }  // namespace
+
+CachedHeads cached_heads(const Mixer& mixer, const Settings& s) {
+  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
+  const auto* a = std::get_if<LatentAttention>(&mixer);
+  if (a == nullptr) return {};
+  if (s.unfolds_latents) return {a->qk_nope_head_dim + a->qk_rope_head_dim, a->head_dim_v, a->n_heads};
+  return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
+}
 
 std::int64_t widest_values(const Model& model, const Settings& s) {
   std::int64_t widest = 0;

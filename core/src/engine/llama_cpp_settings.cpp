@@ -112,7 +112,7 @@ Settings settle(const Job& job) {
   s.keeps_windows = keeps_windows(job.model);
   s.offload_kqv = o.offload_kqv.value_or(true);
   s.op_offload = o.op_offload.value_or(true);
-  s.unfolds_latents = llama_graph::unfolds_latents(job.tensors);
+  s.unfolds_latents = first_latent_attention(job.model.layers) != nullptr && llama_graph::unfolds_latents(job.tensors);
   if (!o.flash_attn) s.flash_attention = llama_graph::runs_flash_attention(job, s, place(job, s));
   if (!s.flash_attention) s.widest_values = widest_values(job.model, s);
   return s;

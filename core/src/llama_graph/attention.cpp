@@ -37,15 +37,7 @@ Node* Builder::rotation(std::int64_t head) {
 
 int Builder::cache_buffer(int il) const { return settings.offload_kqv ? backend_of(il) : host(); }
 
-CachedHeads cached_heads(const Mixer& mixer, bool unfolds_latents) {
-  if (const FullAttention* a = grouped_attention(mixer)) return {a->head_dim_k, a->head_dim_v, a->n_kv_heads};
-  const auto* a = std::get_if<LatentAttention>(&mixer);
-  if (a == nullptr) return {};
-  if (unfolds_latents) return {a->qk_nope_head_dim + a->qk_rope_head_dim, a->head_dim_v, a->n_heads};
-  return {a->kv_lora_rank + a->qk_rope_head_dim, 0, 1};
-}
-
-CachedHeads Builder::cached_heads(int il) const { return llama_graph::cached_heads(layer(il).mixer, settings.unfolds_latents); }
+CachedHeads Builder::cached_heads(int il) const { return llama_cpp::cached_heads(layer(il).mixer, settings); }
 
 CachedHeads Builder::heads_of_cache(bool splits, bool is_windowed) const {
   CachedHeads common;
@@ -114,7 +106,7 @@ Node* Builder::value_cache(int il) {
   il = cache_layer(il);
   // Transposed values have one width in all layers.
   const CachedHeads heads = cached_heads(il);
-  const std::int64_t width = settings.flash_attention ? heads.value * heads.heads : settings.widest_values;
+  const std::int64_t width = std::max(heads.value * heads.heads, settings.widest_values);
   return graph.stored(settings.type_v, {width, llama_cpp::cells_of(layer(il).mixer, settings), settings.n_streams, 1}, cache_buffer(il), il, false);
 }
 

@@ -41,14 +41,7 @@ struct CacheInputs {
   AttentionInputs windowed;
 };
 
-/// Heads as a cache stores them: MLA's latent is one head.
-struct CachedHeads {
-  std::int64_t key = 0;  ///< elements of one
-  std::int64_t value = 0;
-  std::int64_t heads = 0;
-};
-
-[[nodiscard]] CachedHeads cached_heads(const Mixer& mixer, bool unfolds_latents);
+using llama_cpp::CachedHeads;
 
 /// What attention may have beside queries, keys and values.
 struct AttentionExtras {

@@ -123,9 +123,7 @@ class Gemma3n {
     result = g_.add(b_.norm(result, "post_ffw_norm", il), middle);
     Node* corrected = correct(predictions, result, il);
     Node* first = g_.mul(slice(g_, corrected, kActive), b_.vector("altup_correct_scale", il));
-    first = g_.activate(Unary::gelu, g_.mul_mat(b_.matrix("inp_gate", il), first));
-    first = g_.mul_mat(b_.matrix("proj", il), g_.mul(first, slice(g_, per_layer_, il)));
-    first = b_.norm(first, "post_norm", il);
+    first = gated_layer_input(b_, first, per_layer_, il);
     return g_.concat(slice(g_, corrected, 0), g_.add(rest(corrected), first), 2);
   }
 

@@ -30,7 +30,7 @@ class Gemma4 {
     Node* middle = g_.add(b_.norm(attended, "post_attention_norm", il), input);
     Node* result = std::holds_alternative<MoeFfn>(b_.layer(il).ffn) ? experts_beside_dense(middle, il) : dense(middle, il);
     result = g_.add(b_.norm(result, "post_ffw_norm", il), middle);
-    if (per_layer_ != nullptr) result = add_layer_input(result, il);
+    if (per_layer_ != nullptr) result = g_.add(result, gated_layer_input(b_, result, per_layer_, il));
     Node* scale = b_.vector("layer_output_scale", il);
     return scale != nullptr ? g_.mul(result, scale) : result;
   }
@@ -64,12 +64,6 @@ class Gemma4 {
     Node* logits = g_.mul_mat(b_.matrix("ffn_gate_inp", il), router);
     routed = b_.moe(routed, il, std::get<MoeFfn>(b_.layer(il).ffn), {.activation = Unary::gelu}, logits);
     return g_.add(plain, b_.norm(routed, "post_ffw_norm_2", il));
-  }
-
-  Node* add_layer_input(Node* state, int il) {
-    Node* gate = g_.activate(Unary::gelu, g_.mul_mat(b_.matrix("inp_gate", il), state));
-    Node* added = g_.mul_mat(b_.matrix("proj", il), g_.mul(gate, slice(g_, per_layer_, il)));
-    return g_.add(state, b_.norm(added, "post_norm", il));
   }
 
   Builder& b_;

@@ -15,6 +15,13 @@ Node* per_layer_inputs(Builder& b, Node* state) {
   return g.cont(g.permute(g.scale(g.add(projected, looked_up)), {0, 2, 1, 3}));
 }
 
+Node* gated_layer_input(Builder& b, Node* state, Node* inputs, int il) {
+  Graph& g = b.graph;
+  Node* gate = g.activate(Unary::gelu, g.mul_mat(b.matrix("inp_gate", il), state));
+  Node* added = g.mul_mat(b.matrix("proj", il), g.mul(gate, slice(g, inputs, il)));
+  return b.norm(added, "post_norm", il);
+}
+
 Node* slice(Graph& graph, Node* a, std::int64_t index) {
   return graph.view_2d(a, a->ne[0], a->ne[1], row_bytes(a->type, a->ne[0]), row_bytes(a->type, index * a->ne[0] * a->ne[1]));
 }

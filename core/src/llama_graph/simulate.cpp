@@ -88,7 +88,7 @@ bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, c
   for (std::size_t il = 0; il < job.model.layers.size(); ++il) {
     const Mixer& mixer = job.model.layers[il].mixer;
     const int device = placement.layer_device[il];
-    const CachedHeads heads = cached_heads(mixer, settings.unfolds_latents);
+    const llama_cpp::CachedHeads heads = llama_cpp::cached_heads(mixer, settings);
     if (device == llama_cpp::Placement::kHost || !settings.offload_kqv || heads.heads == 0 || (last != nullptr && *last == mixer)) continue;
     last = &mixer;
     const auto* latent = std::get_if<LatentAttention>(&mixer);

@@ -8,6 +8,19 @@ namespace weighbridge {
 
 namespace {
 
+constexpr ClassDefaults kGptJDefaults{.hidden = 4096, .layers = 28, .heads = 16, .vocab = 50400, .context = 2048};
+constexpr ClassicNames kGptJ{.embedding = "transformer.wte",
+                             .layer = "transformer.h.{layer}.",
+                             .norm = "ln_1",
+                             .q = "attn.q_proj",
+                             .k = "attn.k_proj",
+                             .v = "attn.v_proj",
+                             .attention_output = "attn.out_proj",
+                             .up = "mlp.fc_in",
+                             .down = "mlp.fc_out",
+                             .last_norm = "transformer.ln_f",
+                             .head = "lm_head"};
+
 LayerSpec read_layer(KeyReader& config, Model& model, const ClassDefaults& defaults) {
   read_common(config, model, defaults);
   const FullAttention attention = read_full_attention(config, model, defaults);
@@ -47,33 +60,14 @@ LayerFlags read_local_layers(KeyReader& config, std::int64_t n_layers) {
 }  // namespace
 
 /// GPT-J (huggingface/transformers models/gptj).
-void read_gptj(KeyReader& config, Draft& draft) {
-  constexpr ClassicNames names{.embedding = "transformer.wte",
-                               .layer = "transformer.h.{layer}.",
-                               .norm = "ln_1",
-                               .q = "attn.q_proj",
-                               .k = "attn.k_proj",
-                               .v = "attn.v_proj",
-                               .attention_output = "attn.out_proj",
-                               .up = "mlp.fc_in",
-                               .down = "mlp.fc_out",
-                               .last_norm = "transformer.ln_f",
-                               .head = "lm_head"};
-  read_parallel(config, draft, {.hidden = 4096, .layers = 28, .heads = 16, .vocab = 50400, .context = 2048}, names);
-}
+void read_gptj(KeyReader& config, Draft& draft) { read_parallel(config, draft, kGptJDefaults, kGptJ); }
 
 /// CodeGen (models/codegen): GPT-J with queries, keys and values in one matrix.
 void read_codegen(KeyReader& config, Draft& draft) {
-  constexpr ClassicNames names{.embedding = "transformer.wte",
-                               .layer = "transformer.h.{layer}.",
-                               .norm = "ln_1",
-                               .qkv = "attn.qkv_proj",
-                               .attention_output = "attn.out_proj",
-                               .up = "mlp.fc_in",
-                               .down = "mlp.fc_out",
-                               .last_norm = "transformer.ln_f",
-                               .head = "lm_head"};
-  read_parallel(config, draft, {.hidden = 4096, .layers = 28, .heads = 16, .vocab = 50400, .context = 2048}, names);
+  ClassicNames names = kGptJ;
+  names.q = names.k = names.v = {};
+  names.qkv = "attn.qkv_proj";
+  read_parallel(config, draft, kGptJDefaults, names);
 }
 
 /// GPT-Neo (models/gpt_neo): learned positions, no bias on queries, keys and values; some layers see `window_size` tokens.
