@@ -22,7 +22,7 @@ for (const [path, title, term] of [
     await page.locator('a[href="../accuracy/"]').click();
     await expect(headline(page)).toHaveText(title);
     const total = page.locator('section').first().getByRole('row').filter({ hasText: term });
-    await expect(total.getByRole('cell').first()).toHaveText(String(whole?.records));
+    await expect(total.getByRole('cell').first()).toHaveText((whole?.records ?? 0).toLocaleString('en'));
     for (const width of [390, 1440]) {
       await page.setViewportSize({ width, height: 900 });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

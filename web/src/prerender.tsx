@@ -43,7 +43,10 @@ const ofTheAnswer = ({ answer }: FirstAnswer): PageTexts => ({
   description: t('page.description'),
 });
 
-const kPages: Record<PageName, PageRecipe> = {
+/** Pages that the core answers for. */
+type AskingPage = Exclude<PageName, 'accuracy'>;
+
+const kPages: Record<AskingPage, PageRecipe> = {
   calculator: { view: Calculator, texts: ofTheAnswer },
   embed: { view: Embed, texts: ofTheAnswer, messages: frameMessages },
   how: {
@@ -119,7 +122,7 @@ function headed(template: string, locale: Locale, path: string, { title, descrip
   return locale === 'en' ? head : deepened(head);
 }
 
-function fill(template: string, locale: Locale, page: PageName, first: FirstAnswer, data: unknown): string {
+function fill(template: string, locale: Locale, page: AskingPage, first: FirstAnswer, data: unknown): string {
   const { view: View, texts } = kPages[page];
   const app = renderToString(
     <StoreProvider value={createStore(first)}>
@@ -158,16 +161,15 @@ const core = coreOf(module, {
 await core.bringSpecs();
 const first = firstAnswer(core);
 
-for (const page of Object.keys(kPages) as PageName[]) {
+for (const page of Object.keys(kPages) as AskingPage[]) {
   const data = kPages[page].data?.(core, first);
   await writePage(kPaths[page], kPages[page].messages, (template, locale) => fill(template, locale, page, first, data));
 }
 
-const kAccuracy = 'accuracy/';
 const board: Scoreboard = readJson('tests/truth/scoreboard.json');
-await writePage(kAccuracy, accuracyMessages, (template, locale) =>
-  headed(template, locale, kAccuracy, { title: t('accuracy.title'), description: t('accuracy.description') }).replace(
-    '<!--app-->',
-    () => renderToString(<Accuracy board={board} home="../" how={`../${kPaths.how}`} />),
-  ),
+await writePage(kPaths.accuracy, accuracyMessages, (template, locale) =>
+  headed(template, locale, kPaths.accuracy, {
+    title: t('accuracy.title'),
+    description: t('accuracy.description'),
+  }).replace('<!--app-->', () => renderToString(<Accuracy board={board} />)),
 );

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // "How accurate": the scoreboard of ./dev truth. Written at build time; the page has no script of its own.
 import type { ComponentChildren } from 'preact';
+import { count } from '../format';
 import { t, tCode } from '../i18n';
+import { InPageLink } from '../views/InPageLink';
 import { Rich } from '../views/Rich';
+import { TopBar } from '../views/TopBar';
 import { architecturesOf, kPlaces, rowsOf, type Scoreboard, type ScoreRow } from './scoreboard';
 
-/** Three digits are more than an error is worth. */
-const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+/** Two digits are what an error is worth. */
+const percent = (share: number): string => `${Number((100 * share).toPrecision(2))}\u00a0%`;
 /** Rounded down: all is said of all only. */
-const atLeast = (share: number): string => `${Math.floor(10_000 * share) / 100} %`;
+const atLeast = (share: number): string => `${Math.floor(10_000 * share) / 100}\u00a0%`;
 
 const shown = (row: ScoreRow, column: (typeof kColumns)[number]): string => {
-  if (column === 'records') return String(row.records);
+  if (column === 'records') return count(row.records);
   return column === 'inside' ? atLeast(row.inside) : percent(row[column]);
 };
 
@@ -54,9 +57,9 @@ function Scores({
   );
 }
 
-function Card({ title, children }: { title: string; children: ComponentChildren }) {
+function Card({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
   return (
-    <section class="card">
+    <section class="card" id={id} tabIndex={-1}>
       <header>
         <h2>{title}</h2>
       </header>
@@ -65,46 +68,80 @@ function Card({ title, children }: { title: string; children: ComponentChildren 
   );
 }
 
-/** `home` is where the calculator lies, `how` the page that this one belongs to. */
-export function Accuracy({ board, home, how }: { board: Scoreboard; home: string; how: string }) {
+const kArchitectures = 'architectures';
+const idOf = (place: string): string => place.replaceAll(' ', '_');
+const titleOf = (place: string): string => tCode('accuracy.place', idOf(place));
+
+function Contents() {
+  const parts = [
+    ...kPlaces.map((place) => [idOf(place), titleOf(place)] as const),
+    [kArchitectures, t('accuracy.architectures')] as const,
+  ];
   return (
-    <div class="page how">
-      <nav class="contents">
-        <ol>
-          <li>
-            <a href={home}>{t('brand')}</a>
+    <nav class="contents" aria-labelledby="contents">
+      <h2 id="contents">{t('accuracy.contents')}</h2>
+      <ol>
+        {parts.map(([id, title]) => (
+          <li key={id}>
+            <InPageLink to={id}>{title}</InPageLink>
           </li>
-          <li>
-            <a href={how}>{t('nav.how')}</a>
-          </li>
-        </ol>
-      </nav>
-      <main>
-        <div class="opening prose">
-          <h1>{t('accuracy.title')}</h1>
-          <p>
-            <Rich text={t('accuracy.lead')} />
-          </p>
-          <p>{t('accuracy.columns')}</p>
-        </div>
-        {kPlaces.map((place) => (
-          <Card title={tCode('accuracy.place', place.replaceAll(' ', '_'))} key={place}>
-            <Scores
-              rows={rowsOf(board, place)}
-              first={t('table.part')}
-              name={(row) => tCode('accuracy.term', row.term)}
-            />
-          </Card>
         ))}
-        <Card title={t('accuracy.architectures')}>
-          <p>{t('accuracy.architecturesText')}</p>
-          <Scores
-            rows={architecturesOf(board)}
-            first={t('accuracy.architecture')}
-            name={(row) => <code>{row.architecture}</code>}
-          />
-        </Card>
-      </main>
-    </div>
+      </ol>
+    </nav>
+  );
+}
+
+/** Most are right to the byte: their names say all; a row is for one that is not. */
+function Architectures({ board }: { board: Scoreboard }) {
+  const all = architecturesOf(board);
+  const missed = all.filter((row) => row.worst > 0);
+  const exact = all.filter((row) => row.worst === 0);
+  return (
+    <Card id={kArchitectures} title={t('accuracy.architectures')}>
+      <p>{t('accuracy.architecturesText')}</p>
+      <p>
+        {t('accuracy.exact', {
+          count: exact.length,
+          records: count(exact.reduce((sum, row) => sum + row.records, 0)),
+        })}
+      </p>
+      <p class="names">
+        {exact.map((row) => (
+          <code key={row.architecture}>{row.architecture}</code>
+        ))}
+      </p>
+      <p>{t('accuracy.missed', { count: missed.length })}</p>
+      <Scores rows={missed} first={t('accuracy.architecture')} name={(row) => <code>{row.architecture}</code>} />
+    </Card>
+  );
+}
+
+export function Accuracy({ board }: { board: Scoreboard }) {
+  return (
+    <>
+      <TopBar page="accuracy" />
+      <div class="page how">
+        <Contents />
+        <main>
+          <div class="opening prose">
+            <h1>{t('accuracy.title')}</h1>
+            <p>
+              <Rich text={t('accuracy.lead')} />
+            </p>
+            <p>{t('accuracy.columns')}</p>
+          </div>
+          {kPlaces.map((place) => (
+            <Card id={idOf(place)} title={titleOf(place)} key={place}>
+              <Scores
+                rows={rowsOf(board, place)}
+                first={t('table.part')}
+                name={(row) => tCode('accuracy.term', row.term)}
+              />
+            </Card>
+          ))}
+          <Architectures board={board} />
+        </main>
+      </div>
+    </>
   );
 }

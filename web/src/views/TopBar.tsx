@@ -91,7 +91,15 @@ function toggleTheme(): void {
   }
 }
 
-/** On every page; what acts on the calculator's answer stands on the calculator only. */
+function ThemeButton() {
+  return (
+    <button class="button ghost icon-only" type="button" aria-label={t('view.theme')} onClick={toggleTheme}>
+      <Icon name="moon" />
+    </button>
+  );
+}
+
+/** On every page; what acts on the calculator's answer stands on the calculator only, and a page of figures alone has no script. */
 export function TopBar({ page }: { page: PageName }) {
   const isCalculator = page === 'calculator';
   return (
@@ -102,9 +110,7 @@ export function TopBar({ page }: { page: PageName }) {
         <div class="tools">
           {isCalculator && <UnitSwitch />}
           <LanguageLink page={page} />
-          <button class="button ghost icon-only" type="button" aria-label={t('view.theme')} onClick={toggleTheme}>
-            <Icon name="moon" />
-          </button>
+          {page !== 'accuracy' && <ThemeButton />}
           {isCalculator && <Share page={page} />}
         </div>
       </div>
