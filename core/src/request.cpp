@@ -125,9 +125,12 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const Result<const Json*> workload = object_under(params, "workload");
   if (!workload) return fail(workload.error());
   KeyReader keys(**workload, "params.workload", warnings);
-  keys.warn_of_other_keys({"context_tokens", "sequences"});
+  keys.warn_of_other_keys({"context_tokens", "sequences", "average_tokens", "shared_prefix_tokens", "prompt_tokens"});
   const std::optional<std::int64_t> context = keys.positive_if_given("context_tokens", model.max_context_tokens);
   const std::optional<std::int64_t> sequences = keys.positive_if_given("sequences", kMaxSequences);
+  scenario.average_tokens = keys.positive_if_given("average_tokens", model.max_context_tokens);
+  scenario.prompt_tokens = keys.positive_if_given("prompt_tokens", model.max_context_tokens);
+  scenario.shared_prefix_tokens = keys.count_or_zero("shared_prefix_tokens", model.max_context_tokens);
   if (keys.error()) return fail(*keys.error());
   const EngineOptions& o = scenario.options;
   const Engine* engine = find_engine(scenario.engine);
