@@ -84,9 +84,24 @@ struct VllmOptions {
   std::optional<std::string> mamba_ssm_cache_dtype;
 };
 
-/// The engine's own settings, by its own names; empty = the engine's default.
+/// Settings that serving engines other than vLLM add, by SGLang's names (serving_options.cpp has those of the others); empty = default.
+struct ServingOptions {
+  std::optional<std::int64_t> max_total_tokens;   ///< of the cache's pool, at most
+  std::optional<std::int64_t> cuda_graph_max_bs;  ///< sequences of the largest captured decode batch
+  std::optional<std::int64_t> dp_size;            ///< groups that attention is copied for (with `enable_dp_attention`)
+  std::optional<std::int64_t> ep_size;            ///< groups that whole experts are dealt out to
+  std::optional<std::int64_t> speculative_num_draft_tokens;
+  std::optional<std::string> speculative_algorithm;  ///< "EAGLE", "EAGLE3" or "NEXTN": the model's own prediction layers; "NGRAM": no weights
+  std::optional<double> swa_full_tokens_ratio;       ///< tokens that the layers with a window keep, as a share of the others'
+  std::optional<double> mamba_full_memory_ratio;     ///< memory of recurrent states, as a share of the cache's
+  std::optional<bool> enable_dp_attention;
+  std::optional<bool> disable_radix_cache;
+  std::optional<bool> enable_symm_mem;
+};
+
+/// The engine's own settings; empty = the engine's default. The names are vLLM's: what another engine calls the same is kept here too.
 struct EngineOptions {
-  std::optional<double> gpu_memory_utilization;
+  std::optional<double> gpu_memory_utilization;  ///< SGLang: mem_fraction_static
   std::optional<std::int64_t> max_model_len;
   std::optional<std::int64_t> max_num_seqs;
   std::optional<std::int64_t> max_num_batched_tokens;
@@ -94,6 +109,7 @@ struct EngineOptions {
   std::optional<bool> enforce_eager;
   std::optional<std::int64_t> block_size;
   VllmOptions vllm;
+  ServingOptions serving;
   LlamaCppOptions llama_cpp;
 };
 
