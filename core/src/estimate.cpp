@@ -101,9 +101,10 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       if (result.host) share_memory(scenario, result.devices, *result.host);
       if (result.host) weigh_host(result.verdict, *result.host, result.devices.empty(), is_partly_on_host(prepared.model(), scenario, result.engine));
       const Verdict& v = result.verdict;
-      if (v.card_binds && v.kind == VerdictClass::no) {
+      result.verdict.nearest_share = v.kind == VerdictClass::no ? plan.nearest_share : std::nullopt;
+      if (v.card_binds && v.kind == VerdictClass::no && engine->shares_total) {
         const DevicePlan& device = result.devices[v.device];
-        result.verdict.nearest_gpu_memory_utilization = largest_utilization(device, scenario.hardware[device.group]);
+        result.verdict.nearest_share = largest_utilization(device, scenario.hardware[device.group]);
       }
       return result;
     }

@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "serving_options.hpp"
 #include "share_text.hpp"
 
 namespace weighbridge {
@@ -120,6 +121,20 @@ constexpr NumberOption kLlamaCppNumbers[] = {
     {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},    {"fit_target", &L::fit_target_mib, 0, kMostMib},
     {"cache_ram", &L::cache_ram, -1, kMostMib},        {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
     {"lora_bytes", &L::lora_bytes, 0, kMostBytes}};
+using V = VllmOptions;
+constexpr std::pair<std::string_view, std::optional<std::int64_t> V::*> kVllmNumbers[] = {{"kv_cache_memory_bytes", &V::kv_cache_memory_bytes},
+                                                                                          {"decode_context_parallel_size",
+                                                                                           &V::decode_context_parallel_size},
+                                                                                          {"num_speculative_tokens", &V::num_speculative_tokens},
+                                                                                          {"max_loras", &V::max_loras},
+                                                                                          {"max_lora_rank", &V::max_lora_rank}};
+constexpr std::pair<std::string_view, std::optional<bool> V::*> kVllmFlags[] = {{"enable_lora", &V::enable_lora},
+                                                                                {"enable_prefix_caching", &V::enable_prefix_caching},
+                                                                                {"language_model_only", &V::language_model_only},
+                                                                                {"flashinfer_sampler", &V::flashinfer_sampler}};
+constexpr std::pair<std::string_view, std::optional<std::string> V::*> kVllmTexts[] = {{"speculative_method", &V::speculative_method},
+                                                                                       {"mamba_ssm_cache_dtype", &V::mamba_ssm_cache_dtype}};
+
 constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified},         {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
                                          {"op_offload", &L::op_offload},         {"fit", &L::fit},           {"mmproj", &L::mmproj},
                                          {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},           {"mmap", &L::mmap}};
@@ -179,6 +194,7 @@ void add(Json& json, std::string_view name, const std::optional<T>& value) {
 }  // namespace
 
 void read_options(KeyReader& reader, Scenario& scenario) {
+  if (read_serving_options(reader, scenario)) return;
   EngineOptions& o = scenario.options;
   const Known known = known_of(scenario.engine);
   read_known(reader, known, o.llama_cpp);
@@ -206,6 +222,9 @@ void read_options(KeyReader& reader, Scenario& scenario) {
                                       "override_tensor"};
     for (const NumberOption& option : kLlamaCppNumbers) all.push_back(option.name);
     for (const FlagOption& option : kLlamaCppFlags) all.push_back(option.name);
+    for (const auto& [name, kept] : kVllmNumbers) all.push_back(name);
+    for (const auto& [name, kept] : kVllmFlags) all.push_back(name);
+    for (const auto& [name, kept] : kVllmTexts) all.push_back(name);
     return all;
   }();
   reader.warn_of_other_keys(std::span(names));
@@ -216,11 +235,15 @@ void read_options(KeyReader& reader, Scenario& scenario) {
   o.kv_cache_dtype = reader.text_if_given("kv_cache_dtype");
   o.enforce_eager = reader.flag_if_given("enforce_eager");
   o.block_size = reader.positive_if_given("block_size", kMostBlockSize);
+  for (const auto& [name, kept] : kVllmNumbers) o.vllm.*kept = reader.positive_if_given(name, kMostBytes);
+  for (const auto& [name, kept] : kVllmFlags) o.vllm.*kept = reader.flag_if_given(name);
+  for (const auto& [name, kept] : kVllmTexts) o.vllm.*kept = reader.text_if_given(name);
   read_llama_cpp(reader, o.llama_cpp);
 }
 
 Json describe_options(const EngineOptions& o, std::string_view engine) {
   Json json = Json::object();
+  if (describe_serving_options(o, engine, json)) return json;
   const LlamaCppOptions& l = o.llama_cpp;
   if (!is_preset(engine)) {
     add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
@@ -229,6 +252,9 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
     add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
     add(json, "enforce_eager", o.enforce_eager);
     add(json, "block_size", o.block_size);
+    for (const auto& [name, kept] : kVllmNumbers) add(json, name, o.vllm.*kept);
+    for (const auto& [name, kept] : kVllmFlags) add(json, name, o.vllm.*kept);
+    for (const auto& [name, kept] : kVllmTexts) add(json, name, o.vllm.*kept);
     if (l.flash_attn) json["flash_attn"] = *l.flash_attn ? "on" : "off";
     if (l.split_mode) json["split_mode"] = kSplitModes[static_cast<std::size_t>(*l.split_mode)];
     if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;

@@ -6,6 +6,7 @@
 #include "engine/engine.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
+#include "serving_options.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -125,9 +126,12 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const Result<const Json*> workload = object_under(params, "workload");
   if (!workload) return fail(workload.error());
   KeyReader keys(**workload, "params.workload", warnings);
-  keys.warn_of_other_keys({"context_tokens", "sequences"});
+  keys.warn_of_other_keys({"context_tokens", "sequences", "average_tokens", "shared_prefix_tokens", "prompt_tokens"});
   const std::optional<std::int64_t> context = keys.positive_if_given("context_tokens", model.max_context_tokens);
   const std::optional<std::int64_t> sequences = keys.positive_if_given("sequences", kMaxSequences);
+  scenario.average_tokens = keys.positive_if_given("average_tokens", model.max_context_tokens);
+  scenario.prompt_tokens = keys.positive_if_given("prompt_tokens", model.max_context_tokens);
+  scenario.shared_prefix_tokens = keys.count_or_zero("shared_prefix_tokens", model.max_context_tokens);
   if (keys.error()) return fail(*keys.error());
   const EngineOptions& o = scenario.options;
   const Engine* engine = find_engine(scenario.engine);
@@ -145,9 +149,11 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   }
   const std::optional<std::int64_t>& longest = is_llama_cpp ? o.llama_cpp.n_ctx : o.max_model_len;
   const std::optional<std::int64_t>& slots = is_llama_cpp ? o.llama_cpp.n_seq_max : o.max_num_seqs;
-  if (longest && *longest > model.max_context_tokens && !is_llama_cpp)
-    return fail(notice::out_of_range("params.engine.options.max_model_len", "max_model_len", grouped(*longest),
+  if (longest && *longest > model.max_context_tokens && !is_llama_cpp) {
+    const std::string name(longest_sequence_option(scenario.engine));
+    return fail(notice::out_of_range("params.engine.options." + name, name, grouped(*longest),
                                      "a whole number from 1 to " + grouped(model.max_context_tokens)));
+  }
   if (longest && *longest > model.max_context_tokens)
     warnings.push_back(notice::custom("context_capped", "params.engine.options",
                                       "The model was trained for " + grouped(model.max_context_tokens) + " tokens: so many were counted, not " +

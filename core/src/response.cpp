@@ -119,7 +119,7 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
             {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},      {"free_bytes", nullptr},
             {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},    {"reason", nullptr}};
   if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
-  if (v.nearest_gpu_memory_utilization) json["nearest"] = {{"gpu_memory_utilization", *v.nearest_gpu_memory_utilization}};
+  if (v.nearest_share) json["nearest"] = {{std::string(find_engine(estimate.engine.name)->share_option), *v.nearest_share}};
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);

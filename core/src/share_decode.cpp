@@ -272,6 +272,8 @@ class LinkReader {
       chosen = value;
     else if (option->type == OptionType::integer && whole)
       chosen = *whole;
+    else if (const std::optional<double> number = decimal_of(value); option->type == OptionType::number && number)
+      chosen = *number;
     else
       reject_option(entry, value, option->type == OptionType::flag ? "0 or 1" : "a value of this setting");
     return true;

@@ -6,9 +6,9 @@
 
 namespace weighbridge::truth {
 
-void Score::add(const Figure& ours, double recorded) {
+void Score::add(const Figure& ours, double recorded, double whole) {
   if (recorded == 0 && ours.bytes == 0) return;
-  const double whole = std::max(recorded, 1.0);
+  whole = std::max(whole, 1.0);
   errors_.push_back(std::fabs(ours.bytes - recorded) / whole);
   widths_.push_back((ours.high - ours.low) / whole);
   if (recorded < ours.low || recorded > ours.high) ++outside_;

@@ -11,11 +11,12 @@ struct Figure {
   double bytes = 0, low = 0, high = 0;
 };
 
-/// Errors of one figure over many records: relative, whether the band held the record, and how wide it is.
+/// Errors of one figure over many records: relative to a whole, whether the band held the record, and how wide it is.
 class Score {
  public:
   /// What is nothing on both sides says nothing.
-  void add(const Figure& ours, double recorded);
+  /// Errors are shares of `whole`, which is not negative; bands hold `recorded` itself.
+  void add(const Figure& ours, double recorded, double whole);
   void add(const Score& other);
 
   [[nodiscard]] std::size_t count() const { return errors_.size(); }

@@ -37,9 +37,9 @@ bool is_kept(const Scored& what, const Score& score) {
 }
 
 void print_row(const Scored& what, const Score& score) {
-  std::printf("  %-18s %-13s %-16s %5zu records  median %8.4f %%  p95 %8.4f %%  worst %8.4f %%  inside %6.2f %%  band %7.3f %%\n", what.place.c_str(),
-              what.term.c_str(), what.architecture.c_str(), score.count(), 100 * score.error(0.5), 100 * score.error(0.95), 100 * score.error(1),
-              100 * score.inside(), 100 * score.width());
+  std::printf("  %-12s %-18s %-21s %-16s %5zu records  median %8.4f %%  p95 %8.4f %%  worst %8.4f %%  inside %6.2f %%  band %7.3f %%\n",
+              what.engine.c_str(), what.place.c_str(), what.term.c_str(), what.architecture.c_str(), score.count(), 100 * score.error(0.5),
+              100 * score.error(0.95), 100 * score.error(1), 100 * score.inside(), 100 * score.width());
 }
 
 /// Nothing, or in what `now` is worse than the row that was kept.
@@ -53,9 +53,9 @@ std::string regression(const Json& kept, const Json& now) {
 
 }  // namespace
 
-void Scoreboard::add(const Scored& what, const Figure& ours, double recorded) {
-  scores_[what].add(ours, recorded);
-  scores_[{what.engine, what.place, what.term, kAll}].add(ours, recorded);
+void Scoreboard::add(const Scored& what, const Figure& ours, double recorded, double whole) {
+  if (!what.architecture.empty()) scores_[what].add(ours, recorded, whole);
+  scores_[{what.engine, what.place, what.term, kAll}].add(ours, recorded, whole);
 }
 
 Score Scoreboard::of(const std::string& engine, const std::string& place, const std::string& term) const {

@@ -10,7 +10,8 @@
 
 namespace weighbridge::truth {
 
-/// What a score is of. `architecture` is general.architecture of a GGUF file, or "all".
+/// What a score is of. `place`: where memory lies, or what a record of a serving engine states. `architecture` is general.architecture of a
+/// GGUF file, or "all".
 struct Scored {
   std::string engine, place, term, architecture;
 
@@ -22,8 +23,9 @@ struct Scored {
 /// All scores. What is kept of them stands in tests/truth/scoreboard.json; a run that is worse than the file fails.
 class Scoreboard {
  public:
-  /// Enters one record, under its architecture and under "all".
-  void add(const Scored& what, const Figure& ours, double recorded);
+  /// Enters one record, under its architecture, if that has a name, and under "all". Its error is a share of `recorded`, or of `whole`.
+  void add(const Scored& what, const Figure& ours, double recorded) { add(what, ours, recorded, recorded); }
+  void add(const Scored& what, const Figure& ours, double recorded, double whole);
   /// Records of something that we do not count yet.
   void leave_out(const std::string& why) { ++left_out_[why]; }
 

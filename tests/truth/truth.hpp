@@ -30,6 +30,8 @@ using Models = std::map<std::string, Model>;
 [[nodiscard]] bool check_parameters(const std::string& catalogue);
 /// Enters every plan into `board`. True if verdicts agree and the errors stay within the bounds that README.md names.
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
+/// Figures of serving engines. A miss of weights or of a pool's tokens above 1 % says why under `miss`; one without a reason fails.
+[[nodiscard]] bool check_serving(const std::string& folder, Scoreboard& board);
 /// The engine's automatic fit.
 [[nodiscard]] bool check_fits(const std::string& folder, const std::string& catalogue);
 

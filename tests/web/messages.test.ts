@@ -57,6 +57,7 @@ function answersOfTheCatalogue(): Estimate[] {
     { ...gguf, engine: { name: 'llama.cpp', options: { mtp: true, mmproj: true, lora_bytes: 1e8 } } },
     { ...gguf, engine: { name: 'ollama' } },
     { ...gguf, engine: { name: 'lm-studio' } },
+    { engine: { name: 'sglang', options: { speculative_algorithm: 'NEXTN' } } },
   ];
   const lines = catalogue.models.flatMap(({ id }) =>
     ways.map((way) => {

@@ -128,7 +128,7 @@ struct Verdict {
   Bytes need, low, high, limit;                            ///< all against the binding bound
   std::optional<Notice> reason;                            ///< why it cannot run this way, or cannot be counted
   std::optional<std::int64_t> nearest_tensor_parallel;     ///< a split that works
-  std::optional<double> nearest_gpu_memory_utilization;    ///< the largest share at which the engine starts
+  std::optional<double> nearest_share;                     ///< of memory, at which the engine starts (gpu_memory_utilization and the like)
   std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs

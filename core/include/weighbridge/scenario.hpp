@@ -69,15 +69,47 @@ struct LlamaCppOptions {
   std::optional<std::int64_t> gpu_overhead;  ///< OLLAMA_GPU_OVERHEAD: bytes of each GPU that its choice of a context leaves out
 };
 
-/// The engine's own settings, by its own names; empty = the engine's default.
+/// Settings that vLLM alone has, by its own names; empty = default.
+struct VllmOptions {
+  std::optional<std::int64_t> kv_cache_memory_bytes;  ///< of one GPU: the pool, whatever gpu_memory_utilization says
+  std::optional<std::int64_t> decode_context_parallel_size;
+  std::optional<std::int64_t> num_speculative_tokens;
+  std::optional<std::int64_t> max_loras;
+  std::optional<std::int64_t> max_lora_rank;
+  std::optional<bool> enable_lora;
+  std::optional<bool> enable_prefix_caching;
+  std::optional<bool> language_model_only;
+  std::optional<bool> flashinfer_sampler;         ///< VLLM_USE_FLASHINFER_SAMPLER
+  std::optional<std::string> speculative_method;  ///< "mtp", "eagle", "eagle3" or "ngram" of `--speculative-config`
+  std::optional<std::string> mamba_ssm_cache_dtype;
+};
+
+/// Settings that serving engines other than vLLM add, by SGLang's names (serving_options.cpp has those of the others); empty = default.
+struct ServingOptions {
+  std::optional<std::int64_t> max_total_tokens;   ///< of the cache's pool, at most
+  std::optional<std::int64_t> cuda_graph_max_bs;  ///< sequences of the largest captured decode batch
+  std::optional<std::int64_t> dp_size;            ///< groups that attention is copied for (with `enable_dp_attention`)
+  std::optional<std::int64_t> ep_size;            ///< groups that whole experts are dealt out to
+  std::optional<std::int64_t> speculative_num_draft_tokens;
+  std::optional<std::string> speculative_algorithm;  ///< "EAGLE", "EAGLE3" or "NEXTN": the model's own prediction layers; "NGRAM": no weights
+  std::optional<double> swa_full_tokens_ratio;       ///< tokens that the layers with a window keep, as a share of the others'
+  std::optional<double> mamba_full_memory_ratio;     ///< memory of recurrent states, as a share of the cache's
+  std::optional<bool> enable_dp_attention;
+  std::optional<bool> disable_radix_cache;
+  std::optional<bool> enable_symm_mem;
+};
+
+/// The engine's own settings; empty = the engine's default. The names are vLLM's: what another engine calls the same is kept here too.
 struct EngineOptions {
-  std::optional<double> gpu_memory_utilization;
+  std::optional<double> gpu_memory_utilization;  ///< SGLang: mem_fraction_static
   std::optional<std::int64_t> max_model_len;
   std::optional<std::int64_t> max_num_seqs;
   std::optional<std::int64_t> max_num_batched_tokens;
   std::optional<std::string> kv_cache_dtype;
   std::optional<bool> enforce_eager;
   std::optional<std::int64_t> block_size;
+  VllmOptions vllm;
+  ServingOptions serving;
   LlamaCppOptions llama_cpp;
 };
 
@@ -97,8 +129,11 @@ struct Scenario {
   std::string engine = "vllm";
   std::string engine_version;  ///< empty = the newest whose rules were read
   EngineOptions options;
-  std::int64_t context_tokens = 32768;  ///< per sequence
-  std::int64_t sequences = 16;          ///< at the same time, all of them full
+  std::int64_t context_tokens = 32768;         ///< per sequence
+  std::int64_t sequences = 16;                 ///< at the same time, all of them full unless `average_tokens` says less
+  std::optional<std::int64_t> average_tokens;  ///< of a sequence, prompt and answer; empty: all are full
+  std::optional<std::int64_t> prompt_tokens;   ///< of a sequence, read in one piece by engines that do not chunk; empty: all but the last
+  std::int64_t shared_prefix_tokens = 0;       ///< that all sequences begin with
   std::vector<DeviceGroup> hardware;
   Parallel parallel;
   std::optional<Host> host;         ///< empty: not known

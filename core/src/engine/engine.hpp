@@ -35,6 +35,7 @@ struct Plan {
   std::optional<Notice> impossible;
   std::optional<std::int64_t> nearest_tensor_parallel;
   std::optional<std::string_view> nearest_weights_format;
+  std::optional<double> nearest_share;  ///< of memory (Engine::share_option) at which this runs; empty: what follows from the card alone
   Notices warnings;
 };
 
@@ -69,6 +70,8 @@ struct Engine {
   bool splits_kv_types = false;                                           ///< keys and values may have types of their own
   /// Null: 32,768 tokens for one sequence of llama.cpp, for 16 of others.
   UsualWorkload (*usual_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  std::string_view share_option = "gpu_memory_utilization";  ///< what it calls the share of memory that it takes
+  bool shares_total = true;                                  ///< a share of the whole card, and not of what is free at some moment
 
   /// Plans as llama.cpp does, with its options, and with settings of its own.
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
@@ -83,6 +86,7 @@ struct Engine {
 [[nodiscard]] const Engine& llama_cpp_engine();
 [[nodiscard]] const Engine& lm_studio_engine();
 [[nodiscard]] const Engine& ollama_engine();
+[[nodiscard]] const Engine& sglang_engine();
 [[nodiscard]] const Engine& vllm_engine();
 
 }  // namespace weighbridge

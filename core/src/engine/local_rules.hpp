@@ -31,7 +31,7 @@ struct LocalRules {
   UsualWorkload (*lm_studio_workload)(const Model& model, const Scenario& scenario) = nullptr;
 };
 
-/// All of them, or none: a program that must be small links a definition of its own (wasm/without_local_rules.cpp).
+/// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).
 [[nodiscard]] LocalRules local_rules();
 
 }  // namespace weighbridge

@@ -22,7 +22,8 @@ void add_pool_report(EngineReport& report, const DevicePlan& device, const Model
   Bytes beside_cache;
   for (const Term& term : device.terms)
     if (term.inside_limit && term.id != "kv_cache" && term.id != "recurrent_state") beside_cache += term.bytes;
-  report.kv_cache_pool = device.limit - beside_cache;
+  const std::optional<std::int64_t>& given = settings.pool_bytes;
+  report.kv_cache_pool = given ? Bytes(static_cast<std::uint64_t>(*given)) : device.limit - beside_cache;
   const PoolReport pool = report_pool(model, settings, rules, *report.kv_cache_pool);
   report.kv_cache_tokens = pool.tokens;
   report.max_concurrency = pool.concurrency;
@@ -96,6 +97,7 @@ Settings settle(const Job& job, const Rules& rules) {
   const bool is_fp8 = scenario.kv_type.starts_with("fp8");
   s.cache_value_bytes = is_fp8 ? 1 : 2;
   s.block_size = hybrid_block_size(job.model, s);
+  s.pool_bytes = options.vllm.kv_cache_memory_bytes;
   s.enforce_eager = options.enforce_eager.value_or(false);
   s.hybrid_cache = rules.hybrid_cache && device.backend == "cuda";  // other platforms turned it off or on by version: counted in full
   s.mla_workspace_tokens = mla_workspace_tokens(job, s, rules);
@@ -115,6 +117,7 @@ const Engine& vllm_engine() {
                               {"max_model_len", OptionType::integer, "workload.context_tokens"},
                               {"kv_cache_dtype", OptionType::text, "auto"},
                               {"enforce_eager", OptionType::flag, "false"},
+                              {"kv_cache_memory_bytes", OptionType::integer, "by gpu_memory_utilization"},
                               {"block_size", OptionType::integer, "16; MLA: 64 on Hopper, 128 on Blackwell"}},
                              {"bf16", "fp16", "fp32", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nf4", "bnb-int8", "nvfp4"},
                              {"bf16", "f16", "fp8", "fp8_e4m3", "fp8_e5m2"},

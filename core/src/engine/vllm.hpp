@@ -50,6 +50,7 @@ struct Settings {
   std::int64_t block_size = 0;
   std::int64_t cache_value_bytes = 0;
   std::int64_t mla_workspace_tokens = 0;
+  std::optional<std::int64_t> pool_bytes;  ///< `--kv-cache-memory-bytes`: the pool of one rank; the share of the card is not asked then
   bool enforce_eager = false;
   bool hybrid_cache = false;  ///< layers with and without a window have block tables of their own
 };

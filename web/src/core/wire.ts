@@ -159,6 +159,7 @@ export interface Verdict {
   nearest: {
     parallel?: { tensor: number };
     gpu_memory_utilization?: number;
+    mem_fraction_static?: number;
     gpu_layers?: number;
     host_bytes?: number;
     weights?: { format: string };

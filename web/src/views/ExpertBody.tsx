@@ -15,7 +15,7 @@ import { useDeviceNames } from './use-device-names';
 const kElsewhere = new Set([
   ...['n_ctx', 'n_seq_max', 'n_gpu_layers', 'n_outputs', 'type_k', 'type_v'],
   ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length'],
-  ...['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size'],
+  ...['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size', 'max_running_requests'],
 ]);
 
 /** Flags that are not the option's name with dashes. */
@@ -266,13 +266,13 @@ function CacheRows({ engine }: { engine: CatalogueEngine }) {
   );
 }
 
-function TensorRow() {
+function TensorRow({ flag }: { flag: string }) {
   const { request, setParallel } = useStore();
   const devices = request.value.hardware.reduce((sum, row) => sum + row.count, 0);
   return (
     <NumberRow
       label={t('expert.tensor')}
-      flag="--tensor-parallel-size"
+      flag={flag}
       hint={t('expert.defaultIs', { value: count(devices) })}
       value={request.value.parallel?.tensor}
       shown={count}
@@ -399,7 +399,8 @@ export function ExpertBody() {
   return (
     <>
       <VersionRow engine={engine} />
-      {has('gpu_memory_utilization') && <TensorRow />}
+      {has('gpu_memory_utilization') && <TensorRow flag="--tensor-parallel-size" />}
+      {has('mem_fraction_static') && <TensorRow flag="--tp-size" />}
       <ContextDefaultRow engine={engine.name} />
       {has('n_gpu_layers') && <LayersRow flag="-ngl" />}
       {has('num_gpu') && <LayersRow flag="num_gpu" />}

@@ -33,7 +33,8 @@ function nearestOf(store: Store): [words: string, take: () => void] | undefined 
   const layers = verdict.nearest?.gpu_layers;
   const format = verdict.nearest?.weights?.format;
   const tensor = verdict.nearest?.parallel?.tensor;
-  const share = verdict.nearest?.gpu_memory_utilization;
+  const shareName = verdict.nearest?.mem_fraction_static === undefined ? 'gpu_memory_utilization' : 'mem_fraction_static';
+  const share = verdict.nearest?.[shareName];
   const [first] = request.hardware;
   if (tensor !== undefined) {
     const devices = request.hardware.reduce((sum, row) => sum + row.count, 0);
@@ -43,7 +44,7 @@ function nearestOf(store: Store): [words: string, take: () => void] | undefined 
       return [t('nearest.devices', { count: count(tensor) }), () => setHardware([{ ...first, count: tensor }])];
   }
   if (share !== undefined)
-    return [t('nearest.utilization', { share }), () => setOption('gpu_memory_utilization', share)];
+    return [t('nearest.utilization', { name: shareName, share }), () => setOption(shareName, share)];
   if (layers !== undefined) return [t('nearest.layers', { layers }), () => setOffload({ gpu_layers: layers })];
   if (format !== undefined) return [t('nearest.format', { format: weightsName(format) }), () => setFormat(format)];
   if (verdict.reason?.values.key !== 'engine.name') return undefined;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "weighbridge/hardware.hpp"
+
+namespace weighbridge {
+
+/// What serving engines find taken on a card before they load anything: low, usual and high.
+struct Taken {
+  Bytes usual, low, high;
+};
+
+/// The driver's context and the libraries of a process.
+[[nodiscard]] Taken driver_context(const Device& device);
+
+/// NCCL's buffers on one of `ranks` ranks; nothing where there are no peers.
+[[nodiscard]] Taken nccl_buffers(std::int64_t ranks, int compute_capability);
+
+}  // namespace weighbridge

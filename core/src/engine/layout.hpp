@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "engine/ranks.hpp"
+
+namespace weighbridge {
+
+/// Layers of one pipeline stage.
+struct Stage {
+  std::int64_t first = 0;
+  std::int64_t end = 0;
+  bool is_first = true;
+  bool is_last = true;
+
+  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && layer < end; }
+};
+
+/// As even as can be. Which stages hold one layer more differs between engines and releases, so each of them has to have room.
+[[nodiscard]] std::vector<Stage> stages_of(const Model& model, std::int64_t count);
+
+/// `tensor` in the layers of `stage` only, its count 0 where there are none. A tied embedding is held where the head is, too.
+[[nodiscard]] Tensor within(Tensor tensor, const Stage& stage, bool tied);
+
+/// How many ranks share each part of a layer: all of them, or groups that hold copies.
+struct Split {
+  std::int64_t attention = 1;      ///< and embeddings
+  std::int64_t dense = 1;          ///< dense blocks, shared experts and the head
+  std::int64_t experts = 1;        ///< each expert
+  std::int64_t expert_groups = 1;  ///< groups that whole experts are dealt out to
+};
+
+/// The part of `tensor` that one rank holds.
+[[nodiscard]] Tensor share_of(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {});
+
+}  // namespace weighbridge

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serving engines other than vLLM, as a form shows them. Their rules may be elsewhere (serving_rules.hpp).
+#include "engine/engine.hpp"
+#include "engine/serving_rules.hpp"
+
+namespace weighbridge {
+
+const Engine& sglang_engine() {
+  static const Engine engine{"sglang",
+                             {sglang::kVersions.begin(), sglang::kVersions.end()},
+                             {{"mem_fraction_static", OptionType::number, "by GPU memory"},
+                              {"context_length", OptionType::integer, "workload.context_tokens"},
+                              {"max_running_requests", OptionType::integer, "workload.sequences"},
+                              {"chunked_prefill_size", OptionType::integer, "2048 to 16384, by GPU memory"},
+                              {"max_total_tokens", OptionType::integer, "as many as fit"},
+                              {"kv_cache_dtype", OptionType::text, "auto"},
+                              {"page_size", OptionType::integer, "1; 64 on Blackwell"},
+                              {"enable_dp_attention", OptionType::flag, "false"},
+                              {"dp_size", OptionType::integer, "1"},
+                              {"ep_size", OptionType::integer, "1"},
+                              {"speculative_algorithm", OptionType::text, "none"},
+                              {"speculative_num_draft_tokens", OptionType::integer, "by algorithm"},
+                              {"swa_full_tokens_ratio", OptionType::number, "0.8"},
+                              {"mamba_full_memory_ratio", OptionType::number, "0.9"},
+                              {"cuda_graph_max_bs", OptionType::integer, "8 to 512, by GPU memory"},
+                              {"disable_cuda_graph", OptionType::flag, "false"},
+                              {"disable_radix_cache", OptionType::flag, "false"},
+                              {"enable_symm_mem", OptionType::flag, "false"}},
+                             {"bf16", "fp16", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nf4", "nvfp4"},
+                             {"bf16", "fp8_e4m3", "fp8_e5m2", "fp4_e2m1"},
+                             serving_rules().sglang,
+                             {"mxfp4", "gptq-int8"},
+                             nullptr,
+                             false,
+                             nullptr,
+                             "mem_fraction_static",
+                             false};
+  return engine;
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The widest moments of one step of a serving engine whose layers grew from vLLM's: activations of 16 bits, with the hidden states that live beside.
+#include "weighbridge/estimate.hpp"
+#include "weighbridge/model.hpp"
+
+namespace weighbridge {
+
+/// Gate, up and their product of `tokens` tokens, on one of `ranks` ranks.
+[[nodiscard]] FormulaRow dense_step(bool explain, std::int64_t ffn_size, std::int64_t hidden_size, std::int64_t ranks, std::int64_t tokens);
+/// The buffers of the fused expert kernels for `tokens` tokens, each expert split over `ranks` ranks.
+[[nodiscard]] FormulaRow expert_step(bool explain, const MoeFfn& moe, std::int64_t hidden_size, std::int64_t ranks, std::int64_t tokens);
+
+}  // namespace weighbridge

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/weight_sum.hpp"
+
+#include <algorithm>
+
+#include "engine/formula.hpp"
+
+namespace weighbridge {
+
+void WeightSum::add(const Tensor& tensor, const Tensor& local) {
+  const std::string_view label = row_label(tensor);
+  auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
+  if (group == groups_.end()) group = groups_.insert(group, Group{label, tensor.type, 0, 0, {}});
+  group->elements += tensor.elements();
+  group->local_elements += local.elements();
+  group->local_bytes += local.bytes();
+}
+
+Bytes WeightSum::bytes() const {
+  Bytes sum;
+  for (const Group& group : groups_) sum += group.local_bytes;
+  return sum;
+}
+
+/// "total x width / ranks" where that is what happens; else the rank's own count.
+FormulaRow WeightSum::explain(const Group& group, std::int64_t ranks) {
+  FormulaRow row{group.label, {}, group.local_bytes, true};
+  const bool whole_blocks = group.local_elements % group.type.block_size == 0;
+  if (!whole_blocks || size_of(group.type, group.local_elements) != group.local_bytes) return row;
+  const bool even = ranks > 1 && group.local_elements * ranks == group.elements;
+  row.factors.push_back({even || ranks == 1 ? "elements" : (group.elements == group.local_elements ? "elements_copied" : "elements_here"),
+                         even ? group.elements : group.local_elements});
+  row.factors.push_back({group.type.block_size == 1 ? "bytes_per_element" : "bytes_per_block", group.type.block_bytes});
+  if (group.type.block_size > 1) row.factors.push_back({"elements_per_block", group.type.block_size, Op::divide});
+  if (even) row.factors.push_back({"tensor_parallel", ranks, Op::divide});
+  return row;
+}
+
+std::vector<FormulaRow> WeightSum::rows(std::int64_t ranks) const {
+  std::vector<FormulaRow> rows;
+  rows.reserve(groups_.size());
+  for (const Group& group : groups_) rows.push_back(explain(group, ranks));
+  sort_largest_first(rows);
+  return rows;
+}
+
+FormulaRow rotary_table_row(const Model& model, std::int64_t width) {
+  FormulaRow row{"rope_cache",
+                 {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},
+                 {},
+                 true};
+  if (model.n_rotary_tables > 1) row.factors.push_back({"rope_tables", model.n_rotary_tables});
+  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * model.n_rotary_tables));
+  return row;
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving_options.hpp"
+
+#include <vector>
+
+namespace weighbridge {
+
+namespace {
+
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;
+constexpr std::int64_t kMostBatch = std::int64_t{1} << 24;
+constexpr double kMostRatio = 1000;
+
+/// An option by the engine's name, and where it is kept: with vLLM's of the same meaning, or among those that only others have.
+struct WholeOption {
+  std::string_view name;
+  std::optional<std::int64_t> EngineOptions::*shared;
+  std::optional<std::int64_t> ServingOptions::*own;
+  std::int64_t least;
+  std::int64_t most;
+};
+struct NumberOption {
+  std::string_view name;
+  std::optional<double> EngineOptions::*shared;
+  std::optional<double> ServingOptions::*own;
+  double most;
+};
+struct FlagOption {
+  std::string_view name;
+  std::optional<bool> EngineOptions::*shared;
+  std::optional<bool> ServingOptions::*own;
+};
+struct TextOption {
+  std::string_view name;
+  std::optional<std::string> EngineOptions::*shared;
+  std::optional<std::string> ServingOptions::*own;
+};
+
+using E = EngineOptions;
+using S = ServingOptions;
+
+/// The options of one engine.
+struct Names {
+  std::string_view engine;
+  std::vector<WholeOption> wholes;
+  std::vector<NumberOption> numbers;
+  std::vector<FlagOption> flags;
+  std::vector<TextOption> texts;
+};
+
+const std::vector<Names>& all_names() {
+  static const std::vector<Names> all{
+      {"sglang",
+       {{"context_length", &E::max_model_len, nullptr, 1, kMaxContextTokens},
+        {"max_running_requests", &E::max_num_seqs, nullptr, 1, kMaxSequences},
+        {"chunked_prefill_size", &E::max_num_batched_tokens, nullptr, -1, kMostBatch},
+        {"page_size", &E::block_size, nullptr, 1, 4096},
+        {"max_total_tokens", nullptr, &S::max_total_tokens, 1, kMostTokens},
+        {"cuda_graph_max_bs", nullptr, &S::cuda_graph_max_bs, 1, kMaxSequences},
+        {"dp_size", nullptr, &S::dp_size, 1, kMaxDevices},
+        {"ep_size", nullptr, &S::ep_size, 1, kMaxDevices},
+        {"speculative_num_draft_tokens", nullptr, &S::speculative_num_draft_tokens, 1, 1024}},
+       {{"mem_fraction_static", &E::gpu_memory_utilization, nullptr, 1},
+        {"swa_full_tokens_ratio", nullptr, &S::swa_full_tokens_ratio, 1},
+        {"mamba_full_memory_ratio", nullptr, &S::mamba_full_memory_ratio, kMostRatio}},
+       {{"disable_cuda_graph", &E::enforce_eager, nullptr},
+        {"enable_dp_attention", nullptr, &S::enable_dp_attention},
+        {"disable_radix_cache", nullptr, &S::disable_radix_cache},
+        {"enable_symm_mem", nullptr, &S::enable_symm_mem}},
+       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}, {"speculative_algorithm", nullptr, &S::speculative_algorithm}}},
+  };
+  return all;
+}
+
+const Names* names_of(std::string_view engine) {
+  for (const Names& names : all_names())
+    if (names.engine == engine) return &names;
+  return nullptr;
+}
+
+/// The place in `options` that `option` is kept in.
+template <class Option, class Options>
+auto& place_of(const Option& option, Options& options) {
+  return option.shared != nullptr ? options.*option.shared : options.serving.*option.own;
+}
+
+}  // namespace
+
+bool read_serving_options(KeyReader& reader, Scenario& scenario) {
+  const Names* names = names_of(scenario.engine);
+  if (names == nullptr) return false;
+  EngineOptions& o = scenario.options;
+  std::vector<std::string_view> known;
+  for (const WholeOption& option : names->wholes) {
+    known.push_back(option.name);
+    place_of(option, o) = reader.whole_number_if_given(option.name, option.least, option.most);
+  }
+  for (const NumberOption& option : names->numbers) {
+    known.push_back(option.name);
+    place_of(option, o) = reader.fraction(option.name, option.most);
+  }
+  for (const FlagOption& option : names->flags) {
+    known.push_back(option.name);
+    place_of(option, o) = reader.flag_if_given(option.name);
+  }
+  for (const TextOption& option : names->texts) {
+    known.push_back(option.name);
+    place_of(option, o) = reader.text_if_given(option.name);
+  }
+  reader.warn_of_other_keys(std::span<const std::string_view>(known));
+  return true;
+}
+
+bool describe_serving_options(const EngineOptions& options, std::string_view engine, Json& json) {
+  const Names* names = names_of(engine);
+  if (names == nullptr) return false;
+  const auto add_all = [&](const auto& list) {
+    for (const auto& option : list)
+      if (const auto& value = place_of(option, options)) json[std::string(option.name)] = *value;
+  };
+  add_all(names->wholes);
+  add_all(names->numbers);
+  add_all(names->flags);
+  return true;
+}
+
+std::string_view longest_sequence_option(std::string_view engine) {
+  if (const Names* names = names_of(engine))
+    for (const WholeOption& option : names->wholes)
+      if (option.shared == &EngineOptions::max_model_len) return option.name;
+  return "max_model_len";
+}
+
+}  // namespace weighbridge

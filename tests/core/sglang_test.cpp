@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+std::int64_t row_bytes(const Json& term, std::string_view label) {
+  for (const Json& row : term["formula"]["rows"])
+    if (row["label"] == label) return row["bytes"].get<std::int64_t>();
+  return 0;
+}
+
+Json with(const char* model, const char* device, int count, const Json& options = Json::object()) {
+  return {{"model", {{"id", model}}},
+          {"engine", {{"name", "sglang"}, {"options", options}}},
+          {"workload", {{"context_tokens", 4096}, {"sequences", 8}}},
+          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+}
+
+Json term_of(const Json& params, const char* id) { return testing::term(testing::estimate(params), id); }
+double gib_of(const Json& params, const char* id) { return term_of(params, id)["bytes"].get<double>() / testing::kGiBytes; }
+
+/// The share of free memory that the engine settles on: what its limit has beside the context.
+double share_of(Json params, const char* version) {
+  params["engine"]["version"] = version;
+  const Json result = testing::estimate(params);
+  const auto context = testing::term(result, "overhead")["bytes"].get<double>();
+  const Json& device = result["devices"][0];
+  return (device["limit_bytes"].get<double>() - context) / (device["capacity_bytes"].get<double>() - context);
+}
+
+// 61 layers x (512 + 64) values: a page more than 8 x 4,096 tokens.
+TEST(SglangCache, DeepSeekR1TakesItsLatentOnEveryRank) {
+  EXPECT_EQ(row_bytes(term_of(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8), "kv_cache"), "token_pool"), 70'272LL * (8 * 4096 + 1));
+  Json params = with("deepseek-ai/DeepSeek-R1", "b200-sxm", 4, {{"kv_cache_dtype", "fp8_e4m3"}});
+  EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "token_pool"), 35'136LL * (8 * 4096 + 64));
+}
+
+// 94 layers x 1 of 4 heads x 2 x 128 values x 2 bytes: 367,404 tokens were 8.23 + 8.23 GiB (vllm-project/vllm#21348).
+TEST(SglangCache, Qwen3_235BOnFourGpusTakes48128BytesAToken) {
+  const Json cache = term_of(with("Qwen/Qwen3-235B-A22B", "h100-sxm", 4), "kv_cache");
+  EXPECT_EQ(row_bytes(cache, "token_pool"), 48'128LL * (8 * 4096 + 1));
+  EXPECT_NEAR(48'128.0 * 367'404 / testing::kGiBytes, 2 * 8.23, 0.01);
+}
+
+// Sparse latents: 512 values of FP8, 4 scales of 4 bytes and 64 rotated values of 16 bits; the indexer's 128 and a scale. GLM-5's 78 layers were
+// logged with 61,463 bytes a token.
+TEST(SglangCache, SparseLatentsHaveScalesAndAnIndexer) {
+  Json params = with("deepseek-ai/DeepSeek-V3.2", "h200-sxm", 8, {{"kv_cache_dtype", "fp8_e4m3"}});
+  EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "token_pool"), 61LL * (656 + 132) * (8 * 4096 + 64));
+  params["engine"]["options"].erase("kv_cache_dtype");
+  EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "token_pool"), 61LL * (1152 + 132) * (8 * 4096 + 64));
+  params["hardware"][0]["device"] = "b200-sxm";  // FP8 unless asked for otherwise
+  EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "token_pool"), 61LL * (656 + 132) * (8 * 4096 + 64));
+}
+
+// gpt-oss: of each four tokens of the pool of all, the layers with a window have room for three and a bit.
+TEST(SglangCache, LayersWithAWindowHaveAPoolOfTheirOwn) {
+  Json params = with("openai/gpt-oss-120b", "h100-sxm", 1);
+  params["workload"] = {{"context_tokens", 100'000}, {"sequences", 4}};
+  const Json cache = term_of(params, "kv_cache");
+  EXPECT_EQ(row_bytes(cache, "token_pool"), 18LL * 2048 * 400'001);
+  EXPECT_EQ(row_bytes(cache, "window_pool"), 18LL * 2048 * 320'001);
+  params["engine"]["options"]["swa_full_tokens_ratio"] = 0.1;
+  EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "window_pool"), 18LL * 2048 * 40'001);
+}
+
+// Three slots a request and a spare one, or one a request without a prefix cache; the pool of tokens is then as large as it need be.
+TEST(SglangCache, StatesShareThePoolAtAFixedRatio) {
+  Json params = with("Qwen/Qwen3-Next-80B-A3B-Instruct", "h200-sxm", 4);
+  const Json shared = testing::estimate(params);
+  const auto states = testing::term(shared, "recurrent_state")["bytes"].get<double>();
+  EXPECT_NEAR(states / testing::term(shared, "kv_cache")["bytes"].get<double>(), 0.9, 1e-6);
+  params["engine"]["options"]["disable_radix_cache"] = true;
+  const Json alone = testing::estimate(params);
+  EXPECT_LT(testing::term(alone, "recurrent_state")["bytes"].get<double>(), states / 2);
+  EXPECT_EQ(row_bytes(testing::term(alone, "kv_cache"), "unused_by_split"), 0);
+}
+
+// The share that releases choose by themselves. 0.828 was found on H100 with Qwen3-32B (sgl-project/sglang#29092).
+TEST(SglangShare, FollowsFromTheCardTheChunkAndTheGraphs) {
+  EXPECT_NEAR(share_of(with("Qwen/Qwen3-32B", "h100-sxm", 2), "0.5.10"), 0.828, 1e-4);
+  EXPECT_NEAR(share_of(with("Qwen/Qwen3-8B", "rtx-4090", 1), "0.5.3"), 0.847, 1e-4);
+  EXPECT_NEAR(share_of(with("Qwen/Qwen3-8B", "l40s", 1), "0.5.3"), 0.851, 1e-4);
+  EXPECT_NEAR(share_of(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8), "0.5.3"), 0.897, 1e-4);
+  EXPECT_NEAR(share_of(with("Qwen/Qwen3-32B", "h100-sxm", 2, {{"mem_fraction_static", 0.7}}), "0.5.10"), 0.7, 1e-6);
+}
+
+// Four B200 with DeepSeek-R1 in NVFP4 had 102.1 GiB of weights, and 1,467,136 tokens in the pool (zufayu/ClaudeSkillsE2EPerf).
+TEST(SglangWeights, TheAbsorbedProjectionIsAlwaysACopy) {
+  for (const char* format : {"checkpoint", "bf16"}) {
+    Json params = with("deepseek-ai/DeepSeek-R1", "b200-sxm", 16);
+    params["weights"]["format"] = format;
+    EXPECT_EQ(row_bytes(term_of(params, "weights"), "absorbed_kv_b"), 61LL * 32768 * 512 * 2 / 16) << format;
+  }
+}
+
+// Logs of DeepSeek-R1 with attention split over 1, 2, 4 and 8 ranks: 12.6 to 13 GiB between the ends.
+TEST(SglangWeights, AttentionOfEachGroupIsACopy) {
+  const Json split = with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8);
+  const Json copied = with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"enable_dp_attention", true}, {"dp_size", 8}});
+  EXPECT_NEAR(gib_of(copied, "weights") - gib_of(split, "weights"), 12.8, 1.2);
+  // Each group serves one of the eight requests, and holds its whole cache.
+  EXPECT_EQ(row_bytes(term_of(copied, "kv_cache"), "token_pool"), 70'272LL * (4096 + 1));
+}
+
+TEST(SglangWeights, WholeExpertsAreDealtOutOrSplitAlike) {
+  const Json split = with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8);
+  const Json whole = with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"ep_size", 8}});
+  EXPECT_EQ(row_bytes(term_of(split, "weights"), "routed_experts"), row_bytes(term_of(whole, "weights"), "routed_experts"));
+}
+
+TEST(SglangLayout, StagesHoldTheirLayers) {
+  Json params = with("Qwen/Qwen3-32B", "h100-sxm", 4);
+  params["parallel"] = {{"tensor", 2}, {"pipeline", 2}};
+  const Json result = testing::estimate(params);
+  ASSERT_EQ(result["devices"].size(), 4U);
+  const auto cache = [&](std::size_t device) {
+    for (const Json& term : result["devices"][device]["terms"])
+      if (term["id"] == "kv_cache") return term["bytes"].get<std::int64_t>();
+    return std::int64_t{0};
+  };
+  EXPECT_EQ(cache(0), 32LL * 4 * 256 * 2 * (8 * 4096 + 1));  // 32 of 64 layers, 4 of 8 heads
+  EXPECT_EQ(cache(0), cache(2));
+}
+
+TEST(SglangLayout, RefusesWhatCannotBeSplit) {
+  const auto reason = [](const Json& params) {
+    const Json verdict = testing::estimate(params)["verdict"];
+    EXPECT_EQ(verdict["class"], "impossible");
+    return verdict["reason"]["values"]["key"].get<std::string>();
+  };
+  EXPECT_EQ(reason(with("Qwen/Qwen3-32B", "h100-sxm", 3)), "num_attention_heads");
+  EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"enable_dp_attention", true}, {"dp_size", 3}})), "dp_size");
+  EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"ep_size", 3}})), "ep_size");
+  EXPECT_EQ(reason(with("Qwen/Qwen3-32B", "h100-sxm", 8, {{"ep_size", 8}})), "num_experts");
+  Json fp8 = with("Qwen/Qwen3-8B", "t4", 1);
+  fp8["weights"]["format"] = "fp8";
+  EXPECT_EQ(reason(fp8), "fp8");
+}
+
+TEST(SglangBudget, TheShareIsOfWhatIsFreeBesideTheContext) {
+  const Json result = testing::estimate(with("Qwen/Qwen3-8B", "h100-sxm", 1, {{"mem_fraction_static", 0.8}}));
+  const auto context = testing::term(result, "overhead")["bytes"].get<double>();
+  const auto weights = testing::term(result, "weights")["bytes"].get<double>();
+  const auto capacity = result["devices"][0]["capacity_bytes"].get<double>();
+  EXPECT_NEAR(result["engine"]["kv_cache_pool_bytes"].get<double>(), 0.8 * (capacity - context) - weights, 2);
+  EXPECT_EQ(result["engine"]["kv_cache_tokens"].get<std::int64_t>(), result["engine"]["kv_cache_pool_bytes"].get<std::int64_t>() / 147'456);
+}
+
+TEST(SglangBudget, HoldsUpToItsLimitsAndNoFurther) {
+  Json params = with("Qwen/Qwen3-32B", "h100-sxm", 2);
+  const auto most = testing::estimate(params)["max_sequences"].get<std::int64_t>();
+  params["workload"]["sequences"] = most;
+  EXPECT_GE(testing::estimate(params)["devices"][0]["free_bytes"].get<std::int64_t>(), 0);
+  params["workload"]["sequences"] = most + 1;
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "fits");
+}
+
+// Weights beyond the share: the engine says which share it would take.
+TEST(SglangBudget, OffersAShareThatWorks) {
+  Json params = with("Qwen/Qwen3-32B", "h100-sxm", 1, {{"mem_fraction_static", 0.7}});
+  const Json verdict = testing::estimate(params)["verdict"];
+  ASSERT_EQ(verdict["class"], "no");
+  const auto share = verdict["nearest"]["mem_fraction_static"].get<double>();
+  EXPECT_GT(share, 0.7);
+  params["engine"]["options"]["mem_fraction_static"] = share;
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "no");
+}
+
+// What predicts further tokens lies in the budget since 0.5.18, and beside it before.
+TEST(SglangSpeculation, TheDraftMovedIntoTheBudget) {
+  Json params = with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"speculative_algorithm", "NEXTN"}});
+  const Json now = term_of(params, "speculation");
+  EXPECT_EQ(now["inside_limit"], true);
+  EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "draft_cache"), 70'272LL / 61 * (8 * 4096 + 1));
+  params["engine"]["version"] = "0.5.9";
+  const Json before = term_of(params, "speculation");
+  EXPECT_EQ(before["inside_limit"], false);
+  EXPECT_EQ(before["bytes"].get<std::int64_t>() - now["bytes"].get<std::int64_t>(), 70'272LL / 61 * 8 * 4096);
+}
+
+}  // namespace
+}  // namespace weighbridge

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Figures that serving engines logged or people published, against ours: serving.jsonl.
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "embedded.hpp"
+#include "engine/engine.hpp"
+#include "request.hpp"
+#include "truth.hpp"
+#include "weighbridge/estimate.hpp"
+#include "weighbridge/read.hpp"
+
+namespace weighbridge::truth {
+
+namespace {
+
+constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+
+/// A measured figure by its name in a record: the unit is the end of the name.
+std::optional<double> measured(const Json& record, const std::string& figure) {
+  constexpr std::pair<const char*, double> units[] = {{"_gib", kGib}, {"_mib", 1024.0 * 1024.0}, {"_gb", 1e9}, {"_mb", 1e6}, {"_bytes", 1}, {"", 1}};
+  for (const auto& [unit, bytes] : units)
+    if (const auto found = record["measured"].find(figure + unit); found != record["measured"].end()) return found->get<double>() * bytes;
+  return std::nullopt;
+}
+
+/// The device that holds most weights stands for the ranks: engines log the first or the fullest.
+const DevicePlan& fullest(const Estimate& estimate) {
+  const auto by_total = [](const DevicePlan& a, const DevicePlan& b) { return a.total() < b.total(); };
+  return *std::max_element(estimate.devices.begin(), estimate.devices.end(), by_total);
+}
+
+Figure term_of(const Estimate& estimate, std::string_view id) {
+  Figure sum;
+  for (const Term& term : fullest(estimate).terms) {
+    if (term.id != id) continue;
+    sum.bytes += static_cast<double>(term.bytes.count());
+    sum.low += static_cast<double>(term.low.count());
+    sum.high += static_cast<double>(term.high.count());
+  }
+  return sum;
+}
+
+/// What the engine's own limit leaves for the cache, wherever the other terms lie within their bands.
+std::optional<Figure> pool_of(const Estimate& estimate) {
+  if (!estimate.engine.kv_cache_pool) return std::nullopt;
+  Figure figure;
+  figure.bytes = static_cast<double>(fullest(estimate).limit.count());  // a limit that is too small leaves less than nothing
+  for (const Term& term : fullest(estimate).terms) {
+    if (!term.inside_limit || term.id == "kv_cache" || term.id == "recurrent_state") continue;
+    figure.bytes -= static_cast<double>(term.bytes.count());
+    figure.low -= static_cast<double>(term.high.count()) - static_cast<double>(term.bytes.count());
+    figure.high += static_cast<double>(term.bytes.count()) - static_cast<double>(term.low.count());
+  }
+  const auto pool = static_cast<double>(estimate.engine.kv_cache_pool->count());
+  if (pool > 0) figure.bytes = pool;
+  figure.low += figure.bytes;
+  figure.high += figure.bytes;
+  return figure;
+}
+
+/// All that one device holds.
+Figure total_of(const Estimate& estimate) {
+  const DevicePlan& device = fullest(estimate);
+  return {static_cast<double>(device.total().count()), static_cast<double>(device.low().count()), static_cast<double>(device.high().count())};
+}
+
+/// What the driver shows of one device: a pool is full from the start, so only what lies outside the limit is unsure.
+Figure used_of(const Estimate& estimate) {
+  const DevicePlan& device = fullest(estimate);
+  const auto used = static_cast<double>(device.observed.count());
+  Figure figure{used, used, used};
+  for (const Term& term : device.terms) {
+    if (term.inside_limit) continue;
+    figure.low -= static_cast<double>(term.bytes.count()) - static_cast<double>(term.low.count());
+    figure.high += static_cast<double>(term.high.count()) - static_cast<double>(term.bytes.count());
+  }
+  return figure;
+}
+
+/// One figure of a record: what it is called there, the term it is scored as, and whether it depends on settings that a record may leave out.
+struct Scored1 {
+  const char* figure;
+  const char* term;
+  bool by_settings;
+  std::optional<Figure> (*ours)(const Estimate&);
+};
+
+template <const char* Id>
+std::optional<Figure> term_named(const Estimate& estimate) {
+  return term_of(estimate, Id);
+}
+constexpr char kWeights[] = "weights", kCompute[] = "compute", kGraphs[] = "cuda_graphs", kOther[] = "non_torch";
+
+constexpr Scored1 kFigures[] = {
+    {"weights", "weights", false, term_named<kWeights>},
+    {"kv_pool", "KV pool", true, pool_of},
+    {"activation", "activation", true, term_named<kCompute>},
+    {"graphs", "graphs", true, term_named<kGraphs>},
+    {"non_torch", "outside torch", true, term_named<kOther>},
+    {"peak", "peak", true, [](const Estimate& e) { return std::optional<Figure>(total_of(e)); }},
+    {"used", "used", true, [](const Estimate& e) { return std::optional<Figure>(used_of(e)); }},
+};
+
+Json request_of(const Json& record) {
+  Json request{{"model", {{"id", record["model"]}}},
+               {"weights", {{"format", record.value("format", "checkpoint")}}},
+               {"kv_cache", {{"k", record.value("kv_type", "auto")}}},
+               {"engine",
+                {{"name", record["engine"]}, {"version", record.value("version", "")}, {"options", record.value("options", Json::object())}}},
+               {"hardware", record["hardware"]}};
+  for (const char* part : {"parallel", "workload"})
+    if (record.contains(part)) request[part] = record[part];
+  return request;
+}
+
+bool is_stated(const Json& record) { return !record.contains("assumed"); }
+
+bool has_option(const Engine& engine, std::string_view name) {
+  return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
+}
+
+class Records {
+ public:
+  Records(const Catalogue& catalogue, Scoreboard& board) : catalogue_(catalogue), board_(board) {}
+
+  void check(const Json& record) {
+    engine_ = record["engine"].get<std::string>();
+    const Engine* engine = find_engine(engine_);
+    if (engine == nullptr) return leave_out("engine not counted yet");
+    if (record.contains("left_out")) return leave_out(record["left_out"].get<std::string>());
+    const std::optional<Estimate> answer = ask(request_of(record));
+    if (!answer) return;
+    groups_[engine_].insert(record["group"].get<std::string>());
+    for (const Scored1& scored : kFigures) score(record, *answer, scored);
+    score_tokens(record, *engine, *answer);
+  }
+
+  void print() const {
+    for (const auto& [engine, groups] : groups_) std::printf("%-24s %zu groups of machines\n", engine.c_str(), groups.size());
+  }
+  [[nodiscard]] bool explained() const { return unexplained_ == 0; }
+
+ private:
+  void leave_out(const std::string& why) { board_.leave_out(engine_ + ": " + why); }
+
+  /// Nothing if we cannot answer, which is counted under its reason.
+  std::optional<Estimate> ask(const Json& json) {
+    Notices warnings;
+    const Result<Request> request = read_request(json, catalogue_, warnings);
+    if (!request) return leave_out(request.error().code), std::nullopt;
+    for (const Notice& warning : warnings)
+      if (warning.code == "unknown_key") return leave_out("option " + warning.where.substr(warning.where.rfind('.') + 1)), std::nullopt;
+    Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+    Result<Estimate> answer = estimate(request->model(), request->scenario);
+    if (!answer) return leave_out(answer.error().code), std::nullopt;
+    if (answer->devices.empty()) return leave_out(answer->verdict.reason ? answer->verdict.reason->code : "no device"), std::nullopt;
+    return std::move(*answer);
+  }
+
+  void score(const Json& record, const Estimate& answer, const Scored1& scored) {
+    const std::optional<double> theirs = measured(record, scored.figure);
+    if (!theirs || is_unscored(record, scored.figure)) return;
+    const std::optional<Figure> ours = scored.ours(answer);
+    if (!ours) return;
+    // A pool is what a budget leaves: its error is a share of that budget.
+    const bool is_pool = std::string_view(scored.figure) == "kv_pool";
+    const double whole = is_pool ? static_cast<double>(fullest(answer).limit.count()) : *theirs;
+    const bool stated = !scored.by_settings || is_stated(record);
+    enter(record, scored.term, stated, *ours, *theirs, whole);
+  }
+
+  /// Tokens that the logged pool holds: the arithmetic of pages alone. Where the pool is no setting of the engine, bytes a token.
+  void score_tokens(const Json& record, const Engine& engine, const Estimate& answer) {
+    const std::optional<double> pool = measured(record, "kv_pool");
+    const std::optional<double> tokens = measured(record, "kv_tokens");
+    if (!pool || !tokens || *pool <= 0 || is_unscored(record, "kv_tokens")) return;
+    const EngineReport* report = &answer.engine;
+    std::optional<Estimate> given;
+    if (has_option(engine, "kv_cache_memory_bytes")) {
+      Json request = request_of(record);
+      request["engine"]["options"]["kv_cache_memory_bytes"] = static_cast<std::int64_t>(*pool);
+      given = ask(request);
+      if (!given) return;
+      report = &given->engine;
+    }
+    if (!report->kv_cache_tokens || !report->kv_cache_pool || *report->kv_cache_tokens == 0) return;
+    const double ours = given ? static_cast<double>(*report->kv_cache_tokens)
+                              : *pool / (static_cast<double>(report->kv_cache_pool->count()) / static_cast<double>(*report->kv_cache_tokens));
+    enter(record, "KV tokens of the pool", true, {ours, ours, ours}, *tokens, *tokens);
+  }
+
+  void enter(const Json& record, const std::string& term, bool stated, const Figure& ours, double theirs, double whole) {
+    board_.add({engine_, stated ? "settings stated" : "defaults filled in", term, ""}, ours, theirs, whole);
+    const double error = (ours.bytes - theirs) / whole;
+    const bool counted = term == "weights" || term == "KV tokens of the pool";
+    const bool inside = theirs >= ours.low && theirs <= ours.high;
+    if (std::fabs(error) <= (counted ? 0.01 : 0.03) && (counted || inside)) return;
+    const Json reasons = record.value("miss", Json::object());
+    const std::string reason = reasons.value(term, "");
+    const double unit = term.find("tokens") == std::string::npos ? kGib : 1;
+    std::printf("  %s %s %s: ours %.6g [%.6g, %.6g], record %.6g (%+.2f %%)%s%s\n", engine_.c_str(), record["id"].get<std::string>().c_str(),
+                term.c_str(), ours.bytes / unit, ours.low / unit, ours.high / unit, theirs / unit, 100 * error, reason.empty() ? "" : ": ",
+                reason.c_str());
+    if (counted && reason.empty() && engine_ == "vllm") ++unexplained_;
+  }
+
+  static bool is_unscored(const Json& record, const std::string& figure) {
+    const Json unscored = record.value("unscored", Json::object());
+    return unscored.contains(figure);
+  }
+
+  const Catalogue& catalogue_;
+  Scoreboard& board_;
+  std::string engine_;
+  std::map<std::string, std::set<std::string>> groups_;
+  std::size_t unexplained_ = 0;
+};
+
+}  // namespace
+
+bool check_serving(const std::string& folder, Scoreboard& board) {
+  Catalogue catalogue(read_config);
+  const Result<void> loaded = catalogue.load(Json::parse(embedded("models.json")), Json::parse(embedded("gpus.json")));
+  if (!loaded) {
+    std::printf("%s\n", loaded.error().message.c_str());
+    return false;
+  }
+  Records records(catalogue, board);
+  std::printf("serving engines\n");
+  for (const Json& record : read_lines(folder + "/serving.jsonl")) records.check(record);
+  records.print();
+  return records.explained();
+}
+
+}  // namespace weighbridge::truth
