@@ -82,6 +82,7 @@ struct Engine {
 [[nodiscard]] const Engine& article_engine();
 [[nodiscard]] const Engine& llama_cpp_engine();
 [[nodiscard]] const Engine& lm_studio_engine();
+[[nodiscard]] const Engine& mlx_engine();
 [[nodiscard]] const Engine& ollama_engine();
 [[nodiscard]] const Engine& transformers_engine();
 [[nodiscard]] const Engine& vllm_engine();

@@ -25,4 +25,22 @@ const Engine& transformers_engine() {
   return engine;
 }
 
+const Engine& mlx_engine() {
+  static const Engine engine{"mlx",
+                             {"0.32"},
+                             {{"max_tokens", OptionType::integer, "none"},
+                              {"prefill_step_size", OptionType::integer, "2048"},
+                              {"max_kv_size", OptionType::integer, "none"},
+                              {"kv_group_size", OptionType::integer, "64"},
+                              {"prompt_cache_size", OptionType::integer, "0"}},
+                             {"bf16", "fp16", "mlx-4bit", "mlx-8bit"},
+                             {"bf16", "f16", "q8", "q6", "q4", "q3", "q2"},
+                             local_rules().mlx,
+                             {"mlx-2bit", "mlx-3bit", "mlx-5bit", "mlx-6bit"},
+                             nullptr,
+                             false,
+                             local_rules().mlx_workload};
+  return engine;
+}
+
 }  // namespace weighbridge

@@ -10,7 +10,9 @@ LocalRules local_rules() {
           ollama::usual_workload,
           lm_studio::usual_workload,
           transformers::plan,
-          transformers::usual_workload};
+          transformers::usual_workload,
+          mlx::plan,
+          mlx::usual_workload};
 }
 
 }  // namespace weighbridge
