@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "library_options.hpp"
 #include "serving_options.hpp"
 #include "share_text.hpp"
 
@@ -194,7 +195,7 @@ void add(Json& json, std::string_view name, const std::optional<T>& value) {
 }  // namespace
 
 void read_options(KeyReader& reader, Scenario& scenario) {
-  if (read_serving_options(reader, scenario)) return;
+  if (read_serving_options(reader, scenario) || read_library_options(reader, scenario)) return;
   EngineOptions& o = scenario.options;
   const Known known = known_of(scenario.engine);
   read_known(reader, known, o.llama_cpp);
@@ -243,7 +244,7 @@ void read_options(KeyReader& reader, Scenario& scenario) {
 
 Json describe_options(const EngineOptions& o, std::string_view engine) {
   Json json = Json::object();
-  if (describe_serving_options(o, engine, json)) return json;
+  if (describe_serving_options(o, engine, json) || describe_library_options(o.library, engine, json)) return json;
   const LlamaCppOptions& l = o.llama_cpp;
   if (!is_preset(engine)) {
     add(json, "gpu_memory_utilization", o.gpu_memory_utilization);

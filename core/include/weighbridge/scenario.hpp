@@ -99,6 +99,20 @@ struct ServingOptions {
   std::optional<bool> enable_symm_mem;
 };
 
+/// Settings of the libraries that run a model in a program of one's own, each by its engine's own name (library_options.cpp); empty = default.
+struct LibraryOptions {
+  std::optional<std::string> attn_implementation;   ///< transformers: "sdpa", "eager", "flash_attention_2"
+  std::optional<std::string> cache_implementation;  ///< transformers: "dynamic", "static", "offloaded", "quantized"
+  std::optional<std::string> device_map;            ///< transformers: "auto", "balanced_low_0", "sequential"
+  std::optional<double> max_memory_gib;             ///< transformers, ExLlama: weights that each GPU takes at most
+  std::optional<std::int64_t> new_tokens;           ///< of the context: generated, not in the prompt
+  std::optional<std::int64_t> prefill_tokens;       ///< of the prompt that one step takes
+  std::optional<std::int64_t> logits_to_keep;       ///< transformers: 0: of every token
+  std::optional<std::int64_t> max_kv_size;          ///< MLX: tokens that a layer keeps at most
+  std::optional<std::int64_t> prompt_caches;        ///< MLX: caches of earlier prompts that its server keeps
+  std::optional<std::int64_t> kv_group_size;        ///< MLX: values of the cache that share a scale
+};
+
 /// The engine's own settings; empty = the engine's default. The names are vLLM's: what another engine calls the same is kept here too.
 struct EngineOptions {
   std::optional<double> gpu_memory_utilization;  ///< SGLang: mem_fraction_static
@@ -110,6 +124,7 @@ struct EngineOptions {
   std::optional<std::int64_t> block_size;
   VllmOptions vllm;
   ServingOptions serving;
+  LibraryOptions library;
   LlamaCppOptions llama_cpp;
 };
 

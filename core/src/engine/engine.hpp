@@ -85,8 +85,10 @@ struct Engine {
 [[nodiscard]] const Engine& article_engine();
 [[nodiscard]] const Engine& llama_cpp_engine();
 [[nodiscard]] const Engine& lm_studio_engine();
+[[nodiscard]] const Engine& mlx_engine();
 [[nodiscard]] const Engine& ollama_engine();
 [[nodiscard]] const Engine& sglang_engine();
+[[nodiscard]] const Engine& transformers_engine();
 [[nodiscard]] const Engine& vllm_engine();
 
 }  // namespace weighbridge

@@ -3,6 +3,16 @@
 
 namespace weighbridge {
 
-LocalRules local_rules() { return {llama_cpp::plan, ollama::plan, lm_studio::plan, ollama::usual_workload, lm_studio::usual_workload}; }
+LocalRules local_rules() {
+  return {llama_cpp::plan,
+          ollama::plan,
+          lm_studio::plan,
+          ollama::usual_workload,
+          lm_studio::usual_workload,
+          transformers::plan,
+          transformers::usual_workload,
+          mlx::plan,
+          mlx::usual_workload};
+}
 
 }  // namespace weighbridge

@@ -22,13 +22,27 @@ inline constexpr std::string_view kVersion = "0.4";
 [[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
 }  // namespace lm_studio
 
-/// How llama.cpp and what runs it plan.
+namespace transformers {
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace transformers
+
+namespace mlx {
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace mlx
+
+/// How llama.cpp, what runs it, and the libraries plan.
 struct LocalRules {
   Plan (*llama_cpp)(const Job& job) = nullptr;
   Plan (*ollama)(const Job& job) = nullptr;
   Plan (*lm_studio)(const Job& job) = nullptr;
   UsualWorkload (*ollama_workload)(const Model& model, const Scenario& scenario) = nullptr;
   UsualWorkload (*lm_studio_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  Plan (*transformers)(const Job& job) = nullptr;
+  UsualWorkload (*transformers_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  Plan (*mlx)(const Job& job) = nullptr;
+  UsualWorkload (*mlx_workload)(const Model& model, const Scenario& scenario) = nullptr;
 };
 
 /// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).

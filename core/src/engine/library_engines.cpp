@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// transformers, MLX and ExLlama as a form shows them. Their rules may be elsewhere (local_rules.hpp).
+#include "engine/engine.hpp"
+#include "engine/local_rules.hpp"
+
+namespace weighbridge {
+
+const Engine& transformers_engine() {
+  static const Engine engine{"transformers",
+                             {"4.38", "4.46", "4.51", "4.56", "5.0"},
+                             {{"attn_implementation", OptionType::text, "sdpa"},
+                              {"max_new_tokens", OptionType::integer, "none"},
+                              {"device_map", OptionType::text, "auto"},
+                              {"max_memory", OptionType::number, "by free memory"},
+                              {"cache_implementation", OptionType::text, "dynamic"},
+                              {"prefill_chunk_size", OptionType::integer, "the whole prompt"},
+                              {"logits_to_keep", OptionType::integer, "1"}},
+                             {"bf16", "fp16", "fp32", "nf4", "bnb-int8", "gptq-int4", "awq-int4", "fp8-block"},
+                             {"bf16", "f16"},
+                             local_rules().transformers,
+                             {"fp8", "int8", "int4", "gptq-int2", "gptq-int3", "gptq-int8", "mxfp4"},
+                             nullptr,
+                             false,
+                             local_rules().transformers_workload};
+  return engine;
+}
+
+const Engine& mlx_engine() {
+  static const Engine engine{"mlx",
+                             {"0.32"},
+                             {{"max_tokens", OptionType::integer, "none"},
+                              {"prefill_step_size", OptionType::integer, "2048"},
+                              {"max_kv_size", OptionType::integer, "none"},
+                              {"kv_group_size", OptionType::integer, "64"},
+                              {"prompt_cache_size", OptionType::integer, "0"}},
+                             {"bf16", "fp16", "mlx-4bit", "mlx-8bit"},
+                             {"bf16", "f16", "q8", "q6", "q4", "q3", "q2"},
+                             local_rules().mlx,
+                             {"mlx-2bit", "mlx-3bit", "mlx-5bit", "mlx-6bit"},
+                             nullptr,
+                             false,
+                             local_rules().mlx_workload};
+  return engine;
+}
+
+}  // namespace weighbridge
