@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes build/catalogue: what the page loads of the catalogue. models.json lists every model, with specs for those of first-models.json: the
-// default one, the article's sizes, and what "I have" proposes. specs.json has the specs of all, for when another one is chosen. Sources, notes
-// and published counts stay in core/data: they are for those who check a figure.
+// default one, the article's sizes, and what "I have" proposes. specs.json has the specs of all, for when another one is chosen. Their sources,
+// notes and published counts stay in core/data: they are for those who check a figure. gpus.json has the devices of first-devices.json, which
+// are those of the default and of "I have"; devices.json has all, for when another one is named; facts.json says of each what is known and how;
+// machines.json is for who looks for a machine.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import createModule from '../build/wasm/weighbridge-read.mjs';
 
@@ -34,12 +36,48 @@ const models = all.models.models.map((row) =>
   specOfFirst.has(row.id) ? { ...row, spec: specOfFirst.get(row.id) } : row,
 );
 
-const isForCheckers = (key) => key === 'notes' || key === 'sources' || key.endsWith('_source');
-const devices = JSON.parse(readFileSync('core/data/gpus.json', 'utf8'), (key, value) =>
-  isForCheckers(key) ? undefined : value,
-);
+// What the core reads of a device; how each figure came to be known is for the view of its facts.
+const kCounted = [
+  'id',
+  'slug',
+  'aliases',
+  'name',
+  'short_name',
+  'vendor',
+  'kind',
+  'architecture',
+  'compute_capability',
+  'backend',
+  'memory',
+];
+const kCountedMemory = [
+  'marketed_gb',
+  'driver_mib',
+  'runtime_mib',
+  'runtime_basis',
+  'default_limit_mib',
+  'raised_limit_mib',
+  'raise_command',
+];
+const only = (keys, row) => Object.fromEntries(keys.filter((key) => key in row).map((key) => [key, row[key]]));
+const facts = readJson('build/wasm/catalogue/gpus.json');
+const devices = facts.devices.map((row) => ({
+  ...only([...kCounted, 'unified_memory', 'formats'], row),
+  memory: only(kCountedMemory, row.memory),
+}));
+const firstDevices = readJson('web/first-devices.json').map((id) => {
+  const device = devices.find((row) => row.id === id);
+  if (!device) throw new Error(`web/first-devices.json: the catalogue lacks ${id}`);
+  return device;
+});
 
 mkdirSync('build/catalogue', { recursive: true });
 writeFileSync('build/catalogue/models.json', JSON.stringify({ ...all.models, models, names: first.specs.names }));
 writeFileSync('build/catalogue/specs.json', JSON.stringify({ ...all.specs, ids: models.map(({ id }) => id) }));
-writeFileSync('build/catalogue/gpus.json', JSON.stringify(devices));
+writeFileSync('build/catalogue/gpus.json', JSON.stringify({ devices: firstDevices }));
+writeFileSync('build/catalogue/devices.json', JSON.stringify({ devices }));
+writeFileSync(
+  'build/catalogue/facts.json',
+  JSON.stringify(Object.fromEntries(facts.devices.map((row) => [row.id, row]))),
+);
+writeFileSync('build/catalogue/machines.json', JSON.stringify(readJson('build/wasm/catalogue/machines.json').machines));

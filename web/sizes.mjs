@@ -40,7 +40,9 @@ function filesOf(page, locale, own) {
   const isText = (path) => path.includes(`/${locale}-`) || path.includes(`/${own}.${locale}-`);
   const brought = assets.filter(
     (path) =>
-      isText(path) || (/\.(wasm|json)$/.test(path) && !/\/(weighbridge-full|weighbridge-read|specs)-/.test(path)),
+      isText(path) ||
+      (/\.(wasm|json)$/.test(path) &&
+        !/\/(weighbridge-full|weighbridge-read|specs|devices|facts|machines)-/.test(path)),
   );
   return [...new Set([join(kSite, page), ...named, ...brought])];
 }

@@ -20,9 +20,13 @@ export default defineConfig({
       output: {
         codeSplitting: {
           // One file for what pages share: several small ones compress worse, by 1.4 kB on the calculator. What reads and searches models
-          // is shared only by parts that come when they are used.
+          // and devices is shared only by parts that come when they are used.
           groups: [
-            { name: 'shared', test: /^(?!.*\/(src\/reader|src\/search|minisearch)\/).*\.m?[jt]sx?$/, minShareCount: 2 },
+            {
+              name: 'shared',
+              test: /^(?!.*\/(src\/devices|src\/reader|src\/search|minisearch)\/).*\.m?[jt]sx?$/,
+              minShareCount: 2,
+            },
           ],
         },
       },

@@ -2,6 +2,7 @@
 #include "weighbridge/catalogue.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "json_text.hpp"
 #include "weighbridge/model_spec.hpp"
@@ -83,6 +84,12 @@ int capability_of(const std::string& text) {
   return major * 10 + (text[dot + 1] - '0');
 }
 
+/// Runtimes of accelerators that the catalogue lists and no engine is counted for: Ascend, TPU, Trainium, Gaudi, Moore Threads, Cambricon, Hygon
+/// and Tenstorrent.
+constexpr std::array<std::string_view, 8> kListedBackends{"cann", "xla", "neuron", "synapse", "musa", "cnrt", "dtk", "metalium"};
+
+bool is_listed_backend(std::string_view name) { return std::find(kListedBackends.begin(), kListedBackends.end(), name) != kListedBackends.end(); }
+
 Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   if (!row.is_object()) return fail(notice::wrong_type(where, "devices", excerpt(row), "an object for each device"));
   const auto memory = row.find("memory");
@@ -101,7 +108,7 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.marketed_gb = number_of(*memory, "marketed_gb");
   device.driver_bytes = scaled(kMiB, number_of(*memory, "driver_mib"));
   device.runtime_bytes = scaled(kMiB, number_of(*memory, "runtime_mib"));
-  device.runtime_measured = text_of(*memory, "runtime_basis") == "measured";
+  device.runtime_measured = text_of(*memory, "runtime_basis") != "estimated";
   const auto unified = row.find("unified_memory");
   device.unified_memory = unified != row.end() && unified->is_boolean() && unified->get<bool>();
   device.default_limit_bytes = scaled(kMiB, number_of(*memory, "default_limit_mib"));
@@ -109,7 +116,7 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.raise_command = text_of(*memory, "raise_command");
   device.formats = texts_of(row, "formats");
   entry.aliases = texts_of(row, "aliases");
-  if (!is_backend(device.backend))
+  if (!is_backend(device.backend) && !is_listed_backend(device.backend))
     return fail(notice::unknown("unknown_backend", where + ".backend", "backend", device.backend, std::string(kBackendNames)));
   if (device.id.empty() || device.slug.empty() || device.runtime_bytes == Bytes())
     return fail(notice::missing_key(where, "id", "an id, a slug and memory.runtime_mib"));

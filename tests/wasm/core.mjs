@@ -11,8 +11,8 @@ const nativeProgram = process.env.WEIGHBRIDGE_NATIVE ?? `${root}build/native/wei
 
 /** The text of `catalogue.load` with the catalogue as it is kept: the native program embeds the same. */
 export function catalogueRequest() {
-  const [models, devices] = [`${wasmFolder}/catalogue/models.json`, `${root}core/data/gpus.json`].map((path) =>
-    JSON.parse(readFileSync(path, 'utf8')),
+  const [models, devices] = ['models', 'gpus'].map((name) =>
+    JSON.parse(readFileSync(`${wasmFolder}/catalogue/${name}.json`, 'utf8')),
   );
   return JSON.stringify({ method: 'catalogue.load', params: { models, devices } });
 }
@@ -36,7 +36,7 @@ export async function loadWasm() {
 /** `call(text)` of a module that lists the catalogue and counts what a request brings the spec of: the page's first, or that of all engines. */
 export async function loadCounting(packed, name = 'weighbridge') {
   const core = await load(name);
-  const devices = JSON.parse(readFileSync(`${root}core/data/gpus.json`, 'utf8'));
+  const devices = JSON.parse(readFileSync(`${wasmFolder}/catalogue/gpus.json`, 'utf8'));
   const loaded = JSON.parse(core.call(JSON.stringify({ method: 'catalogue.load', params: { models: packed.models, devices } })));
   if (!loaded.ok) throw new Error(`catalogue.load: ${loaded.error.message}`);
   return (text) => core.call(text);

@@ -13,6 +13,7 @@ import { useLocale } from '../../web/src/i18n';
 
 const core: Core = {
   bringSpecs: () => Promise.resolve(), // the program reads configs
+  bringDevices: () => Promise.resolve(),
   bringEngines: () => Promise.resolve(),
   call: (method, params) =>
     JSON.parse(

@@ -42,7 +42,7 @@ describe.each(files)('%s', (file) => {
 const catalogue = JSON.parse(readFileSync('build/native/catalogue/models.json', 'utf8')) as {
   models: { id: string; kind: string }[];
 };
-const gpus = JSON.parse(readFileSync('core/data/gpus.json', 'utf8')) as { devices: { kind: string }[] };
+const gpus = JSON.parse(readFileSync('build/native/catalogue/gpus.json', 'utf8')) as { devices: { kind: string }[] };
 
 /** What the core says of every model of its catalogue, as published and as a GGUF, with what changes the stages of a step. */
 function answersOfTheCatalogue(): Estimate[] {
@@ -105,7 +105,7 @@ function codesInSources(): { row: string[]; factor: string[] } {
 }
 
 describe('codes of the core', () => {
-  const known = { ...english, ...read('engines.en'), ...read('math.en'), ...read('read.en') };
+  const known = { ...english, ...read('devices.en'), ...read('engines.en'), ...read('math.en'), ...read('read.en') };
   const expectWords = (prefix: string, codes: Iterable<string>): void =>
     expect([...new Set(codes)].filter((code) => !(`${prefix}.${code}` in known))).toEqual([]);
   const answers = answersOfTheCatalogue();

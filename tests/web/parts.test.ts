@@ -58,6 +58,8 @@ describe('choices', () => {
     expect(memoryChoice('24gb')?.id).toBe('memory:24000000000');
     expect(memoryChoice('rtx 3090')).toBeUndefined();
     expect(memoryChoice('0')).toBeUndefined();
+    expect(memoryChoice('4090')).toBeUndefined();
+    expect(memoryChoice('4090 GiB')).toBeDefined();
   });
 });
 
@@ -80,7 +82,7 @@ describe('machines people own', () => {
   const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
   it('name models and devices of the catalogue by their ids', () => {
     const models = read('web/first-models.json'); // so that a tap need not wait for the specs of all
-    const devices = read('core/data/gpus.json').devices.map(({ id }: { id: string }) => id);
+    const devices = read('web/first-devices.json');
     for (const { request } of kMachines) {
       expect(models).toContain(request.model.id);
       expect(devices).toContain(request.hardware[0]?.device);

@@ -2,7 +2,7 @@
 // The search of the catalogue, on its models and on names of others as their publishers write them.
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { ModelSearch, words } from '../../web/src/search/models';
+import { CatalogueSearch, words } from '../../web/src/search/catalogue';
 
 interface Row {
   id: string;
@@ -44,7 +44,7 @@ const kOthers = `01-ai/Yi-1.5-34B-Chat allenai/OLMo-2-1124-7B-Instruct baidu/ERN
     };
   });
 const kRows = [...kCatalogue, ...kOthers.filter(({ id }) => !kCatalogue.some((known) => known.id === id))];
-const search = new ModelSearch(kRows);
+const search = new CatalogueSearch(kRows);
 const find = (text: string): string[] => search.find(text).map(({ id }) => id);
 
 describe('words', () => {
@@ -124,7 +124,7 @@ it('takes less than 5 ms a key stroke among 300 models', () => {
     return index < kRows.length ? row : { ...row, id: `${row.id}-${index}`, name: `${row.name}-${index}` };
   });
   const begun = performance.now();
-  const large = new ModelSearch(rows);
+  const large = new CatalogueSearch(rows);
   const built = performance.now() - begun;
   const texts = [
     'deepseek r1 distill llama 70b',

@@ -2,6 +2,7 @@
 import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type accuracyEnglish from '../messages/accuracy.en.json';
 import type english from '../messages/en.json';
+import type devicesEnglish from '../messages/devices.en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type enginesEnglish from '../messages/engines.en.json';
 import type howEnglish from '../messages/how.en.json';
@@ -11,6 +12,7 @@ import type readEnglish from '../messages/read.en.json';
 export type MessageId =
   | keyof typeof english
   | keyof typeof accuracyEnglish
+  | keyof typeof devicesEnglish
   | keyof typeof embedEnglish
   | keyof typeof enginesEnglish
   | keyof typeof howEnglish

@@ -90,6 +90,7 @@ const brokenModel = (key: string, value: string): Notice => ({
 
 /** Shows what the text behind a `#` says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
 export async function readLink(store: Store, core: Core, hash: string): Promise<void> {
+  if (/(^|[#&])g=/.test(hash)) await store.bringDevices(core);
   const reply = core.call('share.decode', { hash });
   if (!reply.ok) return;
   const link: DecodedLink = reply.result;

@@ -153,9 +153,10 @@ async function writePage(
 }
 
 const module = await createModule({ wasmBinary: readFileSync(join(kRoot, 'build/wasm/weighbridge-full.wasm')) });
-loadCatalogue(module, readJson('build/catalogue/models.json'), readJson('build/catalogue/gpus.json'));
+loadCatalogue(module, readJson('build/catalogue/models.json'), readJson('build/catalogue/devices.json'));
 const core = coreOf(module, {
   fetchSpecs: () => Promise.resolve(readJson('build/catalogue/specs.json') as unknown as SpecFile),
+  fetchDevices: () => Promise.resolve(() => undefined), // it has them
   loadFull: () => Promise.resolve(module),
 });
 await core.bringSpecs();

@@ -21,8 +21,7 @@ const kAddressBar: Address = {
 async function bringCore(store: Store, loading: Promise<Core>, address: Address): Promise<void> {
   try {
     const core = await loading;
-    const catalogue = core.call('catalogue', {});
-    if (catalogue.ok) store.catalogue.value = catalogue.result;
+    store.readCatalogue(core);
     if (location.hash.length > 1) {
       await address.read(store, core);
       // At most both of what may be missing, one after the other.

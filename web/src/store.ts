@@ -74,6 +74,10 @@ export interface Store {
   setHostMemory(bytes: number | undefined): void;
   /** `undefined` goes back to the engine's choice; what is not named stays. */
   setOffload(part: { gpu_layers?: number | undefined; cpu_moe_layers?: number | undefined }): void;
+  /** Shows what the catalogue of the core has. */
+  readCatalogue(core: Core): void;
+  /** Has the core bring every device, and shows them. */
+  bringDevices(core: Core): Promise<void>;
   /** The whole request at once, as a link gives it. */
   open(request: Request): void;
   /** Counts the times that the form was filled anew, so that half-typed text goes with what it was typed over. */
@@ -155,6 +159,10 @@ export function createStore(first: FirstAnswer): Store {
   });
 
   const generation = signal(0);
+  const readCatalogue: Store['readCatalogue'] = (core) => {
+    const reply = core.call('catalogue', {});
+    if (reply.ok) catalogue.value = reply.result;
+  };
 
   const change = (part: Partial<Request>): void => {
     request.value = { ...request.value, ...part };
@@ -263,6 +271,11 @@ export function createStore(first: FirstAnswer): Store {
     setParallel(parallel) {
       const { parallel: _replaced, ...rest } = request.value;
       request.value = parallel ? { ...rest, parallel } : rest;
+    },
+    readCatalogue,
+    bringDevices: async (core) => {
+      await bring(core.bringDevices());
+      readCatalogue(core);
     },
     reset() {
       leaveFile();

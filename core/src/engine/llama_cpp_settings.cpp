@@ -77,6 +77,17 @@ std::optional<Notice> split_refusal(const Job& job) {
   return std::nullopt;
 }
 
+std::optional<Notice> backend_refusal(const Scenario& scenario) {
+  for (std::size_t i = 0; i < scenario.hardware.size(); ++i) {
+    const std::string& backend = scenario.hardware[i].device.backend;
+    if (!is_backend(backend))
+      return notice::custom("no_rules_for_backend", "params.hardware[" + std::to_string(i) + "].device",
+                            "We have no rules for llama.cpp on " + backend + " devices: expected a device of " + std::string(kBackendNames) + ".",
+                            "backend", backend, std::string(kBackendNames));
+  }
+  return std::nullopt;
+}
+
 /// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2, StarCoder2 and Phi 3
 /// (src/models/phi3.cpp: "SWA is currently disabled").
 bool keeps_windows(const Model& model) {
@@ -122,6 +133,7 @@ std::optional<Notice> refusal(const Job& job, const Settings& settings) {
   if (job.model.parameters_by_name > 0)
     return unsupported("params.model", "A model known by its size only has no GGUF file: expected one with a config.json.", "model", job.model.id,
                        "a model with a config.json");
+  if (auto problem = backend_refusal(job.scenario)) return problem;
   const std::string format(loaded_format(job.model, job.scenario));
   if (!format.starts_with("gguf:") && !job.model.from_gguf)
     return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.",

@@ -7,6 +7,8 @@ export interface Core {
   call<M extends keyof Methods>(method: M, params: Methods[M]['params']): Reply<Methods[M]['result']>;
   /** Brings what `call` needs to count every model of the catalogue, not only those that the core has read (kMissingSpec). */
   bringSpecs(): Promise<void>;
+  /** Brings the devices of the whole catalogue, not only those of the first view. */
+  bringDevices(): Promise<void>;
   /** Brings the rules of every engine: the first module has not those of llama.cpp and what runs it (kMissingEngine). */
   bringEngines(): Promise<void>;
 }
@@ -23,6 +25,8 @@ export interface CoreModule {
 /** What a core can have brought later. */
 export interface CoreParts {
   fetchSpecs(): Promise<SpecFile>;
+  /** What gives a module all devices. */
+  fetchDevices(): Promise<(module: CoreModule) => void>;
   /** The module with the rules of every engine, its catalogue loaded. */
   loadFull(): Promise<CoreModule>;
 }
@@ -36,12 +40,18 @@ export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<b
   return true;
 }
 
-export function coreOf(first: CoreModule, { fetchSpecs, loadFull }: CoreParts): Core {
+export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {
   let module = first;
+  let hasDevices = false;
   let complete = (model: ModelChoice): ModelChoice => model;
   return {
     async bringEngines() {
       module = await loadFull();
+    },
+    async bringDevices() {
+      if (hasDevices) return;
+      (await fetchDevices())(module);
+      hasDevices = true;
     },
     call(method, params) {
       const { model } = params as Partial<Request>;

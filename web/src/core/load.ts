@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import devicesUrl from '../../../build/catalogue/gpus.json?url';
+import devicesUrl from '../../../build/catalogue/devices.json?url';
+import firstDevicesUrl from '../../../build/catalogue/gpus.json?url';
 import modelsUrl from '../../../build/catalogue/models.json?url';
 import specsUrl from '../../../build/catalogue/specs.json?url';
 import wasmUrl from '../../../build/wasm/weighbridge.wasm?url';
@@ -16,14 +17,19 @@ async function fetchJson<T = Json>(url: string): Promise<T> {
 
 /** The core, compiled and with its catalogue. Rejects where WebAssembly is blocked or a file does not arrive. */
 export async function loadCore(): Promise<Core> {
-  const [module, models, devices] = await Promise.all([
+  const [module, models, firstDevices] = await Promise.all([
     createModule({ locateFile: () => wasmUrl }),
     fetchJson(modelsUrl),
-    fetchJson(devicesUrl),
+    fetchJson(firstDevicesUrl),
   ]);
+  let devices = firstDevices;
   loadCatalogue(module, models, devices);
   return coreOf(module, {
     fetchSpecs: () => fetchJson<SpecFile>(specsUrl),
+    async fetchDevices() {
+      devices = await fetchJson(devicesUrl);
+      return (current) => loadCatalogue(current, models, devices);
+    },
     async loadFull() {
       const full = await (await import('./full')).loadFullModule();
       loadCatalogue(full, models, devices);

@@ -8,6 +8,8 @@ export interface Choice {
   id: string;
   label: string;
   detail?: string;
+  /** A heading over it, said once for neighbours that share it. */
+  group?: string;
   /** What else it is found by. */
   keywords: string;
 }
@@ -129,7 +131,12 @@ export function Combobox({
         />
       </div>
       <ul id={listId} class="options" role="listbox" aria-label={label} hidden={!isOpen}>
-        {list.map((choice, index) => (
+        {list.map((choice, index) => [
+          choice.group && choice.group !== list[index - 1]?.group && (
+            <li key={choice.group} class="group" role="presentation">
+              {choice.group}
+            </li>
+          ),
           <li
             key={choice.id}
             id={optionId(index)}
@@ -141,8 +148,8 @@ export function Combobox({
           >
             <b>{choice.label}</b>
             {choice.detail && <small>{choice.detail}</small>}
-          </li>
-        ))}
+          </li>,
+        ])}
         {isOpen && list.length === 0 && (
           <li class="nothing" role="option" aria-disabled="true" aria-selected="false">
             {search?.nothing(draft ?? '') ?? t('combobox.nothing', { query: draft ?? '' })}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ComponentType } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { CatalogueDevice, HardwareRow } from '../core/wire';
-import { count, memory, parseCount, parseGiB, type Unit } from '../format';
-import { t, tCode } from '../i18n';
+import type { DevicePicker } from '../devices/picker';
+import { count, memory, parseCount, parseGiB } from '../format';
+import { t } from '../i18n';
 import { useStore } from '../store';
 import { Combobox, type Choice } from './Combobox';
 import { FieldMessage, FieldMessages, messageId, useFieldNotices } from './Field';
@@ -11,23 +13,18 @@ import { NumberField, unreadable } from './NumberField';
 
 const kGiB = 2 ** 30;
 const kMostMemoryGiB = 1 << 20; // 1 PiB: beyond it a number is a typing error
+const kMostBareGiB = 999;
 
-function choiceOf(device: CatalogueDevice, unit: Unit): Choice {
-  return {
-    id: device.id,
-    label: `${device.name}`,
-    detail: t('device.usable', { memory: memory(device.runtime_bytes, unit), kind: tCode('deviceKind', device.kind) }),
-    keywords: [device.id, device.slug, device.short_name, ...device.aliases].join(' '),
-  };
-}
+/** Until the list of all devices is there. */
+const choiceOf = ({ id, name, slug }: CatalogueDevice): Choice => ({ id, label: name, keywords: slug });
 
 const kOwnPrefix = 'memory:';
 
-/** "48 GiB", "24gb", "80": a card that the catalogue lacks, by its memory. */
+/** "48 GiB", "24gb", "80": a card that the catalogue lacks, by its memory. A bare 4090 is a name. */
 export function memoryChoice(text: string): Choice | undefined {
   const match = /^(\d{1,7}(?:\.\d{1,3})?)\s*(gib|gb|g)?$/i.exec(text.trim());
   const size = Number(match?.[1] ?? 0);
-  if (!match || size <= 0 || size > kMostMemoryGiB) return undefined;
+  if (!match || size <= 0 || size > (match[2] ? kMostMemoryGiB : kMostBareGiB)) return undefined;
   const bytes = Math.floor(size * (match[2]?.toLowerCase() === 'gb' ? 1e9 : kGiB));
   return { id: kOwnPrefix + bytes, label: t('device.byMemory', { memory: memory(bytes, 'gib') }), keywords: text };
 }
@@ -35,16 +32,18 @@ export function memoryChoice(text: string): Choice | undefined {
 interface RowProps {
   row: HardwareRow;
   index: number;
+  picker: DevicePicker | undefined;
+  bringPicker: () => void;
   onRow: (row: HardwareRow) => void;
   onRemove?: () => void;
 }
 
-function Row({ row, index, onRow, onRemove }: RowProps) {
-  const { catalogue, unit, answer } = useStore();
+function Row({ row, index, picker, bringPicker, onRow, onRemove }: RowProps) {
+  const { catalogue, answer } = useStore();
   const [unread, setUnread] = useState<string | undefined>(undefined);
   const notices = useFieldNotices('hardware');
   const devices = catalogue.value?.devices;
-  const choices = useMemo(() => (devices ?? []).map((device) => choiceOf(device, unit.value)), [devices, unit.value]);
+  const choices = useMemo(() => (devices ?? []).map(choiceOf), [devices]);
   const known = devices?.find(({ id }) => id === row.device);
   const shown =
     known?.short_name ?? answer.value.devices.find(({ device }) => device === row.device)?.device_name ?? row.device;
@@ -52,6 +51,7 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
   const id = index === 0 ? 'gpu' : `gpu-${index}`;
 
   function choose(choice: Choice): void {
+    if (picker?.takeMachine(choice.id)) return;
     const { device: _device, memory_bytes: _memory, raised_limit: _limit, ...rest } = row;
     onRow(
       choice.id.startsWith(kOwnPrefix)
@@ -69,6 +69,8 @@ function Row({ row, index, onRow, onRemove }: RowProps) {
           value={shown ?? own}
           choices={choices}
           choiceOf={memoryChoice}
+          search={picker}
+          onOpen={bringPicker}
           describedBy={messageId('hardware')}
           invalid={notices.length > 0}
           onChoose={choose}
@@ -158,9 +160,30 @@ function HostMemory() {
   );
 }
 
+/** What is known of the GPUs and the machine, when someone asks. */
+function About() {
+  const { bring } = useStore();
+  const [Facts, setFacts] = useState<ComponentType>();
+  return (
+    <details
+      class="device-facts"
+      onToggle={() => void bring(import('../devices/Facts')).then((module) => setFacts(() => module?.default))}
+    >
+      <summary>{t('device.about')}</summary>
+      {Facts && <Facts />}
+    </details>
+  );
+}
+
 export function HardwareField() {
-  const { request, answer, setHardware } = useStore();
+  const store = useStore();
+  const { request, answer, setHardware } = store;
+  const [picker, setPicker] = useState<DevicePicker>();
   const rows = request.value.hardware;
+  const bringPicker = (): void => {
+    if (!picker)
+      void store.bring(import('../devices/picker').then((module) => module.devicePicker(store))).then(setPicker);
+  };
   const hasHost = answer.value.host.class !== undefined; // an engine that also runs without any GPU
   const replace = (index: number, row: HardwareRow): void =>
     setHardware(rows.map((old, at) => (at === index ? row : old)));
@@ -173,6 +196,8 @@ export function HardwareField() {
           key={index}
           row={row}
           index={index}
+          picker={picker}
+          bringPicker={bringPicker}
           onRow={(changed) => replace(index, changed)}
           onRemove={rows.length > 1 || hasHost ? () => setHardware(rows.filter((_, at) => at !== index)) : undefined}
         />
@@ -185,6 +210,8 @@ export function HardwareField() {
         {rows.length === 0 ? t('field.firstGpu') : t('field.addGpus')}
       </button>
       <HostMemory />
+      {picker && <picker.Chosen />}
+      {rows.length > 0 && <About />}
       <FieldMessages field="hardware" />
     </div>
   );

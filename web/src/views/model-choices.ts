@@ -5,7 +5,7 @@ import { parameters } from '../format';
 import { currentLocale, t, tCode } from '../i18n';
 import { hubReference, nameOf } from '../reader/hub';
 import { offerRemote, readTexts } from '../reader/take';
-import { ModelSearch } from '../search/models';
+import { CatalogueSearch } from '../search/catalogue';
 import type { Store } from '../store';
 import type { Choice } from './Combobox';
 
@@ -49,7 +49,7 @@ export interface ModelChoices {
 
 export async function modelChoices(models: CatalogueModel[]): Promise<ModelChoices> {
   await readTexts;
-  const search = new ModelSearch(models);
+  const search = new CatalogueSearch(models);
   const all = models.map(choiceOf);
   return {
     find(text) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds models of the catalogue by any part of what they are called, with a typing error or two. Brought when the list is first opened.
+// Finds rows of the catalogue by any part of what they are called, with a typing error or two. Brought when a list is first opened.
 import MiniSearch from 'minisearch';
 import type { CatalogueModel } from '../core/wire';
 import { kOtherNames } from './owners';
 
-type Searched = Pick<CatalogueModel, 'id' | 'slug' | 'name' | 'kind' | 'aliases' | 'released'>;
+/** A row of the catalogue; its id is `owner/name`. */
+export type Searched = Pick<CatalogueModel, 'id' | 'slug' | 'name' | 'kind' | 'aliases' | 'released'>;
 
 /** Words that say how a copy is packed, not which model it is; they are let go of when nothing is found with them. */
 const kPackings = /\b(gguf|awq|gptq|mlx|exl[23]|bnb|fp[48]|nvfp4|mxfp4|bf16|int[48]|[48]bit|i?q\d\w*)\b/gi;
@@ -38,19 +39,19 @@ const squeezed = (text: string): string => text.toLowerCase().replace(/[^\p{L}\d
 
 const unique = (list: string[]): string => [...new Set(list)].join(' ');
 
-function documentOf(model: Searched, index: number): Record<string, unknown> {
-  const [owner = ''] = model.id.split('/');
+function documentOf(row: Searched, index: number): Record<string, unknown> {
+  const [owner = ''] = row.id.split('/');
   const others = kOtherNames[owner.toLowerCase()] ?? [];
-  const name = words(model.name);
-  const id = words(model.id);
+  const name = words(row.name);
+  const id = words(row.id);
   return {
     id: index,
     name: name.join(' '),
-    other: unique([...model.aliases, model.slug].flatMap(words)),
-    owner: unique([...id, ...others.flatMap(words), ...joined(model.name)]),
+    other: unique([...row.aliases, row.slug].flatMap(words)),
+    owner: unique([...id, ...others.flatMap(words), ...joined(row.name)]),
     inside: unique([...name, ...words(owner)].flatMap(endings)),
     // Among equals the original and the newer one come first.
-    weight: (model.kind === 'original' ? 1.1 : 1) + (Number(model.released?.slice(0, 4) ?? 2020) - 2020) / 100,
+    weight: (row.kind === 'original' ? 1.1 : 1) + (Number(row.released?.slice(0, 4) ?? 2020) - 2020) / 100,
   };
 }
 
@@ -61,44 +62,44 @@ const kBoost = { name: 4, other: 2, owner: 1, inside: 0.3 };
 const errorsIn = (word: string): number | false =>
   /\d/.test(word) || word.length < 4 ? false : word.length < 8 ? 1 : 2;
 
-export class ModelSearch<Model extends Searched> {
+export class CatalogueSearch<Row extends Searched> {
   readonly #index: MiniSearch;
 
-  constructor(private readonly models: Model[]) {
+  constructor(private readonly rows: Row[]) {
     this.#index = new MiniSearch({
       fields: kFields,
       storeFields: ['weight'],
       tokenize: (text) => text.split(' '),
       processTerm: (word) => word,
     });
-    this.#index.addAll(models.map(documentOf));
+    this.#index.addAll(rows.map(documentOf));
   }
 
-  /** The models that have every word of the text, the likeliest first. */
-  find(text: string): Model[] {
+  /** The rows that have every word of the text, the likeliest first. */
+  find(text: string): Row[] {
     const found = this.#search(words(text));
     const named = found.length > 0 ? text : text.replace(kPackings, ' ');
     const all = named === text ? found : this.#search(words(named));
     const name = squeezed(named);
-    const isCalled = (model: Model): boolean =>
-      [model.name, model.id, model.slug, ...model.aliases].some((other) => squeezed(other) === name);
+    const isCalled = (row: Row): boolean =>
+      [row.name, row.id, row.slug, ...row.aliases].some((other) => squeezed(other) === name);
     // "27" means 27b before 270m.
     const sizes = words(named).filter((word) => /^[\d.]+$/.test(word));
-    const isOfSize = (model: Model): boolean => {
-      const own = words(model.name);
+    const isOfSize = (row: Row): boolean => {
+      const own = words(row.name);
       return sizes.every((size) => own.includes(size) || own.includes(`${size}b`));
     };
     // What was typed goes before what is a typing error away.
-    const holds = (model: Model): boolean => squeezed(model.id).includes(name);
-    const rank = (model: Model): number => {
-      if (isCalled(model)) return 0;
-      if (!isOfSize(model)) return 3;
-      return holds(model) ? 1 : 2;
+    const holds = (row: Row): boolean => squeezed(row.id).includes(name);
+    const rank = (row: Row): number => {
+      if (isCalled(row)) return 0;
+      if (!isOfSize(row)) return 3;
+      return holds(row) ? 1 : 2;
     };
-    return [0, 1, 2, 3].flatMap((wanted) => all.filter((model) => rank(model) === wanted));
+    return [0, 1, 2, 3].flatMap((wanted) => all.filter((row) => rank(row) === wanted));
   }
 
-  #search(asked: string[]): Model[] {
+  #search(asked: string[]): Row[] {
     const results = this.#index.search(asked.join(' '), {
       combineWith: 'AND',
       prefix: true,
@@ -106,6 +107,6 @@ export class ModelSearch<Model extends Searched> {
       boost: kBoost,
       boostDocument: (_id, _word, stored) => stored?.['weight'] as number,
     });
-    return results.flatMap(({ id }) => this.models[id as number] ?? []);
+    return results.flatMap(({ id }) => this.rows[id as number] ?? []);
   }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Script of weighbridge_catalogue: joins the arrays of FILES (separated by `|`) into the one catalogue file OUTPUT, in the order of the files.
+# Script of weighbridge_join(): joins the arrays of FILES (separated by `|`) into the one array KEY of OUTPUT, in the order of the files.
 string(REPLACE "|" ";" files "${FILES}")
 set(rows "")
 foreach(path IN LISTS files)
@@ -15,4 +15,4 @@ foreach(path IN LISTS files)
   endif()
   string(APPEND rows "${text}")
 endforeach()
-file(WRITE ${OUTPUT} "{\"version\": \"${VERSION}\", \"models\": [\n${rows}\n]}\n")
+file(WRITE ${OUTPUT} "{\"version\": \"${VERSION}\", \"${KEY}\": [\n${rows}\n]}\n")

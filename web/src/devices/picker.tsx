@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list below a GPU box: devices by vendor, and whole machines. With its search, its texts and its data it comes when a box is first opened.
+import { signal } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import machinesUrl from '../../../build/catalogue/machines.json?url';
+import type { CatalogueDevice } from '../core/wire';
+import { memory, type Unit } from '../format';
+import { t, tCode } from '../i18n';
+import { CatalogueSearch } from '../search/catalogue';
+import type { Store } from '../store';
+import type { Choice } from '../views/Combobox';
+import { hardwareOf, hostBytes, isMachine, machineFacts, machineName, type MachineRow } from './machines';
+import { searchedDevice, searchedMachine } from './search';
+import { deviceTexts } from './texts';
+
+/** No id of a device begins like this. */
+const kMachinePrefix = 'machine:';
+
+function deviceChoice(device: CatalogueDevice, unit: Unit): Choice {
+  const values = { memory: memory(device.runtime_bytes, unit), kind: tCode('deviceKind', device.kind) };
+  const isSeen = device.capacity_basis === 'measured';
+  return {
+    id: device.id,
+    label: device.name,
+    detail: t(isSeen ? 'device.usable' : 'device.usableAtLeast', values),
+    keywords: '',
+  };
+}
+
+export interface DevicePicker {
+  find(text: string): Choice[];
+  nothing(query: string): string;
+  /** Takes a whole machine; false if the choice is none. */
+  takeMachine(id: string): boolean;
+  /** Says what was chosen, as long as the settings are those of the machine. */
+  Chosen: ComponentType;
+}
+
+/** Vendors in the order of their first device; the catalogue keeps those of one together, newest first. */
+const byVendor = (devices: CatalogueDevice[]): CatalogueDevice[] =>
+  [...new Set(['NVIDIA', 'AMD', 'Apple', 'Intel', ...devices.map(({ vendor }) => vendor)])].flatMap((vendor) =>
+    devices.filter((device) => device.vendor === vendor),
+  );
+
+export async function devicePicker(store: Store): Promise<DevicePicker> {
+  const state = store.coreState.value;
+  const [machines] = await Promise.all([
+    fetch(machinesUrl).then((response) => response.json() as Promise<MachineRow[]>),
+    deviceTexts(),
+    state.status === 'ready' && store.bringDevices(state.core),
+  ]);
+  const devices = byVendor(store.catalogue.value?.devices ?? []);
+  const nameOf = (id: string): string => devices.find((device) => device.id === id)?.short_name ?? id;
+  const search = new CatalogueSearch(devices.map(searchedDevice));
+  const machineSearch = new CatalogueSearch(machines.map((row) => searchedMachine(row, nameOf)));
+  const chosen = signal<MachineRow | null>(null);
+  const choiceOf = (device: CatalogueDevice): Choice => deviceChoice(device, store.unit.value);
+  const machineChoice = (machine: MachineRow): Choice => ({
+    id: kMachinePrefix + machine.id,
+    label: machineName(machine),
+    detail: machineFacts(machine, nameOf),
+    group: t('machine.group'),
+    keywords: '',
+  });
+  return {
+    find(text) {
+      if (!text.trim())
+        return [
+          ...devices.map((device) => ({ ...choiceOf(device), group: device.vendor })),
+          ...machines.map(machineChoice),
+        ];
+      return [
+        ...search.find(text).map(({ row }) => choiceOf(row)),
+        ...machineSearch.find(text).map(({ row }) => machineChoice(row)),
+      ];
+    },
+    nothing: (query) => t('device.nothing', { query }),
+    takeMachine(id) {
+      const machine = machines.find((row) => kMachinePrefix + row.id === id);
+      if (!machine) return false;
+      store.setHardware(hardwareOf(machine));
+      store.setHostMemory(hostBytes(machine));
+      chosen.value = machine;
+      return true;
+    },
+    Chosen() {
+      const machine = chosen.value;
+      if (!machine || !isMachine(machine, store.request.value.hardware)) return null;
+      return (
+        <p class="hint">
+          <b>{machineName(machine)}</b>: {machineFacts(machine, nameOf)}
+        </p>
+      );
+    },
+  };
+}
