@@ -8,6 +8,7 @@
 #include "library_options.hpp"
 #include "serving_options.hpp"
 #include "share_text.hpp"
+#include "weighbridge/ggml_type.hpp"
 
 namespace weighbridge {
 
@@ -17,6 +18,7 @@ constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
 constexpr std::int64_t kMostBlockSize = 4096;
 constexpr std::size_t kMostOverrides = 256;  // more than one for each layer of any model; each is matched with every tensor
 constexpr std::array<std::string_view, 4> kSplitModes{"none", "layer", "row", "tensor"};  // in the order of SplitMode
+constexpr std::array<std::string_view, 4> kPoolingTypes{"none", "mean", "cls", "last"};   // in the order of PoolingType
 
 /// `flash_attn`: true, false, 1, 0, "on", "off"; -1 and "auto" leave the choice to the engine.
 std::optional<bool> read_flash_attention(KeyReader& reader) {
@@ -30,13 +32,21 @@ std::optional<bool> read_flash_attention(KeyReader& reader) {
   return std::nullopt;
 }
 
-std::optional<SplitMode> read_split_mode(KeyReader& reader) {
-  const std::optional<std::string> name = reader.text_if_given("split_mode");
+/// The enumerator whose name stands in `names` at its place.
+template <class Choice, std::size_t N>
+std::optional<Choice> read_choice(KeyReader& reader, std::string_view key, const std::array<std::string_view, N>& names, std::string_view expected) {
+  const std::optional<std::string> name = reader.text_if_given(key);
   if (!name) return std::nullopt;
-  for (std::size_t i = 0; i < kSplitModes.size(); ++i)
-    if (*name == kSplitModes[i]) return static_cast<SplitMode>(i);
-  reader.fail(notice::wrong_type(reader.path("split_mode"), "split_mode", excerpt(*name), "\"layer\", \"none\", \"row\" or \"tensor\""));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (*name == names[i]) return static_cast<Choice>(i);
+  reader.fail(notice::wrong_type(reader.path(key), std::string(key), excerpt(*name), std::string(expected)));
   return std::nullopt;
+}
+
+std::optional<std::string> read_cache_type(KeyReader& reader, std::string_view key) {
+  std::optional<std::string> name = reader.text_if_given(key);
+  if (name && !ggml_cache_type(*name)) reader.fail(notice::wrong_type(reader.path(key), std::string(key), excerpt(*name), "a type such as \"q8_0\""));
+  return name;
 }
 
 /// "3,1" or "3/1", as on the command line; null if a part is no number.
@@ -138,7 +148,8 @@ constexpr std::pair<std::string_view, std::optional<std::string> V::*> kVllmText
 
 constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified},         {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
                                          {"op_offload", &L::op_offload},         {"fit", &L::fit},           {"mmproj", &L::mmproj},
-                                         {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},           {"mmap", &L::mmap}};
+                                         {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},           {"mmap", &L::mmap},
+                                         {"embeddings", &L::embeddings}};
 
 /// Ollama's own names: fields of a request's `options`, else those of its environment without OLLAMA_.
 constexpr NumberOption kOllamaNumbers[] = {
@@ -180,10 +191,13 @@ void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
   if (o.n_seq_max == 0)
     reader.fail(notice::out_of_range(reader.path("n_seq_max"), "n_seq_max", "0", "-1 for llama-server's choice, or 1 to " + grouped(kMaxSequences)));
   o.flash_attn = read_flash_attention(reader);
-  o.split_mode = read_split_mode(reader);
+  o.split_mode = read_choice<SplitMode>(reader, "split_mode", kSplitModes, "\"layer\", \"none\", \"row\" or \"tensor\"");
+  o.pooling_type = read_choice<PoolingType>(reader, "pooling_type", kPoolingTypes, "\"none\", \"mean\", \"cls\" or \"last\"");
   o.tensor_split = read_tensor_split(reader);
   o.type_k = reader.text_if_given("type_k");
   o.type_v = reader.text_if_given("type_v");
+  o.type_k_draft = read_cache_type(reader, "type_k_draft");
+  o.type_v_draft = read_cache_type(reader, "type_v_draft");
   o.override_tensor = read_overrides(reader);
 }
 
@@ -217,9 +231,12 @@ void read_options(KeyReader& reader, Scenario& scenario) {
                                       "block_size",
                                       "flash_attn",
                                       "split_mode",
+                                      "pooling_type",
                                       "tensor_split",
                                       "type_k",
                                       "type_v",
+                                      "type_k_draft",
+                                      "type_v_draft",
                                       "override_tensor"};
     for (const NumberOption& option : kLlamaCppNumbers) all.push_back(option.name);
     for (const FlagOption& option : kLlamaCppFlags) all.push_back(option.name);
@@ -258,9 +275,12 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
     for (const auto& [name, kept] : kVllmTexts) add(json, name, o.vllm.*kept);
     if (l.flash_attn) json["flash_attn"] = *l.flash_attn ? "on" : "off";
     if (l.split_mode) json["split_mode"] = kSplitModes[static_cast<std::size_t>(*l.split_mode)];
+    if (l.pooling_type) json["pooling_type"] = kPoolingTypes[static_cast<std::size_t>(*l.pooling_type)];
     if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;
     for (const TensorOverride& rule : l.override_tensor) json["override_tensor"].push_back(rule.pattern + "=" + rule.buffer);
   }
+  add(json, "type_k_draft", l.type_k_draft);
+  add(json, "type_v_draft", l.type_v_draft);
   const Known known = known_of(engine);
   for (const NumberOption& option : known.numbers) add(json, option.name, l.*option.kept);
   for (const FlagOption& option : known.flags) add(json, option.name, l.*option.kept);

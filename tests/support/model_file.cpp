@@ -73,18 +73,6 @@ void write_tensors(const Model& model, const std::vector<Tensor>& tensors, GgufW
   }
 }
 
-/// The last layer with the same mixer and feed-forward block; the last of all if there is none.
-std::int64_t layer_like(const Model& model, const LayerSpec& wanted) {
-  for (std::int64_t layer = model.n_layers() - 1; layer >= 0; --layer)
-    if (model.layers[static_cast<std::size_t>(layer)] == wanted) return layer;
-  return model.n_layers() - 1;
-}
-
-void add_to_layer(std::vector<Tensor>& tensors, Tensor tensor, std::int64_t layer) {
-  tensor.layers = {layer, 1, 1};
-  tensors.push_back(tensor);
-}
-
 }  // namespace
 
 std::string file_architecture(const Model& model) {
@@ -110,17 +98,7 @@ GgufWriter gguf_with_mtp(const Model& model, std::string_view format) {
   GgufWriter writer;
   write_keys(whole, architecture, writer);
   writer.number(architecture + ".nextn_predict_layers", static_cast<std::uint32_t>(model.mtp_layers.size()));
-  std::vector<Tensor> tensors = gguf_tensors(model, format);
-  const std::size_t n_plain = tensors.size();
-  for (std::int64_t layer = model.n_layers(); layer < whole.n_layers(); ++layer) {
-    const std::int64_t like = layer_like(model, whole.layers[static_cast<std::size_t>(layer)]);
-    for (std::size_t i = 0; i < n_plain; ++i)
-      if (tensors[i].layers.first == like) add_to_layer(tensors, tensors[i], layer);
-    for (const char* norm : {"nextn.enorm", "nextn.hnorm", "nextn.shared_head_norm"})
-      add_to_layer(tensors, {.name = norm, .role = TensorRole::norm, .rows = model.hidden_size, .type = dtype::f32}, layer);
-    add_to_layer(tensors, {.name = "nextn.eh_proj", .rows = model.hidden_size, .cols = 2 * model.hidden_size, .type = dtype::q8_0}, layer);
-  }
-  write_tensors(model, tensors, writer);
+  write_tensors(model, gguf_tensors_with_predictions(model, format), writer);
   return writer;
 }
 

@@ -16,9 +16,16 @@ constexpr const char* kEngine = "llama.cpp";
 
 using Configs = std::map<std::string, Json>;
 
-/// Rules of a record without a buffer are for the host.
+/// The context of a record is the one that drafts, beside the model's own.
+bool is_draft(const Json& record) { return record["options"].value("mtp_context", false); }
+
+/// Rules of a record without a buffer are for the host. A context that drafts has types of its own.
 Json options_of(const Json& record) {
   Json options = record["options"];
+  options.erase("mtp_context");
+  if (is_draft(record))
+    for (const char* type : {"type_k", "type_v"})
+      if (options.contains(type)) options[std::string(type) + "_draft"] = options[type];
   if (!options.contains("override_tensor")) return options;
   for (Json& rule : options["override_tensor"])
     if (rule.get<std::string>().find('=') == std::string::npos) rule = rule.get<std::string>() + "=CPU";
@@ -53,10 +60,28 @@ void add(Figure& sum, const std::vector<Term>& terms, std::string_view id) {
   }
 }
 
+/// Adds a part of the context that drafts; what is not its cache has the term's band.
+void add_draft(Figure& sum, const std::vector<Term>& terms, std::string_view label) {
+  for (const Term& term : terms)
+    for (const FormulaRow& row : term.formula.rows) {
+      if (term.id != "speculation" || row.label != label) continue;
+      const auto bytes = static_cast<double>(row.bytes.count());
+      const bool is_graph = label == "graph";
+      sum.bytes += bytes;
+      sum.low += bytes - (is_graph ? static_cast<double>((term.bytes - term.low).count()) : 0);
+      sum.high += bytes + (is_graph ? static_cast<double>((term.high - term.bytes).count()) : 0);
+    }
+}
+
 /// What the engine calls weights, cache (with the states of recurrent layers) and graph buffers, as in a record.
-std::array<Figure, 3> figures_of(const std::vector<Term>& terms) {
+std::array<Figure, 3> figures_of(const std::vector<Term>& terms, bool drafts) {
   std::array<Figure, 3> figures;
   add(figures[0], terms, "weights");
+  if (drafts) {
+    add_draft(figures[1], terms, "cache");
+    add_draft(figures[2], terms, "graph");
+    return figures;
+  }
   add(figures[1], terms, "kv_cache");
   add(figures[1], terms, "recurrent_state");
   add(figures[2], terms, "compute");
@@ -64,8 +89,7 @@ std::array<Figure, 3> figures_of(const std::vector<Term>& terms) {
 }
 
 /// One processor or device: each figure and their sum.
-void compare(Scoreboard& board, const Scored& what, const std::vector<Term>& terms, const Json& recorded) {
-  const std::array<Figure, 3> figures = figures_of(terms);
+void compare(Scoreboard& board, const Scored& what, const std::array<Figure, 3>& figures, const Json& recorded) {
   Figure total;
   double recorded_total = 0;
   for (std::size_t i = 0; i < figures.size(); ++i) {
@@ -94,10 +118,11 @@ std::string place_of(const Json& record) {
 
 void compare(const Estimate& estimate, const Json& record, Scored what, Scoreboard& board) {
   what.place = place_of(record);
-  if (estimate.devices.empty()) return compare(board, what, estimate.host->terms, record["host"]);
-  for (std::size_t i = 0; i < estimate.devices.size(); ++i) compare(board, what, estimate.devices[i].terms, record["devices"][i]);
+  const bool drafts = is_draft(record);
+  if (estimate.devices.empty()) return compare(board, what, figures_of(estimate.host->terms, drafts), record["host"]);
+  for (std::size_t i = 0; i < estimate.devices.size(); ++i) compare(board, what, figures_of(estimate.devices[i].terms, drafts), record["devices"][i]);
   what.place = "host beside " + what.place;
-  compare(board, what, estimate.host->terms, record["host"]);
+  compare(board, what, figures_of(estimate.host->terms, drafts), record["host"]);
 }
 
 struct Verdicts {

@@ -29,6 +29,9 @@ struct TensorOverride {
   friend bool operator==(const TensorOverride&, const TensorOverride&) = default;
 };
 
+/// How the vectors of a sequence's tokens become one (include/llama.h, llama_pooling_type).
+enum class PoolingType { none, mean, cls, last };
+
 /// One tensor of the inventory that does not lie where its layer does.
 struct MovedTensor {
   std::size_t tensor = 0;  ///< index into the model's tensors in the asked weights format
@@ -50,7 +53,9 @@ struct LlamaCppOptions {
   std::optional<bool> offload_kqv;
   std::optional<bool> op_offload;
   std::optional<SplitMode> split_mode;
-  std::optional<std::string> type_k;  ///< wins over the request's cache types
+  std::optional<bool> embeddings;           ///< results are vectors, not tokens (`--embeddings`)
+  std::optional<PoolingType> pooling_type;  ///< empty: what the file says
+  std::optional<std::string> type_k;        ///< wins over the request's cache types
   std::optional<std::string> type_v;
   std::vector<double> tensor_split;      ///< share of each device; empty: by free memory
   std::optional<std::int64_t> main_gpu;  ///< with split_mode none: the one device
@@ -63,6 +68,8 @@ struct LlamaCppOptions {
   std::optional<bool> mmproj;                   ///< with the image or audio encoder (`--mmproj`)
   std::optional<bool> mmproj_offload;           ///< on the first device
   std::optional<bool> mtp;                      ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
+  std::optional<std::string> type_k_draft;      ///< of the context that drafts
+  std::optional<std::string> type_v_draft;
   std::optional<bool> mmap;
   std::optional<std::int64_t> lora_bytes;    ///< of all adapter files
   std::optional<bool> sched_spread;          ///< OLLAMA_SCHED_SPREAD: over all GPUs even if one is enough

@@ -19,7 +19,7 @@ bool encodes_on_device(const Job& job) { return !job.scenario.hardware.empty() &
 
 /// All weights on any device and the host.
 Bytes all_weights(const Loads& loads) {
-  Bytes sum = loads.output.plain;
+  Bytes sum = loads.output.plain + (loads.head == TiedHead::none ? Bytes() : loads.embedding.plain);
   for (const std::vector<Load>* parts : {&loads.layers, &loads.experts})
     for (const Load& load : *parts) sum += load.plain;
   return sum;
@@ -39,13 +39,11 @@ DevicePlan plan_device(const Job& job, const Settings& settings, const Loads& lo
   return device;
 }
 
-void complete(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, int index, Term graph, DevicePlan& device) {
+void complete(const Job& job, const Settings& settings, const Loads& loads, int index, Term graph, DevicePlan& device) {
   const DeviceGroup& group = job.scenario.hardware[device.group];
   device.terms.push_back(std::move(graph));
   if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
   if (auto adapters = adapter_term(job, device.terms.front().bytes, all_weights(loads))) device.terms.push_back(std::move(*adapters));
-  if (index == placement.output_device)
-    if (auto drafts = prediction_term(job, settings)) device.terms.push_back(std::move(*drafts));
   if (index == 0 && encodes_on_device(job)) add_projector(job, device.terms);
   device.terms.push_back(context_term(job, group.device));
   device.reserved = device.total();
@@ -69,9 +67,8 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
   host.terms.push_back(std::move(graph));
   host.terms.push_back(output_term(job, settings));
-  if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding, all_weights(loads))) host.terms.push_back(std::move(*adapters));
-  if (placement.output_device == Placement::kHost)
-    if (auto drafts = prediction_term(job, settings)) host.terms.push_back(std::move(*drafts));
+  if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding.plain - loads.tables, all_weights(loads)))
+    host.terms.push_back(std::move(*adapters));
   if (!encodes_on_device(job)) add_projector(job, host.terms);
   if (auto checkpoints = checkpoints_term(job, settings)) host.terms.push_back(std::move(*checkpoints));
   host.terms.push_back(prompt_cache_term(job, whole_cache(job, settings)));
@@ -107,7 +104,7 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
   if (!version.empty() && version != kVersion) plan.warnings.push_back(unread_version("llama.cpp", version, kVersion));
   add_bad_input_warnings(job, settings, plan.warnings);
   const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
-  const std::int64_t all = job.model.n_layers() + 1;
+  const std::int64_t all = layers_of_file(job) + 1;
   if (wanted > all && settings.gpu_layers == all)
     plan.warnings.push_back(
         notice::custom("gpu_layers_capped", "params.offload.gpu_layers",
@@ -120,6 +117,17 @@ std::string_view nearest_format(const Model& model) {
   const std::string_view format = checkpoint_format(model);
   if (format == "mxfp4") return "gguf:MXFP4_MOE";
   return format.ends_with("4") || format == "mlx-4bit" ? "gguf:Q4_K_M" : "gguf:Q8_0";
+}
+
+void add_draft(DraftTerms draft, Plan& plan) {
+  for (std::size_t index = 0; index < plan.devices.size(); ++index) {
+    DevicePlan& device = plan.devices[index];
+    if (draft.devices[index].high == Bytes()) continue;
+    device.reserved += draft.devices[index].bytes;
+    device.observed += draft.devices[index].bytes;
+    device.terms.push_back(std::move(draft.devices[index]));
+  }
+  plan.host->terms.push_back(std::move(draft.host));
 }
 
 /// Plans one way of running in which nothing is left to choose.
@@ -136,13 +144,14 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
                                                        [](const DevicePlan& device) { return device.total() > device.limit; });
   ComputeTerms graphs = is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
   for (std::size_t device = 0; device < groups.size(); ++device)
-    complete(job, settings, loads, placement, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
+    complete(job, settings, loads, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
   plan.host = plan_host(job, settings, loads, placement, std::move(graphs.host));
+  if (auto draft = draft_terms(job, settings, placement)) add_draft(std::move(*draft), plan);
 
   plan.report.kv_cache_pool = whole_cache(job, settings);
   plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
   plan.report.gpu_layers = settings.gpu_layers;
-  plan.report.all_gpu_layers = job.model.n_layers() + 1;
+  plan.report.all_gpu_layers = layers_of_file(job) + 1;
   plan.report.tensors_on_host = placement.experts_on_host;
 }
 
@@ -162,9 +171,7 @@ Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
   return fits ? fitted : scenario;
 }
 
-}  // namespace
-
-Plan plan(const Job& job) {
+Plan plan_file(const Job& job) {
   Plan plan;
   plan.report.name = "llama.cpp";
   plan.report.version = kVersion;
@@ -185,6 +192,16 @@ Plan plan(const Job& job) {
   const Job settled{job.model, job.tensors, *scenario, job.explain, job.memo};
   plan_settled(settled, settle(settled), plan);
   return plan;
+}
+
+}  // namespace
+
+Plan plan(const Job& job) {
+  if (!drafts(job) || job.model.from_gguf) return plan_file(job);
+  // The file is another one. What is remembered of the job is of the one without prediction layers.
+  const std::vector<Tensor> tensors = gguf_tensors_with_predictions(job.model, loaded_format(job.model, job.scenario));
+  Memo memo;
+  return plan_file({job.model, tensors, job.scenario, job.explain, &memo});
 }
 
 }  // namespace weighbridge::llama_cpp

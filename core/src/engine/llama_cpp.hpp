@@ -29,8 +29,12 @@ struct Settings {
   bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
   bool op_offload = true;
-  bool unfolds_latents = false;    ///< MLA without absorbed matrices in the file: every head has keys and values of its own (MiniCPM3)
-  std::int64_t widest_values = 0;  ///< without flash attention a cell of any layer has the widest one's values; 0: each layer its own
+  bool unfolds_latents = false;  ///< MLA without absorbed matrices in the file: every head has keys and values of its own (MiniCPM3)
+  bool embeddings = false;       ///< results are vectors, pooled so
+  PoolingType pooling = PoolingType::none;
+  bool drafts = false;              ///< the context runs the model's prediction layers
+  std::int64_t widest_values = 0;   ///< without flash attention a cell of any layer has the widest one's values; 0: each layer its own
+  bool caches_idle_layers = false;  ///< even a layer that mixes nothing (llama_kv_cache without a layer filter)
 };
 
 [[nodiscard]] Settings settle(const Job& job);
@@ -42,6 +46,7 @@ struct Settings {
 struct Placement {
   static constexpr int kHost = -1;
   std::vector<int> layer_device;  ///< by layer; kHost = on the host
+  std::vector<int> draft_device;  ///< by prediction layer
   int output_device = kHost;
   int n_devices = 0;
   bool experts_on_host = false;  ///< some routed experts, or other tensors of a device's layers, stay on the host
@@ -56,16 +61,24 @@ struct Placement {
 
 [[nodiscard]] Placement place(const Job& job, const Settings& settings);
 
-/// What Gemma 3n and 4 look up for every layer: it lies where the token embedding does (src/llama-arch.cpp, LLM_TENSOR_LAYER_INPUT).
-constexpr std::string_view kEmbeddingOfLayers = "per_layer_token_embd";
+/// Drafts with the model's own prediction layers.
+[[nodiscard]] bool drafts(const Job& job);
+/// Layers of the file: its prediction layers count where the engine splits layers, whether they are loaded or not (llama_hparams::n_layer_all).
+[[nodiscard]] std::int64_t layers_of_file(const Job& job);
+
+/// Which layer's device a tensor outside the layers goes to. `input`: the host, whatever lies on devices (src/llama-arch.cpp, LLM_TENSOR_INFOS).
+enum class Section { input, first_layer, output };
+[[nodiscard]] Section section_of(const Job& job, const Tensor& tensor);
 
 /// The device or kHost that `tensor`, an index into Job::tensors, lies on by its layer alone: without rules for single tensors.
 [[nodiscard]] int layer_place(const Job& job, const Placement& placement, std::size_t tensor);
+/// The same with them.
+[[nodiscard]] int place_of(const Job& job, const Placement& placement, std::size_t tensor);
 
 /// What `override_tensor` comes to, or what is wrong with it: ggml-org/llama.cpp src/llama-model-loader.cpp, create_tensor.
 [[nodiscard]] Result<std::vector<MovedTensor>> moved_tensors(const Job& job);
-/// "blk.3.ffn_down_exps.weight"
-[[nodiscard]] std::string gguf_name(const Tensor& tensor);
+/// The name in the file: "blk.3.ffn_down_exps.weight". `index`: into `tensors`, those of the file.
+[[nodiscard]] std::string gguf_name(const std::vector<Tensor>& tensors, std::size_t index);
 /// The engine's own name of a device: "CUDA1".
 [[nodiscard]] std::string device_name(const Scenario& scenario, int device);
 
@@ -81,6 +94,14 @@ constexpr std::string_view kEmbeddingOfLayers = "per_layer_token_embd";
 /// Bytes of one matrix stack on a device or the host (`padded` = false).
 [[nodiscard]] Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool padded);
 
+/// What is made of the embedding for a file without an output matrix (src/models/*.cpp, TENSOR_DUPLICATED).
+enum class TiedHead {
+  none,       ///< nothing: there is an output matrix, or the graph has no head, or it reads the embedding itself (BitNet)
+  on_device,  ///< a copy if the output lies elsewhere
+  always,     ///< a copy beside it
+};
+[[nodiscard]] TiedHead tied_head(const Job& job);
+
 /// What the tensors of one layer weigh.
 struct Load {
   Bytes padded;  ///< in a buffer that pads rows
@@ -91,10 +112,13 @@ struct Load {
 struct Loads {
   std::vector<Load> layers;  ///< without routed experts
   std::vector<Load> experts;
-  Load output;                ///< output matrix and norm
-  Bytes embedding;            ///< on the host
-  Bytes embedding_of_layers;  ///< on the host: kEmbeddingOfLayers
-  Bytes rope_factors;         ///< on every device that holds a layer
+  std::vector<Load> predictions;  ///< by prediction layer, all that it has
+  Load output;                    ///< output matrix, if the file has one, and norm
+  Load embedding;                 ///< of the tokens
+  std::size_t embedding_row = 0;  ///< of Job::tensors
+  TiedHead head = TiedHead::none;
+  Bytes tables;        ///< on the host beside the embedding: learned positions, token types, embeddings of single layers
+  Bytes rope_factors;  ///< on every device that holds a layer
 };
 [[nodiscard]] Load load_of(const Tensor& tensor);
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
@@ -156,8 +180,13 @@ struct ComputeTerms {
 [[nodiscard]] Bytes projector_bytes(const Job& job);
 /// The encoder and its buffer, if asked for.
 void add_projector(const Job& job, std::vector<Term>& terms);
-/// Drafting with the model's own prediction layers, if asked for.
-[[nodiscard]] std::optional<Term> prediction_term(const Job& job, const Settings& settings);
+/// The context that drafts, beside the weights: its cache and its graph on every device and the host, and its results there.
+struct DraftTerms {
+  std::vector<Term> devices;
+  Term host;
+};
+/// Nothing if none is asked for, or the model has no prediction layers.
+[[nodiscard]] std::optional<DraftTerms> draft_terms(const Job& job, const Settings& settings, const Placement& placement);
 /// The share of all adapters that goes with `weights` of `all_weights`.
 [[nodiscard]] std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights);
 /// Fills in what the host holds while the weights are read.

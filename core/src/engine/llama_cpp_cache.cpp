@@ -18,10 +18,11 @@ constexpr Source kRecurrentSource{"ggml-org/llama.cpp v0.5.0 src/llama-memory-re
 constexpr int kRecords = 200;  // planned contexts, equal to the byte
 constexpr int kRecurrentRecords = 500;
 
-/// Elements of one cell, the indexer's key among those of the keys. Values that are stored transposed have the width of the widest layer.
+/// Elements of one cell, each kind a tensor of its own. Values that are stored transposed have the width of the widest layer.
 struct Rows {
   std::int64_t key = 0;
   std::int64_t value = 0;
+  std::int64_t indexer = 0;  ///< its keys (src/llama-kv-cache-dsa.cpp, llama-kv-cache-msa.cpp), of the keys' type
 };
 
 std::int64_t indexer_values(const Mixer& mixer) {
@@ -32,9 +33,10 @@ std::int64_t indexer_values(const Mixer& mixer) {
 
 Rows rows_of(const Mixer& mixer, const Settings& s) {
   if (std::holds_alternative<EncoderAttention>(mixer)) return {};
-  if (const auto* compressed = std::get_if<CompressedAttention>(&mixer)) return {compressed->head_dim, 0};
+  if (std::holds_alternative<NoMixer>(mixer)) return {.value = s.caches_idle_layers ? s.widest_values : 0};
+  if (const auto* compressed = std::get_if<CompressedAttention>(&mixer)) return {.key = compressed->head_dim};
   const CachedHeads cached = cached_heads(mixer, s);
-  Rows rows{cached.key * cached.heads + indexer_values(mixer), cached.value * cached.heads};
+  Rows rows{cached.key * cached.heads, cached.value * cached.heads, indexer_values(mixer)};
   if (rows.value > 0) rows.value = std::max(rows.value, s.widest_values);
   return rows;
 }
@@ -91,7 +93,8 @@ std::vector<Run> runs_on(const Job& job, const Settings& settings, const Placeme
     const int place = settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost;
     if (place != device) continue;
     const Mixer& mixer = job.model.layers[layer].mixer;
-    if (job.model.layers[layer].shares_cache || rows_of(mixer, settings).key == 0) continue;
+    const Rows rows = rows_of(mixer, settings);
+    if (job.model.layers[layer].shares_cache || rows.key + rows.value == 0) continue;
     if (runs.empty() || !(*runs.back().mixer == mixer)) runs.push_back({&mixer, 0});
     ++runs.back().layers;
   }
@@ -146,7 +149,7 @@ Bytes cache_bytes(const Mixer& mixer, const Settings& s, bool padded) {
   const auto tensor = [&](DType type, std::int64_t row) {
     return row == 0 ? Bytes() : buffer_bytes(type, row, cells_of(mixer, s) * streams_of(mixer, s), padded);
   };
-  Bytes bytes = tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value);
+  Bytes bytes = tensor(s.type_k, rows.key) + tensor(s.type_v, rows.value) + tensor(s.type_k, rows.indexer);
   if (const auto* a = std::get_if<CompressedAttention>(&mixer); a != nullptr && a->compress_ratio > 0)
     bytes += entries_row(false, *a, s, 1).bytes + compressor_row(false, *a, s, 1).bytes;
   return bytes;
@@ -170,7 +173,8 @@ Term cache_term(const Job& job, const Settings& settings, const Placement& place
       term.formula.rows.push_back(compressor_row(true, *compressed, settings, run.layers));
     }
     const Rows rows = rows_of(*run.mixer, settings);
-    term.formula.rows.push_back(row_of(rows.value > 0 ? "keys" : "latent", run, settings, settings.type_k, rows.key));
+    if (rows.key > 0) term.formula.rows.push_back(row_of(rows.value > 0 ? "keys" : "latent", run, settings, settings.type_k, rows.key));
+    if (rows.indexer > 0) term.formula.rows.push_back(row_of("indexer_keys", run, settings, settings.type_k, rows.indexer));
     if (rows.value > 0) term.formula.rows.push_back(row_of("values", run, settings, settings.type_v, rows.value));
   }
   for (const FormulaRow& row : term.formula.rows) counted += row.bytes;

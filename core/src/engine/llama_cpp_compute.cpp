@@ -97,7 +97,7 @@ void add_copied_stages(const Job& job, const Settings& s, const Loads& loads, co
     if (up > Bytes()) stages.add(copied_up_stage(job, spec, s, up, mask));
   }
   if (placement.output_device != Placement::kHost) return;
-  FormulaRow output = output_stage(job, s, loads.output.largest);
+  FormulaRow output = output_stage(job, s, loads.head == TiedHead::none ? loads.output.largest : loads.embedding.largest);
   output.label = "copied_output_matrix";
   stages.add(std::move(output));
 }

@@ -105,8 +105,6 @@ class Fit {
       const bool padded = pads_rows(scenario.hardware[groups[index]].device);
       Bytes sum = weights_term(job, loads, placement, device, padded).bytes + cache_term(job, settings, placement, device, padded).bytes +
                   recurrent_term(job, settings, placement, device).bytes;
-      if (device == placement.output_device && options_.mtp.value_or(false))
-        if (const std::optional<Term> drafts = prediction_term(job, settings)) sum += drafts->bytes;
       sizes.push_back(difference(sum, Bytes()));
     }
     const ComputeTerms bounds = bounded_compute_terms(job, settings, loads, placement);
@@ -116,7 +114,11 @@ class Fit {
                               sizes[index] + difference(graph.high, Bytes()) >= targets_[index]);
     }
     const ComputeTerms graphs = is_exact ? compute_terms(job, settings, loads, placement) : bounds;
-    for (std::size_t index = 0; index < sizes.size(); ++index) sizes[index] += difference(graphs.devices[index].bytes, Bytes());
+    const std::optional<DraftTerms> draft = draft_terms(job, settings, placement);
+    for (std::size_t index = 0; index < sizes.size(); ++index) {
+      sizes[index] += difference(graphs.devices[index].bytes, Bytes());
+      if (draft) sizes[index] += difference(draft->devices[index].bytes, Bytes());
+    }
     return sizes;
   }
   [[nodiscard]] bool is_met(const Sizes& sizes) const {

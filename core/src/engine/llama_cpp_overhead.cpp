@@ -108,7 +108,12 @@ Term output_term(const Job& job, const Settings& s) {
   term.basis = Basis::exact;
   term.source = kOutputSource;
   const std::int64_t rows = std::max(s.n_seq_max, job.scenario.options.llama_cpp.n_outputs ? s.n_outputs : 0);
-  FormulaRow row = make_row(job.explain, "logits", {{"vocab_size", job.model.vocab_size}, {"output_rows", rows}, {"bytes_per_value", kFloat}});
+  const Factor vocabulary{"vocab_size", job.model.vocab_size};
+  const Factor width{"hidden_size", job.model.hidden_size, Op::plus};
+  const Factor count{"output_rows", rows};
+  const Factor value{"bytes_per_value", kFloat};
+  FormulaRow row = s.embeddings ? make_row(job.explain, "logits", {vocabulary, width, count, value})
+                                : make_row(job.explain, "logits", {vocabulary, count, value});
   row.chosen = true;
   term.bytes = term.low = term.high = row.bytes;
   if (job.explain) term.formula.rows.push_back(std::move(row));

@@ -31,6 +31,8 @@ std::optional<int> find_buffer(const Scenario& scenario, const std::string& buff
   return std::nullopt;
 }
 
+bool is_loaded(const Job& job, const Tensor& tensor) { return tensor.part == ModelPart::text || (tensor.part == ModelPart::mtp && drafts(job)); }
+
 Notice bad_rule(const TensorOverride& rule, const std::string& expected) {
   const std::string text = rule.pattern + "=" + rule.buffer;
   return notice::custom("unsupported", "params.engine.options.override_tensor", "`override_tensor` " + text + ": expected " + expected + ".",
@@ -48,17 +50,23 @@ std::string device_name(const Scenario& scenario, int device) {
   return std::string(called) + std::to_string(number);
 }
 
-std::string gguf_name(const Tensor& tensor) {
-  const std::string prefix = tensor.layers.first >= 0 ? "blk." + std::to_string(tensor.layers.first) + "." : "";
-  const bool has_suffix = tensor.name.ends_with(".bias") || tensor.name.ends_with(".scale");
-  return prefix + std::string(tensor.name) + (has_suffix ? "" : ".weight");
+std::string gguf_name(const std::vector<Tensor>& tensors, std::size_t index) {
+  const Tensor& tensor = tensors[index];
+  const std::string name = (tensor.layers.first >= 0 ? "blk." + std::to_string(tensor.layers.first) + "." : "") + std::string(tensor.name);
+  if (tensor.name.ends_with(".bias") || tensor.name.ends_with(".scale") || is_any_of(tensor.name, {"ssm_a", "ssm_d"})) return name;
+  // The vector of a matrix is its bias; of two vectors with one name, the first is a norm's weight.
+  const auto is_namesake = [&](const Tensor& other) { return other.name == tensor.name && other.layers == tensor.layers; };
+  const bool repeats = index > 0 && is_namesake(tensors[index - 1]);
+  const bool precedes = index + 1 < tensors.size() && is_namesake(tensors[index + 1]) && tensors[index + 1].cols > 1;
+  return name + (tensor.cols == 1 && (repeats || precedes) ? ".bias" : ".weight");
 }
 
 Result<std::vector<MovedTensor>> moved_tensors(const Job& job) {
   std::vector<MovedTensor> moved;
   const int n_devices = static_cast<int>(device_groups(job.scenario).size());
   std::vector<std::string> names;
-  for (const Tensor& tensor : job.tensors) names.push_back(tensor.part == ModelPart::text ? gguf_name(tensor) : std::string());
+  for (std::size_t row = 0; row < job.tensors.size(); ++row)
+    names.push_back(is_loaded(job, job.tensors[row]) ? gguf_name(job.tensors, row) : std::string());
   for (const TensorOverride& rule : job.scenario.options.llama_cpp.override_tensor) {
     const std::string pattern = ".*(" + rule.pattern + ")";
     if (!is_known_regex(pattern)) return fail(bad_rule(rule, "a regular expression of letters, classes, groups and repetitions"));

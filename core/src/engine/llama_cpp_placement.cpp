@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/llama_cpp.hpp"
+#include "gguf/architecture.hpp"
 
 namespace weighbridge::llama_cpp {
 
@@ -72,12 +73,38 @@ bool experts_stay(const Job& job, std::int64_t layer) {
   });
 }
 
+bool drafts(const Job& job) { return job.scenario.options.llama_cpp.mtp.value_or(false) && !job.model.mtp_layers.empty(); }
+
+std::int64_t layers_of_file(const Job& job) {
+  const bool has_predictions = job.model.from_gguf || drafts(job);
+  return job.model.n_layers() + (has_predictions ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0);
+}
+
+Section section_of(const Job& job, const Tensor& tensor) {
+  if (tensor.role == TensorRole::embedding || tensor.role == TensorRole::position_embedding || tensor.role == TensorRole::layer_embedding)
+    return Section::input;
+  if (tensor.name == "per_layer_model_proj" || tensor.name == "per_layer_proj_norm") return Section::first_layer;
+  // LFM2 calls its last norm so (LLM_TENSOR_OUTPUT_NORM_LFM2).
+  if (tensor.name == "token_embd_norm" && !gguf::architecture_of(job.model).starts_with("lfm2")) return Section::first_layer;
+  return Section::output;
+}
+
 int layer_place(const Job& job, const Placement& placement, std::size_t index) {
   const Tensor& tensor = job.tensors[index];
-  if (tensor.role == TensorRole::embedding || tensor.name == kEmbeddingOfLayers) return Placement::kHost;
-  if (tensor.layers.first < 0) return placement.output_device;
+  if (tensor.layers.first < 0) {
+    const Section section = section_of(job, tensor);
+    if (section == Section::input) return Placement::kHost;
+    return section == Section::first_layer ? placement.layer_device.front() : placement.output_device;
+  }
   if (is_routed(tensor) && tensor.layers.first < job.scenario.cpu_moe_layers) return Placement::kHost;
+  if (const std::int64_t prediction = tensor.layers.first - job.model.n_layers(); prediction >= 0)
+    return placement.draft_device[static_cast<std::size_t>(prediction)];
   return placement.layer_device[static_cast<std::size_t>(tensor.layers.first)];
+}
+
+int place_of(const Job& job, const Placement& placement, std::size_t index) {
+  const bool is_moved = !placement.moved.empty() && placement.moved[index] != Placement::kUnmoved;
+  return is_moved ? placement.moved[index] : layer_place(job, placement, index);
 }
 
 Placement place(const Job& job, const Settings& settings) {
@@ -85,21 +112,25 @@ Placement place(const Job& job, const Settings& settings) {
   const std::vector<std::size_t> groups = device_groups(job.scenario);
   placement.n_devices = static_cast<int>(groups.size());
   const std::int64_t n_layers = job.model.n_layers();
+  const std::int64_t n_file = layers_of_file(job);
   placement.layer_device.assign(static_cast<std::size_t>(n_layers), Placement::kHost);
+  placement.draft_device.assign(job.model.mtp_layers.size(), Placement::kHost);
   placement.experts_on_host = job.scenario.cpu_moe_layers > 0 && first_moe(job.model) != nullptr;
   if (groups.empty() || settings.gpu_layers == 0) {
     move_tensors(job, placement);
     return placement;
   }
   const std::vector<float> shares = cumulative_shares(job.scenario, groups);
-  const std::int64_t first = std::max<std::int64_t>(n_layers + 1 - settings.gpu_layers, 0);
+  const std::int64_t first = std::max<std::int64_t>(n_file + 1 - settings.gpu_layers, 0);
   const auto device_of = [&](std::int64_t layer) {
     const float at = static_cast<float>(layer - first) / static_cast<float>(settings.gpu_layers);
     const auto found = std::upper_bound(shares.begin(), shares.end(), at);
     return std::min(static_cast<int>(found - shares.begin()), placement.n_devices - 1);
   };
   for (std::int64_t layer = first; layer < n_layers; ++layer) placement.layer_device[static_cast<std::size_t>(layer)] = device_of(layer);
-  placement.output_device = device_of(n_layers);
+  for (std::int64_t layer = std::max(first, n_layers); layer < n_file; ++layer)
+    placement.draft_device[static_cast<std::size_t>(layer - n_layers)] = device_of(layer);
+  placement.output_device = device_of(n_file);
   if (works_as_pipeline(job, settings, placement.n_devices)) placement.copies = kPipelineCopies;
   move_tensors(job, placement);
   return placement;

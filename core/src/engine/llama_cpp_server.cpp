@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What llama-server keeps beside the context: encoder, drafting layers, adapters, earlier prompts, checkpoints. Read from the source, not measured
+// What llama-server keeps beside the context: encoder, adapters, earlier prompts, checkpoints. Read from the source, not measured
 // unless a term says so; bands err upwards.
 #include <algorithm>
 
@@ -16,8 +16,6 @@ constexpr Source kProjectorSource{"ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp
 constexpr Source kEncodeSource{
     "ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp, reserve_compute_meta: the graph of one image of the warm-up's size; one log",
     "https://github.com/ollama/ollama/issues/17482"};
-constexpr Source kPredictionSource{"ggml-org/llama.cpp v0.5.0 common/speculative.cpp: a second context on the model's prediction layers; one log",
-                                   "https://github.com/ollama/ollama/issues/17482"};
 constexpr Source kAdapterSource{"ggml-org/llama.cpp v0.5.0 src/llama-adapter.cpp: each pair of matrices lies with the matrix that it changes",
                                 "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-adapter.cpp"};
 constexpr Source kPromptSource{"ggml-org/llama.cpp v0.5.0 tools/server/server-task.cpp, server_prompt_cache: --cache-ram, 8192 MiB at most",
@@ -60,27 +58,6 @@ EncoderShape encoder_shape(const Model& model) {
 std::int64_t patches_of(const Model& model) {
   constexpr std::int64_t most = std::int64_t{46} * 46 * 4;
   return model.vision ? std::min(model.vision->patches(), most) : most;
-}
-
-/// Elements of the prediction layers that the engine loads: embeddings and head are the model's own.
-std::int64_t prediction_elements(const Model& model) {
-  std::int64_t elements = 0;
-  for (const Tensor& tensor : model.plain)
-    if (tensor.part == ModelPart::mtp && tensor.role != TensorRole::embedding && tensor.role != TensorRole::output_head)
-      elements += tensor.elements();
-  return elements;
-}
-
-/// Bytes of the model's layers per million elements: prediction layers are quantized as they are.
-std::int64_t bytes_per_million(const Job& job) {
-  std::int64_t elements = 0;
-  Bytes bytes;
-  for (const Tensor& tensor : job.tensors) {
-    if (tensor.part != ModelPart::text || tensor.layers.first < 0) continue;
-    elements += tensor.elements();
-    bytes += tensor.bytes();
-  }
-  return elements == 0 ? 0 : as_factor(Bytes(static_cast<std::uint64_t>(static_cast<double>(bytes.count()) / static_cast<double>(elements) * 1e6)));
 }
 
 /// What a checkpoint keeps: the windows' cells and the recurrent states of one sequence (LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY).
@@ -134,31 +111,6 @@ void add_projector(const Job& job, std::vector<Term>& terms) {
   terms.push_back(std::move(buffer));
 }
 
-std::optional<Term> prediction_term(const Job& job, const Settings& settings) {
-  if (!job.scenario.options.llama_cpp.mtp.value_or(false) || job.model.mtp_layers.empty()) return std::nullopt;
-  Term term = term_of("speculation", kPredictionSource);
-  FormulaRow weights = make_row(
-      job.explain, "prediction_layers",
-      {{"elements", prediction_elements(job.model)}, {"bytes_per_million", bytes_per_million(job)}, {"million", 1'000'000, Op::divide}});
-  Bytes cache;
-  for (const LayerSpec& layer : job.model.mtp_layers) cache += cache_bytes(layer.mixer, settings, true);
-  // Its context keeps the logits of every token of the graph; a logged one of a 27B model took 8 hidden states beside them.
-  FormulaRow graph = make_row(job.explain, "graph",
-                              {{"vocab_size", job.model.vocab_size},
-                               {"hidden_states", 8 * job.model.hidden_size, Op::plus},
-                               {"micro_batch_tokens", settings.n_ubatch},
-                               {"bytes_per_value", kFloat}});
-  term.bytes = weights.bytes + cache + graph.bytes;
-  term.low = weights.bytes / 2 + cache;
-  term.high = weights.bytes * 2 + cache + graph.bytes * 2;  // some files keep these layers in 8 or 16 bits
-  term.records = 1;
-  if (!job.explain) return term;
-  term.formula.rows.push_back(std::move(weights));
-  term.formula.rows.push_back({"cache", {}, cache, true});
-  term.formula.rows.push_back(std::move(graph));
-  return term;
-}
-
 std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights) {
   const std::int64_t given = job.scenario.options.llama_cpp.lora_bytes.value_or(0);
   if (given == 0 || weights == Bytes() || all_weights == Bytes()) return std::nullopt;
@@ -196,9 +148,9 @@ std::optional<Term> checkpoints_term(const Job& job, const Settings& settings) {
 }
 
 void weigh_loading(const Job& job, const Loads& loads, HostPlan& host) {
-  Bytes file = loads.embedding + loads.output.plain;
-  Bytes largest = std::max(loads.output.largest, loads.embedding);
-  for (const std::vector<Load>* parts : {&loads.layers, &loads.experts})
+  Bytes file = loads.embedding.plain + loads.tables + loads.output.plain;
+  Bytes largest = std::max(loads.output.largest, loads.embedding.largest);
+  for (const std::vector<Load>* parts : {&loads.layers, &loads.experts, &loads.predictions})
     for (const Load& load : *parts) {
       file += load.plain;
       largest = std::max(largest, load.largest);

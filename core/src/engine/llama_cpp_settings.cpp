@@ -113,7 +113,7 @@ Settings settle(const Job& job) {
   s.n_batch = std::min(s.n_ctx, o.n_batch.value_or(kBatch));
   s.n_ubatch = std::min(s.n_batch, o.n_ubatch.value_or(kMicroBatch));
   s.n_outputs = std::min(s.n_ubatch, o.n_outputs.value_or(s.n_ubatch));
-  const std::int64_t all = job.model.n_layers() + 1;
+  const std::int64_t all = layers_of_file(job) + 1;
   const std::int64_t wanted = o.n_gpu_layers.value_or(-1);
   s.gpu_layers = job.scenario.hardware.empty() ? 0 : (wanted < 0 ? all : std::min(wanted, all));
   s.type_k = cache_type(job.scenario.kv_type);
@@ -123,9 +123,16 @@ Settings settle(const Job& job) {
   s.keeps_windows = keeps_windows(job.model);
   s.offload_kqv = o.offload_kqv.value_or(true);
   s.op_offload = o.op_offload.value_or(true);
+  s.embeddings = o.embeddings.value_or(false);
+  const bool encodes = !job.model.layers.empty() && std::holds_alternative<EncoderAttention>(job.model.layers.front().mixer);
+  // An encoder's file says how; the mean takes the most room.
+  s.pooling = o.pooling_type.value_or(encodes ? PoolingType::mean : PoolingType::none);
   s.unfolds_latents = first_latent_attention(job.model.layers) != nullptr && llama_graph::unfolds_latents(job.tensors);
   if (!o.flash_attn) s.flash_attention = llama_graph::runs_flash_attention(job, s, place(job, s));
-  if (!s.flash_attention) s.widest_values = widest_values(job.model, s);
+  if (s.flash_attention) return s;
+  s.widest_values = widest_values(job.model, s);
+  s.caches_idle_layers = std::none_of(job.model.layers.begin(), job.model.layers.end(),
+                                      [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; });
   return s;
 }
 

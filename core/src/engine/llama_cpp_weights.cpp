@@ -26,41 +26,32 @@ void add(Load& sum, const Load& load) {
   sum.largest_gate_up = std::max(sum.largest_gate_up, load.largest_gate_up);
 }
 
-/// A file without a head has the embedding as its head, on the device of the output, whatever its model says: an embedding model has none either.
-/// Source: ggml-org/llama.cpp src/models/*.cpp, TENSOR_DUPLICATED.
-bool has_embedding_as_head(const Job& job) {
-  const bool is_encoder = !job.model.layers.empty() && std::holds_alternative<EncoderAttention>(job.model.layers[0].mixer);
-  return !is_encoder && std::none_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& tensor) { return tensor.name == "output"; });
-}
-
-/// Gemma 3n and 4 ask for the head before the embedding that it shares; only then is that made, a second time (src/models/gemma3n.cpp, gemma4.cpp).
-bool holds_head_twice(const Job& job) {
-  const std::string_view architecture = gguf::architecture_of(job.model);
-  return architecture == "gemma3n" || architecture == "gemma4";
-}
-
 Loads count_loads(const Job& job) {
   Loads loads;
   loads.layers.resize(job.model.layers.size());
   loads.experts.resize(job.model.layers.size());
-  const bool duplicated = has_embedding_as_head(job);
-  for (const Tensor& tensor : job.tensors) {
-    // A file's multi-token-prediction layers are skipped (TENSOR_SKIP) unless a context drafts with them (llama_model_params.load_mtp,
-    // src/models/*.cpp); a loader of before that flag put those of Qwen3.5 and Step-3.5 into the buffers of the last device.
-    if (tensor.part != ModelPart::text) continue;
+  loads.predictions.resize(job.model.mtp_layers.size());
+  loads.head = tied_head(job);
+  loads.embedding_row = job.tensors.size();
+  for (std::size_t row = 0; row < job.tensors.size(); ++row) {
+    const Tensor& tensor = job.tensors[row];
     const Load load = load_of(tensor);
+    if (const auto prediction = static_cast<std::size_t>(tensor.layers.first - job.model.n_layers());
+        tensor.part == ModelPart::mtp && tensor.layers.first >= job.model.n_layers() && prediction < loads.predictions.size())
+      add(loads.predictions[prediction], load);
+    if (tensor.part != ModelPart::text) continue;
     if (tensor.layers.first >= 0) {
       auto& parts = is_routed(tensor) ? loads.experts : loads.layers;
       add(parts[static_cast<std::size_t>(tensor.layers.first)], load);
-    } else if (tensor.name == kEmbeddingOfLayers) {
-      loads.embedding_of_layers = load.plain;
     } else if (tensor.role == TensorRole::embedding) {
-      loads.embedding = load.plain;
-      if (duplicated) add(loads.output, load);
+      loads.embedding = load;
+      loads.embedding_row = row;
     } else if (tensor.name == "rope_freqs") {
       loads.rope_factors = load.padded;
+    } else if (const Section section = section_of(job, tensor); section == Section::input) {
+      loads.tables += load.plain;
     } else {
-      add(loads.output, load);
+      add(section == Section::first_layer ? loads.layers.front() : loads.output, load);
     }
   }
   return loads;
@@ -79,32 +70,50 @@ void add_to(std::vector<Group>& groups, std::string_view label, const Tensor& te
   group->elements += tensor.elements();
 }
 
+/// Where the embedding lies: as the table of tokens and, if the file has no output matrix, as the head. A rule for single tensors finds both, which
+/// have one name; what would lie in one place twice is made once, unless the head was made first.
+struct Embeddings {
+  static constexpr int kNone = Placement::kUnmoved;
+  int table = Placement::kHost;
+  int head = kNone;
+
+  [[nodiscard]] std::uint64_t on(int device) const { return std::uint64_t{table == device} + std::uint64_t{head == device}; }
+};
+
+Embeddings place_embeddings(const Job& job, const Loads& loads, const Placement& placement) {
+  Embeddings embeddings;
+  if (loads.embedding_row == job.tensors.size()) return embeddings;
+  embeddings.table = place_of(job, placement, loads.embedding_row);
+  if (loads.head == TiedHead::none) return embeddings;
+  const bool is_moved = !placement.moved.empty() && placement.moved[loads.embedding_row] != Placement::kUnmoved;
+  const int head = is_moved ? embeddings.table : placement.output_device;
+  if (head != embeddings.table || loads.head == TiedHead::always) embeddings.head = head;
+  return embeddings;
+}
+
 /// The tensors that lie on `device`, summed by kind and type.
-std::vector<Group> groups_on(const Job& job, const Placement& placement, int device) {
+std::vector<Group> groups_on(const Job& job, const Loads& loads, const Placement& placement, int device) {
   std::vector<Group> groups;
-  const bool duplicated = has_embedding_as_head(job);
+  const Embeddings embeddings = place_embeddings(job, loads, placement);
   for (std::size_t index = 0; index < job.tensors.size(); ++index) {
     const Tensor& tensor = job.tensors[index];
+    if (tensor.part == ModelPart::mtp && drafts(job) && place_of(job, placement, index) == device) add_to(groups, "prediction_layers", tensor);
     if (tensor.part != ModelPart::text) continue;
-    const bool is_moved = !placement.moved.empty() && placement.moved[index] != Placement::kUnmoved;
     if (tensor.role == TensorRole::embedding) {
-      if (device == (is_moved ? placement.moved[index] : Placement::kHost)) add_to(groups, "embeddings", tensor);
-      if (duplicated && placement.output_device == device && (device != Placement::kHost || holds_head_twice(job)))
-        add_to(groups, "output_head", tensor);
+      if (embeddings.table == device) add_to(groups, "embeddings", tensor);
+      if (embeddings.head == device) add_to(groups, "output_head", tensor);
       continue;
     }
-    int place = layer_place(job, placement, index);
-    if (is_moved) place = placement.moved[index];
-    if (tensor.name == "rope_freqs" && placement.has_layers(device)) place = device;
-    if (place == device) add_to(groups, row_label(tensor), tensor);
+    const bool is_everywhere = tensor.name == "rope_freqs" && placement.has_layers(device);
+    if (is_everywhere || place_of(job, placement, index) == device) add_to(groups, row_label(tensor), tensor);
   }
   return groups;
 }
 
-std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int device, Bytes total) {
+std::vector<FormulaRow> explain(const Job& job, const Loads& loads, const Placement& placement, int device, Bytes total) {
   std::vector<FormulaRow> rows;
   Bytes counted;
-  for (const Group& group : groups_on(job, placement, device)) {
+  for (const Group& group : groups_on(job, loads, placement, device)) {
     if (group.type.block_size == 1)
       rows.push_back(make_row(true, group.label, {{"elements", group.elements}, {"bytes_per_element", group.type.block_bytes}}));
     else
@@ -119,6 +128,16 @@ std::vector<FormulaRow> explain(const Job& job, const Placement& placement, int 
 }
 
 }  // namespace
+
+TiedHead tied_head(const Job& job) {
+  const std::string_view architecture = gguf::architecture_of(job.model);
+  const bool is_encoder = !job.model.layers.empty() && std::holds_alternative<EncoderAttention>(job.model.layers[0].mixer);
+  // Gemma's embedding model loads a head that it does not use (src/models/gemma-embedding.cpp).
+  if ((is_encoder && architecture != "gemma-embedding") || architecture == "bitnet") return TiedHead::none;
+  if (std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& tensor) { return tensor.name == "output"; })) return TiedHead::none;
+  // Gemma 3n and 4 ask for the head before the embedding that it shares; only then is that made (src/models/gemma3n.cpp, gemma4.cpp).
+  return architecture == "gemma3n" || architecture == "gemma4" ? TiedHead::always : TiedHead::on_device;
+}
 
 bool is_routed(const Tensor& tensor) { return tensor.name.starts_with("ffn_") && tensor.name.find("_exps") != std::string_view::npos; }
 
@@ -157,26 +176,27 @@ Term weights_term(const Job& job, const Loads& loads, const Placement& placement
     const int experts = static_cast<std::int64_t>(layer) < job.scenario.cpu_moe_layers ? Placement::kHost : place;
     if (experts == device) take(loads.experts[layer]);
   }
+  // A file's prediction layers are skipped (TENSOR_SKIP) unless a context drafts with them (llama_model_params.load_mtp, src/models/*.cpp); a
+  // loader of before that flag put those of Qwen3.5 and Step-3.5 into the buffers of the last device.
+  for (std::size_t layer = 0; layer < loads.predictions.size() && drafts(job); ++layer)
+    if (placement.draft_device[layer] == device) take(loads.predictions[layer]);
   for (std::size_t index = 0; index < placement.moved.size(); ++index) {
     const int to = placement.moved[index];
     const int from = layer_place(job, placement, index);
-    if (to == Placement::kUnmoved || from == to || (from != device && to != device)) continue;
+    if (to == Placement::kUnmoved || from == to || (from != device && to != device) || index == loads.embedding_row) continue;
     const Load load = load_of(job.tensors[index]);
     if (to == device) take(load);
     if (from == device) term.bytes -= padded ? load.padded : load.plain;
   }
-  if (device == Placement::kHost) term.bytes += loads.embedding + loads.embedding_of_layers;
-  // On the host alone, tied embeddings serve as output too.
-  const bool shares_embedding = device == Placement::kHost && has_embedding_as_head(job) && !holds_head_twice(job);
-  if (placement.output_device == device) {
-    take(loads.output);
-    if (shares_embedding) term.bytes -= loads.embedding;
-  }
+  if (device == Placement::kHost) term.bytes += loads.tables;
+  if (placement.output_device == device) take(loads.output);
+  const Bytes embedding = padded ? loads.embedding.padded : loads.embedding.plain;
+  term.bytes += embedding * place_embeddings(job, loads, placement).on(device);
   if (std::find(placement.layer_device.begin(), placement.layer_device.end(), device) != placement.layer_device.end())
     term.bytes += loads.rope_factors;
   term.low = term.high = term.bytes;
   if (job.explain) {
-    term.formula.rows = explain(job, placement, device, term.bytes);
+    term.formula.rows = explain(job, loads, placement, device, term.bytes);
     term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size"};
   }
   return term;

@@ -26,6 +26,7 @@ constexpr std::array kRows{
     Row{"baichuan", "baichuan"},
     Row{"bailing_moe", "bailingmoe"},
     Row{"bailing_moe_v2", "bailingmoe2"},
+    Row{"bitnet", "bitnet", {}, false},
     Row{"chatglm", "chatglm"},
     Row{"cohere", "command-r"},
     Row{"cohere2", "cohere2"},

@@ -14,6 +14,23 @@ namespace weighbridge {
 
 namespace {
 
+/// The prediction layers as layers behind the model's own. What belongs to all of them goes with the first.
+Model with_prediction_layers(const Model& model) {
+  Model whole = model;
+  whole.layers.insert(whole.layers.end(), model.mtp_layers.begin(), model.mtp_layers.end());
+  whole.mtp_layers.clear();
+  for (Tensor& tensor : whole.plain) {
+    if (tensor.part != ModelPart::mtp) continue;
+    tensor.part = ModelPart::text;
+    if (tensor.layers.first < 0) tensor.layers = {model.n_layers(), 1, 1};
+    // Copies of the embedding and the head are matrices like any other (src/llama-quant.cpp, tensor_get_category).
+    if (tensor.role == TensorRole::embedding) tensor.gguf = "nextn.embed_tokens";
+    if (tensor.role == TensorRole::output_head) tensor.gguf = "nextn.shared_head_head";
+    if (tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head) tensor.role = TensorRole::projection;
+  }
+  return whole;
+}
+
 class GgufConverter {
  public:
   explicit GgufConverter(const Model& model) : model_(model) {}
@@ -161,6 +178,14 @@ std::optional<std::string_view> find_gguf_format(std::string_view format) {
 std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format) {
   std::vector<Tensor> tensors = model.from_gguf ? model.plain : GgufConverter(model).convert();
   if (const gguf::Recipe* recipe = gguf::find_recipe(format)) gguf::assign_types(model, *recipe, tensors);
+  return tensors;
+}
+
+std::vector<Tensor> gguf_tensors_with_predictions(const Model& model, std::string_view format) {
+  if (model.from_gguf) return gguf_tensors(model, format);
+  std::vector<Tensor> tensors = gguf_tensors(with_prediction_layers(model), format);
+  for (Tensor& tensor : tensors)
+    if (tensor.layers.first >= model.n_layers()) tensor.part = ModelPart::mtp;
   return tensors;
 }
 

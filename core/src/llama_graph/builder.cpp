@@ -23,11 +23,12 @@ bool unfolds_latents(const std::vector<Tensor>& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return has_name(tensor, "attn_kv_b"); });
 }
 
-Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, bool pins)
+Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose)
     : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr) {
-  n_seqs = s.n_seq_max;
+  n_seqs = purpose == Purpose::run_one ? 1 : s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;
+  const bool pins = purpose != Purpose::plan;
   pins_norms_ = pins && (n_tokens < kFewTokens || s.gpu_layers > model.n_layers());
   pins_attention_ = pins && !s.offload_kqv;
   // Rows stand by layer, those outside the layers first.
@@ -42,19 +43,9 @@ int Builder::backend_of(int il) const {
   return device == llama_cpp::Placement::kHost ? host() : device;
 }
 
-int Builder::buffer_of(const Tensor& tensor, int il) const {
-  if (!placement_.moved.empty()) {
-    const int to = placement_.moved[static_cast<std::size_t>(&tensor - job_.tensors.data())];
-    if (to != llama_cpp::Placement::kUnmoved) return to == llama_cpp::Placement::kHost ? host() : to;
-  }
-  // Loaded as parts of the first layer (src/models/*.cpp, create_tensor with layer 0).
-  if (is_any_of(tensor.name, {"per_layer_model_proj", "per_layer_proj_norm", "token_embd_norm"})) return backend_of(0);
-  if (il == kNowhere) {
-    const bool on_host = tensor.role == TensorRole::embedding || tensor.role == TensorRole::position_embedding ||
-                         tensor.role == TensorRole::layer_embedding || placement_.output_device == llama_cpp::Placement::kHost;
-    return on_host ? host() : placement_.output_device;
-  }
-  return llama_cpp::is_routed(tensor) && llama_cpp::experts_stay(job_, il) ? host() : backend_of(il);
+int Builder::buffer_of(const Tensor& tensor) const {
+  const int place = llama_cpp::place_of(job_, placement_, static_cast<std::size_t>(&tensor - job_.tensors.data()));
+  return place == llama_cpp::Placement::kHost ? host() : place;
 }
 
 const Tensor* Builder::find(std::string_view name, int il, bool is_matrix, int index) const {
@@ -71,7 +62,7 @@ Node* Builder::load(const Tensor& tensor, int il) {
   Node*& node = loaded_[static_cast<std::size_t>(&tensor - job_.tensors.data())];
   if (node == nullptr) {
     const Shape ne = tensor.cols > 1 ? Shape{tensor.cols, tensor.rows, tensor.per_layer, 1} : Shape{tensor.rows, tensor.per_layer, 1, 1};
-    node = graph.stored(tensor.type, ne, buffer_of(tensor, il), il, true);
+    node = graph.stored(tensor.type, ne, buffer_of(tensor), il, true);
   }
   return node;
 }
@@ -80,11 +71,11 @@ Node* Builder::matrix(std::string_view name, int il) {
   if (const Tensor* tensor = find(name, il, true, 0)) return load(*tensor, il);
   const Tensor* embedding = name == "output" ? find("token_embd", kNowhere, true, 0) : nullptr;
   if (embedding == nullptr) return nullptr;
-  // Tied: on the host both are one tensor, a device has a copy (src/models/*.cpp, TENSOR_DUPLICATED).
-  // A rule that moves the one moves the other.
+  // Tied: on the host both are one tensor, a device has a copy. A rule that moves the one moves the other.
   const bool is_moved = !placement_.moved.empty() &&
                         placement_.moved[static_cast<std::size_t>(embedding - job_.tensors.data())] != llama_cpp::Placement::kUnmoved;
-  if (is_moved || placement_.output_device == llama_cpp::Placement::kHost) return load(*embedding, kNowhere);
+  const bool is_one = is_moved || placement_.output_device == llama_cpp::Placement::kHost;
+  if (is_one || llama_cpp::tied_head(job_) == llama_cpp::TiedHead::none) return load(*embedding, kNowhere);
   if (tied_output_ == nullptr)
     tied_output_ = graph.stored(embedding->type, {embedding->cols, embedding->rows, 1, 1}, placement_.output_device, kNowhere, true);
   return tied_output_;
@@ -125,6 +116,24 @@ Node* Builder::embed(bool scaled, std::int64_t parts) {
   return state;
 }
 
+Node* Builder::draft_input(int il) {
+  Node* tokens = graph.input(dtype::int32, {n_tokens, 1, 1, 1});
+  Node* own_table = matrix("nextn.embed_tokens", il);
+  Node* embedded = graph.get_rows(own_table != nullptr ? own_table : matrix("token_embd", kNowhere), tokens);
+  Node* state = norm(graph.input(dtype::f32, {model.hidden_size, n_tokens, 1, 1}), "nextn.hnorm", il);
+  return graph.mul_mat(matrix("nextn.eh_proj", il), graph.concat(norm(embedded, "nextn.enorm", il), state, 0));
+}
+
+Node* Builder::draft_norm(Node* state, int il) {
+  Node* own = vector("nextn.shared_head_norm", il);
+  return graph.mul(graph.same(Op::rms_norm, state), own != nullptr ? own : vector("output_norm", kNowhere));
+}
+
+Node* Builder::draft_head(int il) {
+  Node* own = matrix("nextn.shared_head_head", il);
+  return own != nullptr ? own : matrix("output", kNowhere);
+}
+
 Node* Builder::positions(std::int64_t per_token) { return graph.input(dtype::int32, {n_tokens * per_token, 1, 1, 1}); }
 
 Node* Builder::output_ids() { return graph.input(dtype::int32, {n_outputs, 1, 1, 1}); }
@@ -145,10 +154,21 @@ Node* Builder::apply(const Linear& linear, Node* a) {
   return linear.bias != nullptr ? graph.add(result, linear.bias) : result;
 }
 
+void Builder::pool(Node* state) {
+  Node* pooled = state;
+  if (settings.pooling == PoolingType::mean)
+    pooled = graph.mul_mat(graph.cont(graph.transpose(state)), graph.input(dtype::f32, {n_tokens, n_seqs, 1, 1}));
+  if (settings.pooling == PoolingType::cls || settings.pooling == PoolingType::last)
+    pooled = graph.get_rows(state, graph.input(dtype::int32, {n_seqs, 1, 1, 1}));
+  pooled->is_output = true;
+  graph.expand(pooled);
+}
+
 void Builder::finish(Node* state, Node* logits) {
   if (state != nullptr) state->is_output = true;
   if (logits != nullptr) logits->is_output = true;
   graph.expand(logits != nullptr ? logits : state);
+  if (settings.embeddings && state != nullptr) pool(state);
 }
 
 }  // namespace weighbridge::llama_graph

@@ -9,6 +9,7 @@
 
 #include "engine/llama_cpp.hpp"
 #include "llama_graph/graph.hpp"
+#include "llama_graph/simulate.hpp"
 
 namespace weighbridge::llama_graph {
 
@@ -72,8 +73,7 @@ struct MoeStyle {
 
 class Builder {
  public:
-  /// `pins`: norms are put at their layer's device, attention over a cache on the host there (Purpose::run).
-  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, bool pins);
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose);
 
   Graph graph;
   const Model& model;
@@ -98,6 +98,12 @@ class Builder {
 
   /// The embedded tokens. `parts`: an image brings as many vectors of the hidden size for each token.
   Node* embed(bool scaled = false, std::int64_t parts = 1);
+  /// What a prediction layer is given: the next token's embedding and the last state, normalized, side by side, projected (src/models/*.cpp, graph_mtp).
+  Node* draft_input(int il);
+  /// The state behind it, normalized by the layer's own norm or the model's.
+  Node* draft_norm(Node* state, int il);
+  /// The layer's own head or the model's.
+  Node* draft_head(int il);
   Node* positions(std::int64_t per_token = 1);
   Node* output_ids();
   CacheInputs cache_inputs();
@@ -139,6 +145,8 @@ class Builder {
   Node* read_keys(Node* cache, std::int64_t head, std::int64_t heads);
   Node* read_values(Node* cache, std::int64_t head, std::int64_t heads);
 
+  /// The vectors of an embedding model's sequences (llm_graph_context::build_pooling).
+  void pool(Node* state);
   /// Marks `logits` and the state before them as results, and closes the graph.
   void finish(Node* state, Node* logits);
 
@@ -154,7 +162,7 @@ class Builder {
   [[nodiscard]] CachedHeads cached_heads(int il) const;
   /// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
   [[nodiscard]] CachedHeads heads_of_cache(bool splits, bool is_windowed) const;
-  [[nodiscard]] int buffer_of(const Tensor& tensor, int il) const;
+  [[nodiscard]] int buffer_of(const Tensor& tensor) const;
 
   const llama_cpp::Placement& placement_;
   const Job& job_;

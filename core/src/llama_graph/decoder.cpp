@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "json_text.hpp"
 #include "llama_graph/models.hpp"
 
 namespace weighbridge::llama_graph {
@@ -61,6 +62,7 @@ constexpr std::array kStyles{
     Style{.architecture = "qwen"},
     Style{.architecture = "afmoe", .scales_embedding = true, .picks_after_norm = true, .rotated = Rotated::three_of_four, .moe = kSigmoid},
     Style{.architecture = "baichuan"},
+    Style{.architecture = "bitnet"},
     Style{.architecture = "bailingmoe"},
     Style{.architecture = "bailingmoe2", .moe = kSigmoid},
     Style{.architecture = "chatglm"},
@@ -125,6 +127,11 @@ constexpr std::array kStyles{
     Style{.architecture = "granitemoe", .scales_input = true, .scales_residual = true, .scales_logits = true},
 };
 
+const Style* style_of(std::string_view architecture) {
+  const auto* style = std::find_if(kStyles.begin(), kStyles.end(), [&](const Style& s) { return s.architecture == architecture; });
+  return style == kStyles.end() ? nullptr : style;
+}
+
 class Decoder {
  public:
   Decoder(Builder& builder, const Style& style) : b_(builder), g_(builder.graph), style_(style) {}
@@ -144,6 +151,23 @@ class Decoder {
     b_.finish(state, logits(state));
   }
 
+  /// All tokens go through the layer; those whose logits are wanted are picked after it.
+  void build_draft() {
+    Node* state = b_.draft_input(0);
+    positions_ = b_.positions(style_.positions_per_token);
+    inputs_ = b_.cache_inputs();
+    ids_ = b_.output_ids();
+    state = layer(state, 0);
+    if (style_.ids == ResultIds::after_layers) {
+      state = g_.get_rows(state, ids_);
+      state->is_output = true;
+      state = b_.draft_norm(state, 0);
+    } else {
+      state = pick(b_.draft_norm(state, 0));
+    }
+    b_.finish(nullptr, g_.mul_mat(b_.draft_head(0), state));
+  }
+
  private:
   Node* logits(Node* state) {
     Node* result = b_.apply({b_.matrix("output", kNowhere), b_.vector("output", kNowhere)}, state);
@@ -161,7 +185,7 @@ class Decoder {
   Node* layer(Node* input, int il) {
     Node* normed = mixes(il) ? norm_if_any(input, "attn_norm", il) : input;
     Node* attended = mix(b_.vector("attn_norm_2", il) != nullptr ? b_.norm(input, "attn_norm_2", il, style_.norm) : normed, il);
-    const bool picks = il == b_.n_layers() - 1 && style_.ids == ResultIds::last_layer;
+    const bool picks = il == b_.n_layers() - 1 && style_.ids == ResultIds::last_layer && !b_.settings.drafts;
     if (style_.picks_after_norm) attended = norm_if_any(attended, "post_attention_norm", il);
     if (picks) {
       attended = g_.get_rows(attended, ids_);
@@ -238,8 +262,9 @@ class Decoder {
     if (style_.norms_rotated_heads) norm_heads(qkv, il);
     if (style_.scales_query) qkv.q = g_.scale(qkv.q);
     const AttentionExtras extras{.sinks = b_.vector("attn_sinks", il), .soft_cap = style_.caps_scores};
-    if (b_.matrix("attn_gate", il) == nullptr) return b_.attend(inputs_, qkv, il, extras);
-    return b_.project(gate(b_.attend_heads(inputs_, qkv, il, extras), a, heads, il), il);
+    Node* attended = b_.attend_heads(inputs_, qkv, il, extras);
+    if (b_.matrix("attn_gate", il) != nullptr) attended = gate(attended, a, heads, il);
+    return b_.project(norm_if_any(attended, "attn_sub_norm", il), il);
   }
 
   /// One factor for each value, or for each head.
@@ -294,9 +319,15 @@ class Decoder {
 }  // namespace
 
 bool build_decoder(Builder& builder, std::string_view architecture) {
-  const auto* style = std::find_if(kStyles.begin(), kStyles.end(), [&](const Style& s) { return s.architecture == architecture; });
-  if (style == kStyles.end()) return false;
+  const Style* style = style_of(architecture);
+  if (style == nullptr) return false;
   Decoder(builder, *style).build();
+  return true;
+}
+
+bool draft_with_decoder(Builder& builder, std::string_view architecture) {
+  if (!is_any_of(architecture, {"glm4moe", "hy_v3", "step35"})) return false;
+  Decoder(builder, *style_of(architecture)).build_draft();
   return true;
 }
 

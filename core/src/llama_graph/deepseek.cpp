@@ -32,10 +32,20 @@ class LatentDecoder {
     b_.finish(state, g_.mul_mat(b_.matrix("output", kNowhere), is_scaled_ ? g_.scale(state) : state));
   }
 
+  void build_draft() {
+    Node* state = b_.draft_input(0);
+    positions_ = b_.positions();
+    latents_ = b_.key_inputs(b_.settings.cells, b_.settings.flash_attention);
+    ids_ = b_.output_ids();
+    state = b_.draft_norm(layer(state, 0), 0);
+    state->is_output = true;
+    b_.finish(nullptr, g_.mul_mat(b_.draft_head(0), g_.get_rows(state, ids_)));
+  }
+
  private:
   Node* layer(Node* input, int il) {
     Node* attended = attention(b_.norm(input, "attn_norm", il), il);
-    if (il == b_.n_layers() - 1) {
+    if (il == b_.n_layers() - 1 && !b_.settings.drafts) {
       attended = g_.get_rows(attended, ids_);
       input = g_.get_rows(input, ids_);
     }
@@ -82,6 +92,13 @@ class LatentDecoder {
 };
 
 }  // namespace
+
+bool draft_with_latent_decoder(Builder& builder, std::string_view architecture) {
+  const bool drafts = architecture == "deepseek2" || architecture == "deepseek32" || architecture == "glm-dsa";
+  if (!drafts || first_latent_attention(builder.model.layers) == nullptr) return false;
+  LatentDecoder(builder, architecture).build_draft();
+  return true;
+}
 
 bool build_latent_decoder(Builder& builder, std::string_view architecture) {
   const bool is_deepseek = architecture == "deepseek2" || architecture == "deepseek32" || architecture == "glm-dsa" || architecture == "mistral4";

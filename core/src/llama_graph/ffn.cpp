@@ -17,7 +17,8 @@ Node* Builder::ffn(Node* a, int il, std::string_view suffix, Unary activation, s
     inner = graph.glu_halves(up);
   else
     inner = graph.activate(activation, up);
-  if (activation == Unary::relu && !gate) inner = graph.same(Op::sqr, inner);  // squared: the only ReLU of a block without a gate
+  if (activation == Unary::relu && !gate) inner = graph.same(Op::sqr, inner);          // squared: the only ReLU of a block without a gate
+  if (vector("ffn_sub_norm", il) != nullptr) inner = norm(inner, "ffn_sub_norm", il);  // BitNet
   return apply(part("ffn_down"), inner);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "json_text.hpp"
 #include "llama_graph/models.hpp"
 #include "llama_graph/recurrent.hpp"
 
@@ -27,6 +28,7 @@ struct Style {
   bool adds_to_residual = false;  ///< the residual is the sum's first operand
   bool repeats_keys = false;
   bool expands_norms = false;
+  bool drafts_for_picked = false;  ///< the prediction layer's feed-forward block sees only tokens whose logits are wanted
   MoeStyle moe{};
 };
 
@@ -47,7 +49,8 @@ constexpr std::array kStyles{
           .picks = Picks::after_norm,
           .gates_attention = true,
           .repeats_keys = true,
-          .expands_norms = true},
+          .expands_norms = true,
+          .drafts_for_picked = true},
     Style{.architecture = "qwen35",
           .ffn_norm = "post_attention_norm",
           .picks = Picks::after_norm,
@@ -62,6 +65,11 @@ constexpr std::array kStyles{
           .expands_norms = true},
 };
 
+const Style* style_of(std::string_view architecture) {
+  const auto* style = std::find_if(kStyles.begin(), kStyles.end(), [&](const Style& s) { return s.architecture == architecture; });
+  return style == kStyles.end() ? nullptr : style;
+}
+
 class Hybrid {
  public:
   Hybrid(Builder& builder, const Style& style) : b_(builder), g_(builder.graph), style_(style), states_(builder) {}
@@ -72,16 +80,25 @@ class Hybrid {
     inputs_ = b_.cache_inputs();
     ids_ = b_.output_ids();
     for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
-    Node* output = b_.matrix("output", kNowhere);
-    if (style_.output_norm != "output_norm")  // LFM2's has the name of a norm of the first layer
-      if (Node* last_norm = b_.vector(style_.output_norm, kNowhere); output != nullptr && last_norm != nullptr) last_norm->buffer = output->buffer;
     state = b_.norm(state, style_.output_norm, kNowhere);
     if (style_.picks == Picks::after_norm) {
       state->is_output = true;
       state = g_.get_rows(state, ids_);
     }
-    Node* logits = b_.apply({output}, state);
+    Node* logits = b_.apply({b_.matrix("output", kNowhere)}, state);
     b_.finish(state, style_.scales ? g_.scale(logits) : logits);
+  }
+
+  /// Qwen3-Next picks tokens before the feed-forward block, the later ones after the last norm.
+  void build_draft() {
+    Node* state = b_.draft_input(0);
+    positions_ = b_.positions(style_.positions);
+    inputs_ = b_.cache_inputs();
+    ids_ = b_.output_ids();
+    state = b_.draft_norm(layer(state, 0), 0);
+    state->is_output = true;
+    if (!style_.drafts_for_picked) state = g_.get_rows(state, ids_);
+    b_.finish(nullptr, g_.mul_mat(b_.draft_head(0), state));
   }
 
  private:
@@ -90,7 +107,7 @@ class Hybrid {
   Node* layer(Node* input, int il) {
     const bool is_last = il == b_.n_layers() - 1;
     Node* mixed = mix(input, il);
-    if (is_last && style_.picks == Picks::last_layer) {
+    if (is_last && (b_.settings.drafts ? style_.drafts_for_picked : style_.picks == Picks::last_layer)) {
       mixed = g_.get_rows(mixed, ids_);
       input = g_.get_rows(input, ids_);
     }
@@ -107,7 +124,7 @@ class Hybrid {
   Node* mix(Node* input, int il) {
     const LayerSpec& spec = b_.layer(il);
     Node* normed = b_.norm(input, "attn_norm", il);
-    if (style_.expands_norms) g_.expand(normed);
+    if (style_.expands_norms && !b_.settings.drafts) g_.expand(normed);
     if (std::holds_alternative<NoMixer>(spec.mixer)) return feed_forward(normed, il);
     if (const auto* recurrent = std::get_if<RecurrentMixer>(&spec.mixer)) return recur(normed, *recurrent, il);
     Node* attended = style_.gates_attention ? gated_attention(normed, il) : attention(normed, il);
@@ -194,9 +211,15 @@ class Hybrid {
 }  // namespace
 
 bool build_hybrid(Builder& builder, std::string_view architecture) {
-  const auto* style = std::find_if(kStyles.begin(), kStyles.end(), [&](const Style& s) { return s.architecture == architecture; });
-  if (style == kStyles.end()) return false;
+  const Style* style = style_of(architecture);
+  if (style == nullptr) return false;
   Hybrid(builder, *style).build();
+  return true;
+}
+
+bool draft_with_hybrid(Builder& builder, std::string_view architecture) {
+  if (!is_any_of(architecture, {"qwen3next", "qwen35", "qwen35moe"})) return false;
+  Hybrid(builder, *style_of(architecture)).build_draft();
   return true;
 }
 

@@ -4,6 +4,11 @@
 namespace weighbridge::llama_graph {
 
 bool build_graph(Builder& builder, std::string_view architecture) {
+  if (builder.settings.drafts) {
+    for (const auto build : {draft_with_decoder, draft_with_latent_decoder, draft_with_hybrid})
+      if (build(builder, architecture)) return true;
+    return false;
+  }
   for (const auto build : {
            build_decoder,
            build_encoder,

@@ -7,7 +7,8 @@
 
 namespace weighbridge::llama_graph {
 
-/// Builds the graph of one batch as the engine's src/models/*.cpp does for a GGUF `architecture`; false if we have not read that one.
+/// Builds the graph of one batch as the engine's src/models/*.cpp does for a GGUF `architecture`, or that of its prediction layers if the context
+/// drafts (Settings::drafts); false if we have not read that one.
 [[nodiscard]] bool build_graph(Builder& builder, std::string_view architecture);
 
 // The families, each in its file; false for an architecture that is none of theirs.
@@ -25,5 +26,10 @@ namespace weighbridge::llama_graph {
 
 /// DeepSeek-V4.
 [[nodiscard]] bool build_deepseek4(Builder& builder, std::string_view architecture);
+
+// The same for the graph of the first prediction layer, where all layers of the builder's model are such (graph_mtp).
+[[nodiscard]] bool draft_with_decoder(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool draft_with_latent_decoder(Builder& builder, std::string_view architecture);
+[[nodiscard]] bool draft_with_hybrid(Builder& builder, std::string_view architecture);
 
 }  // namespace weighbridge::llama_graph

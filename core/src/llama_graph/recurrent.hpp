@@ -49,6 +49,7 @@ class States {
 
   Builder& b_;
   Graph& g_;
+  std::int64_t n_states_;  ///< sequences that the cache remembers
   Node* own_ = nullptr;
   Node* others_ = nullptr;
 };

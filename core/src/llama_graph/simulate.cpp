@@ -64,7 +64,7 @@ std::vector<Part> parts_of(const Model& model, const Schedule& schedule, const M
 }  // namespace
 
 std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose) {
-  Builder builder(job, settings, placement, purpose == Purpose::run);
+  Builder builder(job, settings, placement, purpose);
   if (!build_graph(builder, gguf::architecture_of(job.model)) || builder.graph.is_incomplete) return std::nullopt;
   const Machine machine = machine_of(job, settings, placement);
   const Schedule schedule = split(builder.graph, machine);

@@ -28,8 +28,8 @@ struct Buffers {
 };
 
 /// The engine puts norms at their layer's device, and with the cache on the host attention there. When it only plans (src/llama-context.cpp,
-/// graph_reserve with sizes: the scheduler is reset between) this is lost.
-enum class Purpose { plan, run };
+/// graph_reserve with sizes: the scheduler is reset between) this is lost. `run_one`: as it runs with all tokens in one sequence.
+enum class Purpose { plan, run, run_one };
 
 /// Builds the graph of `job`, splits and allocates it as the engine does (src/llama-context.cpp, llama_context::sched_reserve); nothing for an
 /// architecture whose graph we have not read.

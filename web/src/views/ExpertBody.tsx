@@ -31,6 +31,9 @@ const kFlags: Record<string, string> = {
   main_gpu: '-mg',
   override_tensor: '-ot',
   mtp: '--spec-type draft-mtp',
+  type_k_draft: '-ctkd',
+  type_v_draft: '-ctvd',
+  pooling_type: '--pooling',
   lora_bytes: '--lora',
   flash_attention: 'OLLAMA_FLASH_ATTENTION',
   sched_spread: 'OLLAMA_SCHED_SPREAD',
@@ -40,7 +43,7 @@ const kFlags: Record<string, string> = {
 /** Engines whose settings are fields, not flags of a command line. */
 const kFields = new Set(['ollama', 'lm-studio']);
 
-const kChoices: Record<string, string[]> = { split_mode: ['layer', 'none'] };
+const kChoices: Record<string, string[]> = { split_mode: ['layer', 'none'], pooling_type: ['none', 'mean', 'cls', 'last'] };
 const kExamples: Record<string, string> = { tensor_split: '3,1', override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU' };
 
 function flagOf(engine: string, option: string): string {
