@@ -1,11 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/layout.hpp"
 
+#include <algorithm>
+
 #include "quantize.hpp"
+#include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
 namespace {
+
+constexpr std::int64_t kVocabPadding = 64;  // vocab_parallel_embedding.py: DEFAULT_VOCAB_PADDING_SIZE
+
+std::int64_t padded_vocab(std::int64_t vocab_size) { return ceil_div(vocab_size, kVocabPadding) * kVocabPadding; }
+
+/// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
+std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_t ranks) {
+  const FullAttention* attention = grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+  const std::int64_t heads = attention != nullptr ? attention->n_kv_heads : 1;
+  return ceil_div(std::max<std::int64_t>(1, heads / ranks) * tensor.rows, heads);
+}
+
+/// gptq_marlin.py marlin_repeat_scales_on_all_ranks: where inputs belong to groups in any order, each rank that splits inputs needs all scales.
+bool repeats_scales(const Model& model, const Tensor& tensor) {
+  return tensor.is_scale && tensor.rows > 1 && tensor.recipe > 0 && model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].activation_order;
+}
+
+/// The part of `tensor` that one of `ranks` ranks holds (layers/linear.py, vocab_parallel_embedding.py, in vLLM and SGLang alike).
+Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding) {
+  switch (tensor.role) {
+    case TensorRole::embedding:
+    case TensorRole::output_head:
+      tensor.rows = ceil_div(padded_vocab(tensor.rows), ranks);
+      break;
+    case TensorRole::attention_k:
+    case TensorRole::attention_v:
+      // The scale grid of a small projection is split like the projection itself.
+      tensor.rows = split_kv_rows(model, tensor, ranks);
+      break;
+    case TensorRole::attention_q:
+    case TensorRole::latent_q_up:
+    case TensorRole::latent_kv_up:
+    case TensorRole::ffn_gate_up:
+    case TensorRole::shared_gate_up:
+    case TensorRole::attention_sinks:
+    case TensorRole::recurrent_in:
+    case TensorRole::recurrent_state:
+    case TensorRole::layer_embedding:
+    case TensorRole::generic:
+      tensor.rows = ceil_div(tensor.rows, ranks);
+      break;
+    case TensorRole::attention_output:
+    case TensorRole::ffn_down:
+    case TensorRole::shared_down:
+    case TensorRole::recurrent_out:
+      // Input features; a bias or channel scale stays whole.
+      if (tensor.cols > 1 && !repeats_scales(model, tensor)) tensor.cols = ceil_div(tensor.cols, ranks);
+      break;
+    case TensorRole::expert_gate_up:
+    case TensorRole::expert_down:
+      return local_expert(tensor, ranks, padding);
+    case TensorRole::norm:
+    case TensorRole::router:
+    case TensorRole::latent_q_down:
+    case TensorRole::latent_kv_down:
+    case TensorRole::mtp_projection:
+    case TensorRole::position_embedding:
+    case TensorRole::indexer:
+    case TensorRole::projection:
+    case TensorRole::tower:
+      break;
+  }
+  return tensor;
+}
 
 bool is_attention(TensorRole role) {
   switch (role) {
@@ -66,6 +133,102 @@ Tensor share_of(const Model& model, Tensor tensor, const Split& split, const Exp
     return local_part(model, tensor, split.experts, padding);
   }
   return local_part(model, tensor, is_attention(tensor.role) ? split.attention : split.dense, padding);
+}
+
+namespace {
+
+/// The config key whose size a projection's split dimension follows from.
+Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block) {
+  switch (tensor.role) {
+    case TensorRole::ffn_gate_up:
+      return {"intermediate_size", tensor.rows, block};
+    case TensorRole::ffn_down:
+      return {"intermediate_size", tensor.cols, block};
+    case TensorRole::expert_gate_up:
+    case TensorRole::shared_gate_up:
+      return {"moe_intermediate_size", tensor.rows, block};
+    case TensorRole::expert_down:
+    case TensorRole::shared_down:
+      return {"moe_intermediate_size", tensor.cols, block};
+    case TensorRole::attention_k:
+    case TensorRole::attention_v:
+      return {"num_key_value_heads", grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer)->n_kv_heads, block};
+    default:
+      return {"num_attention_heads", attention_heads(model), block};
+  }
+}
+
+/// The outputs and inputs that a rank holds whole blocks of; 1: any number. layers/quantization/utils/fp8_utils.py validate_fp8_block_shape;
+/// awq.py and gptq.py create_weights ("The input size is not aligned with the quantized weight shape"); experts fall back to kernels that do
+/// without (moe_wna16.py).
+struct Blocks {
+  std::int64_t rows = 1;
+  std::int64_t cols = 1;
+};
+
+Blocks blocks_of(const WeightsLayout& layout, const Tensor& tensor) {
+  switch (layout.quantization) {
+    case WeightQuantization::fp8_block:
+      return {layout.block_rows, layout.block_cols};
+    case WeightQuantization::awq:
+    case WeightQuantization::gptq:
+    case WeightQuantization::packed_int:
+      return {1, is_expert(tensor.role) || layout.block_cols == 0 ? 1 : layout.block_cols};
+    default:
+      return {};
+  }
+}
+
+std::int64_t ranks_of(const Tensor& tensor, const Split& split) {
+  if (is_expert(tensor.role)) return split.experts;
+  return is_attention(tensor.role) ? split.attention : split.dense;
+}
+
+/// Whole blocks of scales must not be cut.
+std::optional<Uneven> cut_block(const Job& job, const Split& split) {
+  const std::optional<WeightsLayout> chosen = layout_of(job.scenario.weights_format);
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.is_scale || tensor.part != ModelPart::text) continue;
+    const bool takes_chosen = chosen && takes(job.model, tensor, *chosen);
+    if (!takes_chosen && tensor.recipe == 0) continue;
+    const Blocks blocks = blocks_of(takes_chosen ? *chosen : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)], tensor);
+    const Tensor local = share_of(job.model, tensor, split);
+    const bool cut_rows = local.rows != tensor.rows && local.rows % blocks.rows != 0;
+    if (!cut_rows && (local.cols == tensor.cols || local.cols % blocks.cols == 0)) continue;
+    Uneven uneven = size_behind(job.model, tensor, cut_rows ? blocks.rows : blocks.cols);
+    uneven.ranks = ranks_of(tensor, split);
+    return uneven;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Uneven> uneven_size(const Job& job, const Split& split) {
+  const std::int64_t ranks = split.attention;
+  const std::int64_t heads = attention_heads(job.model);
+  if (heads % ranks != 0) return Uneven{"num_attention_heads", heads, 1, ranks};
+  if (padded_vocab(job.model.vocab_size) % split.dense != 0) return Uneven{"vocab_size", job.model.vocab_size, 1, split.dense};
+  for (const LayerSpec& layer : job.model.layers) {
+    if (const FullAttention* a = grouped_attention(layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
+      return Uneven{"num_key_value_heads", a->n_kv_heads, 1, ranks};
+    const auto* dense = std::get_if<DenseFfn>(&layer.ffn);
+    if (dense != nullptr && dense->ffn_size % split.dense != 0) return Uneven{"intermediate_size", dense->ffn_size, 1, split.dense};
+    const auto* moe = std::get_if<MoeFfn>(&layer.ffn);
+    if (moe == nullptr) continue;
+    if (moe->n_experts % split.expert_groups != 0) return Uneven{"num_experts", moe->n_experts, 1, split.expert_groups};
+    if (moe->moe_ffn_size % split.experts != 0) return Uneven{"moe_intermediate_size", moe->moe_ffn_size, 1, split.experts};
+  }
+  return cut_block(job, split);
+}
+
+std::int64_t nearest_tensor_parallel(const Job& job, std::int64_t wanted) {
+  const auto works = [&](std::int64_t ranks) { return !uneven_size(job, {ranks, ranks, ranks, 1}); };
+  for (std::int64_t distance = 1; distance < wanted; ++distance) {
+    if (works(wanted - distance)) return wanted - distance;
+    if (wanted + distance <= kMaxDevices && works(wanted + distance)) return wanted + distance;
+  }
+  return 1;
 }
 
 }  // namespace weighbridge

@@ -3,7 +3,8 @@
 
 #include <vector>
 
-#include "engine/ranks.hpp"
+#include "engine/engine.hpp"
+#include "engine/expert_padding.hpp"
 
 namespace weighbridge {
 
@@ -33,5 +34,18 @@ struct Split {
 
 /// The part of `tensor` that one rank holds.
 [[nodiscard]] Tensor share_of(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {});
+
+/// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.
+struct Uneven {
+  std::string_view key;  ///< of the model's config
+  std::int64_t value = 0;
+  std::int64_t block = 1;
+  std::int64_t ranks = 1;
+};
+
+/// The first size that does not divide (divide() of distributed/utils.py), or nothing.
+[[nodiscard]] std::optional<Uneven> uneven_size(const Job& job, const Split& split);
+/// The working number of ranks nearest to `wanted` that all share everything, smaller on a tie.
+[[nodiscard]] std::int64_t nearest_tensor_parallel(const Job& job, std::int64_t wanted);
 
 }  // namespace weighbridge

@@ -99,7 +99,8 @@ Plan plan(const Job& job) {
   const Settings settings = settle(job, rules);
   plan.impossible = layout_problem(job, settings);
   if (plan.impossible) {
-    if (job.explain && plan.impossible->where == "params.parallel.tensor") plan.nearest_tensor_parallel = nearest_layout(job, settings.tensor);
+    if (job.explain && plan.impossible->where == "params.parallel.tensor")
+      plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);

@@ -69,8 +69,6 @@ struct Settings {
 /// Why the engine refuses this job, or nothing.
 [[nodiscard]] std::optional<Notice> refusal(const Job& job);
 [[nodiscard]] std::optional<Notice> layout_problem(const Job& job, const Settings& settings);
-/// The working number of ranks nearest to `wanted`, smaller on a tie.
-[[nodiscard]] std::int64_t nearest_layout(const Job& job, std::int64_t wanted);
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
 [[nodiscard]] Term weights_term(const Job& job, const Settings& settings, const Stage& stage);

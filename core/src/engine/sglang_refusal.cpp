@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/ranks.hpp"
 #include "engine/sglang.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -63,25 +62,8 @@ std::optional<Notice> format_problem(const Job& job) {
                         "weights.format", value, "fp8");
 }
 
-Notice uneven(const char* where, const char* key, std::int64_t value, std::string expected) {
-  return notice::not_divisible(where, key, grouped(value), std::move(expected));
-}
-
-/// divide() of srt/distributed/utils.py, where attention, dense blocks and experts are split over ranks of their own.
-std::optional<Notice> uneven_size(const Job& job, const Settings& s) {
-  const std::int64_t heads = attention_heads(job.model);
-  const auto multiple = [](std::int64_t of) { return "a multiple of " + grouped(of); };
-  if (heads % s.attention_ranks() != 0)
-    return uneven("params.engine.options.dp_size", "num_attention_heads", heads, multiple(s.attention_ranks()) + ", the ranks that share attention");
-  for (const LayerSpec& layer : job.model.layers) {
-    if (const auto* dense = std::get_if<DenseFfn>(&layer.ffn); dense != nullptr && dense->ffn_size % s.tensor != 0)
-      return uneven("params.parallel.tensor", "intermediate_size", dense->ffn_size, multiple(s.tensor) + ", tensor parallel");
-    const auto* moe = std::get_if<MoeFfn>(&layer.ffn);
-    if (moe != nullptr && moe->moe_ffn_size % s.expert_ranks() != 0)
-      return uneven("params.engine.options.ep_size", "moe_intermediate_size", moe->moe_ffn_size,
-                    multiple(s.expert_ranks()) + ", the ranks that share an expert");
-  }
-  return std::nullopt;
+Notice uneven(std::string where, std::string_view key, std::int64_t value, std::string expected) {
+  return notice::not_divisible(std::move(where), std::string(key), grouped(value), std::move(expected));
 }
 
 }  // namespace
@@ -102,25 +84,26 @@ std::optional<Notice> refusal(const Job& job) {
 }
 
 std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
-  const Scenario& scenario = job.scenario;
   if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
     return uneven("params.parallel.pipeline", "num_hidden_layers", job.model.n_layers(), "at least " + grouped(s.pipeline) + ", pipeline parallel");
   if (s.tensor % s.groups != 0)
     return uneven("params.engine.options.dp_size", "dp_size", s.groups, "a divisor of tensor parallel " + grouped(s.tensor));
   if (s.tensor % s.expert_groups != 0)
     return uneven("params.engine.options.ep_size", "ep_size", s.expert_groups, "a divisor of tensor parallel " + grouped(s.tensor));
-  const MoeFfn* moe = first_moe(job.model);
-  if (s.expert_groups > 1 && (moe == nullptr || moe->n_experts % s.expert_groups != 0))
-    return uneven("params.engine.options.ep_size", "num_experts", moe == nullptr ? 0 : moe->n_experts,
-                  "a multiple of ep_size " + grouped(s.expert_groups));
-  if (scenario.sequences < s.copies * s.groups && scenario.options.max_num_seqs)
-    return notice::out_of_range("params.engine.options.max_running_requests", "max_running_requests", grouped(*scenario.options.max_num_seqs),
-                                "at least one for each of " + grouped(s.copies * s.groups) + " groups");
-  if (s.groups == 1 && s.expert_groups == 1) return split_problem(job, s.tensor);
-  return uneven_size(job, s);
+  if (s.expert_groups > 1 && first_moe(job.model) == nullptr)
+    return uneven("params.engine.options.ep_size", "num_experts", 0, "a multiple of ep_size " + grouped(s.expert_groups));
+  const std::optional<Uneven> found = uneven_size(job, s.split());
+  if (!found) return std::nullopt;
+  std::string expected = "a multiple of " + grouped(found->ranks) + ", the ranks that share it";
+  if (found->block > 1)
+    expected += " in whole blocks of " + grouped(found->block);
+  else if (found->key == "num_key_value_heads")
+    expected += ", or a divisor of it";
+  const bool is_expert_size = found->key == "moe_intermediate_size" || found->key == "num_experts";
+  const bool by_groups = is_expert_size ? s.expert_groups > 1 : s.groups > 1;
+  const char* where = by_groups ? (is_expert_size ? "params.engine.options.ep_size" : "params.engine.options.dp_size") : "params.parallel.tensor";
+  return uneven(where, found->key, found->value, std::move(expected));
 }
-
-std::int64_t nearest_layout(const Job& job, std::int64_t wanted) { return nearest_split(job, wanted); }
 
 void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
   const Device& device = job.scenario.hardware.front().device;

@@ -36,7 +36,9 @@ Bytes copied_at_most(const Job& job, const Settings& s, const Stage& stage) {
                           tensor.role == TensorRole::output_head;
     if (!may_copy || tensor.part != ModelPart::text || tensor.is_copy) continue;
     const Tensor held = within(tensor, stage, job.model.tied_embeddings);
-    more += local_part(job.model, held, s.attention_ranks()).bytes() - local_part(job.model, held, s.tensor).bytes();
+    Split copied = s.split();
+    copied.dense = copied.attention;
+    more += share_of(job.model, held, copied).bytes() - share_of(job.model, held, s.split()).bytes();
   }
   return more;
 }

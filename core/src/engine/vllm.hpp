@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "engine/engine.hpp"
-#include "engine/vllm_experts.hpp"
+#include "engine/expert_padding.hpp"
 
 namespace weighbridge::vllm {
 

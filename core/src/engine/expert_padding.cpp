@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // vllm/model_executor/layers/quantization/mxfp4.py (Mxfp4MoEMethod.create_weights) and vllm/model_executor/layers/fused_moe/layer.py. gpt-oss-120b:
 // 60.8 GiB of checkpoint became 65.97 GiB on one H100 (vllm-project/vllm#23278, Marlin).
-#include "engine/vllm_experts.hpp"
+#include "engine/expert_padding.hpp"
 
 #include <algorithm>
 
-namespace weighbridge::vllm {
+namespace weighbridge {
 
 namespace {
 
@@ -58,4 +58,4 @@ Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padd
   return tensor;
 }
 
-}  // namespace weighbridge::vllm
+}  // namespace weighbridge

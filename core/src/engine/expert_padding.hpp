@@ -3,7 +3,7 @@
 
 #include "engine/engine.hpp"
 
-namespace weighbridge::vllm {
+namespace weighbridge {
 
 /// What the expert kernel of a device asks of the matrices of routed experts.
 struct ExpertPadding {
@@ -18,4 +18,4 @@ struct ExpertPadding {
 /// The part of a routed experts' tensor (matrix, scale or bias) that one tensor-parallel rank holds, padded.
 [[nodiscard]] Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padding);
 
-}  // namespace weighbridge::vllm
+}  // namespace weighbridge
