@@ -113,7 +113,7 @@ function linesOf(row: FactRow, facts: Facts): Line[] {
 const sourceOf = ({ basis, source }: Line): string =>
   [basis === undefined ? '' : tCode('basis', String(basis)), String(source ?? '').replace(/^[a-z-]+: /, '')]
     .filter(Boolean)
-    .join(': ');
+    .join(' · ');
 
 export default function DeviceFacts() {
   const { request, bring } = useStore();

@@ -36,11 +36,21 @@ export interface DevicePicker {
   Chosen: ComponentType;
 }
 
-/** Vendors in the order of their first device; the catalogue keeps those of one together, newest first. */
-const byVendor = (devices: CatalogueDevice[]): CatalogueDevice[] =>
-  [...new Set(['NVIDIA', 'AMD', 'Apple', 'Intel', ...devices.map(({ vendor }) => vendor)])].flatMap((vendor) =>
-    devices.filter((device) => device.vendor === vendor),
+/** What people have most of comes first. */
+const kVendors = ['NVIDIA', 'AMD', 'Apple', 'Intel'];
+const kKinds = ['consumer', 'laptop', 'apu', 'workstation', 'datacenter', 'edge', 'slice'];
+
+const unique = (list: string[]): string[] => [...new Set(list)];
+const groupOf = ({ vendor, kind }: CatalogueDevice): string => `${vendor} · ${tCode('deviceKind', kind)}`;
+
+/** By vendor and kind, each in the order of the catalogue, which is newest first. */
+function grouped(devices: CatalogueDevice[]): CatalogueDevice[] {
+  const vendors = unique([...kVendors, ...devices.map(({ vendor }) => vendor)]);
+  const kinds = unique([...kKinds, ...devices.map(({ kind }) => kind)]);
+  return vendors.flatMap((vendor) =>
+    kinds.flatMap((kind) => devices.filter((device) => device.vendor === vendor && device.kind === kind)),
   );
+}
 
 export async function devicePicker(store: Store): Promise<DevicePicker> {
   const state = store.coreState.value;
@@ -49,7 +59,7 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
     deviceTexts(),
     state.status === 'ready' && store.bringDevices(state.core),
   ]);
-  const devices = byVendor(store.catalogue.value?.devices ?? []);
+  const devices = grouped(store.catalogue.value?.devices ?? []);
   const nameOf = (id: string): string => devices.find((device) => device.id === id)?.short_name ?? id;
   const search = new CatalogueSearch(devices.map(searchedDevice));
   const machineSearch = new CatalogueSearch(machines.map((row) => searchedMachine(row, nameOf)));
@@ -66,7 +76,7 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
     find(text) {
       if (!text.trim())
         return [
-          ...devices.map((device) => ({ ...choiceOf(device), group: device.vendor })),
+          ...devices.map((device) => ({ ...choiceOf(device), group: groupOf(device) })),
           ...machines.map(machineChoice),
         ];
       return [

@@ -12,7 +12,7 @@ export const searchedDevice = (row: CatalogueDevice): Found<CatalogueDevice> => 
   id: `${row.vendor}/${row.id}`,
   slug: row.slug,
   name: row.name,
-  kind: row.kind,
+  kind: row.kind === 'slice' ? row.kind : 'original', // a whole card comes before its parts
   aliases: [...row.aliases, row.short_name, tCode('deviceKind', row.kind)],
   row,
 });
