@@ -158,6 +158,7 @@ test.describe('each input', () => {
     await open(page);
     const gpu = page.getByRole('combobox', { name: 'GPUs', exact: true });
     await gpu.fill('192 GiB');
+    await expect(page.locator('.options:visible [role=option]').first()).toContainText('192.0 GiB');
     await gpu.press('Enter');
     await expect(page).toHaveURL(/g=8x192gib/);
     await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');

@@ -10,7 +10,7 @@ import { CatalogueSearch } from '../search/catalogue';
 import type { Store } from '../store';
 import type { Choice } from '../views/Combobox';
 import { hardwareOf, hostBytes, isMachine, machineFacts, machineName, type MachineRow } from './machines';
-import { searchedDevice, searchedMachine } from './search';
+import { kMemoryPrefix, memoryChoice, searchedDevice, searchedMachine } from './search';
 import { deviceTexts } from './texts';
 
 /** No id of a device begins like this. */
@@ -30,6 +30,8 @@ function deviceChoice(device: CatalogueDevice, unit: Unit): Choice {
 export interface DevicePicker {
   find(text: string): Choice[];
   nothing(query: string): string;
+  /** Bytes of a card that is known by its memory alone; 0 if the choice is another. */
+  memoryOf(id: string): number;
   /** Takes a whole machine; false if the choice is none. */
   takeMachine(id: string): boolean;
   /** Says what was chosen, as long as the settings are those of the machine. */
@@ -79,11 +81,14 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
           ...devices.map((device) => ({ ...choiceOf(device), group: groupOf(device) })),
           ...machines.map(machineChoice),
         ];
+      const own = memoryChoice(text);
       return [
+        ...(own ? [own] : []),
         ...search.find(text).map(({ row }) => choiceOf(row)),
         ...machineSearch.find(text).map(({ row }) => machineChoice(row)),
       ];
     },
+    memoryOf: (id) => (id.startsWith(kMemoryPrefix) ? Number(id.slice(kMemoryPrefix.length)) : 0),
     nothing: (query) => t('device.nothing', { query }),
     takeMachine(id) {
       const machine = machines.find((row) => kMachinePrefix + row.id === id);
