@@ -10,7 +10,7 @@ import { CatalogueSearch } from '../search/catalogue';
 import type { Store } from '../store';
 import type { Choice } from '../views/Combobox';
 import { hardwareOf, hostBytes, isMachine, machineFacts, machineName, type MachineRow } from './machines';
-import { kMemoryPrefix, memoryChoice, searchedDevice, searchedMachine } from './search';
+import { kMemoryPrefix, memoryChoice, deviceSearch, searchedMachine } from './search';
 import { deviceTexts } from './texts';
 
 /** No id of a device begins like this. */
@@ -63,7 +63,7 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
   ]);
   const devices = grouped(store.catalogue.value?.devices ?? []);
   const nameOf = (id: string): string => devices.find((device) => device.id === id)?.short_name ?? id;
-  const search = new CatalogueSearch(devices.map(searchedDevice));
+  const findDevices = deviceSearch(devices);
   const machineSearch = new CatalogueSearch(machines.map((row) => searchedMachine(row, nameOf)));
   const chosen = signal<MachineRow | null>(null);
   const choiceOf = (device: CatalogueDevice): Choice => deviceChoice(device, store.unit.value);
@@ -84,7 +84,7 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
       const own = memoryChoice(text);
       return [
         ...(own ? [own] : []),
-        ...search.find(text).map(({ row }) => choiceOf(row)),
+        ...findDevices(text).map(choiceOf),
         ...machineSearch.find(text).map(({ row }) => machineChoice(row)),
       ];
     },

@@ -4,20 +4,30 @@ import type { CatalogueDevice } from '../core/wire';
 import { memory } from '../format';
 import { t, tCode } from '../i18n';
 import { machineName, type MachineRow } from './machines';
-import type { Searched } from '../search/catalogue';
+import { CatalogueSearch, type Searched } from '../search/catalogue';
 import type { Choice } from '../views/Combobox';
 
 /** A row to be found by, and what it stands for. */
 type Found<T> = Searched & { row: T };
 
-export const searchedDevice = (row: CatalogueDevice): Found<CatalogueDevice> => ({
+const searchedDevice = (row: CatalogueDevice): Found<CatalogueDevice> => ({
   id: `${row.vendor}/${row.id}`,
   slug: row.slug,
   name: row.name,
-  kind: row.kind === 'slice' ? row.kind : 'original', // a whole card comes before its parts
+  kind: row.kind,
   aliases: [...row.aliases, row.short_name, tCode('deviceKind', row.kind)],
   row,
 });
+
+/** Finds devices, whole cards before their parts. */
+export function deviceSearch(devices: CatalogueDevice[]): (text: string) => CatalogueDevice[] {
+  const search = new CatalogueSearch(devices.map(searchedDevice));
+  return (text) => {
+    const found = search.find(text).map(({ row }) => row);
+    const isPart = ({ kind }: CatalogueDevice): boolean => kind === 'slice';
+    return [...found.filter((device) => !isPart(device)), ...found.filter(isPart)];
+  };
+}
 
 export const searchedMachine = (row: MachineRow, nameOf: (device: string) => string): Found<MachineRow> => ({
   id: `${row.provider}/${row.name}`,
