@@ -130,6 +130,7 @@ test.describe('each input', () => {
     await open(page);
     const gpu = page.getByRole('combobox', { name: 'GPUs', exact: true });
     await gpu.fill('b200');
+    await expect(page.locator('.options:visible [role=option]').first()).toContainText('NVIDIA B200 SXM');
     await gpu.press('Enter');
     await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × B200');
     for (let i = 0; i < 4; ++i) await page.getByRole('button', { name: 'One fewer' }).click();
@@ -137,10 +138,27 @@ test.describe('each input', () => {
     await expect(headline(page)).toContainText('4 × B200');
   });
 
+  test('a whole machine, with its system memory and what an hour costs', async ({ page }) => {
+    await open(page);
+    const gpu = page.getByRole('combobox', { name: 'GPUs', exact: true });
+    await gpu.fill('p5.48xlarge');
+    await page.getByRole('option', { name: /^AWS p5\.48xlarge/ }).click();
+    await expect(page).toHaveURL(/g=8xh100&ram=2048/);
+    await expect(page.getByText(/^AWS p5\.48xlarge: 8 × H100 .* an hour \(us-east-1, 2026-07-20\)$/)).toBeVisible();
+  });
+
+  test('what is known of a GPU, and how', async ({ page }) => {
+    await open(page, '#v=1&g=1xrtx-4060-laptop');
+    await page.getByText('What we know of it').click();
+    await expect(page.getByRole('definition').filter({ hasText: '8,188 MiB' })).toContainText('second-hand');
+    await expect(page.locator('.device-facts')).toContainText('256 GB/s = 128 bit × 16 Gbit/s');
+  });
+
   test('a GPU that the catalogue lacks, by its memory', async ({ page }) => {
     await open(page);
     const gpu = page.getByRole('combobox', { name: 'GPUs', exact: true });
     await gpu.fill('192 GiB');
+    await expect(page.locator('.options:visible [role=option]').first()).toContainText('192.0 GiB');
     await gpu.press('Enter');
     await expect(page).toHaveURL(/g=8x192gib/);
     await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Catalogue } from '../../web/src/core/wire';
 import { addMessages, useLocale } from '../../web/src/i18n';
 import { CatalogueSearch } from '../../web/src/search/catalogue';
-import { searchedDevice, searchedMachine } from '../../web/src/devices/search';
+import { deviceSearch, searchedMachine } from '../../web/src/devices/search';
 import { hostBytes, isMachine, machineFacts, type MachineRow } from '../../web/src/devices/machines';
 
 const kAnswer = execFileSync('build/native/weighbridge', {
@@ -19,9 +19,9 @@ const { machines } = JSON.parse(readFileSync('build/native/catalogue/machines.js
   machines: MachineRow[];
 };
 const nameOf = (id: string): string => devices.find((device) => device.id === id)?.short_name ?? id;
-const search = new CatalogueSearch(devices.map(searchedDevice));
+const findDevices = deviceSearch(devices);
 const machineSearch = new CatalogueSearch(machines.map((row) => searchedMachine(row, nameOf)));
-const find = (text: string): string[] => search.find(text).map(({ row }) => row.id);
+const find = (text: string): string[] => findDevices(text).map((device) => device.id);
 const findMachine = (text: string): string[] => machineSearch.find(text).map(({ row }) => row.id);
 const machine = (id: string): MachineRow => {
   const found = machines.find((row) => row.id === id);
@@ -47,7 +47,7 @@ describe('the first GPU that is found for', () => {
     ['4090 laptop', 'rtx-4090-laptop'],
     ['4060 ti 16', 'rtx-4060-ti-16gb'],
     ['h100', 'h100-sxm'],
-    ['nvidia a100 80', 'a100-sxm4-80gb'],
+    ['a100 sxm 80', 'a100-sxm4-80gb'],
     ['m4 max 128', 'apple-m4-max-128gb'],
     ['macbook m3 pro 36', 'apple-m3-pro-36gb'],
     ['苹果 m2 24', 'apple-m2-24gb'],

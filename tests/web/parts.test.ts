@@ -6,7 +6,7 @@ import { kMachines } from '../../web/src/machines';
 import { packConfig, unpackConfig } from '../../web/src/link';
 import { fieldOf } from '../../web/src/notices';
 import { matches } from '../../web/src/views/Combobox';
-import { memoryChoice } from '../../web/src/views/HardwareField';
+import { memoryChoice } from '../../web/src/devices/search';
 import { marksOf, octaveStops } from '../../web/src/views/stops';
 
 beforeAll(() => useLocale('en'));

@@ -90,6 +90,10 @@ std::optional<Notice> device_problem(const Job& job) {
   const bool wants_flash = s.options.library.attn_implementation == "flash_attention_2";
   for (const DeviceGroup& group : s.hardware) {
     const Device& device = group.device;
+    if (!is_backend(device.backend))
+      return notice::custom("unknown_backend", "params.hardware",
+                            "We have no rules for transformers on " + device.backend + " devices: expected a CUDA, ROCm or Metal device.", "backend",
+                            device.backend, "cuda, rocm or metal");
     if (device.backend == "vulkan")
       return notice::custom("unknown_backend", "params.hardware",
                             "PyTorch runs no language models through Vulkan: expected a CUDA, ROCm or Metal device.", "backend", device.backend,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machines of the catalogue: instances that can be hired, and systems that can be bought. They come when someone looks for a GPU.
 import type { HardwareRow } from '../core/wire';
-import { count, memory } from '../format';
+import { count } from '../format';
 import { currentLocale, t } from '../i18n';
 
 /** build/catalogue/machines.json: a row of core/data/machines. */
@@ -39,10 +39,10 @@ function priceOf({ price }: MachineRow): string {
 /** Its GPUs, its memory, how they are joined, and what an hour costs. */
 export function machineFacts(machine: MachineRow, nameOf: (device: string) => string): string {
   const gpus = machine.gpus.map(({ device, count: many }) => `${count(many)} × ${nameOf(device)}`).join(' + ');
-  const host = hostBytes(machine);
+  const gib = machine.host_memory_gib;
   return [
     gpus,
-    host === undefined ? '' : t('machine.host', { memory: memory(host, 'gib') }),
+    gib === undefined ? '' : t('machine.host', { memory: `${count(gib)}\u00a0GiB` }),
     machine.interconnect ?? '',
     priceOf(machine),
   ]

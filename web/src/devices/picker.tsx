@@ -10,7 +10,7 @@ import { CatalogueSearch } from '../search/catalogue';
 import type { Store } from '../store';
 import type { Choice } from '../views/Combobox';
 import { hardwareOf, hostBytes, isMachine, machineFacts, machineName, type MachineRow } from './machines';
-import { searchedDevice, searchedMachine } from './search';
+import { kMemoryPrefix, memoryChoice, deviceSearch, searchedMachine } from './search';
 import { deviceTexts } from './texts';
 
 /** No id of a device begins like this. */
@@ -30,17 +30,29 @@ function deviceChoice(device: CatalogueDevice, unit: Unit): Choice {
 export interface DevicePicker {
   find(text: string): Choice[];
   nothing(query: string): string;
+  /** Bytes of a card that is known by its memory alone; 0 if the choice is another. */
+  memoryOf(id: string): number;
   /** Takes a whole machine; false if the choice is none. */
   takeMachine(id: string): boolean;
   /** Says what was chosen, as long as the settings are those of the machine. */
   Chosen: ComponentType;
 }
 
-/** Vendors in the order of their first device; the catalogue keeps those of one together, newest first. */
-const byVendor = (devices: CatalogueDevice[]): CatalogueDevice[] =>
-  [...new Set(['NVIDIA', 'AMD', 'Apple', 'Intel', ...devices.map(({ vendor }) => vendor)])].flatMap((vendor) =>
-    devices.filter((device) => device.vendor === vendor),
+/** What people have most of comes first. */
+const kVendors = ['NVIDIA', 'AMD', 'Apple', 'Intel'];
+const kKinds = ['consumer', 'laptop', 'apu', 'workstation', 'datacenter', 'edge', 'slice'];
+
+const unique = (list: string[]): string[] => [...new Set(list)];
+const groupOf = ({ vendor, kind }: CatalogueDevice): string => `${vendor} · ${tCode('deviceKind', kind)}`;
+
+/** By vendor and kind, each in the order of the catalogue, which is newest first. */
+function grouped(devices: CatalogueDevice[]): CatalogueDevice[] {
+  const vendors = unique([...kVendors, ...devices.map(({ vendor }) => vendor)]);
+  const kinds = unique([...kKinds, ...devices.map(({ kind }) => kind)]);
+  return vendors.flatMap((vendor) =>
+    kinds.flatMap((kind) => devices.filter((device) => device.vendor === vendor && device.kind === kind)),
   );
+}
 
 export async function devicePicker(store: Store): Promise<DevicePicker> {
   const state = store.coreState.value;
@@ -49,9 +61,9 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
     deviceTexts(),
     state.status === 'ready' && store.bringDevices(state.core),
   ]);
-  const devices = byVendor(store.catalogue.value?.devices ?? []);
+  const devices = grouped(store.catalogue.value?.devices ?? []);
   const nameOf = (id: string): string => devices.find((device) => device.id === id)?.short_name ?? id;
-  const search = new CatalogueSearch(devices.map(searchedDevice));
+  const findDevices = deviceSearch(devices);
   const machineSearch = new CatalogueSearch(machines.map((row) => searchedMachine(row, nameOf)));
   const chosen = signal<MachineRow | null>(null);
   const choiceOf = (device: CatalogueDevice): Choice => deviceChoice(device, store.unit.value);
@@ -66,14 +78,17 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
     find(text) {
       if (!text.trim())
         return [
-          ...devices.map((device) => ({ ...choiceOf(device), group: device.vendor })),
+          ...devices.map((device) => ({ ...choiceOf(device), group: groupOf(device) })),
           ...machines.map(machineChoice),
         ];
+      const own = memoryChoice(text);
       return [
-        ...search.find(text).map(({ row }) => choiceOf(row)),
+        ...(own ? [own] : []),
+        ...findDevices(text).map(choiceOf),
         ...machineSearch.find(text).map(({ row }) => machineChoice(row)),
       ];
     },
+    memoryOf: (id) => (id.startsWith(kMemoryPrefix) ? Number(id.slice(kMemoryPrefix.length)) : 0),
     nothing: (query) => t('device.nothing', { query }),
     takeMachine(id) {
       const machine = machines.find((row) => kMachinePrefix + row.id === id);

@@ -19,8 +19,6 @@ interface ComboboxProps {
   label: string;
   value: string;
   choices: Choice[];
-  /** A choice made of the typed text itself, such as a memory size. */
-  choiceOf?: (text: string) => Choice | undefined;
   /** Finds better than by the words of `choices`, and says so when there is nothing. */
   search?: { find(text: string): Choice[]; nothing(query: string): string } | undefined;
   onOpen?: () => void;
@@ -45,7 +43,6 @@ export function Combobox({
   label,
   value,
   choices,
-  choiceOf,
   search,
   onOpen,
   describedBy,
@@ -59,10 +56,8 @@ export function Combobox({
   const input = useRef<HTMLInputElement>(null);
   const listId = useId();
 
-  const made = draft ? choiceOf?.(draft) : undefined;
   const plain = (): Choice[] => (draft ? choices.filter((choice) => matches(choice, draft)) : choices);
-  const found = isOpen ? (search?.find(draft ?? '') ?? plain()) : [];
-  const list = made ? [made, ...found] : found;
+  const list = isOpen ? (search?.find(draft ?? '') ?? plain()) : [];
   const optionId = (index: number): string => `${listId}-${index}`;
 
   function close(): void {

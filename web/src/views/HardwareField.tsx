@@ -11,23 +11,8 @@ import { FieldMessage, FieldMessages, messageId, useFieldNotices } from './Field
 import { Icon } from './Icon';
 import { NumberField, unreadable } from './NumberField';
 
-const kGiB = 2 ** 30;
-const kMostMemoryGiB = 1 << 20; // 1 PiB: beyond it a number is a typing error
-const kMostBareGiB = 999;
-
 /** Until the list of all devices is there. */
 const choiceOf = ({ id, name, slug }: CatalogueDevice): Choice => ({ id, label: name, keywords: slug });
-
-const kOwnPrefix = 'memory:';
-
-/** "48 GiB", "24gb", "80": a card that the catalogue lacks, by its memory. A bare 4090 is a name. */
-export function memoryChoice(text: string): Choice | undefined {
-  const match = /^(\d{1,7}(?:\.\d{1,3})?)\s*(gib|gb|g)?$/i.exec(text.trim());
-  const size = Number(match?.[1] ?? 0);
-  if (!match || size <= 0 || size > (match[2] ? kMostMemoryGiB : kMostBareGiB)) return undefined;
-  const bytes = Math.floor(size * (match[2]?.toLowerCase() === 'gb' ? 1e9 : kGiB));
-  return { id: kOwnPrefix + bytes, label: t('device.byMemory', { memory: memory(bytes, 'gib') }), keywords: text };
-}
 
 interface RowProps {
   row: HardwareRow;
@@ -52,12 +37,9 @@ function Row({ row, index, picker, bringPicker, onRow, onRemove }: RowProps) {
 
   function choose(choice: Choice): void {
     if (picker?.takeMachine(choice.id)) return;
+    const bytes = picker?.memoryOf(choice.id);
     const { device: _device, memory_bytes: _memory, raised_limit: _limit, ...rest } = row;
-    onRow(
-      choice.id.startsWith(kOwnPrefix)
-        ? { ...rest, memory_bytes: Number(choice.id.slice(kOwnPrefix.length)) }
-        : { ...rest, device: choice.id },
-    );
+    onRow(bytes ? { ...rest, memory_bytes: bytes } : { ...rest, device: choice.id });
   }
   const step = (by: number): void => onRow({ ...row, count: Math.max(1, row.count + by) });
   return (
@@ -68,7 +50,6 @@ function Row({ row, index, picker, bringPicker, onRow, onRemove }: RowProps) {
           label={index === 0 ? t('field.gpus') : t('field.otherGpus')}
           value={shown ?? own}
           choices={choices}
-          choiceOf={memoryChoice}
           search={picker}
           onOpen={bringPicker}
           describedBy={messageId('hardware')}
