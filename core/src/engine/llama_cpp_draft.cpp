@@ -93,7 +93,6 @@ Term term_of(const Draft& draft, Term graph, int device, bool padded) {
     term.basis = Basis::modelled;
   }
   term.high = cache + graph.high;
-  if (!draft.job().explain) return term;
   if (cache > Bytes()) term.formula.rows.push_back({"cache", {}, cache, true});
   if (graph.bytes > Bytes()) term.formula.rows.push_back({"graph", {}, graph.bytes, true});
   return term;

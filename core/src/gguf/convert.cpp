@@ -14,7 +14,7 @@ namespace weighbridge {
 
 namespace {
 
-/// The prediction layers as layers behind the model's own. What belongs to all of them goes with the first.
+/// The prediction layers as layers behind the model's own; what lies outside of them goes with the first.
 Model with_prediction_layers(const Model& model) {
   Model whole = model;
   whole.layers.insert(whole.layers.end(), model.mtp_layers.begin(), model.mtp_layers.end());
@@ -22,7 +22,8 @@ Model with_prediction_layers(const Model& model) {
   for (Tensor& tensor : whole.plain) {
     if (tensor.part != ModelPart::mtp) continue;
     tensor.part = ModelPart::text;
-    if (tensor.layers.first < 0) tensor.layers = {model.n_layers(), 1, 1};
+    // Some checkpoints count these layers from zero.
+    if (tensor.layers.first < model.n_layers()) tensor.layers.first = std::max<std::int64_t>(tensor.layers.first, 0) + model.n_layers();
     // Copies of the embedding and the head are matrices like any other (src/llama-quant.cpp, tensor_get_category).
     if (tensor.role == TensorRole::embedding) tensor.gguf = "nextn.embed_tokens";
     if (tensor.role == TensorRole::output_head) tensor.gguf = "nextn.shared_head_head";
