@@ -177,13 +177,13 @@ Term compute_term(const Job& job, const Settings& s, const Limits& limits) {
   if (is_recurrent) term.records = 0;
   if (!job.explain) return term;
   term.formula.is_maximum = true;
-  FormulaRow read{"prompt_step", {{"tensors_in_flight", static_cast<std::int64_t>(prompt.count())}}, reading, reading >= token};
+  FormulaRow read{"prompt_step", {{"tensors_in_flight", difference(prompt, Bytes())}}, reading, reading >= token};
   const Bytes missing = now >= full ? now - full : full - now;
   if (missing > Bytes())
-    read.factors.push_back({now >= full ? "cache_outside_windows" : "cache_still_to_come", static_cast<std::int64_t>(missing.count()),
-                            now >= full ? Op::plus : Op::minus});
+    read.factors.push_back(
+        {now >= full ? "cache_outside_windows" : "cache_still_to_come", difference(missing, Bytes()), now >= full ? Op::plus : Op::minus});
   term.formula.rows.push_back(std::move(read));
-  term.formula.rows.push_back({"growing_step", {{"tensors_in_flight", static_cast<std::int64_t>(token.count())}}, token, reading < token});
+  term.formula.rows.push_back({"growing_step", {{"tensors_in_flight", difference(token, Bytes())}}, token, reading < token});
   sort_largest_first(term.formula.rows);
   term.formula.note = "eleven_command_buffers";
   return term;
@@ -207,7 +207,7 @@ Term prompt_caches_term(const Job& job, const Term& cache, std::int64_t count) {
   term.id = "prompt_cache";
   term.basis = Basis::modelled;
   term.source = kCacheSource;
-  const auto of_one = static_cast<std::int64_t>((cache.bytes / static_cast<std::uint64_t>(job.scenario.sequences)).count());
+  const std::int64_t of_one = difference(cache.bytes / static_cast<std::uint64_t>(job.scenario.sequences), Bytes());
   FormulaRow row = make_row(job.explain, "earlier_prompts", {{"bytes_of_one", of_one}, {"sequences", count}});
   term.bytes = row.bytes;
   term.high = row.bytes;
