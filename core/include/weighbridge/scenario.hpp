@@ -111,7 +111,7 @@ struct LibraryOptions {
   std::optional<std::string> attn_implementation;   ///< transformers: "sdpa", "eager", "flash_attention_2"
   std::optional<std::string> cache_implementation;  ///< transformers: "dynamic", "static", "offloaded", "quantized"
   std::optional<std::string> device_map;            ///< transformers: "auto", "balanced_low_0", "sequential"
-  std::optional<double> max_memory_gib;             ///< transformers: weights that each GPU takes at most
+  std::optional<double> max_memory_gib;             ///< transformers, ExLlama: weights that each GPU takes at most
   std::optional<std::int64_t> new_tokens;           ///< of the context: generated, not in the prompt
   std::optional<std::int64_t> prefill_tokens;       ///< of the prompt that one step takes
   std::optional<std::int64_t> logits_to_keep;       ///< transformers: 0: of every token

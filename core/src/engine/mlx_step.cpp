@@ -25,7 +25,7 @@ std::int64_t times(std::int64_t a, std::int64_t b) {
 /// The operations of one step, cut into command buffers.
 class Recorder {
  public:
-  explicit Recorder(const Limits& limits) : limits_(limits) {}
+  explicit Recorder(const Limits& limits) : limits_(limits) { tensors_.reserve(1024); }
 
   using Id = std::size_t;
 
