@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kVersion = "0.32";
 constexpr std::int64_t kPrefillStep = 2048;  // generate_step prefill_step_size
-constexpr std::int64_t kFirstKept = 4;       // make_prompt_cache: RotatingKVCache(keep=4)
 constexpr Source kWeightsSource{"ml-explore/mlx-lm mlx_lm/utils.py load_model; ml-explore/mlx python/mlx/nn/layers/quantized.py",
                                 "https://github.com/ml-explore/mlx-lm/blob/d78bf58e217c904ec282ed8da9b947491f78c022/mlx_lm/utils.py"};
 constexpr Source kCacheSource{"ml-explore/mlx-lm mlx_lm/models/cache.py",
@@ -244,7 +243,7 @@ Kept kept_of(const LayerSpec& layer, const Settings& settings) {
   if (layer.shares_cache || std::holds_alternative<EncoderAttention>(layer.mixer)) return {};
   const bool is_attention = grouped_attention(layer.mixer) != nullptr || std::holds_alternative<LatentAttention>(layer.mixer);
   if (!is_attention) return {};
-  Kept kept{cache_values_per_token(layer.mixer), settings.max_kv_size > 0 ? settings.max_kv_size + kFirstKept : 0};
+  Kept kept{cache_values_per_token(layer.mixer), settings.max_kv_size};
   if (const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer)) kept.window = sliding->window;
   if (const auto* chunked = std::get_if<ChunkedAttention>(&layer.mixer)) kept.window = chunked->chunk;
   return kept;
