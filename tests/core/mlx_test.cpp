@@ -74,7 +74,7 @@ TEST(Mlx, OnlyAppleDevicesAndItsOwnFormats) {
   EXPECT_EQ(card["reason"]["code"], "unknown_backend");
   const Json format = testing::estimate(request("Qwen/Qwen3-8B-AWQ", "checkpoint", 4096))["verdict"];
   EXPECT_EQ(format["class"], "impossible");
-  EXPECT_EQ(format["nearest_weights_format"], "mlx-4bit");
+  EXPECT_EQ(format["nearest"]["weights"]["format"], "mlx-4bit");
 }
 
 }  // namespace
