@@ -47,12 +47,10 @@ constexpr NumberOption kMlxNumbers[] = {{"max_tokens", &L::new_tokens, 1, kMaxCo
                                         {"max_kv_size", &L::max_kv_size, 1, kMaxContextTokens},
                                         {"kv_group_size", &L::kv_group_size, 32, 128},
                                         {"prompt_cache_size", &L::prompt_caches, 0, kMaxSequences}};
-constexpr NumberOption kExllamaNumbers[] = {{"max_chunk_size", &L::prefill_tokens, 1, kMaxContextTokens}};
 
 std::optional<Known> known_of(std::string_view engine) {
   if (engine == "transformers") return Known{kTransformersNumbers, kTransformersWords, "max_memory"};
   if (engine == "mlx") return Known{kMlxNumbers, {}, ""};
-  if (engine == "exllamav3") return Known{kExllamaNumbers, {}, "use_per_device"};
   return std::nullopt;
 }
 

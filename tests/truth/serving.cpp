@@ -67,6 +67,20 @@ Figure total_of(const Estimate& estimate) {
   return {static_cast<double>(device.total().count()), static_cast<double>(device.low().count()), static_cast<double>(device.high().count())};
 }
 
+/// What the engine's allocator counts over all devices: all but what the driver takes and the allocator keeps unused.
+Figure allocated_of(const Estimate& estimate) {
+  Figure sum;
+  for (const DevicePlan& device : estimate.devices)
+    for (const Term& term : device.terms) {
+      if (term.id == "overhead") continue;
+      const auto count = static_cast<double>(device.count);
+      sum.bytes += count * static_cast<double>(term.bytes.count());
+      sum.low += count * static_cast<double>(term.low.count());
+      sum.high += count * static_cast<double>(term.high.count());
+    }
+  return sum;
+}
+
 /// What the driver shows of one device: a pool is full from the start, so only what lies outside the limit is unsure.
 Figure used_of(const Estimate& estimate) {
   const DevicePlan& device = fullest(estimate);
@@ -101,8 +115,13 @@ constexpr Scored1 kFigures[] = {
     {"graphs", "graphs", true, term_named<kGraphs>},
     {"non_torch", "outside torch", true, term_named<kOther>},
     {"peak", "peak", true, [](const Estimate& e) { return std::optional<Figure>(total_of(e)); }},
+    {"allocated", "allocated peak", true, [](const Estimate& e) { return std::optional<Figure>(allocated_of(e)); }},
     {"used", "used", true, [](const Estimate& e) { return std::optional<Figure>(used_of(e)); }},
 };
+
+bool has_option(const Engine& engine, std::string_view name) {
+  return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
+}
 
 Json request_of(const Json& record) {
   Json request{{"model", {{"id", record["model"]}}},
@@ -113,14 +132,18 @@ Json request_of(const Json& record) {
                {"hardware", record["hardware"]}};
   for (const char* part : {"parallel", "workload"})
     if (record.contains(part)) request[part] = record[part];
+  // The prompt is a part of the context; libraries are told the rest, which they generate.
+  if (Json& workload = request["workload"]; workload.contains("prompt_tokens")) {
+    const std::int64_t generated = workload["context_tokens"].get<std::int64_t>() - workload["prompt_tokens"].get<std::int64_t>();
+    if (const Engine* engine = find_engine(record["engine"].get<std::string>()))
+      for (const char* option : {"max_new_tokens", "max_tokens"})
+        if (has_option(*engine, option)) request["engine"]["options"][option] = generated;
+    workload.erase("prompt_tokens");
+  }
   return request;
 }
 
 bool is_stated(const Json& record) { return !record.contains("assumed"); }
-
-bool has_option(const Engine& engine, std::string_view name) {
-  return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
-}
 
 class Records {
  public:

@@ -15,7 +15,7 @@ const golden = readdirSync(`${root}tests/golden`)
 function placesOf(engine, row) {
   const once = [[17, row % 2 ? 8 : 1]];
   if (engine === 'llama.cpp') return once;
-  if (engine === 'ollama' || engine === 'lm-studio') return row % 3 ? [] : once;
+  if (['ollama', 'lm-studio', 'transformers', 'mlx'].includes(engine)) return row % 3 ? [] : once;
   return [0, 17, 31].flatMap((step) => [[step, 1], [step, 8]]);
 }
 

@@ -58,6 +58,7 @@ function answersOfTheCatalogue(): Estimate[] {
     { ...gguf, engine: { name: 'ollama' } },
     { ...gguf, engine: { name: 'lm-studio' } },
     { engine: { name: 'sglang', options: { speculative_algorithm: 'NEXTN' } } },
+    { engine: { name: 'transformers', version: '4.38', options: { attn_implementation: 'eager' } } },
   ];
   const lines = catalogue.models.flatMap(({ id }) =>
     ways.map((way) => {

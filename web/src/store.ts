@@ -99,6 +99,8 @@ const kEngineDefaults: Record<string, { format: string; sequences: number }> = {
   'llama.cpp': kHome,
   ollama: kHome,
   'lm-studio': kHome,
+  transformers: { format: 'checkpoint', sequences: 1 },
+  mlx: { format: 'mlx-4bit', sequences: 1 },
 };
 const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
 /** What was read without a config is a GGUF file, which has its own types. */

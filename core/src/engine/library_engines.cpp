@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// transformers, MLX and ExLlama as a form shows them. Their rules may be elsewhere (local_rules.hpp).
+// transformers and MLX as a form shows them. Their rules may be elsewhere (local_rules.hpp).
 #include "engine/engine.hpp"
 #include "engine/local_rules.hpp"
 
@@ -11,7 +11,7 @@ const Engine& transformers_engine() {
                              {{"attn_implementation", OptionType::text, "sdpa"},
                               {"max_new_tokens", OptionType::integer, "none"},
                               {"device_map", OptionType::text, "auto"},
-                              {"max_memory", OptionType::number, "by free memory"},
+                              {"max_memory", OptionType::integer, "by free memory"},
                               {"cache_implementation", OptionType::text, "dynamic"},
                               {"prefill_chunk_size", OptionType::integer, "the whole prompt"},
                               {"logits_to_keep", OptionType::integer, "1"}},

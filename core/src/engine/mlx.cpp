@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kVersion = "0.32";
 constexpr std::int64_t kPrefillStep = 2048;  // generate_step prefill_step_size
-constexpr std::int64_t kFirstKept = 4;       // make_prompt_cache: RotatingKVCache(keep=4)
 constexpr Source kWeightsSource{"ml-explore/mlx-lm mlx_lm/utils.py load_model; ml-explore/mlx python/mlx/nn/layers/quantized.py",
                                 "https://github.com/ml-explore/mlx-lm/blob/d78bf58e217c904ec282ed8da9b947491f78c022/mlx_lm/utils.py"};
 constexpr Source kCacheSource{"ml-explore/mlx-lm mlx_lm/models/cache.py",
@@ -177,13 +176,13 @@ Term compute_term(const Job& job, const Settings& s, const Limits& limits) {
   if (is_recurrent) term.records = 0;
   if (!job.explain) return term;
   term.formula.is_maximum = true;
-  FormulaRow read{"prompt_step", {{"tensors_in_flight", static_cast<std::int64_t>(prompt.count())}}, reading, reading >= token};
+  FormulaRow read{"prompt_step", {{"tensors_in_flight", difference(prompt, Bytes())}}, reading, reading >= token};
   const Bytes missing = now >= full ? now - full : full - now;
   if (missing > Bytes())
-    read.factors.push_back({now >= full ? "cache_outside_windows" : "cache_still_to_come", static_cast<std::int64_t>(missing.count()),
-                            now >= full ? Op::plus : Op::minus});
+    read.factors.push_back(
+        {now >= full ? "cache_outside_windows" : "cache_still_to_come", difference(missing, Bytes()), now >= full ? Op::plus : Op::minus});
   term.formula.rows.push_back(std::move(read));
-  term.formula.rows.push_back({"growing_step", {{"tensors_in_flight", static_cast<std::int64_t>(token.count())}}, token, reading < token});
+  term.formula.rows.push_back({"growing_step", {{"tensors_in_flight", difference(token, Bytes())}}, token, reading < token});
   sort_largest_first(term.formula.rows);
   term.formula.note = "eleven_command_buffers";
   return term;
@@ -207,7 +206,7 @@ Term prompt_caches_term(const Job& job, const Term& cache, std::int64_t count) {
   term.id = "prompt_cache";
   term.basis = Basis::modelled;
   term.source = kCacheSource;
-  const auto of_one = static_cast<std::int64_t>((cache.bytes / static_cast<std::uint64_t>(job.scenario.sequences)).count());
+  const std::int64_t of_one = difference(cache.bytes / static_cast<std::uint64_t>(job.scenario.sequences), Bytes());
   FormulaRow row = make_row(job.explain, "earlier_prompts", {{"bytes_of_one", of_one}, {"sequences", count}});
   term.bytes = row.bytes;
   term.high = row.bytes;
@@ -244,7 +243,7 @@ Kept kept_of(const LayerSpec& layer, const Settings& settings) {
   if (layer.shares_cache || std::holds_alternative<EncoderAttention>(layer.mixer)) return {};
   const bool is_attention = grouped_attention(layer.mixer) != nullptr || std::holds_alternative<LatentAttention>(layer.mixer);
   if (!is_attention) return {};
-  Kept kept{cache_values_per_token(layer.mixer), settings.max_kv_size > 0 ? settings.max_kv_size + kFirstKept : 0};
+  Kept kept{cache_values_per_token(layer.mixer), settings.max_kv_size};
   if (const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer)) kept.window = sliding->window;
   if (const auto* chunked = std::get_if<ChunkedAttention>(&layer.mixer)) kept.window = chunked->chunk;
   return kept;

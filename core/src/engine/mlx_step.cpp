@@ -14,10 +14,18 @@ namespace {
 constexpr std::int64_t kInFlight = 11;
 constexpr std::int64_t kSortedFrom = 64;  // SwitchGLU sorts the tokens by expert from so many chosen experts on
 
+/// Products of sizes that a request may make absurd end here: more than any memory, and sums of them still fit into 64 bits.
+constexpr std::int64_t kMostElements = std::int64_t{1} << 50;
+
+std::int64_t times(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? kMostElements : std::min(product, kMostElements);
+}
+
 /// The operations of one step, cut into command buffers.
 class Recorder {
  public:
-  explicit Recorder(const Limits& limits) : limits_(limits) {}
+  explicit Recorder(const Limits& limits) : limits_(limits) { tensors_.reserve(1024); }
 
   using Id = std::size_t;
 
@@ -85,13 +93,13 @@ struct Walk {
   std::int64_t matrix_bits = 16;  ///< of the weights; below 16 they are counted in 32-bit words, with a scale and a bias a group
   std::int64_t matrix_group = 64;
 
-  [[nodiscard]] std::int64_t tokens() const { return step.tokens * s.sequences; }
+  [[nodiscard]] std::int64_t tokens() const { return times(step.tokens, s.sequences); }
   [[nodiscard]] std::int64_t hidden() const { return job.model.hidden_size; }
   [[nodiscard]] std::int64_t matrix(std::int64_t rows, std::int64_t cols) const {
     const std::int64_t values = rows * cols;
     return matrix_bits >= 16 ? values : values * matrix_bits / 32 + 2 * values / matrix_group;
   }
-  Recorder::Id make(std::int64_t values_a_token) { return recorder.make(values_a_token * tokens()); }
+  Recorder::Id make(std::int64_t values_a_token) { return recorder.make(times(values_a_token, tokens())); }
   /// x W
   Recorder::Id project(Recorder::Id input, std::int64_t from, std::int64_t to) { return recorder.run({input}, make(to), matrix(to, from)); }
 };
@@ -105,10 +113,10 @@ std::int64_t room_of(const Kept& kept, std::int64_t tokens) {
 /// The cache after the step: old and new room joined, or values written into the room that there is.
 Recorder::Id update_cache(Walk& w, const Kept& kept, Recorder::Id keys, Recorder::Id values) {
   const std::int64_t after = room_of(kept, w.step.before + w.step.tokens);
-  const std::int64_t cached = after * kept.values * w.s.sequences * std::min<std::int64_t>(w.s.cache_bits, 16) / 16;
+  const std::int64_t cached = times(after * kept.values, w.s.sequences) * w.s.cache_bits / 16;
   const Recorder::Id cache = w.recorder.make(cached, 2, false);
   if (w.step.grows && w.step.before > 0) {
-    const std::int64_t old = room_of(kept, w.step.before) * kept.values * w.s.sequences * w.s.cache_bits / 16;
+    const std::int64_t old = times(room_of(kept, w.step.before) * kept.values, w.s.sequences) * w.s.cache_bits / 16;
     w.recorder.run({w.recorder.make(old)}, cache, 0, 2);
   }
   return w.recorder.run({keys, values}, cache, 0, 2);
@@ -152,7 +160,7 @@ Recorder::Id attend_latent(Walk& w, const LayerSpec& layer, const LatentAttentio
   const Recorder::Id turned = w.recorder.run({q}, w.make(a.n_heads * a.qk_rope_head_dim));
   const Recorder::Id cache = update_cache(w, kept_of(layer, w.s), latent, latent);
   const Recorder::Id scores = w.recorder.run({turned, cache}, w.make(a.n_heads * keys), 0, 2);
-  const Recorder::Id expanded = w.recorder.make(keys * w.s.sequences * a.n_heads * (a.qk_nope_head_dim + a.head_dim_v));
+  const Recorder::Id expanded = w.recorder.make(times(times(keys, w.s.sequences), a.n_heads * (a.qk_nope_head_dim + a.head_dim_v)));
   w.recorder.run({cache}, expanded, w.matrix(a.kv_lora_rank, a.n_heads * (a.qk_nope_head_dim + a.head_dim_v)), 2);
   const Recorder::Id out = w.recorder.run({q, expanded, scores}, w.make(a.n_heads * a.head_dim_v));
   return w.project(out, a.n_heads * a.head_dim_v, w.hidden());
@@ -163,7 +171,7 @@ void multiply_in_pieces(Walk& w, const RecurrentMixer& mixer, Recorder::Id input
   constexpr std::int64_t piece = 256;
   for (std::int64_t first = 0; first < w.step.tokens; first += piece) {
     const std::int64_t tokens = std::min(piece, w.step.tokens - first);
-    const auto matrix = [&] { return w.recorder.make(mixer.n_heads * tokens * tokens * w.s.sequences, 4); };
+    const auto matrix = [&] { return w.recorder.make(times(mixer.n_heads * tokens * tokens, w.s.sequences), 4); };
     const Recorder::Id repeated = w.recorder.run({input}, matrix());
     const Recorder::Id lower = w.recorder.run({repeated}, matrix());
     const Recorder::Id sums = w.recorder.run({lower}, matrix(), 0, 2);
@@ -181,7 +189,7 @@ Recorder::Id scan(Walk& w, const RecurrentMixer& mixer, Recorder::Id input) {
   const Recorder::Id joined = w.recorder.run({mixed}, w.make(channels));
   const Recorder::Id filtered = w.recorder.run({joined}, w.make(channels), 0, 2);
   const Recorder::Id scaled_parts = w.recorder.run({filtered}, w.make(channels), 0, 4);
-  const Recorder::Id state = w.recorder.make(mixer.state_values * w.s.sequences, 4);
+  const Recorder::Id state = w.recorder.make(times(mixer.state_values, w.s.sequences), 4);
   const Recorder::Id out = w.recorder.run({scaled_parts, state}, w.make(mixer.inner_size), 0, 2);
   if (mixer.kind == RecurrentKind::mamba2 && w.step.tokens > 1) multiply_in_pieces(w, mixer, scaled_parts, out);
   w.recorder.run({out, gate}, out);
@@ -199,7 +207,7 @@ Recorder::Id feed_experts(Walk& w, const MoeFfn& moe, Recorder::Id input) {
   const std::int64_t used = moe.n_experts_used;
   const std::int64_t all = moe.n_experts;
   const Recorder::Id scores = w.project(input, w.hidden(), all);
-  const Recorder::Id chosen = w.recorder.run({scores}, w.recorder.make(all * w.tokens(), 4), 0, 3);
+  const Recorder::Id chosen = w.recorder.run({scores}, w.recorder.make(times(all, w.tokens()), 4), 0, 3);
   Recorder::Id rows = input;
   const bool is_sorted = w.tokens() * used >= kSortedFrom;
   if (is_sorted) rows = w.recorder.run({input, chosen}, w.make(used * w.hidden()), 0, 9);

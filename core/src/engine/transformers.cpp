@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/device_context.hpp"
 #include "engine/formula.hpp"
 #include "engine/local_rules.hpp"
 #include "json_text.hpp"
@@ -41,19 +42,18 @@ Term workspace_term(const Job& job, const Device& device) {
 /// What the driver takes, and what the allocator holds without using it: it keeps freed blocks, which only fit what is not larger.
 Term overhead_term(const Job& job, const Device& device, Bytes moving) {
   const bool is_metal = device.backend == "metal";
-  const bool large = device.runtime_bytes >= 23 * kGiB;
-  const Bytes context = is_metal ? Bytes() : (large ? 512 * kMiB : 236 * kMiB);
+  const Taken context = is_metal ? Taken{{}, {}, 256 * kMiB} : driver_context(device);
   const Bytes spare = 22 * kMiB;  // the rest of a segment of small blocks and of one of large ones
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
   term.records = 3;  // LukeJYK/AutoScientists, kolyangg/mlops-assignment, Sandermage/genesis-vllm-patches#24
   term.source = kContextSource;
-  term.bytes = context + spare;
-  term.low = is_metal ? Bytes() : (large ? 340 * kMiB : 190 * kMiB);
-  term.high = (is_metal ? 256 * kMiB : 768 * kMiB) + spare + moving / 10;
+  term.bytes = context.usual + spare;
+  term.low = context.low;
+  term.high = context.high + spare + moving / 10;
   if (!job.explain) return term;
-  if (context > Bytes()) term.formula.rows.push_back({"driver_context", {}, context, true});
+  if (context.usual > Bytes()) term.formula.rows.push_back({"driver_context", {}, context.usual, true});
   term.formula.rows.push_back({"allocator_spare", {}, spare, true});
   return term;
 }

@@ -25,7 +25,7 @@ struct Kept {
   std::int64_t window = 0;  ///< 0: of all
 };
 
-Kept kept_of(const LayerSpec& layer, const Settings& settings) {
+Kept kept_of(const LayerSpec& layer) {
   if (layer.shares_cache) return {};
   if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer))
     return {latent->n_heads * (latent->qk_nope_head_dim + latent->qk_rope_head_dim + latent->head_dim_v) + latent->indexer.head_dim, 0};
@@ -37,7 +37,6 @@ Kept kept_of(const LayerSpec& layer, const Settings& settings) {
   Kept kept{heads->n_kv_heads * (heads->head_dim_k + heads->head_dim_v) + heads->indexer.head_dim, 0};
   if (const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer)) kept.window = sliding->window;
   if (const auto* chunked = std::get_if<ChunkedAttention>(&layer.mixer)) kept.window = chunked->chunk;
-  (void)settings;
   return kept;
 }
 
@@ -71,7 +70,7 @@ FormulaRow row_of(const Job& job, const Settings& s, std::int64_t layers, std::i
                              {"bits_of_values", 8 * kQuantizedGroup, Op::divide}});
   const Bytes newest = value_of({{"", residual}, {"", s.sequences}, {"", values}, {"", layers}, {"", s.value_bytes}});
   row.bytes += newest;
-  if (job.explain) row.factors.push_back({"newest_tokens_bytes", static_cast<std::int64_t>(newest.count()), Op::plus});
+  if (job.explain) row.factors.push_back({"newest_tokens_bytes", difference(newest, Bytes()), Op::plus});
   return row;
 }
 
@@ -87,7 +86,7 @@ std::vector<Run> runs_of(const Job& job, const Rules& rules, const Settings& set
   for (std::int64_t i = 0; i < job.model.n_layers(); ++i) {
     if (!share.runs(i + 1)) continue;
     const LayerSpec& layer = job.model.layers[static_cast<std::size_t>(i)];
-    const Kept kept = kept_of(layer, settings);
+    const Kept kept = kept_of(layer);
     if (kept.values == 0) continue;
     const std::int64_t held = tokens_of(layer, kept, rules, settings, tokens, is_prompt);
     auto run = std::find_if(runs.begin(), runs.end(), [&](const Run& r) { return r.values == kept.values && r.tokens == held; });

@@ -46,6 +46,9 @@ Heads heads_of(const Mixer& mixer) {
   return {};
 }
 
+/// As a factor of a formula: the largest whole number for anything beyond it.
+std::int64_t whole_number(Bytes bytes) { return difference(bytes, Bytes()); }
+
 bool is_packed(const DType& type) { return type.block_size > 1; }
 
 /// A 16-bit copy of the largest packed matrix, made for a product with many tokens (WQLinear_GEMM, MatMul4Bit); the kernels of GPTQ have a buffer
@@ -72,14 +75,14 @@ FormulaRow dense_row(const Step& step, const DenseFfn& ffn, std::int64_t matrix)
   FormulaRow whole = make_row(step.job.explain, "feed_forward",
                               {{"ffn_size", ffn.ffn_size},
                                {ffn.gated ? "gate_up_and_product" : "fc1_and_its_activation", inner},
-                               {"hidden_states_kept", kept_values(step, step.states), Op::plus},
+                               {"kept_a_token", kept_values(step, step.states), Op::plus},
                                {"batch_tokens", step.tokens},
                                {"bytes_per_value", step.s.value_bytes}});
   if (matrix == 0) return whole;
   FormulaRow copied = make_row(step.job.explain, "feed_forward",
                                {{"ffn_size", ffn.ffn_size},
                                 {"gate_and_up", inner - 1},
-                                {"hidden_states_kept", kept_values(step, step.states), Op::plus},
+                                {"kept_a_token", kept_values(step, step.states), Op::plus},
                                 {"batch_tokens", step.tokens},
                                 {"dequantized_values", matrix, Op::plus},
                                 {"bytes_per_value", step.s.value_bytes}});
@@ -91,7 +94,7 @@ FormulaRow int8_row(const Step& step, const DenseFfn& ffn) {
   return make_row(step.job.explain, "feed_forward",
                   {{"ffn_size", ffn.ffn_size},
                    {"act_product_and_its_int32", 4},
-                   {"hidden_states_kept", kept_values(step, step.states), Op::plus},
+                   {"kept_a_token", kept_values(step, step.states), Op::plus},
                    {"batch_tokens", step.tokens},
                    {"bytes_per_value", step.s.value_bytes}});
 }
@@ -105,13 +108,13 @@ FormulaRow expert_row(const Step& step, const MoeFfn& moe) {
                      {"gate_up_and_product", inner},
                      {"sorted_states", 4 * hidden, Op::plus},
                      {"n_experts_used", moe.n_experts_used},
-                     {"hidden_states_kept", kept_values(step, step.states + 1), Op::plus},
+                     {"kept_a_token", kept_values(step, step.states + 1), Op::plus},
                      {"batch_tokens", step.tokens},
                      {"bytes_per_value", step.s.value_bytes}});
   // One expert after another, each with its even share of the tokens; the sum, and one_hot of the choice for all of them.
   const std::int64_t share = ceil_div(step.tokens * moe.n_experts_used, moe.n_experts);
-  const std::int64_t kept = step.tokens *
-                            ((step.states + 1) * hidden * step.s.value_bytes + moe.n_experts * moe.n_experts_used * kMaskIndex + moe.n_experts * 4);
+  const std::int64_t a_token = (step.states + 1) * hidden * step.s.value_bytes + moe.n_experts * (moe.n_experts_used * kMaskIndex + 4);
+  const std::int64_t kept = whole_number(value_of({{"", step.tokens}, {"", a_token}}));
   return make_row(step.job.explain, "expert_step",
                   {{"moe_ffn_size", moe.moe_ffn_size},
                    {"gate_up_and_product", inner},
@@ -128,7 +131,7 @@ FormulaRow rotation_row(const Step& step, const Heads& heads) {
                    {"head_size", heads.dim_k},
                    {"copies_of_queries", 4},
                    {"keys_and_values", heads.n_kv_heads * (heads.dim_k + heads.dim_v), Op::plus},
-                   {"hidden_states_kept", kept_values(step, step.states - 1), Op::plus},
+                   {"kept_a_token", kept_values(step, step.states - 1), Op::plus},
                    {"batch_tokens", step.tokens},
                    {"bytes_per_value", step.s.value_bytes}});
 }
@@ -153,7 +156,7 @@ FormulaRow recurrent_row(const Step& step, const RecurrentMixer& mixer) {
   return make_row(step.job.explain, "recurrent_mixer",
                   {{"convolution_values", 3 * mixer.conv_channels},
                    {"inner_values", 3 * mixer.inner_size, Op::plus},
-                   {"hidden_states_kept", kept_values(step, step.states - 1), Op::plus},
+                   {"kept_a_token", kept_values(step, step.states - 1), Op::plus},
                    {"batch_tokens", step.tokens},
                    {"bytes_per_value", step.s.value_bytes}});
 }
@@ -256,9 +259,7 @@ void count_missing_cache(FormulaRow& row, Bytes now, Bytes full, bool explain) {
   const Bytes missing = grows ? full - now : now - full;
   if (missing == Bytes()) return;
   grows ? row.bytes -= missing : row.bytes += missing;
-  if (explain)
-    row.factors.push_back(
-        {grows ? "cache_still_to_come" : "cache_outside_windows", static_cast<std::int64_t>(missing.count()), grows ? Op::minus : Op::plus});
+  if (explain) row.factors.push_back({grows ? "cache_still_to_come" : "cache_outside_windows", whole_number(missing), grows ? Op::minus : Op::plus});
 }
 
 const FormulaRow* largest(const std::vector<FormulaRow>& rows) {

@@ -46,7 +46,7 @@ std::vector<Bytes> memory_of_devices(const Job& job, const ModuleSizes& sizes) {
     if (memory.size() == 1 && !o.max_memory_gib) memory[0] = memory[0] * 9 / 10;
     const Bytes all = std::accumulate(sizes.bytes.begin(), sizes.bytes.end(), Bytes());
     const bool low_zero = map == "balanced_low_0" && memory.size() > 1;
-    const Bytes layer = *std::max_element(sizes.bytes.begin() + 1, sizes.bytes.end());
+    const Bytes layer = sizes.bytes.size() > 2 ? *std::max_element(sizes.bytes.begin() + 1, sizes.bytes.end() - 1) : Bytes();
     const Bytes share = all / (memory.size() - (low_zero ? 1 : 0)) + layer * 5 / 4;
     for (std::size_t i = low_zero ? 1 : 0; i + 1 < memory.size(); ++i) memory[i] = std::min(memory[i], share);
     if (low_zero) {

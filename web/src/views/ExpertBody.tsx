@@ -41,9 +41,15 @@ const kFlags: Record<string, string> = {
 };
 
 /** Engines whose settings are fields, not flags of a command line. */
-const kFields = new Set(['ollama', 'lm-studio']);
+const kFields = new Set(['ollama', 'lm-studio', 'transformers']);
 
-const kChoices: Record<string, string[]> = { split_mode: ['layer', 'none'], pooling_type: ['none', 'mean', 'cls', 'last'] };
+const kChoices: Record<string, string[]> = {
+  split_mode: ['layer', 'none'],
+  pooling_type: ['none', 'mean', 'cls', 'last'],
+  attn_implementation: ['sdpa', 'flash_attention_2', 'eager'],
+  cache_implementation: ['dynamic', 'static', 'offloaded', 'quantized'],
+  device_map: ['auto', 'balanced_low_0', 'sequential'],
+};
 const kExamples: Record<string, string> = { tensor_split: '3,1', override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU' };
 
 function flagOf(engine: string, option: string): string {

@@ -18,7 +18,16 @@ import { WeightsField } from './WeightsField';
 
 const kMostSequencesOnSlider = 1024;
 const kShortContext = 8192; // models up to here get finer stops
-const kEnginesBeforeTheCatalogue = ['vllm', 'sglang', 'llama.cpp', 'ollama', 'lm-studio', 'article'];
+const kEnginesBeforeTheCatalogue = [
+  'vllm',
+  'sglang',
+  'llama.cpp',
+  'ollama',
+  'lm-studio',
+  'transformers',
+  'mlx',
+  'article',
+];
 
 function ContextField() {
   const { request, answer, setContext } = useStore();
