@@ -2,6 +2,9 @@
 #include "json_parse.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
 
 namespace weighbridge {
 
@@ -10,12 +13,32 @@ namespace {
 constexpr std::size_t kMostText = std::size_t{4} << 20;
 constexpr int kMostNesting = 200;
 
+/// Members up to which one of the same name is looked for, which the later one replaces. Objects of more are lists (22,000 modules in the
+/// `quantized_layers` of a config), and looking through all members for each would take seconds.
+constexpr std::size_t kMostSearched = 512;
+
 /// Builds the tree as Json::parse() does, and keeps where the text stopped being JSON. One pass and one parser: `Json::parse` brings a second
 /// with callbacks, which nobody here needs, and 4 kB of WebAssembly.
-class TreeBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
+class TreeBuilder {
  public:
-  explicit TreeBuilder(Json& tree) : json_sax_dom_parser(tree, false) {}
+  explicit TreeBuilder(Json& tree) : tree_(tree) {}
 
+  bool null() { return put(nullptr); }
+  bool boolean(bool value) { return put(value); }
+  bool number_integer(std::int64_t value) { return put(value); }
+  bool number_unsigned(std::uint64_t value) { return put(value); }
+  bool number_float(double value, const std::string&) { return put(value); }
+  bool string(std::string& text) { return put(std::move(text)); }
+  bool binary(Json::binary_t&) { return false; }
+  bool start_object(std::size_t) { return open(Json::object()); }
+  bool start_array(std::size_t) { return open(Json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool key(std::string& name) {
+    auto& members = open_.back()->get_ref<Json::object_t&>();
+    member_ = members.size() < kMostSearched ? &members[name] : &members.emplace_back(std::move(name), nullptr).second;
+    return true;
+  }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     position_ = position;
     return false;
@@ -23,6 +46,29 @@ class TreeBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
   [[nodiscard]] std::size_t position() const { return position_; }
 
  private:
+  Json& place() {
+    if (open_.empty()) return tree_;
+    if (open_.back()->is_object()) return *member_;
+    return open_.back()->get_ref<Json::array_t&>().emplace_back();
+  }
+  bool put(Json value) {
+    place() = std::move(value);
+    return true;
+  }
+  bool open(Json value) {
+    Json& here = place();
+    here = std::move(value);
+    open_.push_back(&here);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json& tree_;
+  std::vector<Json*> open_;  ///< the objects and arrays around what comes next
+  Json* member_ = nullptr;   ///< where the value of the last key goes
   std::size_t position_ = 0;
 };
 
@@ -61,6 +107,29 @@ Error syntax_error(std::string_view text, std::size_t position, std::string_view
                         "JSON with double quotes and no trailing commas");
 }
 
+/// Python's json module writes Infinity, -Infinity and NaN, which JSON does not have, and configs hold them (`time_step_limit` of Mamba-2 models):
+/// none of them is a number that we ask for, so null stands in their places.
+std::string without_python_numbers(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kNames{"-Infinity", "Infinity", "NaN"};
+  std::string plain;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::string_view rest = text.substr(i);
+    const auto* name = std::find_if(kNames.begin(), kNames.end(), [&](std::string_view n) { return !in_string && rest.starts_with(n); });
+    if (name != kNames.end()) {
+      plain += "null";
+      i += name->size();
+      continue;
+    }
+    if (in_string && text[i] == '\\')
+      plain += text[i++];
+    else if (text[i] == '"')
+      in_string = !in_string;
+    if (i < text.size()) plain += text[i++];
+  }
+  return plain;
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view where) {
@@ -69,8 +138,10 @@ Result<Json> parse_json(std::string_view text, std::string_view where) {
                                "text", grouped(static_cast<std::int64_t>(text.size())), "at most 4 MiB and 200 levels"));
   Json json;
   TreeBuilder builder(json);
-  if (!Json::sax_parse(text, &builder)) return fail(syntax_error(text, builder.position(), where));
-  return json;
+  if (Json::sax_parse(text, &builder)) return json;
+  TreeBuilder again(json);
+  if (Json::sax_parse(without_python_numbers(text), &again)) return json;
+  return fail(syntax_error(text, builder.position(), where));
 }
 
 }  // namespace weighbridge

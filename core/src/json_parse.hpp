@@ -8,7 +8,7 @@
 
 namespace weighbridge {
 
-/// Parses JSON text without exceptions. Error invalid_json names line, column and the text found there; too_large above 4 MiB of text or
+/// Parses JSON text without exceptions; Python's Infinity and NaN are null. Error invalid_json names line, column and the text found there; too_large above 4 MiB of text or
 /// 200 levels of nesting, far beyond any request or config.
 [[nodiscard]] Result<Json> parse_json(std::string_view text, std::string_view where);
 

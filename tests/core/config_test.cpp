@@ -5,6 +5,7 @@
 
 #include "api_fixture.hpp"
 #include "embedded.hpp"
+#include "json_parse.hpp"
 #include "weighbridge/read.hpp"
 
 namespace weighbridge {
@@ -60,6 +61,15 @@ TEST(ReadConfig, AMissingKeyIsNamedWithWhatWasExpected) {
   EXPECT_EQ(model.error().code, "missing_key");
   EXPECT_EQ(model.error().where, "params.model.config.hidden_size");
   EXPECT_EQ(model.error().message, "`hidden_size` is missing: expected a whole number from 1 to 262,144.");
+}
+
+TEST(ReadConfig, AMissingTrainedLengthIsAssumedAndSaid) {
+  Json config = llama();
+  config.erase("max_position_embeddings");
+  Notices warnings;
+  EXPECT_EQ(read(config, &warnings)->max_context_tokens, 131072);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0].key, "max_position_embeddings");
 }
 
 TEST(ReadConfig, AMissingKeyValueHeadCountIsAssumedAndSaid) {
@@ -131,6 +141,30 @@ TEST(ReadConfig, MoreExpertsUsedThanThereAreIsRefused) {
   Json config = testing::parse(embedded("deepseek-r1.config.json"));
   config["num_experts_per_tok"] = 257;
   EXPECT_EQ(read(config).error().code, "out_of_range");
+}
+
+TEST(ParseJson, WhatPythonWritesForNoNumberIsNull) {
+  const Result<Json> json = parse_json(R"({"limits":[0.0,Infinity],"least":-Infinity,"none":NaN,"text":"NaN \" Infinity"})", "config");
+  ASSERT_TRUE(json.has_value());
+  EXPECT_EQ(*json, testing::parse(R"({"limits":[0.0,null],"least":null,"none":null,"text":"NaN \" Infinity"})"));
+  const Result<Json> wrong = parse_json("{\"limits\":[NaN,\n Infinite]}", "config");
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_EQ(wrong.error().code, "invalid_json");
+}
+
+TEST(ParseJson, ALaterMemberReplacesOneOfItsName) { EXPECT_EQ(parse_json(R"({"a":[{"b":1}],"a":2,"c":{}})", "config")->dump(), R"({"a":2,"c":{}})"); }
+
+/// A list of modules as nvidia/MiniMax-M3-NVFP4 has it; a member was once looked for among all the others, and each left out in turn.
+TEST(MinimalConfig, ALongListOfModulesStaysAsItIs) {
+  Json config = llama();
+  Json& modules = (config["quantization_config"] = {{"quant_method", "modelopt"}, {"quant_algo", "MIXED_PRECISION"}})["quantized_layers"];
+  for (int layer = 0; layer < 32; ++layer)
+    for (int copy = 0; copy < 60; ++copy)
+      modules["model.layers." + std::to_string(layer) + ".mlp.experts." + std::to_string(copy) + ".up_proj"] = {{"quant_algo", "FP8"}};
+  const Result<Json> parsed = parse_json(config.dump(), "config");
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(*parsed, config);
+  EXPECT_EQ(minimal_config(config)["quantization_config"]["quantized_layers"].size(), 32U * 60U);
 }
 
 TEST(MinimalConfig, KeepsWhatTheCountDependsOnAndNoMore) {

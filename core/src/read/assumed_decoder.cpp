@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read/assumed_decoder.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "json_text.hpp"
@@ -74,17 +75,19 @@ void warn(KeyReader& config, const std::string& type) {
 }  // namespace
 
 bool describes_decoder(const Json& config) {
-  const auto has = [&](const char* key) {
-    const auto found = config.find(key);
-    return found != config.end() && found->is_number();
+  const auto has_any = [&](std::initializer_list<const char*> keys) {
+    return std::any_of(keys.begin(), keys.end(), [&](const char* key) {
+      const auto found = config.find(key);
+      return found != config.end() && found->is_number();
+    });
   };
-  for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"})
-    if (!has(key)) return false;
-  return has("intermediate_size") || has("moe_intermediate_size");
+  return has_any({"hidden_size", "n_embd", "d_model", "n_embed"}) && has_any({"num_hidden_layers", "n_layer", "n_layers", "num_layers"}) &&
+         has_any({"num_attention_heads", "n_head", "n_heads", "num_heads"}) && has_any({"vocab_size"}) &&
+         has_any({"intermediate_size", "n_inner", "ffn_dim", "moe_intermediate_size"});
 }
 
 const char* language_key(const Json& config) {
-  for (const char* key : {"text_config", "llm_config", "language_config"}) {
+  for (const char* key : {"text_config", "llm_config", "language_config", "language_model", "thinker_config", "decoder_config"}) {
     const auto found = config.find(key);
     if (found != config.end() && found->is_object()) return key;
   }
@@ -93,19 +96,15 @@ const char* language_key(const Json& config) {
 
 void read_assumed_decoder(KeyReader& config, Draft& draft) {
   Model& model = draft.model;
-  model.hidden_size = config.positive("hidden_size", config_limit::hidden);
-  model.vocab_size = config.positive("vocab_size", config_limit::vocab);
-  model.max_context_tokens = config.positive_or("max_position_embeddings", config_limit::context, 131072,
-                                                "the config does not say how long a sequence may be");
-  model.tied_embeddings = config.flag_or("tie_word_embeddings", false);
+  read_common(config, model);
   const Mixer mixer = read_mixer(config, model);
   const std::string_view experts_key = first_key(config, {"num_experts", "num_local_experts", "n_routed_experts"});
   const bool has_experts = config.count_or_zero(experts_key, config_limit::experts) > 1;
   const MoeFfn moe = has_experts ? read_experts(config, experts_key) : MoeFfn{};
-  const std::int64_t n_layers = config.positive("num_hidden_layers", config_limit::layers);
+  const std::int64_t n_layers = read_layer_count(config);
   std::int64_t n_dense = config.count_or_zero(first_key(config, {"first_k_dense_replace", "num_dense_layers"}), config_limit::layers);
   if (!has_experts) n_dense = n_layers;
-  const DenseFfn dense{n_dense > 0 ? config.positive("intermediate_size", config_limit::ffn) : 0};
+  const DenseFfn dense = n_dense > 0 ? read_dense_ffn(config) : DenseFfn{};
   const bool bias = config.flag_or("attention_bias", false);
   const DecoderStyle style{.qkv_bias = config.flag_or("qkv_bias", bias),
                            .output_bias = bias,

@@ -6,6 +6,10 @@
 
 namespace weighbridge {
 
+/// What stands for a trained length that neither the config nor its class tells, and why.
+constexpr std::int64_t kUnknownContext = 131072;
+constexpr std::string_view kNoContext = "the config does not say how long a sequence may be";
+
 /// Whether a config of a model_type that nobody has told us of has the keys of a plain decoder.
 [[nodiscard]] bool describes_decoder(const Json& config);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 
 #include "json_text.hpp"
@@ -60,6 +61,8 @@ constexpr std::array kFamilies{
     Family{"dots_ocr", read_dots_ocr},
     Family{"ernie4_5", read_ernie4_5},
     Family{"ernie4_5_moe", read_ernie4_5_moe},
+    Family{"ernie4_5_moe_vl", read_ernie4_5_vl_moe},
+    Family{"ernie4_5_vl_moe", read_ernie4_5_vl_moe},
     Family{"exaone", read_exaone},
     Family{"exaone4", read_exaone4},
     Family{"exaone_moe", read_exaone_moe},
@@ -140,6 +143,7 @@ constexpr std::array kFamilies{
     Family{"mimo_v2_flash", read_mimo_v2},
     Family{"minicpm", read_minicpm},
     Family{"minicpm3", read_minicpm3},
+    Family{"minicpmo", read_minicpmv},
     Family{"minicpmv", read_minicpmv},
     Family{"minimax", read_minimax_m1},
     Family{"minimax_m1", read_minimax_m1},
@@ -224,6 +228,7 @@ constexpr std::array kFamilies{
     Family{"xlm-roberta", read_roberta},
     Family{"xlm-roberta-flash", read_xlm_roberta_flash},
     Family{"xverse", read_xverse},
+    Family{"zamba2", read_zamba2},
 };
 
 std::string known_families() {
@@ -256,6 +261,30 @@ bool is_plausible(const std::vector<Tensor>& tensors) {
   return elements < kMaxElements;
 }
 
+/// A class's name as those of families are written: "Qwen2_5_VLForConditionalGeneration" is "qwen25vl", and so is "qwen2_5_vl".
+std::string bare_name(std::string_view name) {
+  for (const std::string_view ending : {"For", "LMHead", "Model"}) name = name.substr(0, name.find(ending));
+  std::string bare;
+  for (const char c : lower_case(name))
+    if (c != '_' && c != '-') bare += c;
+  return bare;
+}
+
+/// The family of the class in `architectures`, which engines go by; null if it is none that we know.
+const Family* family_of_class(const KeyReader& config) {
+  const std::string wanted = bare_name(read_architecture(config));
+  const auto* family = std::find_if(kFamilies.begin(), kFamilies.end(), [&](const Family& f) { return bare_name(f.model_type) == wanted; });
+  return wanted.empty() || family == kFamilies.end() ? nullptr : family;
+}
+
+void read_as_class(KeyReader& config, Draft& draft, const Family& family) {
+  draft.model.architecture = family.model_type;
+  config.warn(notice::assumed_default(config.path("model_type"), "model_type", draft.model.architecture, "the class in `architectures` is its"));
+  family.read(config, draft);
+}
+
+bool read_layers(KeyReader& config, Draft& draft);
+
 /// An architecture that is not known by its name: its language model may be, or look like a plain decoder. False if nothing can be counted.
 bool read_unknown(KeyReader& config, Draft& draft) {
   const char* const key = language_key(config.json());
@@ -266,11 +295,9 @@ bool read_unknown(KeyReader& config, Draft& draft) {
   }
   KeyReader language = config.under(key);
   const std::string outer = draft.model.architecture;
-  const std::string inner = language.text_if_given("model_type").value_or("");
-  const FamilyReader family = find_family(inner);
-  if (family == nullptr && !describes_decoder(language.json())) return false;
-  if (family != nullptr) draft.model.architecture = inner;
-  family != nullptr ? family(language, draft) : read_assumed_decoder(language, draft);
+  draft.model.architecture = language.text_if_given("model_type").value_or("");
+  if (!read_layers(language, draft)) return false;
+  if (find_family(draft.model.architecture) == nullptr) draft.model.architecture = outer;
   config.adopt(language);
   config.warn(notice::custom("not_counted", config.path("model_type"),
                              "We do not know the architecture `" + outer + "`: only the language model in `" + key +
@@ -280,9 +307,13 @@ bool read_unknown(KeyReader& config, Draft& draft) {
 }
 
 bool read_layers(KeyReader& config, Draft& draft) {
-  const FamilyReader family = find_family(draft.model.architecture);
+  if (const FamilyReader family = find_family(draft.model.architecture)) {
+    family(config, draft);
+    return true;
+  }
+  const Family* family = family_of_class(config);
   if (family == nullptr) return read_unknown(config, draft);
-  family(config, draft);
+  read_as_class(config, draft, *family);
   return true;
 }
 
@@ -303,19 +334,19 @@ std::vector<std::string_view> known_architectures() {
 Result<Model> read_config(const Json& json, std::string_view where, Notices& warnings) {
   const std::string path(where);
   if (!json.is_object()) return fail(notice::wrong_type(path, "config", excerpt(json), "the object of a config.json"));
-  const auto type = json.find("model_type");
-  if (type == json.end()) return fail(notice::missing_key(path + ".model_type", "model_type", known_families()));
-  if (!type->is_string()) return fail(notice::wrong_type(path + ".model_type", "model_type", excerpt(*type), known_families()));
-
   KeyReader config(json, where, warnings);
+  const Json type = json.value("model_type", Json());
+  if (type.is_null() && family_of_class(config) == nullptr) return fail(notice::missing_key(path + ".model_type", "model_type", known_families()));
+  if (!type.is_null() && !type.is_string()) return fail(notice::wrong_type(path + ".model_type", "model_type", excerpt(type), known_families()));
+
   const DType base = read_base_type(config);
   Draft draft{{}, TensorList(base)};
   Model& model = draft.model;
-  model.architecture = type->get_ref<const std::string&>();
+  if (type.is_string()) model.architecture = type.get<std::string>();
   model.base = base;
   read_checkpoint_notes(config, draft);
   if (!read_layers(config, draft))
-    return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(*type), known_families()));
+    return fail(notice::unknown("unknown_architecture", path + ".model_type", "architecture", excerpt(type), known_families()));
   if (config.error()) return fail(*config.error());
   std::move(draft.tensors).finish(model);
   read_quantization(config, model);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "json_text.hpp"
+#include "read/assumed_decoder.hpp"
 
 namespace weighbridge {
 
@@ -19,7 +20,8 @@ void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults)
   model.hidden_size = required_or(config, first_key(config, {"hidden_size", "n_embd", "d_model", "n_embed"}), config_limit::hidden, defaults.hidden);
   model.vocab_size = required_or(config, "vocab_size", config_limit::vocab, defaults.vocab);
   const std::string_view context = first_key(config, {"max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"});
-  model.max_context_tokens = required_or(config, context, config_limit::context, defaults.context);
+  model.max_context_tokens = defaults.context > 0 ? config.positive_or(context, config_limit::context, defaults.context, "")
+                                                  : config.positive_or(context, config_limit::context, kUnknownContext, kNoContext);
   model.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied);
 }
 
@@ -39,6 +41,7 @@ std::string_view first_key(const KeyReader& config, std::initializer_list<std::s
 
 std::string read_architecture(const KeyReader& config) {
   const auto named = config.json().find("architectures");
+  if (named != config.json().end() && named->is_string()) return named->get<std::string>();
   if (named == config.json().end() || !named->is_array() || named->empty() || !(*named)[0].is_string()) return {};
   return (*named)[0].get<std::string>();
 }
@@ -46,6 +49,7 @@ std::string read_architecture(const KeyReader& config) {
 std::optional<KeyReader> text_part(KeyReader& config) {
   const std::string_view key = first_key(config, {"text_config", "llm_config", "language_config"});
   if (!config.has(key)) {
+    if (config.has("hidden_size")) return config;
     config.fail(notice::missing_key(config.path(key), std::string(key), "an object with the language model's keys"));
     return std::nullopt;
   }
@@ -59,7 +63,7 @@ FullAttention read_full_attention(KeyReader& config, const Model& model, const C
   FullAttention attention;
   attention.n_heads = required_or(config, first_key(config, {"num_attention_heads", "n_head", "n_heads", "num_heads"}), config_limit::heads,
                                   defaults.heads);
-  const std::string_view kv_key = first_key(config, {"num_key_value_heads", "n_head_kv"});
+  const std::string_view kv_key = first_key(config, {"num_key_value_heads", "n_head_kv", "num_kv_heads", "n_kv_heads"});
   if (defaults.kv_heads > 0)
     attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, defaults.kv_heads, "");
   else

@@ -49,7 +49,8 @@ void read_common(KeyReader& config, Model& model, const ClassDefaults& defaults 
 /// What `architectures` names, such as "BertForSequenceClassification"; empty if it is not there.
 [[nodiscard]] std::string read_architecture(const KeyReader& config);
 
-/// `config`'s language model: the object under the first of text_config, llm_config and language_config; an error if there is none.
+/// `config`'s language model: the object under the first of text_config, llm_config and language_config, or all of it where its keys stand without
+/// such an object; an error if there is neither.
 [[nodiscard]] std::optional<KeyReader> text_part(KeyReader& config);
 
 /// Attention as the llama-like families write it: num_attention_heads, num_key_value_heads, head_dim.

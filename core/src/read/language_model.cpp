@@ -62,7 +62,8 @@ void read_language_model(KeyReader& config, Draft& draft, const LanguagePlace& p
   const std::optional<KeyReader> inner = text_part(config);
   if (!inner) return;
   KeyReader probe = *inner;
-  std::string type = probe.text_if_given("model_type").value_or(std::string(place.type));
+  const bool stands_apart = &inner->json() != &config.json();  // else the type is that of the whole, which would be read without an end
+  std::string type = stands_apart ? probe.text_if_given("model_type").value_or(std::string(place.type)) : std::string(place.type);
   if (type == "deepseek_v2" && !probe.flag_or("use_mla", true)) type = "deepseek";  // DeepSeek-VL2 and -OCR: experts with plain attention
   const Json filled = with_defaults(inner->json(), type, config.json());
   KeyReader text = config.over(filled, first_key(config, {"text_config", "llm_config", "language_config"}));

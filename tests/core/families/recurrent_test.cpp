@@ -46,6 +46,20 @@ TEST(Recurrent, FalconH1RunsAttentionAndMamba2BesideEachOther) {
   EXPECT_EQ(elements_named(*model, "mamba.in_proj"), (2 * 96 + 2 * 2 * 32 + 6) * 64);
 }
 
+TEST(Recurrent, Zamba2StoresTheBlockThatItsLayersShareOnce) {
+  const Result<Model> model = read(
+      R"({"model_type":"zamba2","hidden_size":2048,"num_hidden_layers":38,"hybrid_layer_ids":[5,11,17,23,29,35],"n_mamba_heads":64,"mamba_d_state":128,
+          "mamba_ngroups":1,"num_attention_heads":32,"intermediate_size":8192,"num_mem_blocks":1,"adapter_rank":128,"use_shared_attention_adapter":true,
+          "use_mem_rope":true,"vocab_size":32000,"max_position_embeddings":4096,"torch_dtype":"bfloat16"})");
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(count_parameters(model->tensors).stored, 1'215'064'704);  // Zyphra/Zamba2-1.2B
+  EXPECT_EQ(elements_named(*model, "shared_transformer.self_attn.q_proj"), 4096 * 4096);
+  EXPECT_EQ(elements_named(*model, "linear_q_adapter_list"), 6 * 2 * 128 * 4096);
+  std::int64_t n_caches = 0;
+  for (const LayerSpec& layer : model->layers) n_caches += grouped_attention(layer.mixer) != nullptr ? 1 : 0;
+  EXPECT_EQ(n_caches, 6);
+}
+
 TEST(Recurrent, NemotronReadsItsPatternAndTheListThatReplacedIt) {
   constexpr const char* keys =
       R"("hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":16,"intermediate_size":128,"n_routed_experts":8,

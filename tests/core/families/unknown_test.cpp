@@ -64,6 +64,51 @@ TEST(UnknownArchitecture, AKnownLanguageModelInsideIsCounted) {
   EXPECT_FALSE(has_code(warnings, "assumed_architecture"));
 }
 
+TEST(UnknownArchitecture, TheClassTellsTheFamilyWhereTheTypeDoesNot) {
+  testing::Json config = testing::parse(kPlain);
+  config["architectures"] = {"Qwen2_5_VLForConditionalGeneration"};
+  for (const testing::Json& type : {testing::Json("mine"), testing::Json()}) {
+    config["model_type"] = type;
+    Notices warnings;
+    const Result<Model> model = read_config(config, "config", warnings);
+    ASSERT_TRUE(model.has_value());
+    EXPECT_EQ(model->architecture, "qwen2_5_vl");
+    EXPECT_TRUE(has_code(warnings, "assumed_default"));
+    EXPECT_FALSE(has_code(warnings, "assumed_architecture"));
+  }
+}
+
+TEST(UnknownArchitecture, ALanguageModelDeepInsideIsCounted) {
+  testing::Json config{{"model_type", "novel_omni"}, {"torch_dtype", "bfloat16"}};
+  config["thinker_config"]["model_type"] = "novel_thinker";
+  config["thinker_config"]["text_config"] = testing::parse(kPlain);
+  config["thinker_config"]["text_config"]["model_type"] = "qwen3";
+  Notices warnings;
+  const Result<Model> model = read_config(config, "config", warnings);
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(model->architecture, "qwen3");
+  EXPECT_TRUE(has_code(warnings, "not_counted"));
+}
+
+TEST(UnknownArchitecture, OtherNamesOfTheSameKeysMeanTheSame) {
+  Notices warnings;
+  const Result<Model> model = read_config(
+      testing::parse(R"({"model_type":"novel","n_embd":64,"n_layer":2,"n_head":4,"n_kv_heads":2,"n_inner":128,"vocab_size":100,"n_positions":1024})"),
+      "config", warnings);
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(model->tensors, read_config(testing::parse(kPlain), "config", warnings)->tensors);
+  EXPECT_EQ(model->max_context_tokens, 1024);
+}
+
+TEST(UnknownArchitecture, AnObjectOfItselfEnds) {
+  Notices warnings;
+  const char* config = R"({"model_type":"llava","text_config":{"model_type":"llava","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":4,
+                           "intermediate_size":128,"vocab_size":100,"max_position_embeddings":1024}})";
+  const Result<Model> model = read_config(testing::parse(config), "config", warnings);
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(model->architecture, "llama");
+}
+
 TEST(UnknownArchitecture, WithoutTheKeysOfADecoderItStaysUnknown) {
   Notices warnings;
   const Result<Model> model = read_config(testing::parse(R"({"model_type":"novel","d_model":64})"), "config", warnings);

@@ -156,6 +156,26 @@ TEST(VisionLanguage, AnEncoderThatWeDoNotKnowIsSaidToBeMissing) {
   EXPECT_EQ(warnings[0].where, "config.vision_config");
 }
 
+TEST(VisionLanguage, Ernie45HasExpertsOfItsOwnForImages) {
+  Notices warnings;
+  const Result<Model> model = read(
+      testing::parse(
+          R"({"model_type":"ernie4_5_moe_vl","hidden_size":2560,"intermediate_size":12288,"max_position_embeddings":131072,"num_attention_heads":20,
+              "num_hidden_layers":28,"num_key_value_heads":4,"vocab_size":103424,"moe_num_experts":[64,64],"moe_intermediate_size":[1536,512],"moe_k":6,
+              "moe_num_shared_experts":2,"moe_layer_start_index":[1,1],"moe_layer_end_index":[29,28],"torch_dtype":"bfloat16",
+              "vision_config":{"depth":32,"hidden_size":1280,"in_channels":3,"mlp_ratio":4,"num_heads":16,"patch_size":14,"spatial_merge_size":2}})"),
+      warnings);
+  ASSERT_TRUE(model.has_value());
+  EXPECT_TRUE(warnings.empty());
+  const ParameterCounts counts = count_parameters(model->tensors);
+  EXPECT_EQ(counts.text, 21'825'437'888);  // that of ERNIE-4.5-21B-A3B
+  const std::int64_t experts = 27 * 64LL * (3 * 512 * 2560 + 2560 + 1);
+  const std::int64_t block = 4 * (1280 * 1280 + 1280) + 2 * 4 * 1280 * 1280 + 5 * 1280 + 2 * 2 * 1280;
+  const std::int64_t encoder = 1280 * 3 * 14 * 14 + 32 * block + 2 * 1280;
+  const std::int64_t resampler = 5120LL * (5120 + 5120 + 10240 + 5120) + 2 * (2 + 2) * 5120 + 2560 * (5120 + 2);
+  EXPECT_EQ(counts.multimodal, experts + encoder + resampler);
+}
+
 TEST(VisionLanguage, TheLanguageModelIsReadByItsOwnFamily) {
   Json config = testing::parse(kPublished[0].config);
   config["text_config"]["num_hidden_layers"] = "many";

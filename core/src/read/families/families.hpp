@@ -43,6 +43,7 @@ void read_dots1(KeyReader& config, Draft& draft);
 void read_dots_ocr(KeyReader& config, Draft& draft);
 void read_ernie4_5(KeyReader& config, Draft& draft);
 void read_ernie4_5_moe(KeyReader& config, Draft& draft);
+void read_ernie4_5_vl_moe(KeyReader& config, Draft& draft);
 void read_exaone(KeyReader& config, Draft& draft);
 void read_exaone4(KeyReader& config, Draft& draft);
 void read_exaone_moe(KeyReader& config, Draft& draft);
@@ -183,5 +184,6 @@ void read_vaultgemma(KeyReader& config, Draft& draft);
 void read_voxtral(KeyReader& config, Draft& draft);
 void read_xlm_roberta_flash(KeyReader& config, Draft& draft);
 void read_xverse(KeyReader& config, Draft& draft);
+void read_zamba2(KeyReader& config, Draft& draft);
 
 }  // namespace weighbridge

@@ -56,13 +56,10 @@ void read_gemma3_text(KeyReader& config, Draft& draft) { read_text(config, draft
 
 /// Gemma 3 with its image encoder: `text_config` and `vision_config`.
 void read_gemma3(KeyReader& config, Draft& draft) {
-  if (!config.has("text_config"))
-    return config.fail(notice::missing_key(config.path("text_config"), "text_config", "an object with the language model's keys"));
-  const Json& text = *config.json().find("text_config");
-  if (!text.is_object()) return config.fail(notice::wrong_type(config.path("text_config"), "text_config", excerpt(text), "an object"));
-  KeyReader language = config.under("text_config");
-  read_text(language, draft, "language_model.model.");
-  config.adopt(language);
+  std::optional<KeyReader> language = text_part(config);
+  if (!language) return;
+  read_text(*language, draft, "language_model.model.");
+  config.adopt(*language);
   const std::optional<VisionTower> tower = read_siglip(config);
   if (!tower)
     return config.warn(notice::custom("not_counted", config.path("vision_config"),

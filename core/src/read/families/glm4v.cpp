@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "read/decoder.hpp"
 #include "read/families/families.hpp"
 #include "read/families/glm.hpp"
 #include "read/towers/glm_vit.hpp"
@@ -11,11 +12,10 @@ constexpr std::string_view kTextRoot = "model.language_model.";
 
 template <class ReadText>
 void read_with_encoder(KeyReader& config, Draft& draft, ReadText read_text) {
-  if (!config.has("text_config") || !config.json().find("text_config")->is_object())
-    return config.fail(notice::missing_key(config.path("text_config"), "text_config", "an object with the language model's keys"));
-  KeyReader text = config.under("text_config");
-  read_text(text);
-  config.adopt(text);
+  std::optional<KeyReader> text = text_part(config);
+  if (!text) return;
+  read_text(*text);
+  config.adopt(*text);
   if (config.error()) return;
   const std::optional<GlmVit> vit = read_glm_vit(config, false);
   if (!vit) return;

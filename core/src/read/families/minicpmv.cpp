@@ -37,9 +37,12 @@ void add_resampler(TensorList& tensors, std::int64_t n_queries, std::int64_t hid
 
 }  // namespace
 
-/// MiniCPM-V 2.5 to 4.5 (OpenBMB/MiniCPM-V, vllm-project/vllm models/minicpmv.py): a language model whose keys stand at the top, SigLIP, and a
+/// MiniCPM-V 2.5 to 4.5, and MiniCPM-o without what hears and speaks (OpenBMB/MiniCPM-V, vllm-project/vllm models/minicpmv.py): a language model whose keys stand at the top, SigLIP, and a
 /// resampler that makes each tile `query_num` tokens.
 void read_minicpmv(KeyReader& config, Draft& draft) {
+  if (draft.model.architecture == "minicpmo")
+    config.warn(notice::custom("not_counted", config.path("audio_config"), "What hears and speaks is not counted: about a billion parameters.",
+                               "audio_config", "", "a model that sees only"));
   draft.model.architecture = std::string(language_of(config));
   draft.tensors.root("llm.");
   find_family(draft.model.architecture)(config, draft);

@@ -70,7 +70,7 @@ void add_projector(TensorList& tensors, std::int64_t width, std::int64_t merge, 
 
 void read_inner_text(KeyReader& text, Draft& draft, const DecoderStyle& style) {
   const std::string type = text.text_if_given("model_type").value_or("mistral");
-  if (type == "mistral" || type == "llama") {
+  if (type == "mistral" || type == "llama" || type == draft.model.architecture) {
     read_dense(text, draft, {}, style);
   } else if (type == "ministral3") {
     read_dense(text, draft, kMinistral3, style);
