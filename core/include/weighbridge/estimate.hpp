@@ -128,6 +128,8 @@ struct Verdict {
   Bytes need, low, high, limit;                            ///< all against the binding bound
   std::optional<Notice> reason;                            ///< why it cannot run this way, or cannot be counted
   std::optional<std::int64_t> nearest_tensor_parallel;     ///< a split that works
+  std::optional<Parallel> nearest_parallel;                ///< a layout over the same devices that works
+  std::optional<std::int64_t> nearest_context_tokens;      ///< the longest request that the engine starts with
   std::optional<double> nearest_gpu_memory_utilization;    ///< the largest share at which the engine starts
   std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers

@@ -157,7 +157,8 @@ export interface Verdict {
   shortfall_bytes: number;
   measured: boolean;
   nearest: {
-    parallel?: { tensor: number };
+    parallel?: { tensor: number; pipeline?: number; data?: number; expert?: boolean };
+    context_tokens?: number;
     gpu_memory_utilization?: number;
     gpu_layers?: number;
     host_bytes?: number;

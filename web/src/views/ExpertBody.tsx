@@ -35,12 +35,15 @@ const kFlags: Record<string, string> = {
   flash_attention: 'OLLAMA_FLASH_ATTENTION',
   sched_spread: 'OLLAMA_SCHED_SPREAD',
   gpu_overhead: 'OLLAMA_GPU_OVERHEAD',
+  speculative_method: '--speculative-config',
+  num_speculative_tokens: '--speculative-config',
+  flashinfer_sampler: 'VLLM_USE_FLASHINFER_SAMPLER',
 };
 
 /** Engines whose settings are fields, not flags of a command line. */
 const kFields = new Set(['ollama', 'lm-studio']);
 
-const kChoices: Record<string, string[]> = { split_mode: ['layer', 'none'] };
+const kChoices: Record<string, string[]> = { split_mode: ['layer', 'none'], speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram'] };
 const kExamples: Record<string, string> = { tensor_split: '3,1', override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU' };
 
 function flagOf(engine: string, option: string): string {
