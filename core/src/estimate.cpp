@@ -94,7 +94,7 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
     result.verdict.nearest_weights_format = plan.nearest_weights_format;
     reason = std::move(plan.impossible);
-    if (!reason) {
+    if (!reason || !plan.devices.empty()) {
       result.devices = std::move(plan.devices);
       result.host = std::move(plan.host);
       result.verdict = judge(result.devices, plan.tight_at_best);
@@ -106,8 +106,11 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
         const DevicePlan& device = result.devices[v.device];
         result.verdict.nearest_share = largest_utilization(device, scenario.hardware[device.group]);
       }
-      return result;
     }
+    if (!reason) return result;
+    result.verdict.nearest_parallel = plan.nearest_parallel;
+    result.verdict.nearest_context_tokens = plan.nearest_context_tokens;
+    if (!result.devices.empty()) result.verdict.nearest_share = plan.nearest_share;
   }
   result.verdict.kind = VerdictClass::impossible;
   result.verdict.reason = std::move(reason);
@@ -180,7 +183,8 @@ Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
   if (!result) return result;
   offer_offload(prepared, scenario, *result);
   offer_raised_limit(prepared, scenario, *result);
-  if (result->verdict.kind != VerdictClass::impossible && result->verdict.kind != VerdictClass::unknown) {
+  const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
+  if (has_needs && result->verdict.kind != VerdictClass::unknown) {
     result->max_context_tokens = solve_max_context(prepared, scenario);
     result->safe_context_tokens = solve_safe_context(prepared, scenario, *result->max_context_tokens);
     result->max_sequences = solve_max_sequences(prepared, scenario);

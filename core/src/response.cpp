@@ -120,6 +120,9 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
             {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},    {"reason", nullptr}};
   if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
   if (v.nearest_share) json["nearest"] = {{std::string(find_engine(estimate.engine.name)->share_option), *v.nearest_share}};
+  if (const std::optional<Parallel>& p = v.nearest_parallel)
+    json["nearest"] = {{"parallel", {{"tensor", p->tensor}, {"pipeline", p->pipeline}, {"data", p->data}, {"expert", p->expert}}}};
+  if (v.nearest_context_tokens) json["nearest"] = {{"context_tokens", *v.nearest_context_tokens}};
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);

@@ -212,7 +212,8 @@ class Records {
     if (!report->kv_cache_tokens || !report->kv_cache_pool || *report->kv_cache_tokens == 0) return;
     const double ours = given ? static_cast<double>(*report->kv_cache_tokens)
                               : *pool / (static_cast<double>(report->kv_cache_pool->count()) / static_cast<double>(*report->kv_cache_tokens));
-    enter(record, "KV tokens of the pool", true, {ours, ours, ours}, *tokens, *tokens);
+    constexpr double printed = 0.005 * kGib;  // the pool is printed to hundredths
+    enter(record, "KV tokens of the pool", true, {ours, ours * (1 - printed / *pool), ours * (1 + printed / *pool)}, *tokens, *tokens);
   }
 
   void enter(const Json& record, const std::string& term, bool stated, const Figure& ours, double theirs, double whole) {

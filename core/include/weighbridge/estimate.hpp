@@ -129,6 +129,8 @@ struct Verdict {
   std::optional<Notice> reason;                            ///< why it cannot run this way, or cannot be counted
   std::optional<std::int64_t> nearest_tensor_parallel;     ///< a split that works
   std::optional<double> nearest_share;                     ///< of memory, at which the engine starts (gpu_memory_utilization and the like)
+  std::optional<Parallel> nearest_parallel;                ///< a layout over the same devices that works
+  std::optional<std::int64_t> nearest_context_tokens;      ///< the longest request that the engine starts with
   std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs

@@ -12,7 +12,7 @@ namespace weighbridge {
 
 /// What stays the same while a solver moves context and sequences, kept by the engine between its answers about one model and format.
 struct Memo {
-  std::int64_t ranks = 0;             ///< tensor parallel that `weights` was counted for and that the model can be split by; 0 = nothing kept yet
+  std::int64_t ranks = 0;             ///< the split that `weights` was counted for and that the model allows, as the engine numbers it; 0 = none yet
   Term weights;                       ///< without its formula
   std::shared_ptr<const void> loads;  ///< llama.cpp: what each layer weighs
 };
@@ -31,9 +31,11 @@ struct Plan {
   EngineReport report;
   std::vector<DevicePlan> devices;
   std::optional<HostPlan> host;
-  bool tight_at_best = false;  ///< a rule of the engine or device forbids a plain "fits"
-  std::optional<Notice> impossible;
+  bool tight_at_best = false;        ///< a rule of the engine or device forbids a plain "fits"
+  std::optional<Notice> impossible;  ///< with devices: what they would need is known, and the engine still refuses
   std::optional<std::int64_t> nearest_tensor_parallel;
+  std::optional<Parallel> nearest_parallel;
+  std::optional<std::int64_t> nearest_context_tokens;
   std::optional<std::string_view> nearest_weights_format;
   std::optional<double> nearest_share;  ///< of memory (Engine::share_option) at which this runs; empty: what follows from the card alone
   Notices warnings;

@@ -28,6 +28,8 @@ struct Rules {
   std::int64_t most_mla_tokens;  ///< cap of the MLA chunked-prefill workspace
   bool hybrid_cache;             ///< the hybrid KV cache manager is in every release of this version (vllm/v1/core/kv_cache_utils.py)
   bool tokens_by_concurrency;    ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
+  std::int64_t window_batches;   ///< batches in flight that a window's pages are reserved for (max_in_flight_tokens); 1 before it was counted
+  bool caches_states;            ///< prefixes of recurrent models are cached by default, with two states a request ("align")
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).
@@ -43,55 +45,111 @@ inline constexpr std::int64_t kLeanSampler = 140;
 /// The settings in force: what was asked, else the engine's defaults for this device and usage (`vllm serve`).
 struct Settings {
   std::int64_t tensor = 1;
+  std::int64_t pipeline = 1;
+  std::int64_t data = 1;              ///< engines with a pool of their own; of a model with experts they share these
+  bool expert_parallel = false;       ///< whole experts, spread over `tensor` x `data` ranks
+  std::int64_t context_parallel = 1;  ///< decode_context_parallel_size: ranks of a tensor-parallel group that share the tokens of a cache
   double gpu_memory_utilization = 0;
   std::int64_t max_model_len = 0;
-  std::int64_t max_num_seqs = 0;
+  std::int64_t max_num_seqs = 0;  ///< of one engine of `data`, as all below
   std::int64_t max_num_batched_tokens = 0;
+  std::int64_t sequences = 0;            ///< of the workload
+  std::int64_t tokens_per_sequence = 0;  ///< of the workload: full, or an average
+  std::int64_t shared_tokens = 0;        ///< that all of them begin with
+  bool prefix_caching = true;
+  std::int64_t tokens_in_flight = 0;     ///< that a window's pages are reserved for beside the window (max_in_flight_tokens)
+  std::int64_t states_per_sequence = 1;  ///< pages of recurrent state, drafts included (MambaSpec.max_memory_usage_bytes)
+  std::int64_t state_width = 0;          ///< bytes of an element of a state; 0: as the model's class asks
+  std::int64_t drafted_tokens = 0;       ///< num_speculative_tokens
+  bool drafts_with_mtp = false;          ///< the model's own layers of multi-token prediction are loaded
+  bool drafts_with_eagle = false;        ///< a layer like the model's own is loaded, with what joins its inputs
+  std::int64_t lora_slots = 0;           ///< max_loras; 0: adapters are off
+  std::int64_t lora_rank = 0;            ///< max_lora_rank
+  bool encoder = true;                   ///< images: not with language_model_only
   std::int64_t block_size = 0;
   std::int64_t cache_value_bytes = 0;
   std::int64_t mla_workspace_tokens = 0;
   std::optional<std::int64_t> pool_bytes;  ///< `--kv-cache-memory-bytes`: the pool of one rank; the share of the card is not asked then
+  std::optional<bool> lean_sampler;        ///< FlashInfer's instead of torch's; empty: as the version has it
   bool enforce_eager = false;
   bool hybrid_cache = false;  ///< layers with and without a window have block tables of their own
+
+  [[nodiscard]] std::int64_t expert_ranks() const { return tensor * data; }
 };
+
+/// What one rank of a pipeline holds: layers from `first` to before `end`, and what comes before the first or after the last.
+struct Stage {
+  std::int64_t first = 0;
+  std::int64_t end = 0;
+  bool is_first = true;
+  bool is_last = true;
+
+  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && (layer < end || is_last); }
+};
+
+/// vllm/distributed/utils.py get_pp_indices: what does not divide goes to the stages before the last one, from the back.
+[[nodiscard]] std::vector<Stage> stages_of(const Model& model, std::int64_t pipeline);
 
 [[nodiscard]] Settings settle(const Job& job, const Rules& rules);
 
 /// Why the engine refuses this job, or nothing.
-[[nodiscard]] std::optional<Notice> refusal(const Job& job);
+[[nodiscard]] std::optional<Notice> refusal(const Job& job, const Rules& rules);
 /// What to load instead of a published format that the engine does not run.
 [[nodiscard]] std::string_view nearest_format(const Model& model);
-/// Why `ranks` ranks cannot share this model, or nothing.
-[[nodiscard]] std::optional<Notice> split_problem(const Job& job, std::int64_t ranks);
-/// The working split nearest to `wanted`, smaller on a tie.
+/// Why the model cannot be split as `parallel` says, or nothing.
+[[nodiscard]] std::optional<Notice> split_problem(const Job& job, const Parallel& parallel);
+/// The working tensor-parallel split nearest to `wanted`, smaller on a tie.
 [[nodiscard]] std::int64_t nearest_split(const Job& job, std::int64_t wanted);
+/// Another layout over the same devices that works: first by stages, then by whole engines; nothing if there is none.
+[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job);
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
 /// Rows of embedding and head as stored: a multiple of 64.
 [[nodiscard]] std::int64_t padded_vocab(std::int64_t vocab_size);
-/// The part of `tensor` that one of `ranks` ranks holds, experts with what their kernel adds.
-[[nodiscard]] Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding = {});
-/// Weights of one tensor-parallel rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
-[[nodiscard]] Term weights_term(const Job& job, const Settings& settings);
+/// The part of `tensor` that one of `ranks` ranks holds, experts with what their kernel adds. `expert_ranks`: that share the experts.
+struct Split {
+  std::int64_t ranks = 1;
+  std::int64_t expert_ranks = 1;
+  bool whole_experts = false;
+};
+[[nodiscard]] Tensor local_part(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {});
+/// Weights of one rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
+[[nodiscard]] Term weights_term(const Job& job, const Settings& settings, const Stage& stage);
+/// Room for adapters (`vllm/lora/layers`), allocated with the weights; no bytes without them.
+[[nodiscard]] FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& stage);
 
-/// Cache pages of all full sequences: `vllm/v1/kv_cache_interface.py`.
-[[nodiscard]] Term cache_term(const Job& job, const Settings& settings);
-/// The state of recurrent layers, one a sequence, heads and channels split over ranks, each in a page as large as one of attention.
-[[nodiscard]] Term recurrent_term(const Job& job, const Settings& settings);
+struct PageKind;
+struct PageLayout;  // engine/vllm_layout.hpp
+
+/// Cache pages that the workload's requests hold: `vllm/v1/kv_cache_interface.py`.
+[[nodiscard]] Term cache_term(const Job& job, const PageLayout& layout, const Settings& settings, const Stage& stage);
+/// The states of recurrent layers, heads and channels split over ranks, each in a page as large as one of attention.
+[[nodiscard]] Term recurrent_term(const Job& job, const PageLayout& layout, const Settings& settings, const Stage& stage);
+/// Blocks that the workload holds of one group.
+[[nodiscard]] std::int64_t held_blocks(const PageKind& kind, const Settings& settings);
 /// Tokens of a block beside recurrent layers: raised until a page of attention holds a state, in steps of the block that it would have had
 /// (`vllm/model_executor/models/config.py`, HybridAttentionMambaModelConfig). `settings` has the model's ranks and cache type.
 [[nodiscard]] std::int64_t hybrid_block_size(const Model& model, const Settings& settings);
+
+/// Bytes of an indexer's key: E4M3 with one f32 scale for every 128 values, whatever the cache's type (vllm/model_executor/models/deepseek_v2.py,
+/// Indexer: DeepseekV32IndexerCache; GLM-5 takes it too).
+[[nodiscard]] std::int64_t indexer_key_bytes(const Indexer& indexer);
+/// DeepSeek-V4, whose pages are of another kind.
+[[nodiscard]] bool is_compressed(const Model& model);
+[[nodiscard]] Term compressed_cache_term(const Job& job, const Settings& settings, const Stage& stage);
 
 /// What a pool of so many bytes is to the engine.
 struct PoolReport {
   std::int64_t tokens = 0;
   double concurrency = 0;  ///< requests of max_model_len at the same time
 };
-[[nodiscard]] PoolReport report_pool(const Model& model, const Settings& settings, const Rules& rules, Bytes pool);
+[[nodiscard]] PoolReport report_pool(const Model& model, const PageLayout& layout, const Settings& settings, const Rules& rules, const Stage& stage,
+                                     Bytes pool);
+[[nodiscard]] PoolReport report_compressed_pool(const Model& model, const Settings& settings, const Stage& stage, Bytes pool);
 
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
-[[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules);
+[[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage);
 /// Tokens of the MLA chunked-prefill workspace, 0 for other attention (`vllm/v1/attention/backends/mla/common.py`).
 [[nodiscard]] std::int64_t mla_workspace_tokens(const Job& job, const Settings& settings, const Rules& rules);
 

@@ -27,7 +27,8 @@ constexpr std::int64_t kMlaPagesPerRequest = 4;  // or four pages of each
 constexpr Bytes kUnseen = 256 * kMiB;
 
 FormulaRow sampler_row(const Job& job, const Settings& s, std::int64_t tenths) {
-  const std::int64_t rows = std::min(s.max_num_seqs, s.max_num_batched_tokens);
+  // Drafted tokens are verified with a row of logits each.
+  const std::int64_t rows = std::min(s.max_num_seqs * (1 + s.drafted_tokens), s.max_num_batched_tokens);
   const std::int64_t kept = kKeptHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
   return make_row(job.explain, "sampler",
                   {{"vocab_size", job.model.vocab_size},
@@ -35,6 +36,14 @@ FormulaRow sampler_row(const Job& job, const Settings& s, std::int64_t tenths) {
                    {"bytes_per_logit_tenths", tenths},
                    {"tenths", 10, Op::divide},
                    {"hidden_states_kept", kept, Op::plus}});
+}
+
+/// A stage that samples nothing passes its hidden states on.
+FormulaRow hidden_row(const Job& job, const Settings& s) {
+  return make_row(job.explain, "stage_hidden_states",
+                  {{"hidden_states_4", kLiveHiddenStates * job.model.hidden_size},
+                   {"batch_tokens", s.max_num_batched_tokens},
+                   {"bytes_per_value", kActivationBytes}});
 }
 
 FormulaRow dense_row(const Job& job, const Settings& s, std::int64_t ffn_size) {
@@ -48,14 +57,26 @@ FormulaRow dense_row(const Job& job, const Settings& s, std::int64_t ffn_size) {
 }
 
 FormulaRow moe_row(const Job& job, const MoeFfn& moe, const Settings& s) {
-  const std::int64_t local = ceil_div(moe.moe_ffn_size, s.tensor);
+  // Experts that engines share see the tokens of all of them.
+  const std::int64_t local = s.expert_parallel ? moe.moe_ffn_size : ceil_div(moe.moe_ffn_size, s.expert_ranks());
   return make_row(job.explain, "routed_experts",
                   {{"widest_expert_buffer", std::max(2 * local, job.model.hidden_size)},
                    {"expert_product", local, Op::plus},
                    {"n_experts_used", moe.n_experts_used},
                    {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
-                   {"batch_tokens", std::min(s.max_num_batched_tokens, kFusedMoeChunk)},
+                   {"batch_tokens", std::min(s.max_num_batched_tokens * s.data, kFusedMoeChunk)},
                    {"bytes_per_value", kActivationBytes}});
+}
+
+/// The encoder's cache is filled before the language model's step is profiled (profile_run): as many tokens as a step has, or as the largest item
+/// (EncoderCacheManager compute_encoder_budget). Qwen3-VL's is a video of 153,600 tokens (logged: Zzsf11/VideoCuttingAgent), and it keeps the
+/// outputs of three more layers of the encoder with the last (deepstack).
+std::int64_t encoder_cache_bytes(const Model& model, const Settings& s) {
+  constexpr std::int64_t video_tokens = 153'600, kept_layers = 4;
+  if (!model.vision || !s.encoder) return 0;
+  const bool has_videos = model.architecture.starts_with("qwen3_vl");
+  const std::int64_t tokens = std::max({s.max_num_batched_tokens, model.vision->tokens_per_image, has_videos ? video_tokens : 0});
+  return tokens * model.hidden_size * kActivationBytes * (has_videos ? kept_layers : 1);
 }
 
 /// Images of one batch through the encoder, and their outputs, which stay (profile_run: as many images of full size as the batch's tokens
@@ -109,26 +130,36 @@ std::int64_t mla_workspace_tokens(const Job& job, const Settings& s, const Rules
   return std::max(std::min(wanted, rules.most_mla_tokens), s.max_num_seqs * s.block_size);
 }
 
-Term compute_term(const Job& job, const Settings& settings, const Rules& rules) {
+Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage) {
   const Model& model = job.model;
   const LatentAttention* attention = first_latent_attention(model.layers);
-  std::array<FormulaRow, 5> rows{sampler_row(job, settings, rules.sampler_tenths)};
+  const std::int64_t usual = settings.lean_sampler.value_or(rules.sampler_tenths == kLeanSampler) ? kLeanSampler : kTorchSampler;
+  std::array<FormulaRow, 5> rows{stage.is_last ? sampler_row(job, settings, usual) : hidden_row(job, settings)};
   std::size_t count = 1;
   if (const std::int64_t ffn_size = largest_dense_ffn(model); ffn_size > 0) rows[count++] = dense_row(job, settings, ffn_size);
   if (const MoeFfn* moe = first_moe(model)) rows[count++] = moe_row(job, *moe, settings);
-  if (model.vision) rows[count++] = vision_row(job, *model.vision, settings);
+  if (model.vision && settings.encoder && stage.is_first) rows[count++] = vision_row(job, *model.vision, settings);
   if (attention != nullptr) rows[count++] = latent_row(job, *attention, settings);
-  for (FormulaRow& row : rows) row.chosen = false;
+  const std::int64_t encoded = stage.is_first ? encoder_cache_bytes(model, settings) : 0;
+  for (FormulaRow& row : rows) {
+    row.chosen = false;
+    if (encoded == 0 || row.label == "vision_encoder" || row.label.empty()) continue;
+    row.bytes += Bytes(static_cast<std::uint64_t>(encoded));
+    if (job.explain) row.factors.push_back({"encoder_outputs_kept", encoded, Op::plus});
+  }
 
   const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count);
   const auto largest = std::max_element(rows.begin(), end, [](const FormulaRow& a, const FormulaRow& b) { return a.bytes < b.bytes; });
   largest->chosen = true;
   // Which sampler runs depends on what is installed (FlashInfer or torch), not on the version alone: the band spans both.
-  Bytes least = sampler_row(job, settings, kLeanSampler).bytes;
-  Bytes most = sampler_row(job, settings, kTorchSampler).bytes * 5 / 4;
+  const bool known = settings.lean_sampler.has_value();
+  const Bytes kept(static_cast<std::uint64_t>(encoded));
+  Bytes least = known || !stage.is_last ? rows[0].bytes : sampler_row(job, settings, kLeanSampler).bytes + kept;
+  Bytes most = (known || !stage.is_last ? rows[0].bytes : sampler_row(job, settings, kTorchSampler).bytes + kept) * 5 / 4;
   for (auto row = rows.begin() + 1; row != end; ++row) {
     least = std::max(least, row->bytes);
-    most = std::max(most, row->bytes + row->bytes / 2);
+    // What an encoder holds beside its feed-forward block is not read from source: 3.3 GiB were logged where this row says 1.5.
+    most = std::max(most, row->label == "vision_encoder" ? row->bytes * 5 / 2 : row->bytes + row->bytes / 2);
   }
   Term term;
   term.id = "compute";

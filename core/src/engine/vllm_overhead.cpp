@@ -35,6 +35,9 @@ Nccl nccl_of(std::int64_t ranks, int compute_capability) {
   return {1690 * kMiB, 340 * kMiB, 4630 * kMiB};
 }
 
+/// Ranks that talk to each other through NCCL: all of one engine, and the engines that share experts.
+std::int64_t peers_of(const Settings& s) { return s.tensor * s.pipeline * s.data; }
+
 /// FlashInfer's attention workspace, VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE (vllm-project/vllm#48428): allocated after profiling, on the
 /// cards where FlashInfer is the default backend.
 constexpr Bytes kFlashInferWorkspace = 394 * kMiB;
@@ -42,14 +45,15 @@ constexpr Bytes kFlashInferWorkspace = 394 * kMiB;
 bool may_run_flashinfer(int compute_capability) { return compute_capability >= 100 || compute_capability == 75; }
 
 std::int64_t graph_count(const Settings& s, const Rules& rules) {
-  const std::int64_t largest = std::min({s.max_num_seqs * 2, std::int64_t{512}, s.max_num_batched_tokens});
+  const std::int64_t step = 1 + s.drafted_tokens;  // tokens of a decoding request
+  const std::int64_t largest = std::min({s.max_num_seqs * step * 2, std::int64_t{512}, s.max_num_batched_tokens});
   const std::int64_t coarse_from = rules.full_decode_graphs ? 256 : 520;
   std::int64_t piecewise = 0;
   std::int64_t full = 0;
   const auto add = [&](std::int64_t size) {
     if (size > largest) return;
     ++piecewise;
-    if (rules.full_decode_graphs && size <= s.max_num_seqs) ++full;
+    if (rules.full_decode_graphs && size <= s.max_num_seqs * step) ++full;
   };
   for (const std::int64_t size : {1, 2, 4}) add(size);
   for (std::int64_t size = 8; size < coarse_from; size += 8) add(size);
@@ -63,11 +67,12 @@ Term context_term(const Job& job, const Settings& settings, const Rules& rules) 
   const Device& device = job.scenario.hardware.front().device;
   const bool large = device.runtime_bytes >= 23 * kGiB;  // 195 to 236 MiB were seen on cards of 16 and 22 GiB, 348 to 625 on larger ones
   const Bytes context = large ? 512 * kMiB : 236 * kMiB;
-  const Nccl nccl = rules.nccl == NcclAccount::in_budget ? Nccl{} : nccl_of(settings.tensor, job.scenario.hardware.front().device.compute_capability);
+  const Nccl nccl = rules.nccl == NcclAccount::in_budget ? Nccl{}
+                                                         : nccl_of(peers_of(settings), job.scenario.hardware.front().device.compute_capability);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
-  term.records = settings.tensor == 1
+  term.records = peers_of(settings) == 1
                      ? 3
                      : 2;  // with an address: LukeJYK/AutoScientists, kolyangg/mlops-assignment, Sandermage/genesis-vllm-patches#24; the two of NCCL
   term.inside_limit = rules.context_inside;
@@ -85,8 +90,9 @@ Term context_term(const Job& job, const Settings& settings, const Rules& rules) 
 }
 
 Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
-  const Nccl nccl = rules.nccl == NcclAccount::in_budget ? nccl_of(settings.tensor, job.scenario.hardware.front().device.compute_capability) : Nccl{};
-  const Bytes other = settings.tensor > 1 ? 150 * kMiB : 70 * kMiB;
+  const Nccl nccl = rules.nccl == NcclAccount::in_budget ? nccl_of(peers_of(settings), job.scenario.hardware.front().device.compute_capability)
+                                                         : Nccl{};
+  const Bytes other = peers_of(settings) > 1 ? 150 * kMiB : 70 * kMiB;
   Term term;
   term.id = "non_torch";
   term.basis = Basis::modelled;
@@ -101,7 +107,9 @@ Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
                           {"bytes_per_value", 2}});
   term.bytes = other + nccl.usual + workspace.bytes;
   term.low = 20 * kMiB + nccl.low + workspace.bytes;
-  term.high = (settings.tensor > 1 ? 1024 * kMiB : 256 * kMiB) + nccl.high + workspace.bytes;
+  term.high = (peers_of(settings) > 1 ? 1024 * kMiB : 256 * kMiB) + nccl.high + workspace.bytes;
+  // System memory that the GPU shares: what the host takes while the engine profiles counts like its own.
+  if (job.scenario.hardware.front().device.unified_memory) term.high += 4 * kGiB;
   if (!job.explain) return term;
   term.formula.rows.push_back({"outside_torch", {}, other, true});
   if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});

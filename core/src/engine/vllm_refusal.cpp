@@ -42,6 +42,7 @@ struct Uneven {
   std::string_view key;
   std::int64_t value = 0;
   std::int64_t block = 1;
+  std::int64_t ranks = 0;  ///< that share it; 0: those of tensor parallel
 };
 
 /// The config key whose size a projection's split dimension follows from.
@@ -86,23 +87,26 @@ Blocks blocks_of(const WeightsLayout& layout, const Tensor& tensor) {
   }
 }
 
-std::optional<Uneven> cut_block(const Job& job, std::int64_t ranks) {
+std::optional<Uneven> cut_block(const Job& job, const Split& how) {
   const std::optional<WeightsLayout> chosen = layout_of(job.scenario.weights_format);
   for (const Tensor& tensor : job.tensors) {
     if (tensor.is_scale || tensor.part != ModelPart::text) continue;
     const bool takes_chosen = chosen && takes(job.model, tensor, *chosen);
     if (!takes_chosen && tensor.recipe == 0) continue;
     const Blocks blocks = blocks_of(takes_chosen ? *chosen : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)], tensor);
-    const Tensor local = local_part(job.model, tensor, ranks);
+    const Tensor local = local_part(job.model, tensor, how);
     if (local.rows != tensor.rows && local.rows % blocks.rows != 0) return size_behind(job.model, tensor, blocks.rows);
     if (local.cols != tensor.cols && local.cols % blocks.cols != 0) return size_behind(job.model, tensor, blocks.cols);
   }
   return std::nullopt;
 }
 
-/// vllm/config verify_with_parallel_config; vllm/distributed/utils.py divide(); vocab_parallel_embedding.py.
-std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
-  if (ranks == 1) return std::nullopt;
+/// vllm/config verify_with_parallel_config; vllm/distributed/utils.py divide(); vocab_parallel_embedding.py. Experts are cut by all ranks of
+/// all engines, or dealt out to them whole.
+std::optional<Uneven> uneven_size(const Job& job, const Parallel& p) {
+  const std::int64_t ranks = p.tensor;
+  const std::int64_t sharing = p.tensor * p.data;
+  if (sharing == 1) return std::nullopt;
   const std::int64_t heads = attention_heads(job.model);
   if (heads % ranks != 0) return Uneven{"num_attention_heads", heads};
   if (padded_vocab(job.model.vocab_size) % ranks != 0) return Uneven{"vocab_size", job.model.vocab_size};
@@ -111,10 +115,35 @@ std::optional<Uneven> uneven_size(const Job& job, std::int64_t ranks) {
       return Uneven{"num_key_value_heads", a->n_kv_heads};
     const auto* dense = std::get_if<DenseFfn>(&layer.ffn);
     const auto* moe = std::get_if<MoeFfn>(&layer.ffn);
-    const std::int64_t ffn = dense != nullptr ? dense->ffn_size : (moe != nullptr ? moe->moe_ffn_size : 0);
-    if (ffn % ranks != 0) return Uneven{dense != nullptr ? "intermediate_size" : "moe_intermediate_size", ffn};
+    if (dense != nullptr && dense->ffn_size % ranks != 0) return Uneven{"intermediate_size", dense->ffn_size};
+    if (moe == nullptr) continue;
+    if (p.expert && moe->n_experts % sharing != 0) return Uneven{"num_experts", moe->n_experts, 1, sharing};
+    if (!p.expert && moe->moe_ffn_size % sharing != 0) return Uneven{"moe_intermediate_size", moe->moe_ffn_size, 1, sharing};
   }
-  return cut_block(job, ranks);
+  return cut_block(job, {ranks, sharing, p.expert});
+}
+
+/// vllm/config/model.py verify_with_parallel_config: ranks that share a cache come from those that hold the same heads.
+std::optional<Notice> context_parallel_problem(const Job& job, const Parallel& p) {
+  const std::int64_t shared = job.scenario.options.vllm.decode_context_parallel_size.value_or(1);
+  if (shared == 1) return std::nullopt;
+  const FullAttention* a = first_grouped_attention(job.model.layers);
+  const std::int64_t copies = first_latent_attention(job.model.layers) != nullptr || a == nullptr ? p.tensor : p.tensor / a->n_kv_heads;
+  const auto works = [&](std::int64_t ranks) { return ranks <= std::max<std::int64_t>(1, copies) && p.tensor % ranks == 0; };
+  if (works(shared)) return std::nullopt;
+  if (!job.explain) return Notice{};
+  std::int64_t nearest = std::min(shared, p.tensor);
+  while (!works(nearest)) --nearest;
+  return notice::out_of_range("params.engine.options.decode_context_parallel_size", "decode_context_parallel_size", grouped(shared),
+                              "at most " + grouped(nearest));
+}
+
+/// MXFP4 came with gpt-oss, in 0.10.1 (vllm/model_executor/layers/quantization/mxfp4.py).
+std::optional<Notice> version_problem(const Job& job, const Rules& rules) {
+  const std::string_view format = job.scenario.weights_format;
+  const std::string_view stored = format == "checkpoint" ? checkpoint_format(job.model) : format;
+  if (stored != "mxfp4" || rules.version != "0.9") return std::nullopt;
+  return notice::custom("unsupported", "params.engine.version", "mxfp4 needs vLLM 0.10 or newer, got 0.9.", "engine.version", "0.9", "0.10");
 }
 
 std::optional<Notice> device_problem(const Job& job) {
@@ -153,7 +182,7 @@ void add_model_warnings(const Model& model, const Settings& settings, Notices& w
         notice::custom("sliding_counted_full", "params.engine",
                        "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",
                        "sliding_window", grouped(sliding.window), "the full cache in every layer"));
-  if (model.vision)
+  if (model.vision && settings.encoder)
     warnings.push_back(notice::custom("vision_counted", "params.model",
                                       "The image encoder and its largest batch are counted: `--language-model-only` leaves them out.",
                                       "language_model_only", "false", "true"));
@@ -167,7 +196,7 @@ std::string_view nearest_format(const Model& model) {
   return wide ? "int8" : "int4";
 }
 
-std::optional<Notice> refusal(const Job& job) {
+std::optional<Notice> refusal(const Job& job, const Rules& rules) {
   const Scenario& s = job.scenario;
   if (s.hardware.empty())
     return notice::custom("needs_device", "params.hardware", "vLLM needs at least one GPU here: its CPU build is not counted.", "hardware", "[]",
@@ -178,40 +207,65 @@ std::optional<Notice> refusal(const Job& job) {
                           "vLLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
                           "one kind of GPU");
   }
-  if (s.parallel.pipeline != 1 || s.parallel.data != 1 || s.parallel.expert)
-    return notice::custom("layout_not_counted", "params.parallel",
-                          "Pipeline, data and expert parallel are not counted for vLLM: expected tensor parallel over all GPUs.", "parallel",
-                          "pipeline " + grouped(s.parallel.pipeline) + ", data " + grouped(s.parallel.data), "tensor parallel over all GPUs");
+  if (s.parallel.pipeline > job.model.n_layers())
+    return notice::out_of_range("params.parallel.pipeline", "pipeline", grouped(s.parallel.pipeline), "at most " + grouped(job.model.n_layers()));
+  if (s.parallel.expert && first_moe(job.model) == nullptr)
+    return notice::custom("unsupported", "params.parallel.expert", "Expert parallel needs a model with routed experts: expected expert false.",
+                          "parallel.expert", "true", "false");
   // vllm/config/scheduler.py: a step must have room for one token of each sequence.
   const EngineOptions& o = s.options;
-  const std::int64_t sequences = o.max_num_seqs.value_or(s.sequences);
+  const std::int64_t sequences = o.max_num_seqs.value_or(ceil_div(s.sequences, s.parallel.data));
   if (o.max_num_batched_tokens && *o.max_num_batched_tokens < sequences) {
     if (!job.explain) return Notice{};
     return notice::out_of_range("params.engine.options.max_num_batched_tokens", "max_num_batched_tokens", grouped(*o.max_num_batched_tokens),
                                 "at least max_num_seqs, " + grouped(sequences));
   }
   if (std::optional<Notice> unread = checkpoint_problem(job)) return unread;
+  if (std::optional<Notice> old = version_problem(job, rules)) return old;
   return device_problem(job);
 }
 
-std::optional<Notice> split_problem(const Job& job, std::int64_t ranks) {
-  const std::optional<Uneven> uneven = uneven_size(job, ranks);
-  if (!uneven) return std::nullopt;
+std::optional<Notice> split_problem(const Job& job, const Parallel& parallel) {
+  const std::optional<Uneven> uneven = uneven_size(job, parallel);
+  if (!uneven) return context_parallel_problem(job, parallel);
   if (!job.explain) return Notice{};
-  std::string expected = "a multiple of tensor parallel " + grouped(ranks);
+  const bool by_all = uneven->ranks > 0 && parallel.data > 1;
+  std::string expected = by_all || parallel.expert ? "a multiple of ranks, " + grouped(std::max(uneven->ranks, parallel.tensor))
+                                                   : "a multiple of tensor parallel " + grouped(parallel.tensor);
   if (uneven->block > 1)
     expected += " in whole blocks of " + grouped(uneven->block);
   else if (uneven->key == "num_key_value_heads")
     expected += ", or a divisor of it";
-  return notice::not_divisible("params.parallel.tensor", std::string(uneven->key), grouped(uneven->value), std::move(expected));
+  return notice::not_divisible(by_all || parallel.expert ? "params.parallel" : "params.parallel.tensor", std::string(uneven->key),
+                               grouped(uneven->value), std::move(expected));
 }
 
 std::int64_t nearest_split(const Job& job, std::int64_t wanted) {
+  const auto works = [&](std::int64_t ranks) { return !uneven_size(job, {ranks}); };
   for (std::int64_t distance = 1; distance < wanted; ++distance) {
-    if (!uneven_size(job, wanted - distance)) return wanted - distance;
-    if (wanted + distance <= kMaxDevices && !uneven_size(job, wanted + distance)) return wanted + distance;
+    if (works(wanted - distance)) return wanted - distance;
+    if (wanted + distance <= kMaxDevices && works(wanted + distance)) return wanted + distance;
   }
   return 1;
+}
+
+std::optional<Parallel> nearest_layout(const Job& job) {
+  const Parallel& asked = job.scenario.parallel;
+  const std::int64_t devices = asked.tensor * asked.pipeline * asked.data;
+  std::optional<Parallel> best;
+  const auto distance = [&](const Parallel& p) {
+    return std::abs(p.tensor - asked.tensor) * 4 + (p.expert == asked.expert ? 0 : 2) + (p.data == asked.data ? 0 : 1);
+  };
+  const auto offer = [&](const Parallel& p) {
+    if (p.pipeline <= job.model.n_layers() && !uneven_size(job, p) && (!best || distance(p) < distance(*best))) best = p;
+  };
+  for (std::int64_t tensor = 1; tensor <= devices; ++tensor)
+    for (std::int64_t pipeline = 1; devices % tensor == 0 && pipeline <= devices / tensor; ++pipeline) {
+      if (devices / tensor % pipeline != 0) continue;
+      for (const bool expert : {false, true})
+        if (!expert || asked.expert) offer({tensor, pipeline, devices / tensor / pipeline, expert});
+    }
+  return best;
 }
 
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {

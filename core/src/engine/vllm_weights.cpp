@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 
 #include "engine/formula.hpp"
 #include "engine/vllm.hpp"
@@ -14,6 +15,41 @@ constexpr Source kSource{"vllm-project/vllm vllm/model_executor/layers/linear.py
                          "https://github.com/vllm-project/vllm/tree/v0.11.0/vllm/model_executor/layers"};
 
 std::int64_t split(std::int64_t size, std::int64_t ranks) { return ceil_div(size, ranks); }
+
+/// Whether what lies outside the layers is loaded by `stage`: embeddings come first, and again last where the head is tied to them; the head
+/// and the last norm come last; an encoder feeds the first.
+bool is_loaded_by(const Stage& stage, const Tensor& tensor, const Model& model) {
+  switch (tensor.role) {
+    case TensorRole::embedding:
+      return stage.is_first || (stage.is_last && model.tied_embeddings);
+    case TensorRole::output_head:
+    case TensorRole::norm:
+      return tensor.part == ModelPart::tower ? stage.is_first : stage.is_last;
+    default:
+      return stage.is_first;
+  }
+}
+
+/// A tensor with those of its copies only that `stage` loads; none of what is not loaded at all. A drafting layer shares embedding and head with
+/// the model (vllm/v1/spec_decode/eagle.py) and runs on the last stage.
+Tensor in_stage(Tensor tensor, const Settings& settings, const Stage& stage, const Model& model) {
+  const bool is_shared = tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
+  bool is_loaded = !tensor.is_copy;
+  if (tensor.part == ModelPart::mtp)
+    is_loaded = is_loaded && settings.drafts_with_mtp && stage.is_last && !is_shared;
+  else if (tensor.part == ModelPart::tower)
+    is_loaded = is_loaded && settings.encoder && stage.is_first;
+  else if (tensor.layers.first < 0)
+    is_loaded = is_loaded && is_loaded_by(stage, tensor, model);
+  else if (!stage.is_first || !stage.is_last) {
+    std::int64_t count = 0;
+    for (std::int64_t i = 0; i < tensor.layers.count; ++i)
+      if (stage.holds(tensor.layers.at(i))) ++count;
+    tensor.layers.count = count;
+  }
+  if (!is_loaded) tensor.layers.count = 0;
+  return tensor;
+}
 
 /// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
 std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_t ranks) {
@@ -47,12 +83,13 @@ FormulaRow explain(const Group& group, std::int64_t ranks) {
 
 /// Decode multiplies with W_UK and W_UV in 16 bit: a quantized kv_b_proj is kept a second time, dequantized; a 16-bit one is viewed
 /// (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading).
-std::int64_t absorbed_elements(const Job& job, std::int64_t ranks) {
+std::int64_t absorbed_elements(const Job& job, const Settings& settings, const Stage& stage) {
   std::int64_t elements = 0;
-  for (const Tensor& tensor : job.tensors) {
+  for (const Tensor& stored : job.tensors) {
+    const Tensor tensor = in_stage(stored, settings, stage, job.model);
     const bool quantized = tensor.role == TensorRole::latent_kv_up && tensor.part == ModelPart::text && !tensor.is_scale &&
                            (tensor.type.block_bytes < 2 * tensor.type.block_size);
-    if (quantized) elements += tensor.copies() * split(tensor.rows, ranks) * tensor.cols;
+    if (quantized) elements += tensor.copies() * split(tensor.rows, settings.tensor) * tensor.cols;
   }
   return elements;
 }
@@ -71,6 +108,14 @@ int records_of(const Job& job) {
   return quantized ? 1 : 9;
 }
 
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+/// Models whose positions have three axes get a table four times as long, for videos (rotary_embedding/mrope.py, cache_max_position_num).
+bool has_axes(const Model& model) {
+  constexpr std::array<std::string_view, 6> kinds{"qwen2_vl", "qwen2_5_vl", "qwen2_5_omni", "qwen3_vl", "qwen3_omni", "qwen3_5"};
+  return model.vision && std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) { return model.architecture.starts_with(kind); });
+}
+
 /// One table of cosines and sines for all layers of one base, not split (vllm/model_executor/layers/rotary_embedding).
 FormulaRow rotary_row(const Model& model) {
   // vllm/model_executor/models/gpt_oss.py asks for an f32 table; all others are of the model's 16-bit type.
@@ -79,8 +124,9 @@ FormulaRow rotary_row(const Model& model) {
                  {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},
                  {},
                  true};
-  if (model.n_rotary_tables > 1) row.factors.push_back({"rope_tables", model.n_rotary_tables});
-  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * model.n_rotary_tables));
+  const std::int64_t tables = model.n_rotary_tables * (has_axes(model) ? 4 : 1);
+  if (tables > 1) row.factors.push_back({"rope_tables", tables});
+  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * tables));
   return row;
 }
 
@@ -97,7 +143,8 @@ bool repeats_scales(const Model& model, const Tensor& tensor) {
 
 }  // namespace
 
-Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding) {
+Tensor local_part(const Model& model, Tensor tensor, const Split& how, const ExpertPadding& padding) {
+  const std::int64_t ranks = how.ranks;
   switch (tensor.role) {
     case TensorRole::embedding:
     case TensorRole::output_head:
@@ -129,7 +176,9 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
       break;
     case TensorRole::expert_gate_up:
     case TensorRole::expert_down:
-      return local_expert(tensor, ranks, padding);
+      if (!how.whole_experts) return local_expert(tensor, how.expert_ranks, padding);
+      tensor.per_layer = ceil_div(tensor.per_layer, how.expert_ranks);
+      return local_expert(tensor, 1, padding);
     case TensorRole::norm:
     case TensorRole::router:
     case TensorRole::latent_q_down:
@@ -138,7 +187,11 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
     case TensorRole::position_embedding:
     case TensorRole::indexer:
     case TensorRole::projection:
+      break;
     case TensorRole::tower:
+      // Qwen's encoders are split like the model (qwen2_vl.py, qwen3_vl.py: blocks and mergers); others are counted whole, the low bound split.
+      if (has_axes(model) && tensor.cols > 1 && (contains(tensor.name, ".blocks.") || contains(tensor.name, "merger")))
+        tensor.rows = split(tensor.rows, ranks);
       break;
   }
   return tensor;
@@ -158,14 +211,15 @@ struct Loaded {
   Bytes encoder;         ///< the image encoder, within the groups
 };
 
-Loaded load(const Job& job, std::int64_t ranks) {
+Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
   const ExpertPadding padding = expert_padding(job);
+  const Split how{settings.tensor, settings.expert_ranks(), settings.expert_parallel};
   Loaded loaded;
   std::vector<Group>& groups = loaded.groups;
   for (const Tensor& stored : job.tensors) {
-    const Tensor tensor = as_loaded(stored);
-    if (tensor.part == ModelPart::mtp || tensor.is_copy) continue;  // the MTP layer is loaded with speculative decoding only
-    const Tensor local = local_part(job.model, tensor, ranks, padding);
+    const Tensor tensor = in_stage(as_loaded(stored), settings, stage, job.model);
+    if (tensor.copies() == 0) continue;
+    const Tensor local = local_part(job.model, tensor, how, padding);
     const std::string_view label = row_label(tensor);
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
     if (group == groups.end()) group = groups.insert(group, Group{label, tensor.type, 0, 0, {}});
@@ -173,16 +227,67 @@ Loaded load(const Job& job, std::int64_t ranks) {
     group->local_elements += local.elements();
     group->local_bytes += local.bytes();
     if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
-    loaded.expert_padding += local.bytes() - local_part(job.model, tensor, ranks).bytes();
+    loaded.expert_padding += local.bytes() - local_part(job.model, tensor, how).bytes();
   }
   return loaded;
 }
 
+/// What three layers of the encoder hand to three of the model waits in buffers of a whole step (vllm/model_executor/models/qwen3_vl.py,
+/// deepstack_input_embeds).
+FormulaRow deepstack_row(const Job& job, const Settings& settings) {
+  return make_row(job.explain, "deepstack_inputs",
+                  {{"layers", 3}, {"batch_tokens", settings.max_num_batched_tokens}, {"hidden_size", job.model.hidden_size}, {"bytes_per_value", 2}});
+}
+
+/// A drafting layer of EAGLE beside the model: attention and a feed-forward block like the model's own, what joins its two or three inputs, and
+/// a head of its own for 32,000 tokens (vllm/model_executor/models/llama_eagle3.py). Its weights are not part of the model's checkpoint.
+FormulaRow eagle_row(const Job& job, const Settings& settings) {
+  constexpr std::int64_t joined = 3, head_rows = 32'000;
+  const std::int64_t hidden = job.model.hidden_size;
+  const FullAttention* a = first_grouped_attention(job.model.layers);
+  const std::int64_t heads = a == nullptr ? 2 * hidden : a->n_heads * a->head_dim_k * 3 + 2 * a->n_kv_heads * (a->head_dim_k + a->head_dim_v);
+  const std::int64_t ffn = largest_dense_ffn(job.model) > 0 ? largest_dense_ffn(job.model) : 4 * hidden;
+  return make_row(
+      job.explain, "draft_layer",
+      {{"hidden_size", hidden}, {"draft_rows", ceil_div(heads + 3 * ffn + head_rows, settings.tensor) + joined * hidden}, {"bytes_per_element", 2}});
+}
+
 }  // namespace
 
-Term weights_term(const Job& job, const Settings& settings) {
-  const std::int64_t ranks = settings.tensor;
-  Loaded loaded = load(job, ranks);
+FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& stage) {
+  // vllm/lora/layers create_lora_weights: A [rank, inputs] and B [outputs, rank] of every linear layer for each slot, whatever an adapter has;
+  // A whole on every rank of a column-parallel layer, B of a row-parallel one; of the embedding and the head, all rows.
+  std::int64_t width = 0;
+  const Split how{settings.tensor, settings.expert_ranks(), settings.expert_parallel};
+  for (const Tensor& stored : job.tensors) {
+    const Tensor tensor = in_stage(stored, settings, stage, job.model);
+    if (tensor.is_scale || tensor.cols == 1 || tensor.part != ModelPart::text || tensor.copies() == 0) continue;
+    switch (tensor.role) {
+      case TensorRole::norm:
+      case TensorRole::router:
+      case TensorRole::recurrent_state:
+      case TensorRole::position_embedding:
+      case TensorRole::layer_embedding:
+      case TensorRole::indexer:
+        continue;
+      case TensorRole::embedding:
+      case TensorRole::output_head:
+        width += tensor.rows + tensor.cols;
+        continue;
+      default:
+        break;
+    }
+    const Tensor local = local_part(job.model, tensor, how);
+    // Fused matrices (q, k and v; gate and up) have an A each.
+    width += local.copies() * (local.rows + std::max<std::int64_t>(1, tensor.shards) * local.cols);
+  }
+  if (job.model.tied_embeddings && stage.is_last) width += job.model.vocab_size + job.model.hidden_size;
+  return make_row(job.explain, "lora_slots",
+                  {{"adapter_width", width}, {"adapter_rank", settings.lora_rank}, {"adapter_slots", settings.lora_slots}, {"bytes_per_element", 2}});
+}
+
+Term weights_term(const Job& job, const Settings& settings, const Stage& stage) {
+  Loaded loaded = load(job, settings, stage);
   std::vector<Group>& groups = loaded.groups;
   Term term;
   term.id = "weights";
@@ -190,7 +295,7 @@ Term weights_term(const Job& job, const Settings& settings) {
   term.source = kSource;
   for (const Group& group : groups) {
     term.bytes += group.local_bytes;
-    if (job.explain) term.formula.rows.push_back(explain(group, ranks));
+    if (job.explain) term.formula.rows.push_back(explain(group, settings.tensor));
   }
   sort_largest_first(term.formula.rows);
   const auto add = [&](FormulaRow row) {
@@ -198,18 +303,22 @@ Term weights_term(const Job& job, const Settings& settings) {
     term.bytes += row.bytes;
     if (job.explain) term.formula.rows.push_back(std::move(row));
   };
-  const std::int64_t absorbed = absorbed_elements(job, ranks);
+  const std::int64_t absorbed = absorbed_elements(job, settings, stage);
   add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
   add(rotary_row(job.model));
+  if (job.model.architecture.starts_with("qwen3_vl") && settings.encoder && stage.is_first) add(deepstack_row(job, settings));
+  if (settings.lora_slots > 0) add(adapters_row(job, settings, stage));
+  FormulaRow draft;
+  if (settings.drafts_with_eagle && stage.is_last) add(draft = eagle_row(job, settings));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Not every kernel keeps a checkpoint's layout: repacking pads matrices and widens scales (Marlin: one 16-bit scale per row of each block,
   // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds. Nothing shrinks.
-  // Another expert kernel pads less, and an encoder that is split over the ranks takes a share of each.
-  term.records = records_of(job);
-  term.low = term.bytes - term.bytes / 200 - loaded.expert_padding -
-             loaded.encoder * static_cast<std::uint64_t>(ranks - 1) / static_cast<std::uint64_t>(ranks);
-  term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33);
+  // Another expert kernel pads less, an encoder that is split over the ranks takes a share of each, and a drafting layer may be smaller.
+  term.records = settings.drafts_with_eagle || settings.drafts_with_mtp ? 0 : records_of(job);
+  const auto ranks = static_cast<std::uint64_t>(settings.tensor);
+  term.low = term.bytes - term.bytes / 200 - loaded.expert_padding - loaded.encoder * (ranks - 1) / ranks - draft.bytes / 2;
+  term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33) + draft.bytes;
   return term;
 }
 

@@ -157,7 +157,8 @@ export interface Verdict {
   shortfall_bytes: number;
   measured: boolean;
   nearest: {
-    parallel?: { tensor: number };
+    parallel?: { tensor: number; pipeline?: number; data?: number; expert?: boolean };
+    context_tokens?: number;
     gpu_memory_utilization?: number;
     mem_fraction_static?: number;
     gpu_layers?: number;

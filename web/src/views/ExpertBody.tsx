@@ -38,6 +38,9 @@ const kFlags: Record<string, string> = {
   flash_attention: 'OLLAMA_FLASH_ATTENTION',
   sched_spread: 'OLLAMA_SCHED_SPREAD',
   gpu_overhead: 'OLLAMA_GPU_OVERHEAD',
+  speculative_method: '--speculative-config',
+  num_speculative_tokens: '--speculative-config',
+  flashinfer_sampler: 'VLLM_USE_FLASHINFER_SAMPLER',
 };
 
 /** Engines whose settings are fields, not flags of a command line. */
@@ -48,6 +51,7 @@ const kChoices: Record<string, string[]> = {
   pooling_type: ['none', 'mean', 'cls', 'last'],
   attn_implementation: ['sdpa', 'flash_attention_2', 'eager'],
   cache_implementation: ['dynamic', 'static', 'offloaded', 'quantized'],
+  speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram'],
   device_map: ['auto', 'balanced_low_0', 'sequential'],
 };
 const kExamples: Record<string, string> = { tensor_split: '3,1', override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU' };

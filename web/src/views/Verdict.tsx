@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
+import type { Parallel } from '../core/wire';
 import { useStore, type Store } from '../store';
 import { t } from '../i18n';
 import { count } from '../format';
@@ -26,16 +27,27 @@ function Announcer({ text }: { text: string }) {
   );
 }
 
+/** As people write layouts: TP2 × PP2, with the parts that are more than one. */
+const layoutText = ({ tensor, pipeline = 1, data = 1, expert = false }: Parallel): string =>
+  [tensor && `TP${tensor}`, pipeline > 1 && `PP${pipeline}`, data > 1 && `DP${data}`, expert && 'EP']
+    .filter(Boolean)
+    .join(' × ');
+
 /** The nearest working setting, one tap away: its words, and what the tap does. */
 function nearestOf(store: Store): [words: string, take: () => void] | undefined {
-  const { answer, setParallel, setHardware, setOption, setOffload, setFormat, setEngine } = store;
+  const { answer, setParallel, setHardware, setOption, setOffload, setFormat, setEngine, setContext } = store;
   const { verdict, request } = answer.value;
   const layers = verdict.nearest?.gpu_layers;
   const format = verdict.nearest?.weights?.format;
-  const tensor = verdict.nearest?.parallel?.tensor;
   const shareName = verdict.nearest?.mem_fraction_static === undefined ? 'gpu_memory_utilization' : 'mem_fraction_static';
   const share = verdict.nearest?.[shareName];
+  const parallel = verdict.nearest?.parallel;
+  const tensor = parallel?.tensor;
+  const context = verdict.nearest?.context_tokens;
   const [first] = request.hardware;
+  if (parallel?.pipeline !== undefined)
+    return [t('nearest.layout', { layout: layoutText(parallel) }), () => setParallel(parallel)];
+  if (context !== undefined) return [t('nearest.context', { count: count(context) }), () => setContext(context)];
   if (tensor !== undefined) {
     const devices = request.hardware.reduce((sum, row) => sum + row.count, 0);
     if (tensor === devices) return [t('nearest.tensor', { tensor }), () => setParallel(undefined)];

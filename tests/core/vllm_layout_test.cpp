@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// vLLM's pools as it logged them, and models spread over stages, engines and experts.
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+constexpr double kGib = 1073741824.0;
+
+Json request(const char* model, const char* device, int count, const char* version, Json options) {
+  return {{"model", {{"id", model}}},
+          {"engine", {{"name", "vllm"}, {"version", version}, {"options", std::move(options)}}},
+          {"workload", {{"context_tokens", 4096}, {"sequences", 1}}},
+          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+}
+
+/// Tokens and concurrency of a pool of so many GiB for requests of `max_model_len`.
+std::pair<std::int64_t, double> pool(Json params, double gib, std::int64_t max_model_len) {
+  params["engine"]["options"]["kv_cache_memory_bytes"] = static_cast<std::int64_t>(gib * kGib);
+  params["engine"]["options"]["max_model_len"] = max_model_len;
+  params["workload"]["context_tokens"] = max_model_len;
+  const Json engine = testing::estimate(params)["engine"];
+  return {engine["kv_cache_tokens"].get<std::int64_t>(), engine["max_concurrency"].get<double>()};
+}
+
+// phivan3008/meeting-translator, vLLM 0.27.1: 784 tokens a block, one group of 16 attention layers and three of recurrent ones, two states a
+// request where prefixes are cached.
+TEST(VllmPool, RecurrentLayersShareItWithAttention) {
+  const auto [tokens, concurrency] = pool(request("Qwen/Qwen3.6-27B", "h100-sxm", 1, "0.27", {{"enable_prefix_caching", true}}), 41.03, 4096);
+  EXPECT_NEAR(static_cast<double>(tokens), 292'522, 2);
+  EXPECT_NEAR(concurrency, 71.42, 0.005);
+}
+
+// sostrowsk/dgx-spark-local-llm, vLLM 0.25.1: three drafted tokens lengthen the convolution's state (1600 tokens a block) and keep a state each;
+// the drafting layer is a 17th of attention, which pads the recurrent groups by three layers.
+TEST(VllmPool, DraftedTokensKeepStatesOfTheirOwn) {
+  Json params = request("Qwen/Qwen3.8-27B", "gb10-dgx-spark", 1, "0.25",
+                        {{"enable_prefix_caching", false}, {"speculative_method", "mtp"}, {"num_speculative_tokens", 3}, {"max_num_seqs", 32}});
+  params["kv_cache"] = {{"k", "fp8"}};
+  const auto [tokens, concurrency] = pool(params, 76.4, 262'144);
+  EXPECT_NEAR(static_cast<double>(tokens), 2'192'477, 2);
+  EXPECT_NEAR(concurrency, 8.36, 0.005);
+}
+
+// moonshotai/Kimi-K2-Thinking on 8 x H200: 715,072 tokens, and 5,721,088 where all eight ranks share the latents of one cache.
+TEST(VllmPool, DecodeContextParallelMultipliesTheTokens) {
+  const auto one = pool(request("moonshotai/Kimi-K2-Thinking", "h200-sxm", 8, "0.11", Json::object()), 46.8, 4096);
+  const auto eight = pool(request("moonshotai/Kimi-K2-Thinking", "h200-sxm", 8, "0.11", {{"decode_context_parallel_size", 8}}), 46.8, 4096);
+  EXPECT_NEAR(static_cast<double>(one.first), 715'072, 715'072 * 0.001);
+  EXPECT_EQ(eight.first, 8 * one.first);
+}
+
+TEST(VllmStages, HoldAllLayersOnceAndEmbeddingsAndHeadAtTheEnds) {
+  Json params = request("meta-llama/Llama-3.1-70B-Instruct", "h100-sxm", 4, "0.27", Json::object());
+  params["parallel"] = {{"tensor", 1}, {"pipeline", 4}};
+  const Json whole = testing::estimate(request("meta-llama/Llama-3.1-70B-Instruct", "h100-sxm", 1, "0.27", Json::object()));
+  const Json result = testing::estimate(params);
+  ASSERT_EQ(result["groups"].size(), 4U);
+  std::map<std::string, std::int64_t> rows;
+  for (const Json& device : result["devices"])
+    for (const Json& row : testing::term(Json{{"devices", Json::array({device})}}, "weights")["formula"]["rows"])
+      rows[row["label"].get<std::string>()] += row["bytes"].get<std::int64_t>();
+  for (const Json& row : testing::term(whole, "weights")["formula"]["rows"])
+    if (row["label"] != "rope_cache") EXPECT_EQ(rows[row["label"].get<std::string>()], row["bytes"].get<std::int64_t>()) << row["label"];
+}
+
+TEST(VllmExpertsOverRanks, WholeOrCutTheyWeighTheSame) {
+  Json params = request("Qwen/Qwen3-30B-A3B", "h100-sxm", 4, "0.27", Json::object());
+  const auto experts = [&](const Json& parallel) {
+    params["parallel"] = parallel;
+    for (const Json& row : testing::term(testing::estimate(params), "weights")["formula"]["rows"])
+      if (row["label"] == "routed_experts") return row["bytes"].get<std::int64_t>();
+    return std::int64_t{0};
+  };
+  const std::int64_t quarter = experts({{"tensor", 4}});
+  EXPECT_EQ(experts({{"tensor", 4}, {"expert", true}}), quarter);
+  EXPECT_EQ(experts({{"tensor", 1}, {"data", 4}, {"expert", true}}), quarter);
+  EXPECT_EQ(experts({{"tensor", 1}, {"data", 4}}), quarter);
+}
+
+// Attention is whole in every engine, and each has the cache of its own requests.
+TEST(VllmEngines, HaveAWholeAttentionAndTheirOwnRequests) {
+  Json params = request("Qwen/Qwen3-30B-A3B", "h100-sxm", 4, "0.27", Json::object());
+  params["workload"]["sequences"] = 16;
+  params["parallel"] = {{"tensor", 1}, {"data", 4}};
+  const Json four = testing::estimate(params);
+  Json alone = request("Qwen/Qwen3-30B-A3B", "h100-sxm", 1, "0.27", Json::object());
+  alone["workload"]["sequences"] = 4;
+  EXPECT_EQ(testing::term(four, "kv_cache")["bytes"], testing::term(testing::estimate(alone), "kv_cache")["bytes"]);
+}
+
+TEST(VllmRefuses, ExpertsThatDoNotDivideWithALayoutThatDoes) {
+  Json params = request("Qwen/Qwen3-30B-A3B", "h100-sxm", 6, "0.27", Json::object());
+  params["parallel"] = {{"tensor", 1}, {"data", 6}, {"expert", true}};
+  const Json verdict = testing::estimate(params)["verdict"];
+  EXPECT_EQ(verdict["class"], "impossible");
+  EXPECT_EQ(verdict["reason"]["values"]["key"], "num_experts");
+  EXPECT_EQ(verdict["nearest"]["parallel"]["pipeline"].get<int>() * verdict["nearest"]["parallel"]["data"].get<int>() *
+                verdict["nearest"]["parallel"]["tensor"].get<int>(),
+            6);
+}
+
+TEST(VllmRefuses, ARequestThatThePoolCannotHold) {
+  Json params = request("Qwen/Qwen3-8B", "rtx-4090", 1, "0.27", Json::object());
+  params["workload"]["context_tokens"] = 40'960;
+  const Json result = testing::estimate(params);
+  EXPECT_EQ(result["verdict"]["class"], "impossible");
+  const auto most = result["verdict"]["nearest"]["context_tokens"].get<std::int64_t>();
+  params["workload"]["context_tokens"] = most;
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
+  params["workload"]["context_tokens"] = most + 4096;
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "fits");
+}
+
+TEST(VllmRefuses, AShareAboveOneAndNamesTheLargestThatStarts) {
+  const Json verdict = testing::estimate(request("Qwen/Qwen3-8B", "rtx-4090", 1, "0.27", {{"gpu_memory_utilization", 1.2}}))["verdict"];
+  EXPECT_EQ(verdict["class"], "impossible");
+  EXPECT_GT(verdict["nearest"]["gpu_memory_utilization"], 0.9);
+  EXPECT_LT(verdict["nearest"]["gpu_memory_utilization"], 1.0);
+}
+
+// trietnguyeminh/Submission---EXACT--IJCNN: Qwen3-8B on two T4 took 7.70 GiB of each with one slot of rank 16.
+TEST(VllmAdapters, TakeTheirSlotsWithTheWeights) {
+  Json params = request("Qwen/Qwen3-8B", "t4", 2, "0.22", {{"enable_lora", true}});
+  EXPECT_NEAR(testing::term(testing::estimate(params), "weights")["bytes"].get<double>() / kGib, 7.70, 0.01);
+}
+
+TEST(VllmWorkload, AverageLengthsAndASharedBeginningTakeLess) {
+  Json params = request("Qwen/Qwen3-8B", "h100-sxm", 1, "0.27", Json::object());
+  params["workload"] = {{"context_tokens", 32'768}, {"sequences", 64}};
+  const auto bytes = [&] { return testing::term(testing::estimate(params), "kv_cache")["bytes"].get<std::int64_t>(); };
+  const std::int64_t full = bytes();
+  params["workload"]["average_tokens"] = 4096;
+  const std::int64_t block = 147'456LL * 16;
+  EXPECT_EQ(bytes(), block * (64 * 256 + 1));
+  EXPECT_LT(bytes(), full);
+  params["workload"]["shared_prefix_tokens"] = 2048;
+  EXPECT_EQ(bytes(), block * (64 * 128 + 128 + 1));
+}
+
+}  // namespace
+}  // namespace weighbridge
