@@ -18,7 +18,7 @@ import { WeightsField } from './WeightsField';
 
 const kMostSequencesOnSlider = 1024;
 const kShortContext = 8192; // models up to here get finer stops
-const kEnginesBeforeTheCatalogue = ['vllm', 'sglang', 'llama.cpp', 'ollama', 'lm-studio', 'article'];
+const kEnginesBeforeTheCatalogue = ['vllm', 'sglang', 'tensorrt-llm', 'llama.cpp', 'ollama', 'lm-studio', 'article'];
 
 function ContextField() {
   const { request, answer, setContext } = useStore();
