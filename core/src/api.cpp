@@ -9,6 +9,7 @@
 #include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
+#include "sweep.hpp"
 #include "weighbridge/share.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -25,6 +26,15 @@ Result<JsonOut> call_estimate(const Json& params, Context& context) {
   return describe_estimate(*request, *answer);
 }
 
+JsonOut describe_point(const SweepPoint& point) {
+  JsonOut described{{"value", point.value},
+                    {"class", name_of(point.kind)},
+                    {"need_bytes", point.need ? JsonOut(point.need->count()) : JsonOut()},
+                    {"limit_bytes", point.limit ? JsonOut(point.limit->count()) : JsonOut()}};
+  if (point.is_modelled) described.add("basis", "modelled");
+  return described;
+}
+
 /// One axis, many points, one call.
 Result<JsonOut> call_sweep(const Json& params, Context& context) {
   constexpr std::size_t most_points = 1000;
@@ -38,24 +48,20 @@ Result<JsonOut> call_sweep(const Json& params, Context& context) {
   if (!values.is_array() || values.size() > most_points)
     return fail(notice::wrong_type("params.values", "values", excerpt(values), "a list of at most 1,000 whole numbers"));
   const std::int64_t most = axis == "sequences" ? kMaxSequences : request->model().max_context_tokens;
-  Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
-  Scenario scenario = request->scenario;
-  JsonOut points = JsonOut::array();
+  std::vector<std::int64_t> numbers;
   for (const Json& value : values) {
     const std::optional<std::int64_t> number = whole_number_of(value);
     if (!number || *number < 1 || *number > most)
       return fail(notice::out_of_range("params.values", "values", excerpt(value), "whole numbers from 1 to " + grouped(most)));
-    (axis == "sequences" ? scenario.sequences : scenario.context_tokens) = *number;
-    const Result<Estimate> answer = evaluate(prepared, scenario);
-    if (!answer) return fail(answer.error());
-    const bool counted = !answer->devices.empty();
-    const DevicePlan* device = counted ? &answer->devices[answer->verdict.device] : nullptr;
-    points.push_back({{"value", *number},
-                      {"class", name_of(answer->verdict.kind)},
-                      {"need_bytes", counted ? JsonOut(device->total().count()) : JsonOut()},
-                      {"limit_bytes", counted ? JsonOut(device->limit.count()) : JsonOut()}});
+    numbers.push_back(*number);
   }
-  return JsonOut{{"points", points}};
+  Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+  const Result<std::vector<SweepPoint>> points = sweep(prepared, request->scenario, axis == "sequences" ? Axis::sequences : Axis::context_tokens,
+                                                       numbers);
+  if (!points) return fail(points.error());
+  JsonOut described = JsonOut::array();
+  for (const SweepPoint& point : *points) described.push_back(describe_point(point));
+  return JsonOut{{"points", described}};
 }
 
 JsonOut describe_catalogue_model(const CatalogueModel& entry) {

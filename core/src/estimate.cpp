@@ -179,6 +179,10 @@ void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& 
 
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
   Prepared prepared(model, loaded_format(model, scenario));
+  return estimate(prepared, scenario);
+}
+
+Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
   offer_offload(prepared, scenario, *result);

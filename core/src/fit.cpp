@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/engine.hpp"
+
 namespace weighbridge {
 
 namespace {
@@ -15,6 +17,24 @@ Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = F
 }
 
 bool holds(Margin room) { return room && *room >= 0; }
+
+/// Without what takes the time to count, which can only add to the need.
+Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario) {
+  prepared.memo().graphs = GraphTerms();
+  Result<Estimate> least = evaluate(prepared, scenario);
+  prepared.memo().graphs.reset();
+  return least;
+}
+
+/// Whether the scenario holds, counted in full only if it might.
+bool holds_at(Prepared& prepared, const Scenario& scenario) {
+  const Engine* engine = find_engine(scenario.engine);
+  if (engine != nullptr && engine->is_llama_cpp()) {
+    const Result<Estimate> least = evaluate_least(prepared, scenario);
+    if (!least || !holds(margin(*least, Figure::best))) return false;
+  }
+  return holds(margin_at(prepared, scenario));
+}
 
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 Scenario without_fit(const Scenario& scenario) {
@@ -105,7 +125,7 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
   for (std::int64_t count = 1; count <= most; ++count) {
     trial.hardware.front().count = count;
     trial.parallel.tensor = count;
-    if (holds(margin_at(prepared, trial))) return count;
+    if (holds_at(prepared, trial)) return count;
   }
   return std::nullopt;
 }
@@ -125,6 +145,8 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
   // Downwards, since over several devices the need of the fullest one need not fall with every single layer.
   for (std::int64_t layers = most; layers >= 0; --layers) {
     trial.options.llama_cpp.n_gpu_layers = layers;
+    const Result<Estimate> least = evaluate_least(prepared, trial);
+    if (!least || !surely_holds(*least)) continue;
     const Result<Estimate> result = evaluate(prepared, trial);
     if (result && surely_holds(*result)) return layers;
   }

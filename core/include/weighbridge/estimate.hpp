@@ -181,6 +181,9 @@ class Prepared {
   std::unique_ptr<Memo> memo_;
 };
 
+/// estimate() with a model that is ready; `prepared` must be in the loaded_format() of `scenario`.
+[[nodiscard]] Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario);
+
 /// estimate() without the solved limits, formulas, texts and the engine's report: one evaluation, for sweeps and solvers.
 /// `prepared` must be in the loaded_format() of `scenario`.
 [[nodiscard]] Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario);

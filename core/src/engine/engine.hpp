@@ -10,11 +10,29 @@
 
 namespace weighbridge {
 
+/// The buffers of graphs: llama.cpp's by device and of the host.
+struct GraphTerms {
+  std::vector<Term> devices;
+  Term host;
+};
+
 /// What stays the same while a solver moves context and sequences, kept by the engine between its answers about one model and format.
 struct Memo {
   std::int64_t ranks = 0;             ///< the split that `weights` was counted for and that the model allows, as the engine numbers it; 0 = none yet
   Term weights;                       ///< without its formula
   std::shared_ptr<const void> loads;  ///< llama.cpp: what each layer weighs
+  std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)
+  std::shared_ptr<void> replays;      ///< llama.cpp: buffers by what they depend on (llama_graph/simulate.cpp)
+
+  /// llama.cpp: what was done so far. A benchmark prints it, and tests hold it down.
+  struct Work {
+    int replayed = 0;  ///< graphs that were built, split and allocated
+    int nodes = 0;     ///< of these graphs
+  };
+  Work work;
+
+  /// llama.cpp: taken for what replays would give, which take the time; devices that it does not name have none.
+  std::optional<GraphTerms> graphs;
 };
 
 /// What an engine is asked: one model in one format, one scenario.

@@ -130,6 +130,15 @@ void add_draft(DraftTerms draft, Plan& plan) {
   plan.host->terms.push_back(std::move(draft.host));
 }
 
+ComputeTerms graph_terms(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, bool is_hopeless) {
+  if (job.memo != nullptr && job.memo->graphs) {
+    ComputeTerms given = *job.memo->graphs;
+    given.devices.resize(static_cast<std::size_t>(placement.n_devices));
+    return given;
+  }
+  return is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
+}
+
 /// Plans one way of running in which nothing is left to choose.
 void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   std::shared_ptr<const void> kept;
@@ -142,7 +151,7 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   // A solver that passes by needs no exact figure of what does not fit anyway.
   const bool is_hopeless = !job.explain && std::any_of(plan.devices.begin(), plan.devices.end(),
                                                        [](const DevicePlan& device) { return device.total() > device.limit; });
-  ComputeTerms graphs = is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
+  ComputeTerms graphs = graph_terms(job, settings, loads, placement, is_hopeless);
   for (std::size_t device = 0; device < groups.size(); ++device)
     complete(job, settings, loads, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
   plan.host = plan_host(job, settings, loads, placement, std::move(graphs.host));

@@ -153,11 +153,7 @@ struct CachedHeads {
 [[nodiscard]] std::int64_t widest_values(const Model& model, const Settings& settings);
 [[nodiscard]] Bytes cache_bytes(const Mixer& mixer, const Settings& settings, bool padded);
 
-/// The graph's buffers, of every device and of the host.
-struct ComputeTerms {
-  std::vector<Term> devices;
-  Term host;
-};
+using ComputeTerms = GraphTerms;
 /// Replayed, or where we have not read the engine's graph from closed forms with a wide band.
 [[nodiscard]] ComputeTerms compute_terms(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement);
 /// From closed forms: quick, and good enough where it does not matter.

@@ -13,6 +13,7 @@ class FreeList {
   explicit FreeList(std::uint64_t alignment) : alignment_(alignment), blocks_{{0, std::uint64_t{1} << 62}} {}
 
   [[nodiscard]] std::uint64_t peak() const { return peak_; }
+  [[nodiscard]] const std::vector<Block>& free() const { return blocks_; }
   [[nodiscard]] std::uint64_t aligned(std::uint64_t size) const { return (size + alignment_ - 1) / alignment_ * alignment_; }
 
   /// The smallest free block that is large enough, the last of equals; the endless one only if there is no other.
@@ -56,11 +57,6 @@ class FreeList {
   }
 
  private:
-  struct Block {
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;
-  };
-
   void join_next(std::size_t i) {
     blocks_[i].size += blocks_[i + 1].size;
     blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(i + 1));
@@ -102,20 +98,31 @@ class Allocator {
     for (const Backend& backend : backends) lists_.emplace_back(backend.alignment());
   }
 
-  /// Up to and with the node `last`.
-  void run(const Schedule& schedule, int last) {
+  /// `before`(step) and `at`(step): before and while the node of the schedule is computed.
+  template <class Before, class At>
+  void run(const Schedule& schedule, Before before, At at) {
     for (const Placed& leaf : schedule.leafs) place(*leaf.tensor, leaf.backend);
     for (const Placed& node : schedule.nodes) count_uses(*node.tensor, node.backend);
-    for (step_ = 0; step_ <= last; ++step_) {
+    const int end = static_cast<int>(schedule.nodes.size());
+    for (step_ = 0; step_ < end; ++step_) {
+      before(step_);
       const Placed& node = schedule.nodes[static_cast<std::size_t>(step_)];
       for (Node* source : node.tensor->src)
         if (source != nullptr) place(*source, node.backend);
       place(*node.tensor, node.backend);
-      if (step_ == last) return;
+      at(step_);
       for (Node* source : node.tensor->src)
         if (source != nullptr) release(*source);
     }
+    before(end);
   }
+
+  void stop() {
+    const std::size_t first = trace_.free.size();
+    for (const FreeList& list : lists_) trace_.free.insert(trace_.free.end(), list.free().begin(), list.free().end());
+    trace_.stops.push_back({trace_.events.size(), first, trace_.free.size()});
+  }
+  [[nodiscard]] Trace& trace() { return trace_; }
 
   [[nodiscard]] const std::vector<Reserved>& reserved() const { return reserved_; }
 
@@ -137,7 +144,9 @@ class Allocator {
     if (works_in_place(tensor.op) && takes_over_source(tensor)) return;
     const auto id = static_cast<std::size_t>(backend);
     tensor.home = backend;
-    tensor.offset = lists_[id].take(backends_[id].alloc_size(tensor));
+    const std::uint64_t size = backends_[id].alloc_size(tensor);
+    tensor.offset = lists_[id].take(size);
+    trace_.events.push_back({Trace::Kind::take, backend, {tensor.offset, size}});
     if (lists_[id].peak() > reserved_[id].bytes) reserved_[id] = {lists_[id].peak(), step_};
   }
 
@@ -149,6 +158,7 @@ class Allocator {
       node.home = parent->home;
       node.offset = parent->offset;
       parent->is_allocated = false;
+      trace_.events.push_back({Trace::Kind::take_over, node.home, {node.offset, 0}});
       free_rest(node, *parent);
       return true;
     }
@@ -156,11 +166,11 @@ class Allocator {
   }
 
   void free_rest(const Node& node, const Node& parent) {
-    FreeList& list = lists_[static_cast<std::size_t>(parent.home)];
+    const FreeList& list = lists_[static_cast<std::size_t>(parent.home)];
     const Backend& backend = backends_[static_cast<std::size_t>(parent.home)];
     const std::uint64_t had = list.aligned(backend.alloc_size(parent));
     const std::uint64_t needs = list.aligned(backend.alloc_size(node));
-    if (had > needs) list.give(parent.offset + needs, had - needs);
+    if (had > needs) give(parent.home, parent.offset + needs, had - needs);
   }
 
   void release(Node& parent) {
@@ -177,13 +187,19 @@ class Allocator {
 
   void free(Node& tensor) {
     if (tensor.is_output) return;
-    lists_[static_cast<std::size_t>(tensor.home)].give(tensor.offset, backends_[static_cast<std::size_t>(tensor.home)].alloc_size(tensor));
+    give(tensor.home, tensor.offset, backends_[static_cast<std::size_t>(tensor.home)].alloc_size(tensor));
     tensor.is_allocated = false;
+  }
+
+  void give(int home, std::uint64_t offset, std::uint64_t size) {
+    lists_[static_cast<std::size_t>(home)].give(offset, size);
+    trace_.events.push_back({Trace::Kind::give, home, {offset, size}});
   }
 
   const std::vector<Backend>& backends_;
   std::vector<FreeList> lists_;
   std::vector<Reserved> reserved_;
+  Trace trace_;
   int step_ = kNowhere;
 };
 
@@ -200,24 +216,37 @@ void for_each_tensor(const Schedule& schedule, Visit visit) {
 
 }  // namespace
 
-std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends) {
+std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends, Trace& trace) {
   Allocator allocator(backends);
-  allocator.run(schedule, static_cast<int>(schedule.nodes.size()) - 1);
+  std::size_t next = 0;
+  const auto stop = [&](int step) {
+    for (; next < schedule.marks.size() && schedule.marks[next] == static_cast<std::size_t>(step); ++next) allocator.stop();
+  };
+  allocator.run(schedule, stop, [](int) {});
+  trace = std::move(allocator.trace());
   return allocator.reserved();
 }
 
-std::vector<const Node*> living_at(const Schedule& schedule, const std::vector<Backend>& backends, int backend, int step) {
+std::vector<std::vector<const Node*>> living_at_fullest(const Schedule& schedule, const std::vector<Backend>& backends,
+                                                        const std::vector<Reserved>& reserved) {
   for_each_tensor(schedule, [](Node& node) {
     node.n_children = node.n_views = 0;
     node.is_allocated = false;
   });
-  Allocator(backends).run(schedule, step);
-  std::vector<const Node*> living;
-  for_each_tensor(schedule, [&](Node& node) {
-    if (!node.is_allocated || node.home != backend) return;
-    node.is_allocated = false;  // once
-    living.push_back(&node);
-  });
+  std::vector<std::vector<const Node*>> living(backends.size());
+  const auto list = [&](std::size_t backend) {
+    for_each_tensor(schedule, [&](Node& node) {
+      if (!node.is_allocated || node.home != static_cast<int>(backend) || node.is_listed) return;
+      node.is_listed = true;  // once
+      living[backend].push_back(&node);
+    });
+  };
+  Allocator(backends).run(
+      schedule, [](int) {},
+      [&](int step) {
+        for (std::size_t backend = 0; backend < backends.size(); ++backend)
+          if (reserved[backend].bytes > 0 && std::max(reserved[backend].fullest, 0) == step) list(backend);
+      });
   return living;
 }
 

@@ -2,6 +2,7 @@
 // Replays ggml's graph allocator: ggml-org/llama.cpp v0.5.0 ggml/src/ggml-alloc.c.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -20,6 +21,14 @@ struct Placed {
 struct Schedule {
   std::vector<Placed> nodes;
   std::vector<Placed> leafs;
+  std::vector<std::size_t> marks;  ///< the first node behind each layer (Graph::marks)
+
+  /// A copy that a node of the graph needs, made where its split begins.
+  struct Arrival {
+    std::size_t node = 0;
+    std::size_t split = 0;  ///< its first node
+  };
+  std::vector<Arrival> arrivals;
 };
 
 /// The compute buffer of one backend.
@@ -28,10 +37,39 @@ struct Reserved {
   int fullest = 0;  ///< the node of the schedule at which it grew last; before the first: kNowhere
 };
 
-/// By backend.
-[[nodiscard]] std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends);
+/// A free part of a buffer.
+struct Block {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
 
-/// What lies in the buffer of `backend` while the node `step` of the schedule is computed.
-[[nodiscard]] std::vector<const Node*> living_at(const Schedule& schedule, const std::vector<Backend>& backends, int backend, int step);
+  friend bool operator==(const Block&, const Block&) = default;
+};
+
+/// What the allocator did, and what was free at each mark of the schedule.
+struct Trace {
+  enum class Kind : std::uint8_t { take, give, take_over };
+  struct Event {
+    Kind kind;
+    int backend;
+    Block block;
+
+    friend bool operator==(const Event&, const Event&) = default;
+  };
+  struct Stop {
+    std::size_t events = 0;  ///< that happened before
+    std::size_t first = 0;   ///< of the free blocks
+    std::size_t last = 0;    ///< one past the end
+  };
+  std::vector<Event> events;
+  std::vector<Stop> stops;
+  std::vector<Block> free;  ///< of all stops, and for each of all backends
+};
+
+/// By backend.
+[[nodiscard]] std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends, Trace& trace);
+
+/// By backend: what lies in its buffer while the node is computed at which it grew last.
+[[nodiscard]] std::vector<std::vector<const Node*>> living_at_fullest(const Schedule& schedule, const std::vector<Backend>& backends,
+                                                                      const std::vector<Reserved>& reserved);
 
 }  // namespace weighbridge::llama_graph

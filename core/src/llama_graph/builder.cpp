@@ -2,6 +2,7 @@
 #include "llama_graph/builder.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "json_text.hpp"
 
@@ -15,6 +16,8 @@ bool has_name(const Tensor& tensor, std::string_view name) {
   return tensor.name.size() == name.size() + 5 && tensor.name.starts_with(name) && tensor.name.ends_with(".bias");
 }
 
+constexpr std::int64_t kAnyBlock = 256;  // a multiple of every block: what tells the sizes of types apart
+
 constexpr std::int64_t kFewTokens = 32;  // src/llama-context.cpp, graph_get_cb
 
 }  // namespace
@@ -23,8 +26,8 @@ bool unfolds_latents(const std::vector<Tensor>& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return has_name(tensor, "attn_kv_b"); });
 }
 
-Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose)
-    : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr) {
+Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose, Detail detail)
+    : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr), detail_(detail) {
   n_seqs = purpose == Purpose::run_one ? 1 : s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;
@@ -36,6 +39,38 @@ Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::
   for (std::size_t row = job.tensors.size(); row-- > 0;)
     if (const std::int64_t at = job.tensors[row].layers.first; at < model.n_layers()) first_row_[static_cast<std::size_t>(at + 1)] = row;
   for (std::size_t layer = first_row_.size() - 1; layer-- > 0;) first_row_[layer] = std::min(first_row_[layer], first_row_[layer + 1]);
+}
+
+void Builder::add_copied(int il, std::vector<std::int64_t>& likeness) const {
+  const bool is_on_host = backend_of(il) == host();
+  const bool may_lie_elsewhere = !placement_.moved.empty() || llama_cpp::experts_stay(job_, il);
+  if (host() == 0 || (!is_on_host && !may_lie_elsewhere)) return;
+  const std::size_t last = first_row_[static_cast<std::size_t>(il + 2)];
+  for (std::size_t row = first_row_[static_cast<std::size_t>(il + 1)]; row < last; ++row) {
+    const Tensor& tensor = job_.tensors[row];
+    const int buffer = may_lie_elsewhere ? buffer_of(tensor) : host();
+    likeness.push_back(buffer);
+    if (buffer == host()) likeness.push_back(static_cast<std::int64_t>(row_bytes(tensor.type, kAnyBlock)));
+  }
+}
+
+std::vector<int> Builder::kinds_of(const std::vector<int>& forms) const {
+  std::vector<int> kinds(forms.size());
+  if (detail_ == Detail::all_layers) return kinds;
+  std::shared_ptr<const void> own;
+  std::shared_ptr<const void>& known = job_.memo != nullptr ? job_.memo->kinds : own;
+  if (known == nullptr) known = std::make_shared<const std::vector<int>>(layer_kinds(job_));
+  const auto& alone = *static_cast<const std::vector<int>*>(known.get());
+  const auto at = [](int layer) { return static_cast<std::size_t>(layer); };
+  std::map<std::vector<std::int64_t>, int> known_kinds;
+  for (int il = 0; il < n_layers(); ++il) {
+    const int owner = cache_layer(il);
+    const bool is_inner = il > 0 && il + 1 < n_layers();
+    std::vector<std::int64_t> likeness{is_inner ? kNowhere : il, alone[at(il)], forms[at(il)], backend_of(il), cache_buffer(owner), alone[at(owner)]};
+    add_copied(il, likeness);
+    kinds[at(il)] = known_kinds.emplace(std::move(likeness), static_cast<int>(known_kinds.size())).first->second;
+  }
+  return kinds;
 }
 
 int Builder::backend_of(int il) const {

@@ -73,7 +73,7 @@ struct MoeStyle {
 
 class Builder {
  public:
-  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose);
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose, Detail detail);
 
   Graph graph;
   const Model& model;
@@ -81,6 +81,24 @@ class Builder {
   std::int64_t n_tokens = 0;  ///< of the batch: n_ubatch, up to a multiple of the sequences
   std::int64_t n_seqs = 0;
   std::int64_t n_outputs = 0;
+
+  /// Builds layer after layer, without those whose like is built already. `form`(il): what the layer's part of the graph depends on besides its
+  /// tensors, its spec and that it is the first or the last.
+  template <class Build, class Form>
+  void for_each_layer(Build&& build, Form&& form) {
+    std::vector<int> forms;
+    for (int il = 0; il < n_layers(); ++il) forms.push_back(static_cast<int>(form(il)));
+    kept_ = keep_layers(kinds_of(forms), detail_);
+    for (const int il : kept_.layers) {
+      build(il);
+      graph.marks.push_back({graph.nodes.size(), graph.leafs.size()});
+    }
+  }
+  template <class Build>
+  void for_each_layer(Build&& build) {
+    for_each_layer(build, [](int) { return 0; });
+  }
+  [[nodiscard]] const KeptLayers& kept() const { return kept_; }
 
   [[nodiscard]] int n_layers() const { return static_cast<int>(model.layers.size()); }
   [[nodiscard]] const LayerSpec& layer(int il) const { return model.layers[static_cast<std::size_t>(il)]; }
@@ -163,6 +181,9 @@ class Builder {
   /// Head sizes of the layers that share a cache; 0 where they differ. `splits`: layers with a window have a cache of their own.
   [[nodiscard]] CachedHeads heads_of_cache(bool splits, bool is_windowed) const;
   [[nodiscard]] int buffer_of(const Tensor& tensor) const;
+  [[nodiscard]] std::vector<int> kinds_of(const std::vector<int>& forms) const;
+  /// Where the layer's tensors lie, and how large those are that a device may copy.
+  void add_copied(int il, std::vector<std::int64_t>& likeness) const;
 
   const llama_cpp::Placement& placement_;
   const Job& job_;
@@ -170,6 +191,8 @@ class Builder {
   std::vector<Node*> loaded_;           ///< by row of job.tensors
   Node* tied_output_ = nullptr;
   std::vector<Node*> rope_factors_;  ///< by backend: the layers of one share a table
+  Detail detail_;
+  KeptLayers kept_;
   bool pins_norms_ = false;
   bool pins_attention_ = false;
   bool has_windowed_cache_ = false;

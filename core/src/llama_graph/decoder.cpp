@@ -144,7 +144,7 @@ class Decoder {
     if (style_.scales_unrotated) position_scale_ = g_.input(dtype::f32, {1, 1, b_.n_tokens, 1});
     inputs_ = b_.cache_inputs();
     ids_ = b_.output_ids();
-    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    b_.for_each_layer([&](int il) { state = layer(state, il); }, [&](int il) { return 2 * (il < style_.deepstack_layers) + rotates(il); });
     if (style_.ids == ResultIds::after_layers) state = pick(state);
     state = b_.norm(state, "output_norm", kNowhere, style_.norm);
     if (style_.ids == ResultIds::after_norm) state = pick(state);

@@ -27,7 +27,7 @@ class LatentDecoder {
     // The indexer's operation takes a mask of half precision; its keys are rotated whatever their type.
     if (indexing->indexer.n_heads > 0) indexer_ = b_.key_inputs(b_.settings.cells, true, indexing->indexer.head_dim);
     ids_ = b_.output_ids();
-    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    b_.for_each_layer([&](int il) { state = layer(state, il); });
     state = b_.norm(state, "output_norm", kNowhere);
     b_.finish(state, g_.mul_mat(b_.matrix("output", kNowhere), is_scaled_ ? g_.scale(state) : state));
   }

@@ -50,7 +50,7 @@ class DeepSeek4 {
     const std::int64_t n_streams = streams != nullptr ? streams->ne[0] : 1;
     const std::int64_t hidden = b_.model.hidden_size;
     state = g_.repeat(g_.reshape(state, {hidden, 1, b_.n_tokens, 1}), {hidden, n_streams, b_.n_tokens, 1});
-    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    b_.for_each_layer([&](int il) { state = layer(state, il); });
     state = g_.get_rows(g_.reshape(state, {hidden * n_streams, b_.n_tokens, 1, 1}), ids_);
     state = b_.norm(head(g_.reshape(state, {hidden, n_streams, b_.n_outputs, 1})), "output_norm", kNowhere);
     b_.finish(state, g_.mul_mat(b_.matrix("output", kNowhere), state));

@@ -17,8 +17,8 @@ class Encoder {
     Node* state = input();
     inputs_ = b_.encoder_inputs();
     ids_ = b_.output_ids();
-    for (int il = 0; il < b_.n_layers(); ++il)
-      state = is_gemma_ || is_modern_ ? layer_with_norms_before(state, il) : layer_with_norms_after(state, il);
+    const bool has_norms_before = is_gemma_ || is_modern_;
+    b_.for_each_layer([&](int il) { state = has_norms_before ? layer_with_norms_before(state, il) : layer_with_norms_after(state, il); });
     if (is_gemma_ || is_modern_) state = b_.norm(state, "output_norm", kNowhere, kind());
     b_.finish(state, nullptr);
   }

@@ -21,7 +21,7 @@ class Gemma3n {
     inputs_ = b_.cache_inputs();
     per_layer_ = per_layer_inputs(b_, state);
     Node* states = spread(state);
-    for (int il = 0; il < b_.n_layers(); ++il) states = layer(states, il);
+    b_.for_each_layer([&](int il) { states = layer(states, il); }, [](int il) { return il < kSparseLayers; });
     state = g_.get_rows(gather(states), b_.output_ids());
     state = b_.norm(state, "output_norm", kNowhere);
     Node* logits = g_.mul_mat(b_.matrix("output", kNowhere), state);

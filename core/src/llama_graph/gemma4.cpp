@@ -16,7 +16,7 @@ class Gemma4 {
     positions_ = b_.positions();
     inputs_ = b_.cache_inputs();
     if (b_.matrix("per_layer_token_embd", kNowhere) != nullptr) per_layer_ = per_layer_inputs(b_, state);
-    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    b_.for_each_layer([&](int il) { state = layer(state, il); });
     state = b_.norm(state, "output_norm", kNowhere);
     state->is_output = true;  // of all tokens, for a draft model
     state = g_.get_rows(state, b_.output_ids());

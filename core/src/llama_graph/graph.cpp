@@ -46,7 +46,11 @@ bool Node::is_contiguous() const {
 }
 
 Node* Graph::create(DType type, Shape ne) {
-  Node& tensor = tensors_.emplace_back();
+  if (left_ == 0) {
+    chunks_.push_back(std::make_unique<Node[]>(kChunk));
+    left_ = kChunk;
+  }
+  Node& tensor = chunks_.back()[kChunk - left_--];
   tensor.type = type;
   tensor.ne = ne;
   tensor.nb = packed(type, ne);

@@ -4,9 +4,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <initializer_list>
+#include <memory>
 #include <vector>
 
 #include "weighbridge/ggml_type.hpp"
@@ -105,6 +106,7 @@ struct Node {
   bool is_allocated = false;
   int home = kNowhere;  ///< the backend whose compute buffer it lies in
   std::uint64_t offset = 0;
+  bool is_listed = false;  ///< among what lives at a moment
 
   [[nodiscard]] std::int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
   [[nodiscard]] std::int64_t rows() const { return ne[1] * ne[2] * ne[3]; }
@@ -189,6 +191,13 @@ class Graph {
 
   std::vector<Node*> nodes;
   std::vector<Node*> leafs;
+
+  /// How far the graph had come when a layer was built.
+  struct Mark {
+    std::size_t nodes = 0;
+    std::size_t leafs = 0;
+  };
+  std::vector<Mark> marks;
   /// An operation lacked a source: the file has not the tensors that its architecture needs. What was built is worth nothing.
   bool is_incomplete = false;
 
@@ -198,7 +207,9 @@ class Graph {
   Node* present(Node* a);
   Node* create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t offset);
 
-  std::deque<Node> tensors_;
+  static constexpr std::size_t kChunk = 128;
+  std::vector<std::unique_ptr<Node[]>> chunks_;
+  std::size_t left_ = 0;  ///< of the last chunk
 };
 
 }  // namespace weighbridge::llama_graph

@@ -79,7 +79,7 @@ class Hybrid {
     if (style_.rotates) positions_ = b_.positions(style_.positions);
     inputs_ = b_.cache_inputs();
     ids_ = b_.output_ids();
-    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    b_.for_each_layer([&](int il) { state = layer(state, il); });
     state = b_.norm(state, style_.output_norm, kNowhere);
     if (style_.picks == Picks::after_norm) {
       state->is_output = true;

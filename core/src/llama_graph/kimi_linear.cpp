@@ -18,7 +18,7 @@ class KimiLinear {
     Node* state = b_.embed();
     latents_ = b_.key_inputs(b_.settings.cells, b_.settings.flash_attention);
     Node* ids = b_.output_ids();
-    for (int il = 0; il < b_.n_layers(); ++il) {
+    b_.for_each_layer([&](int il) {
       Node* mixed = mix(state, il);
       if (il == b_.n_layers() - 1) {
         mixed = g_.get_rows(mixed, ids);
@@ -26,7 +26,7 @@ class KimiLinear {
       }
       Node* middle = g_.add(mixed, state);
       state = g_.add(feed_forward(b_.norm(middle, "ffn_norm", il), il), middle);
-    }
+    });
     state = b_.norm(state, "output_norm", kNowhere);
     b_.finish(state, g_.mul_mat(b_.matrix("output", kNowhere), state));
   }

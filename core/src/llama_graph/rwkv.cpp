@@ -16,7 +16,7 @@ class Rwkv7 {
     const int norm_layer = b_.vector("token_embd_norm", 0) != nullptr ? 0 : kNowhere;
     Node* state = b_.norm(b_.embed(), "token_embd_norm", norm_layer, NormKind::layer);
     ids_ = b_.output_ids();
-    for (int il = 0; il < b_.n_layers(); ++il) state = layer(state, il);
+    b_.for_each_layer([&](int il) { state = layer(state, il); });
     state = b_.norm(state, "output_norm", kNowhere, NormKind::layer);
     b_.finish(state, b_.apply({b_.matrix("output", kNowhere)}, state));
   }

@@ -43,13 +43,10 @@ class Scheduler {
     return backend(id).supports(node);
   }
 
-  /// The first backend that reads the buffer in which `tensor` lies and runs `node`.
+  /// The backend in whose buffer `tensor` lies, if it runs `node`.
   [[nodiscard]] int backend_from_buffer(const Node& tensor, const Node& node) const {
     const int buffer = tensor.fixed_buffer();
-    if (buffer == kNowhere) return kNowhere;
-    for (int id = 0; id <= host_; ++id)
-      if (reads(id, buffer) && supports(id, node)) return id;
-    return kNowhere;
+    return buffer != kNowhere && supports(buffer, node) ? buffer : kNowhere;
   }
 
   [[nodiscard]] int backend_of_weights(const Node& node) const {
@@ -156,13 +153,13 @@ class Scheduler {
         splits_.push_back({node.backend, i, i, {}});
       }
       for (Node*& source : node.src)
-        if (source != nullptr) bring(source, splits_.back());
+        if (source != nullptr && bring(source, splits_.back())) arrivals_.push_back({i, splits_.back().first});
     }
     splits_.back().last = graph_.nodes.size();
   }
 
-  /// Makes `source` readable for the split: by a copy, if it must be.
-  void bring(Node*& source, Split& split) {
+  /// Makes `source` readable for the split: by a copy, if it must be. Whether one was made.
+  bool bring(Node*& source, Split& split) {
     if (source->is_input && machine_.copies > 1 && copy_of(*source, source->backend, 0) == nullptr) {
       for (int c = 0; c < machine_.copies; ++c) {
         Node* copy = c == 0 ? source : duplicate(*source);
@@ -171,8 +168,9 @@ class Scheduler {
       }
       graph_inputs_.push_back(source);
     }
-    if (source->backend == split.backend || can_read(*source, split.backend)) return;
-    if (copy_of(*source, split.backend, 0) == nullptr) {
+    if (source->backend == split.backend || can_read(*source, split.backend)) return false;
+    const bool is_new = copy_of(*source, split.backend, 0) == nullptr;
+    if (is_new) {
       for (int c = 0; c < machine_.copies; ++c) {
         Node* copy = duplicate(*source);
         if (machine_.copies > 1) copy->is_input = copy->is_output = true;
@@ -181,6 +179,7 @@ class Scheduler {
       split.inputs.push_back(source);
     }
     source = copy_of(*source, split.backend, 0);
+    return is_new;
   }
 
   /// With the same strides: of a view the whole span is copied.
@@ -226,18 +225,24 @@ class Scheduler {
   Schedule schedule() {
     Schedule schedule;
     schedule.nodes.reserve(graph_.nodes.size() + 64);
+    const auto mark = [&](std::size_t node) {
+      while (schedule.marks.size() < graph_.marks.size() && graph_.marks[schedule.marks.size()].nodes == node)
+        schedule.marks.push_back(schedule.nodes.size());
+    };
     for (Split& split : splits_) {
       for (Node* input : split.inputs) {
         add_dependency({input}, input->backend, schedule);
         schedule.nodes.push_back({copy_of(*input, split.backend, 0), split.backend});
       }
       for (std::size_t i = split.first; i < split.last; ++i) {
+        mark(i);
         Node* node = graph_.nodes[i];
         schedule.nodes.push_back({node, node->backend});
         if (node->keeps != kNowhere) add_dependency(kept_[static_cast<std::size_t>(node->keeps)], split.backend, schedule);
       }
     }
     if (machine_.copies > 1) add_copies(schedule);
+    schedule.arrivals = std::move(arrivals_);
     for (Node* leaf : graph_.leafs) schedule.leafs.push_back({leaf, leaf->backend});
     return schedule;
   }
@@ -255,6 +260,7 @@ class Scheduler {
   const Machine& machine_;
   int host_;
   std::vector<Split> splits_;
+  std::vector<Schedule::Arrival> arrivals_;
   std::vector<Node*> graph_inputs_;
   std::vector<Node*> copies_;             ///< by tensor, backend and copy
   std::vector<std::vector<Node*>> kept_;  ///< by Node::keeps

@@ -2,6 +2,8 @@
 #include "llama_graph/simulate.hpp"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "gguf/architecture.hpp"
 #include "llama_graph/builder.hpp"
@@ -46,40 +48,164 @@ void add_to(std::vector<Part>& parts, std::string_view label, Bytes bytes) {
     part->bytes += bytes;
 }
 
-std::vector<Part> parts_of(const Model& model, const Schedule& schedule, const Machine& machine, int backend, const Reserved& reserved) {
+std::vector<Part> parts_of(const Model& model, const Backend& backend, const std::vector<const Node*>& living, Bytes reserved) {
   std::vector<Part> parts;
-  const Backend& kind = machine.backends[static_cast<std::size_t>(backend)];
   Bytes sum;
-  for (const Node* node : living_at(schedule, machine.backends, backend, std::max(reserved.fullest, 0))) {
-    const Bytes bytes(kind.alloc_size(*node));
+  for (const Node* node : living) {
+    const Bytes bytes(backend.alloc_size(*node));
     add_to(parts, label_of(model, *node), bytes);
     sum += bytes;
   }
   std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.bytes > b.bytes; });
   // Alignment, and holes that nothing fits into.
-  if (Bytes(reserved.bytes) > sum) parts.push_back({"gaps", Bytes(reserved.bytes) - sum});
+  if (reserved > sum) parts.push_back({"gaps", reserved - sum});
   return parts;
 }
 
-}  // namespace
+/// What was done for the kept layers, one after the other.
+class Steadiness {
+ public:
+  Steadiness(const Graph& graph, const Schedule& schedule, const Machine& machine, const Trace& trace)
+      : graph_(graph), schedule_(schedule), trace_(trace), copies_(machine.copies) {}
 
-std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose) {
-  Builder builder(job, settings, placement, purpose);
+  /// Whether the periods left out of `stretch` would have changed nothing: somewhere a period, or two of them in turn, did as the one before.
+  [[nodiscard]] bool holds(const Stretch& stretch) const {
+    const std::size_t most = stretch.kept > 3 ? 2 : 1;
+    for (std::size_t n = 1; n <= most; ++n)
+      for (std::size_t end = 2 * n + 1; end <= stretch.kept; ++end) {
+        const auto mark = [&](std::size_t periods) { return stretch.first + periods * stretch.period - 1; };
+        if (repeats(mark(end - 2 * n), mark(end - n), mark(end))) return true;
+      }
+    return false;
+  }
+
+ private:
+  /// From `second` to `third` the same happened as from `first` to `second`, and left the same room.
+  [[nodiscard]] bool repeats(std::size_t first, std::size_t second, std::size_t third) const {
+    return leaves_same_room(second, third) && !has_new_leafs(first, third) && arrive_alike(first, second, third) &&
+           std::equal(event_at(first), event_at(second), event_at(second), event_at(third));
+  }
+
+  [[nodiscard]] bool leaves_same_room(std::size_t a, std::size_t b) const {
+    const auto free = [&](std::size_t block) { return trace_.free.begin() + static_cast<std::ptrdiff_t>(block); };
+    const Trace::Stop& x = trace_.stops[a];
+    const Trace::Stop& y = trace_.stops[b];
+    return std::equal(free(x.first), free(x.last), free(y.first), free(y.last));
+  }
+
+  /// Inputs are allocated at once for the whole graph.
+  [[nodiscard]] bool has_new_leafs(std::size_t from, std::size_t to) const {
+    const auto leaf = [&](std::size_t mark) { return graph_.leafs.begin() + static_cast<std::ptrdiff_t>(graph_.marks[mark].leafs); };
+    return std::any_of(leaf(from), leaf(to), [](const Node* node) { return node->fixed_buffer() == kNowhere; });
+  }
+
+  /// Copies are allocated where a split begins, those of a pipeline at once for the whole graph.
+  [[nodiscard]] bool arrive_alike(std::size_t first, std::size_t second, std::size_t third) const {
+    const auto arrival_at = [&](std::size_t mark) {
+      return std::find_if(schedule_.arrivals.begin(), schedule_.arrivals.end(),
+                          [&](const Schedule::Arrival& arrival) { return arrival.node >= graph_.marks[mark].nodes; });
+    };
+    if (copies_ > 1) return arrival_at(first) == arrival_at(third);
+    const std::size_t length = graph_.marks[third].nodes - graph_.marks[second].nodes;
+    return std::equal(arrival_at(first), arrival_at(second), arrival_at(second), arrival_at(third),
+                      [&](const Schedule::Arrival& a, const Schedule::Arrival& b) {
+                        return a.node + length == b.node && a.split + length == b.split;
+                      });
+  }
+
+  [[nodiscard]] std::vector<Trace::Event>::const_iterator event_at(std::size_t mark) const {
+    return trace_.events.begin() + static_cast<std::ptrdiff_t>(trace_.stops[mark].events);
+  }
+
+  const Graph& graph_;
+  const Schedule& schedule_;
+  const Trace& trace_;
+  const int copies_;
+};
+
+/// One attempt; nothing if the architecture's graph is not read. `is_sure`: what was left out changes nothing.
+std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
+                              Detail detail, bool& is_sure) {
+  Builder builder(job, settings, placement, purpose, detail);
   if (!build_graph(builder, gguf::architecture_of(job.model)) || builder.graph.is_incomplete) return std::nullopt;
   const Machine machine = machine_of(job, settings, placement);
   const Schedule schedule = split(builder.graph, machine);
-  const std::vector<Reserved> reserved = allocate(schedule, machine.backends);
+  Trace trace;
+  const std::vector<Reserved> reserved = allocate(schedule, machine.backends, trace);
+  const std::vector<Stretch>& stretches = builder.kept().stretches;
+  const Steadiness steadiness(builder.graph, schedule, machine, trace);
+  is_sure = std::all_of(stretches.begin(), stretches.end(), [&](const Stretch& stretch) { return steadiness.holds(stretch); });
+  if (job.memo != nullptr) job.memo->work.nodes += static_cast<int>(schedule.nodes.size()), ++job.memo->work.replayed;
+  if (!is_sure) return Buffers();
+  std::vector<std::vector<const Node*>> living(reserved.size());
+  const bool explains = job.explain && purpose == Purpose::plan;
+  if (explains) living = living_at_fullest(schedule, machine.backends, reserved);
   Buffers buffers;
   for (int backend = 0; backend <= machine.host(); ++backend) {
-    const Reserved& r = reserved[static_cast<std::size_t>(backend)];
-    Buffer buffer{Bytes(r.bytes), {}};
-    if (job.explain && r.bytes > 0) buffer.parts = parts_of(job.model, schedule, machine, backend, r);
+    const auto id = static_cast<std::size_t>(backend);
+    Buffer buffer{Bytes(reserved[id].bytes), {}};
+    if (explains && reserved[id].bytes > 0) buffer.parts = parts_of(job.model, machine.backends[id], living[id], buffer.bytes);
     if (backend == machine.host())
       buffers.host = std::move(buffer);
     else
       buffers.devices.push_back(std::move(buffer));
   }
   return buffers;
+}
+
+/// With as little as is enough to be sure. `detail`: what to try first; what was enough.
+std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
+                              Detail& detail) {
+  for (;; detail = static_cast<Detail>(static_cast<int>(detail) + 1)) {
+    bool is_sure = false;
+    std::optional<Buffers> buffers = replay(job, settings, placement, purpose, detail, is_sure);
+    if (!buffers || is_sure) return buffers;
+  }
+}
+
+/// All that a replay depends on besides the model.
+using Key = std::tuple<std::vector<std::int64_t>, std::string_view, std::string_view>;
+
+Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose) {
+  std::vector<std::int64_t> numbers{s.cells,
+                                    s.n_ctx,
+                                    s.n_seq_max,
+                                    s.n_streams,
+                                    s.n_ubatch,
+                                    s.n_outputs,
+                                    s.gpu_layers,
+                                    s.widest_values,
+                                    static_cast<std::int64_t>(s.pooling),
+                                    static_cast<std::int64_t>(purpose)};
+  for (const bool flag : {s.flash_attention, s.swa_full, s.keeps_windows, s.offload_kqv, s.op_offload, s.unfolds_latents, s.embeddings, s.drafts,
+                          s.caches_idle_layers, job.explain})
+    numbers.push_back(flag ? 1 : 0);
+  for (const std::size_t group : llama_cpp::device_groups(job.scenario))
+    numbers.push_back(llama_cpp::pads_rows(job.scenario.hardware[group].device) ? 1 : 0);
+  numbers.insert(numbers.end(), {placement.output_device, placement.copies, job.scenario.cpu_moe_layers});
+  numbers.insert(numbers.end(), placement.layer_device.begin(), placement.layer_device.end());
+  numbers.insert(numbers.end(), placement.moved.begin(), placement.moved.end());
+  return {std::move(numbers), s.type_k.name, s.type_v.name};
+}
+
+/// Kept from one answer to the next (Memo::replays).
+struct Replays {
+  std::map<Key, std::optional<Buffers>> buffers;
+  Detail detail = Detail::few_periods;  ///< what was enough last time
+};
+
+}  // namespace
+
+std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
+                                Detail least) {
+  Replays own;
+  if (job.memo != nullptr && job.memo->replays == nullptr) job.memo->replays = std::make_shared<Replays>();
+  Replays& replays = job.memo != nullptr ? *static_cast<Replays*>(job.memo->replays.get()) : own;
+  Key key = key_of(job, settings, placement, purpose);
+  const auto known = replays.buffers.find(key);
+  if (known != replays.buffers.end()) return known->second;
+  replays.detail = std::max(least, std::min(replays.detail, Detail::more_periods));
+  return replays.buffers.emplace(std::move(key), replay(job, settings, placement, purpose, replays.detail)).first->second;
 }
 
 bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {

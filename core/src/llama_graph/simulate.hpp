@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/llama_cpp.hpp"
+#include "llama_graph/layers.hpp"
 #include "weighbridge/units.hpp"
 
 namespace weighbridge::llama_graph {
@@ -32,9 +33,9 @@ struct Buffers {
 enum class Purpose { plan, run, run_one };
 
 /// Builds the graph of `job`, splits and allocates it as the engine does (src/llama-context.cpp, llama_context::sched_reserve); nothing for an
-/// architecture whose graph we have not read.
+/// architecture whose graph we have not read. `least`: how much of it to build at least; the answer is the same.
 [[nodiscard]] std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement,
-                                              Purpose purpose);
+                                              Purpose purpose, Detail least = Detail::few_periods);
 
 /// MLA in a file without absorbed matrices: keys and values are cached per head although they come from a latent.
 [[nodiscard]] bool unfolds_latents(const std::vector<Tensor>& tensors);
