@@ -137,7 +137,9 @@ TEST(OllamaRecords, QwenOnARtx3090) {
   EXPECT_NEAR(mib("compute"), 170, 50);  // an older llama-server than the one whose graph is replayed
   EXPECT_NEAR(mib("projector") + mib("projector_compute"), 1136, 50);
   EXPECT_NEAR(mib("weights"), 15364, 60);
-  EXPECT_NEAR(mib("speculation"), 582, 60);  // the same of its graph
+  const Json drafts = term_in(result["devices"][0], "speculation");
+  EXPECT_LE(drafts["low_bytes"].get<double>() / 1048576.0, 582);
+  EXPECT_NEAR(drafts["high_bytes"].get<double>() / 1048576.0, 582, 10);  // the older one's graph was larger
 }
 
 TEST(OllamaRefusals, SeveralBackends) {

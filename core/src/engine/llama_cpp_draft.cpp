@@ -74,6 +74,20 @@ class Draft {
   Job job_;
 };
 
+/// The server of v0.5.0 asks for one result of each sequence (common_base_params_to_speculative); an older one had room for those of all tokens, and
+/// for eight hidden states beside them (one log, ollama/ollama#17482).
+void widen_for_servers(const Draft& draft, Term& term) {
+  constexpr std::int64_t states = 8;
+  const Settings& s = draft.settings();
+  const Model& model = draft.job().model;
+  const auto bytes_of = [](std::int64_t values) { return Bytes(static_cast<std::uint64_t>(values * kFloat)); };
+  const Bytes cache = cache_term(draft.job(), s, draft.placement(), draft.placement().output_device, false).bytes;
+  const Bytes logits = bytes_of(model.vocab_size * (s.n_ubatch - std::min(s.n_seq_max, s.n_ubatch)));
+  term.low = std::max(cache, term.low - std::min(term.low, logits));
+  term.high = std::max(term.high, cache + bytes_of((model.vocab_size + states * model.hidden_size) * s.n_ubatch));
+  term.basis = Basis::modelled;
+}
+
 /// `graph` with what else the context has in that place.
 Term term_of(const Draft& draft, Term graph, int device, bool padded) {
   Term term;
@@ -84,15 +98,8 @@ Term term_of(const Draft& draft, Term graph, int device, bool padded) {
   const Bytes cache = cache_term(draft.job(), draft.settings(), draft.placement(), device, padded).bytes;
   term.bytes = cache + graph.bytes;
   term.low = cache + graph.low;
-  // The server of v0.5.0 asks for one result of each sequence (common_base_params_to_speculative); older ones had room for all tokens, as a log says
-  // (ollama/ollama#17482).
-  if (draft.job().scenario.options.llama_cpp.n_outputs && device == draft.placement().output_device) {
-    const Settings& s = draft.settings();
-    const auto logits = static_cast<std::uint64_t>(draft.job().model.vocab_size * (s.n_ubatch - std::min(s.n_seq_max, s.n_ubatch)) * kFloat);
-    term.low = cache + graph.low - std::min(graph.low, Bytes(logits));
-    term.basis = Basis::modelled;
-  }
   term.high = cache + graph.high;
+  if (draft.job().scenario.options.llama_cpp.n_outputs && device == draft.placement().output_device) widen_for_servers(draft, term);
   if (cache > Bytes()) term.formula.rows.push_back({"cache", {}, cache, true});
   if (graph.bytes > Bytes()) term.formula.rows.push_back({"graph", {}, graph.bytes, true});
   return term;
