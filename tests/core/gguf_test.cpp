@@ -75,5 +75,25 @@ TEST(Gguf, DeepSeekR1AtQ4KMTakes404Gigabytes) {
   EXPECT_EQ(result["host"]["terms"][0]["bytes"], 404'488'847'360);
 }
 
+TEST(GgufTensors, PredictionLayersFollowTheModelsOwnWhateverNumbersTheCheckpointGivesThem) {
+  const Model qwen = model_of(
+      R"({"model_type":"qwen3_5_text","hidden_size":64,"intermediate_size":128,"num_hidden_layers":4,"num_attention_heads":4,"num_key_value_heads":2,
+          "head_dim":16,"vocab_size":100,"max_position_embeddings":1024,"mtp_num_hidden_layers":1,"torch_dtype":"bfloat16"})");
+  const Model mimo = model_of(
+      R"({"model_type":"mimo_v2_flash","hidden_size":64,"intermediate_size":128,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":1,
+          "head_dim":16,"v_head_dim":8,"swa_num_key_value_heads":2,"hybrid_layer_pattern":[0,1],"n_routed_experts":4,"num_experts_per_tok":2,
+          "moe_intermediate_size":32,"vocab_size":100,"max_position_embeddings":1024,"sliding_window":128,"torch_dtype":"bfloat16"})");
+  for (const Model& model : {qwen, mimo}) {
+    const std::vector<Tensor> tensors = gguf_tensors_with_predictions(model, "gguf:BF16");
+    const ParameterCounts counts = count_parameters(tensors);
+    EXPECT_EQ(counts.mtp, count_parameters(model.tensors).mtp);
+    for (const Tensor& tensor : tensors) {
+      EXPECT_EQ(tensor.layers.first >= model.n_layers(), tensor.part == ModelPart::mtp) << tensor.name;
+      if (tensor.name != "attn_k" || tensor.part != ModelPart::mtp) continue;
+      EXPECT_EQ(tensor.rows, grouped_attention(model.mtp_layers[0].mixer)->n_kv_heads * 16);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weighbridge
