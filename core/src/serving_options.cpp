@@ -68,6 +68,16 @@ const std::vector<Names>& all_names() {
         {"disable_radix_cache", nullptr, &S::disable_radix_cache},
         {"enable_symm_mem", nullptr, &S::enable_symm_mem}},
        {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}, {"speculative_algorithm", nullptr, &S::speculative_algorithm}}},
+      {"tensorrt-llm",
+       {{"max_seq_len", &E::max_model_len, nullptr, 1, kMaxContextTokens},
+        {"max_batch_size", &E::max_num_seqs, nullptr, 1, kMaxSequences},
+        {"max_num_tokens", &E::max_num_batched_tokens, nullptr, 1, kMostBatch},
+        {"tokens_per_block", &E::block_size, nullptr, 1, 4096},
+        {"moe_expert_parallel_size", nullptr, &S::ep_size, 1, kMaxDevices},
+        {"num_nextn_predict_layers", nullptr, &S::speculative_num_draft_tokens, 0, 64}},
+       {{"free_gpu_memory_fraction", &E::gpu_memory_utilization, nullptr, 1}},
+       {{"enable_attention_dp", nullptr, &S::enable_dp_attention}},
+       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}}},
   };
   return all;
 }

@@ -90,6 +90,7 @@ struct Engine {
 [[nodiscard]] const Engine& mlx_engine();
 [[nodiscard]] const Engine& ollama_engine();
 [[nodiscard]] const Engine& sglang_engine();
+[[nodiscard]] const Engine& tensorrt_llm_engine();
 [[nodiscard]] const Engine& transformers_engine();
 [[nodiscard]] const Engine& vllm_engine();
 

@@ -4,8 +4,8 @@
 namespace weighbridge {
 
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(),       llama_cpp_engine(), ollama_engine(),
-                                       lm_studio_engine(), transformers_engine(), mlx_engine(),       article_engine()};
+  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(),       tensorrt_llm_engine(), llama_cpp_engine(), ollama_engine(),
+                                       lm_studio_engine(), transformers_engine(), mlx_engine(),          article_engine()};
   return all;
 }
 

@@ -38,4 +38,27 @@ const Engine& sglang_engine() {
   return engine;
 }
 
+const Engine& tensorrt_llm_engine() {
+  static const Engine engine{"tensorrt-llm",
+                             {tensorrt_llm::kVersions.begin(), tensorrt_llm::kVersions.end()},
+                             {{"free_gpu_memory_fraction", OptionType::number, "0.9"},
+                              {"max_seq_len", OptionType::integer, "workload.context_tokens"},
+                              {"max_batch_size", OptionType::integer, "workload.sequences"},
+                              {"max_num_tokens", OptionType::integer, "8192"},
+                              {"tokens_per_block", OptionType::integer, "32"},
+                              {"enable_attention_dp", OptionType::flag, "false"},
+                              {"moe_expert_parallel_size", OptionType::integer, "1"},
+                              {"num_nextn_predict_layers", OptionType::integer, "0"}},
+                             {"bf16", "fp16", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nvfp4"},
+                             {"bf16", "fp8", "nvfp4"},
+                             serving_rules().tensorrt_llm,
+                             {"mxfp4"},
+                             nullptr,
+                             false,
+                             nullptr,
+                             "free_gpu_memory_fraction",
+                             false};
+  return engine;
+}
+
 }  // namespace weighbridge

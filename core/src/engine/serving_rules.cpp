@@ -3,6 +3,6 @@
 
 namespace weighbridge {
 
-ServingRules serving_rules() { return {sglang::plan}; }
+ServingRules serving_rules() { return {sglang::plan, tensorrt_llm::plan}; }
 
 }  // namespace weighbridge

@@ -15,7 +15,7 @@ import { useDeviceNames } from './use-device-names';
 const kElsewhere = new Set([
   ...['n_ctx', 'n_seq_max', 'n_gpu_layers', 'n_outputs', 'type_k', 'type_v'],
   ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length'],
-  ...['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size', 'max_running_requests'],
+  ...['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size', 'max_running_requests', 'max_seq_len', 'max_batch_size'],
 ]);
 
 /** Flags that are not the option's name with dashes. */
@@ -414,6 +414,7 @@ export function ExpertBody() {
       <VersionRow engine={engine} />
       {has('gpu_memory_utilization') && <TensorRow flag="--tensor-parallel-size" />}
       {has('mem_fraction_static') && <TensorRow flag="--tp-size" />}
+      {has('free_gpu_memory_fraction') && <TensorRow flag="--tp_size" />}
       <ContextDefaultRow engine={engine.name} />
       {has('n_gpu_layers') && <LayersRow flag="-ngl" />}
       {has('num_gpu') && <LayersRow flag="num_gpu" />}

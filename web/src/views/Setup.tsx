@@ -21,6 +21,7 @@ const kShortContext = 8192; // models up to here get finer stops
 const kEnginesBeforeTheCatalogue = [
   'vllm',
   'sglang',
+  'tensorrt-llm',
   'llama.cpp',
   'ollama',
   'lm-studio',

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+Json with(const char* model, const char* device, int count, const Json& options = Json::object()) {
+  return {{"model", {{"id", model}}},
+          {"engine", {{"name", "tensorrt-llm"}, {"options", options}}},
+          {"workload", {{"context_tokens", 4096}, {"sequences", 8}}},
+          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+}
+
+Json term_of(const Json& params, const char* id) { return testing::term(testing::estimate(params), id); }
+
+// 32 layers x 8 heads x 128 x 2 (K and V) x 2 bytes: 131,072 a token were logged on one H200 (faradawn/bench3).
+TEST(TensorRtLlmCache, ALlama8BTokenTakes131072Bytes) {
+  const Json params = with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h200-sxm", 1);
+  EXPECT_EQ(term_of(params, "kv_cache")["bytes"], 131'072LL * 4096 * 8);
+  EXPECT_EQ(term_of(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h200-sxm", 4), "kv_cache")["bytes"], 131'072LL / 4 * 4096 * 8);
+}
+
+// 61 layers x 576 values: 35,136 bytes a token in FP8, on every rank; blocks hold 32 tokens.
+TEST(TensorRtLlmCache, LatentsAreCopiedAndBlocksRoundUp) {
+  Json params = with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8, {{"kv_cache_dtype", "fp8"}});
+  params["workload"] = {{"context_tokens", 33}, {"sequences", 1}};
+  EXPECT_EQ(term_of(params, "kv_cache")["bytes"], 35'136LL * 64);
+}
+
+// Llama 3 8B on one H200 had 15.06 GiB of weights; DeepSeek-R1 on eight B200 81.86 (zufayu/ClaudeSkillsE2EPerf).
+TEST(TensorRtLlmWeights, BandsHoldWhatWasLogged) {
+  const auto holds = [](const Json& term, double gib) {
+    return term["low_bytes"].get<double>() <= gib * testing::kGiBytes && gib * testing::kGiBytes <= term["high_bytes"].get<double>();
+  };
+  EXPECT_TRUE(holds(term_of(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h200-sxm", 1), "weights"), 15.06));
+  EXPECT_TRUE(holds(term_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8), "weights"), 81.86));
+}
+
+// (total - peak) x fraction is the pool: 90 % of what is left.
+TEST(TensorRtLlmBudget, TheShareIsOfWhatThePeakLeaves) {
+  const Json result = testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h200-sxm", 1, {{"free_gpu_memory_fraction", 0.8}}));
+  double peak = 0;
+  for (const Json& term : result["devices"][0]["terms"])
+    if (term["id"] != "kv_cache") peak += term["bytes"].get<double>();
+  const auto capacity = result["devices"][0]["capacity_bytes"].get<double>();
+  EXPECT_NEAR(result["engine"]["kv_cache_pool_bytes"].get<double>(), 0.8 * (capacity - peak), 2);
+  EXPECT_EQ(result["engine"]["kv_cache_tokens"].get<std::int64_t>(), result["engine"]["kv_cache_pool_bytes"].get<std::int64_t>() / 131'072);
+}
+
+TEST(TensorRtLlmLayout, EachRankHasAllOfAttentionWhereAskedTo) {
+  const auto weights = [](const Json& options) { return term_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8, options), "weights")["bytes"]; };
+  EXPECT_GT(weights({{"enable_attention_dp", true}}), weights(Json::object()));
+}
+
+TEST(TensorRtLlmLayout, RefusesWhatCannotRun) {
+  const auto reason = [](const Json& params) {
+    const Json verdict = testing::estimate(params)["verdict"];
+    EXPECT_EQ(verdict["class"], "impossible");
+    return verdict["reason"]["values"]["key"].get<std::string>();
+  };
+  EXPECT_EQ(reason(with("Qwen/Qwen3-32B", "h100-sxm", 3)), "num_attention_heads");
+  EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"moe_expert_parallel_size", 3}})), "num_experts");
+  EXPECT_EQ(reason(with("Qwen/Qwen3-8B", "mi300x", 1)), "backend");
+  Json fp4 = with("Qwen/Qwen3-8B", "h100-sxm", 1);
+  fp4["weights"]["format"] = "nvfp4";
+  EXPECT_EQ(reason(fp4), "nvfp4");
+}
+
+}  // namespace
+}  // namespace weighbridge
