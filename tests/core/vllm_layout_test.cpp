@@ -65,7 +65,9 @@ TEST(VllmStages, HoldAllLayersOnceAndEmbeddingsAndHeadAtTheEnds) {
     for (const Json& row : testing::term(Json{{"devices", Json::array({device})}}, "weights")["formula"]["rows"])
       rows[row["label"].get<std::string>()] += row["bytes"].get<std::int64_t>();
   for (const Json& row : testing::term(whole, "weights")["formula"]["rows"])
-    if (row["label"] != "rope_cache") EXPECT_EQ(rows[row["label"].get<std::string>()], row["bytes"].get<std::int64_t>()) << row["label"];
+    if (row["label"] != "rope_cache") {
+      EXPECT_EQ(rows[row["label"].get<std::string>()], row["bytes"].get<std::int64_t>()) << row["label"];
+    }
 }
 
 TEST(VllmExpertsOverRanks, WholeOrCutTheyWeighTheSame) {
