@@ -116,7 +116,7 @@ TEST(Hostile, EmptyNamesAndOddTypesNameTheKey) {
         R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"context_tokens":1000000000}})",
         R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"workload":{"sequences":-3}})",
         R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"parallel":{"tensor":1.5}})",
-        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"engine":{"options":{"gpu_memory_utilization":2}}})"}) {
+        R"({"model":{"id":"deepseek-r1"},"hardware":[{"device":"h200"}],"engine":{"options":{"gpu_memory_utilization":0}}})"}) {
     const Json response = timed_call(testing::parse(text));
     ASSERT_EQ(response["ok"], false) << text;
     EXPECT_NE(response["error"]["message"].get<std::string>().find("expected"), std::string::npos) << response["error"].dump();
