@@ -38,8 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
                       "v=1&g=2x24gib&e=llama.cpp&kv=q8_0,f16&cmoe=12&o.n_batch=512&o.kv_unified=1&o.swa_full=0&o.tensor_split=3,1&"
                       "o.split_mode=layer&o.n_ctx=-1&o.override_tensor=ffn_.%2A_exps%3DCPU",
                       "v=1&g=2x24gib&e=ollama&o.sched_spread=1&o.num_batch=256", "v=1&g=2x24gib&e=lm-studio&o.parallel=2",
-                      "v=1&e=sglang&o.mem_fraction_static=0.85&o.dp_size=8&o.enable_dp_attention=1",
-                      "v=1&hf=owner/model&n=2&c=zAbC-_09"));
+                      "v=1&e=sglang&o.mem_fraction_static=0.85&o.dp_size=8&o.enable_dp_attention=1", "v=1&hf=owner/model&n=2&c=zAbC-_09"));
 
 TEST(Share, AnOptionOfAnotherEngineIsKeptAndABadOneNamed) {
   const Json kept = decode("v=1&e=ollama&o.n_batch=512");
