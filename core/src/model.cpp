@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "overloaded.hpp"
+#include "tensor_layer.hpp"
 
 namespace weighbridge {
 
@@ -81,7 +82,7 @@ std::int64_t count_active_parameters(const Model& model) {
       active += tensor.elements();
       continue;
     }
-    const auto& layer = model.layers[static_cast<std::size_t>(tensor.layers.first)];
+    const auto& layer = layer_of(model, tensor);
     active += tensor.layers.count * std::get<MoeFfn>(layer.ffn).n_experts_used * tensor.rows * tensor.cols;
   }
   return active;

@@ -184,5 +184,14 @@ TEST(SglangSpeculation, TheDraftMovedIntoTheBudget) {
   EXPECT_EQ(before["bytes"].get<std::int64_t>() - now["bytes"].get<std::int64_t>(), 70'272LL / 61 * 8 * 4096);
 }
 
+// Its prediction layer is numbered behind the model's 92 and has their eight heads of keys.
+TEST(SglangSpeculation, APredictionLayerIsSharedLikeTheLast) {
+  const auto draft = [](std::int64_t ranks) {
+    return term_of(with("zai-org/GLM-4.5", "h200-sxm", ranks, {{"speculative_algorithm", "NEXTN"}}), "speculation")["bytes"].get<std::int64_t>();
+  };
+  EXPECT_GT(draft(4), draft(8));
+  EXPECT_LT(draft(4), 2 * draft(8));  // the router and the projection are whole on each rank
+}
+
 }  // namespace
 }  // namespace weighbridge

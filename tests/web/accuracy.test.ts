@@ -2,7 +2,17 @@
 // The scoreboard has words for all that it shows, in every language, and something to show.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { architecturesOf, kPlaces, kTerms, rowsOf, type Scoreboard } from '../../web/src/accuracy/scoreboard';
+import {
+  architecturesOf,
+  kPlaces,
+  kServing,
+  kServingTerms,
+  kStated,
+  kTerms,
+  rowsOf,
+  servingOf,
+  type Scoreboard,
+} from '../../web/src/accuracy/scoreboard';
 
 const board: Scoreboard = JSON.parse(readFileSync('tests/truth/scoreboard.json', 'utf8'));
 const texts = (locale: string): Record<string, string> =>
@@ -15,12 +25,17 @@ describe('the scoreboard', () => {
   it('has architectures', () => expect(architecturesOf(board).length).toBeGreaterThan(40));
   it('leaves out no place of a device', () => {
     const places = new Set(board.rows.map(({ place }) => place).filter((place) => !place.startsWith('host beside')));
-    expect([...places].sort()).toEqual([...kPlaces].sort());
+    expect([...places].sort()).toEqual([...kPlaces, ...kStated].sort());
+  });
+  it('shows every row of a serving engine', () => {
+    const rows = board.rows.filter(({ engine }) => engine !== 'llama.cpp');
+    expect(kServing.flatMap((engine) => servingOf(board, engine)).length).toBe(rows.length);
   });
   it.each(['en', 'zh-CN'])('has words in %s', (locale) => {
     const ids = [
       ...kPlaces.map((place) => `place.${place.replaceAll(' ', '_')}`),
-      ...kTerms.map((term) => `term.${term}`),
+      ...kStated.map((place) => `place.${place.replaceAll(' ', '_')}`),
+      ...[...kTerms, ...kServingTerms].map((term) => `term.${term.replaceAll(' ', '_')}`),
     ];
     for (const id of ids) expect(texts(locale)).toHaveProperty([`accuracy.${id}`]);
   });

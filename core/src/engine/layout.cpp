@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "quantize.hpp"
+#include "tensor_layer.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -16,7 +17,7 @@ std::int64_t padded_vocab(std::int64_t vocab_size) { return ceil_div(vocab_size,
 
 /// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
 std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_t ranks) {
-  const FullAttention* attention = grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+  const FullAttention* attention = grouped_attention(layer_of(model, tensor).mixer);
   const std::int64_t heads = attention != nullptr ? attention->n_kv_heads : 1;
   return ceil_div(std::max<std::int64_t>(1, heads / ranks) * tensor.rows, heads);
 }
@@ -152,7 +153,7 @@ Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block)
       return {"moe_intermediate_size", tensor.cols, block};
     case TensorRole::attention_k:
     case TensorRole::attention_v:
-      return {"num_key_value_heads", grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer)->n_kv_heads, block};
+      return {"num_key_value_heads", grouped_attention(layer_of(model, tensor).mixer)->n_kv_heads, block};
     default:
       return {"num_attention_heads", attention_heads(model), block};
   }

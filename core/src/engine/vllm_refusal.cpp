@@ -6,6 +6,7 @@
 #include "engine/vllm.hpp"
 #include "json_text.hpp"
 #include "quantize.hpp"
+#include "tensor_layer.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge::vllm {
@@ -60,7 +61,7 @@ Uneven size_behind(const Model& model, const Tensor& tensor, std::int64_t block)
       return {"moe_intermediate_size", tensor.cols, block};
     case TensorRole::attention_k:
     case TensorRole::attention_v:
-      return {"num_key_value_heads", grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer)->n_kv_heads, block};
+      return {"num_key_value_heads", grouped_attention(layer_of(model, tensor).mixer)->n_kv_heads, block};
     default:
       return {"num_attention_heads", attention_heads(model), block};
   }

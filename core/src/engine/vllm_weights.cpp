@@ -4,6 +4,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/vllm.hpp"
+#include "tensor_layer.hpp"
 
 namespace weighbridge::vllm {
 
@@ -53,7 +54,7 @@ Tensor in_stage(Tensor tensor, const Settings& settings, const Stage& stage, con
 
 /// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
 std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_t ranks) {
-  const FullAttention* attention = grouped_attention(model.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+  const FullAttention* attention = grouped_attention(layer_of(model, tensor).mixer);
   const std::int64_t heads = attention != nullptr ? attention->n_kv_heads : 1;
   return ceil_div(std::max<std::int64_t>(1, heads / ranks) * tensor.rows, heads);
 }

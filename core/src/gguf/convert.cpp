@@ -7,6 +7,7 @@
 #include "gguf/recipe.hpp"
 #include "json_text.hpp"
 #include "quantize.hpp"
+#include "tensor_layer.hpp"
 #include "tensor_names.hpp"
 #include "weighbridge/gguf.hpp"
 
@@ -83,7 +84,7 @@ class GgufConverter {
 
   /// Muse Glimmer scales its queries by a constant, which the converter writes as norms of queries and keys (conversion/muse_glimmer.py).
   void add_head_norms(Tensor tensor) {
-    const FullAttention* heads = grouped_attention(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    const FullAttention* heads = grouped_attention(layer_of(model_, tensor).mixer);
     tensor.role = TensorRole::norm;
     tensor.rows = heads->head_dim_k;
     tensor.cols = 1;
@@ -102,7 +103,7 @@ class GgufConverter {
 
   /// Qwen3-Next's q, k, v, z are sorted by kind and the gate z is split off.
   void add_delta_parts(Tensor tensor, std::string_view qkv, std::string_view gate) {
-    const auto& mixer = std::get<RecurrentMixer>(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    const auto& mixer = std::get<RecurrentMixer>(layer_of(model_, tensor).mixer);
     tensor.rows = mixer.conv_channels;
     put(qkv, tensor);
     tensor.rows = mixer.inner_size;
@@ -111,7 +112,7 @@ class GgufConverter {
 
   /// kv_b_proj is written as its two halves, one small matrix per head, the key half transposed.
   void add_latent_halves(const Tensor& tensor, std::string_view key, std::string_view value) {
-    const auto& a = std::get<LatentAttention>(model_.layers[static_cast<std::size_t>(tensor.layers.first)].mixer);
+    const auto& a = std::get<LatentAttention>(layer_of(model_, tensor).mixer);
     Tensor half = tensor;
     half.per_layer = a.n_heads;
     half.rows = a.kv_lora_rank;

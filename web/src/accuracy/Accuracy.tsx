@@ -6,7 +6,8 @@ import { t, tCode } from '../i18n';
 import { InPageLink } from '../views/InPageLink';
 import { Rich } from '../views/Rich';
 import { TopBar } from '../views/TopBar';
-import { architecturesOf, kPlaces, rowsOf, type Scoreboard, type ScoreRow } from './scoreboard';
+import { engineName } from '../views/verdict-texts';
+import { architecturesOf, kPlaces, kServing, rowsOf, servingOf, type Scoreboard, type ScoreRow } from './scoreboard';
 
 /** Two digits are what an error is worth. */
 const percent = (share: number): string => `${Number((100 * share).toPrecision(2))}\u00a0%`;
@@ -43,7 +44,7 @@ function Scores({
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={row.term + row.architecture}>
+          <tr key={row.place + row.term + row.architecture}>
             <th scope="row">{name(row)}</th>
             {kColumns.map((column) => (
               <td class="number" key={column}>
@@ -76,6 +77,7 @@ function Contents() {
   const parts = [
     ...kPlaces.map((place) => [idOf(place), titleOf(place)] as const),
     [kArchitectures, t('accuracy.architectures')] as const,
+    ...kServing.map((engine) => [engine, engineName(engine)] as const),
   ];
   return (
     <nav class="contents" aria-labelledby="contents">
@@ -116,6 +118,23 @@ function Architectures({ board }: { board: Scoreboard }) {
   );
 }
 
+function Serving({ board, engine }: { board: Scoreboard; engine: string }) {
+  return (
+    <Card id={engine} title={engineName(engine)}>
+      <Scores
+        rows={servingOf(board, engine)}
+        first={t('table.part')}
+        name={(row) => (
+          <>
+            {tCode('accuracy.term', idOf(row.term))}
+            <small>{tCode('accuracy.place', idOf(row.place))}</small>
+          </>
+        )}
+      />
+    </Card>
+  );
+}
+
 export function Accuracy({ board }: { board: Scoreboard }) {
   return (
     <>
@@ -140,6 +159,13 @@ export function Accuracy({ board }: { board: Scoreboard }) {
             </Card>
           ))}
           <Architectures board={board} />
+          <div class="opening prose">
+            <h2>{t('accuracy.serving')}</h2>
+            <p>{t('accuracy.servingText')}</p>
+          </div>
+          {kServing.map((engine) => (
+            <Serving board={board} engine={engine} key={engine} />
+          ))}
         </main>
       </div>
     </>

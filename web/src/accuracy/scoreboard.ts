@@ -23,6 +23,29 @@ export interface Scoreboard {
 export const kPlaces = ['one GPU', 'processor', 'several GPUs', 'GPU and host', 'GPUs and host'] as const;
 export const kTerms = ['weights', 'cache', 'compute', 'total'] as const;
 
+/** What the records of serving engines leave unsaid: nothing that is counted with, or settings that were left at the engine's defaults. */
+export const kStated = ['settings stated', 'defaults filled in'] as const;
+export const kServing = ['vllm', 'sglang', 'tensorrt-llm', 'transformers', 'mlx'] as const;
+export const kServingTerms = [
+  'weights',
+  'KV pool',
+  'KV tokens of the pool',
+  'activation',
+  'graphs',
+  'outside torch',
+  'peak',
+  'allocated peak',
+  'used',
+] as const;
+
+/** Records of one serving engine, by what they state and by term. */
+export const servingOf = ({ rows }: Scoreboard, engine: string): ScoreRow[] =>
+  kStated.flatMap((place) =>
+    kServingTerms.flatMap((term) =>
+      rows.filter((row) => row.engine === engine && row.place === place && row.term === term),
+    ),
+  );
+
 /** All architectures together, the terms of one place. */
 export const rowsOf = ({ rows }: Scoreboard, place: string): ScoreRow[] =>
   kTerms.flatMap((term) =>

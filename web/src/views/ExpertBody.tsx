@@ -15,7 +15,15 @@ import { useDeviceNames } from './use-device-names';
 const kElsewhere = new Set([
   ...['n_ctx', 'n_seq_max', 'n_gpu_layers', 'n_outputs', 'type_k', 'type_v'],
   ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length'],
-  ...['max_model_len', 'max_num_seqs', 'kv_cache_dtype', 'block_size', 'max_running_requests', 'max_seq_len', 'max_batch_size'],
+  ...[
+    'max_model_len',
+    'max_num_seqs',
+    'kv_cache_dtype',
+    'block_size',
+    'max_running_requests',
+    'max_seq_len',
+    'max_batch_size',
+  ],
 ]);
 
 /** Flags that are not the option's name with dashes. */

@@ -72,7 +72,7 @@ function EngineField() {
   const { request, catalogue, setEngine } = useStore();
   const engines = catalogue.value?.engines.map(({ name }) => name) ?? kEnginesBeforeTheCatalogue;
   return (
-    <Group label={t('field.engine')} class="segments" field="engine">
+    <Group label={t('field.engine')} class="segments rows" field="engine">
       {engines.map((name) => (
         <label key={name} class="segment">
           <input

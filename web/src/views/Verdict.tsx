@@ -39,7 +39,8 @@ function nearestOf(store: Store): [words: string, take: () => void] | undefined 
   const { verdict, request } = answer.value;
   const layers = verdict.nearest?.gpu_layers;
   const format = verdict.nearest?.weights?.format;
-  const shareName = verdict.nearest?.mem_fraction_static === undefined ? 'gpu_memory_utilization' : 'mem_fraction_static';
+  const shareName =
+    verdict.nearest?.mem_fraction_static === undefined ? 'gpu_memory_utilization' : 'mem_fraction_static';
   const share = verdict.nearest?.[shareName];
   const parallel = verdict.nearest?.parallel;
   const tensor = parallel?.tensor;
