@@ -52,8 +52,11 @@ for (const path of ['', 'zh/'])
           await expect(cell.locator('.math').first()).toBeVisible();
         await page.locator('.expert summary').click();
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
-        const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
-        expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+        // What axe finds follows from the colours and from the order of one column or two; it takes seconds each time.
+        if (width === 1440 ? scheme === 'light' : scheme === 'dark') {
+          const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
+          expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+        }
         expect(
           await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
         ).toBe(0);

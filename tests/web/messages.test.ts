@@ -60,11 +60,14 @@ function answersOfTheCatalogue(): Estimate[] {
     { engine: { name: 'sglang', options: { speculative_algorithm: 'NEXTN' } } },
     { engine: { name: 'transformers', version: '4.38', options: { attn_implementation: 'eager' } } },
   ];
-  const lines = catalogue.models.flatMap(({ id }) =>
-    ways.map((way) => {
-      const [workload, hardware] = [{ context_tokens: 512, sequences: 2 }, [{ device: 'h200-sxm', count: 2 }]];
-      return JSON.stringify({ method: 'estimate', params: { model: { id }, workload, hardware, ...way } });
-    }),
+  // Every model is asked in some ways, every way of a quarter of the models.
+  const lines = catalogue.models.flatMap(({ id }, model) =>
+    ways
+      .filter((_, way) => (model + way) % 4 === 0)
+      .map((way) => {
+        const [workload, hardware] = [{ context_tokens: 512, sequences: 2 }, [{ device: 'h200-sxm', count: 2 }]];
+        return JSON.stringify({ method: 'estimate', params: { model: { id }, workload, hardware, ...way } });
+      }),
   );
   const kMostOutput = 1 << 28; // bytes; an answer is 30 kB
   return execFileSync('build/native/weighbridge', ['--lines'], {
