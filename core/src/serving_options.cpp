@@ -11,29 +11,15 @@ constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;
 constexpr std::int64_t kMostBatch = std::int64_t{1} << 24;
 constexpr double kMostRatio = 1000;
 
-/// An option by the engine's name, and where it is kept: with vLLM's of the same meaning, or among those that only others have.
-struct WholeOption {
+/// An option by the engine's name, and where it is kept: with vLLM's of the same meaning, or among those that only others have. Numbers have
+/// bounds.
+template <class T>
+struct Option {
   std::string_view name;
-  std::optional<std::int64_t> EngineOptions::*shared;
-  std::optional<std::int64_t> ServingOptions::*own;
-  std::int64_t least;
-  std::int64_t most;
-};
-struct NumberOption {
-  std::string_view name;
-  std::optional<double> EngineOptions::*shared;
-  std::optional<double> ServingOptions::*own;
-  double most;
-};
-struct FlagOption {
-  std::string_view name;
-  std::optional<bool> EngineOptions::*shared;
-  std::optional<bool> ServingOptions::*own;
-};
-struct TextOption {
-  std::string_view name;
-  std::optional<std::string> EngineOptions::*shared;
-  std::optional<std::string> ServingOptions::*own;
+  std::optional<T> EngineOptions::*shared;
+  std::optional<T> ServingOptions::*own;
+  T least = {};
+  T most = {};
 };
 
 using E = EngineOptions;
@@ -42,10 +28,10 @@ using S = ServingOptions;
 /// The options of one engine.
 struct Names {
   std::string_view engine;
-  std::vector<WholeOption> wholes;
-  std::vector<NumberOption> numbers;
-  std::vector<FlagOption> flags;
-  std::vector<TextOption> texts;
+  std::vector<Option<std::int64_t>> wholes;
+  std::vector<Option<double>> fractions;
+  std::vector<Option<bool>> flags;
+  std::vector<Option<std::string>> texts;
 };
 
 const std::vector<Names>& all_names() {
@@ -60,9 +46,9 @@ const std::vector<Names>& all_names() {
         {"dp_size", nullptr, &S::dp_size, 1, kMaxDevices},
         {"ep_size", nullptr, &S::ep_size, 1, kMaxDevices},
         {"speculative_num_draft_tokens", nullptr, &S::speculative_num_draft_tokens, 1, 1024}},
-       {{"mem_fraction_static", &E::gpu_memory_utilization, nullptr, 1},
-        {"swa_full_tokens_ratio", nullptr, &S::swa_full_tokens_ratio, 1},
-        {"mamba_full_memory_ratio", nullptr, &S::mamba_full_memory_ratio, kMostRatio}},
+       {{"mem_fraction_static", &E::gpu_memory_utilization, nullptr, 0, 1},
+        {"swa_full_tokens_ratio", nullptr, &S::swa_full_tokens_ratio, 0, 1},
+        {"mamba_full_memory_ratio", nullptr, &S::mamba_full_memory_ratio, 0, kMostRatio}},
        {{"disable_cuda_graph", &E::enforce_eager, nullptr},
         {"enable_dp_attention", nullptr, &S::enable_dp_attention},
         {"disable_radix_cache", nullptr, &S::disable_radix_cache},
@@ -75,7 +61,7 @@ const std::vector<Names>& all_names() {
         {"tokens_per_block", &E::block_size, nullptr, 1, 4096},
         {"moe_expert_parallel_size", nullptr, &S::ep_size, 1, kMaxDevices},
         {"num_nextn_predict_layers", nullptr, &S::speculative_num_draft_tokens, 0, 64}},
-       {{"free_gpu_memory_fraction", &E::gpu_memory_utilization, nullptr, 1}},
+       {{"free_gpu_memory_fraction", &E::gpu_memory_utilization, nullptr, 0, 1}},
        {{"enable_attention_dp", nullptr, &S::enable_dp_attention}},
        {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}}},
   };
@@ -89,34 +75,34 @@ const Names* names_of(std::string_view engine) {
 }
 
 /// The place in `options` that `option` is kept in.
-template <class Option, class Options>
-auto& place_of(const Option& option, Options& options) {
+template <class T, class Options>
+auto& place_of(const Option<T>& option, Options& options) {
   return option.shared != nullptr ? options.*option.shared : options.serving.*option.own;
 }
+
+std::optional<std::int64_t> read(KeyReader& reader, const Option<std::int64_t>& option) {
+  return reader.whole_number_if_given(option.name, option.least, option.most);
+}
+std::optional<double> read(KeyReader& reader, const Option<double>& option) { return reader.fraction(option.name, option.most); }
+std::optional<bool> read(KeyReader& reader, const Option<bool>& option) { return reader.flag_if_given(option.name); }
+std::optional<std::string> read(KeyReader& reader, const Option<std::string>& option) { return reader.text_if_given(option.name); }
 
 }  // namespace
 
 bool read_serving_options(KeyReader& reader, Scenario& scenario) {
   const Names* names = names_of(scenario.engine);
   if (names == nullptr) return false;
-  EngineOptions& o = scenario.options;
   std::vector<std::string_view> known;
-  for (const WholeOption& option : names->wholes) {
-    known.push_back(option.name);
-    place_of(option, o) = reader.whole_number_if_given(option.name, option.least, option.most);
-  }
-  for (const NumberOption& option : names->numbers) {
-    known.push_back(option.name);
-    place_of(option, o) = reader.fraction(option.name, option.most);
-  }
-  for (const FlagOption& option : names->flags) {
-    known.push_back(option.name);
-    place_of(option, o) = reader.flag_if_given(option.name);
-  }
-  for (const TextOption& option : names->texts) {
-    known.push_back(option.name);
-    place_of(option, o) = reader.text_if_given(option.name);
-  }
+  const auto read_all = [&](const auto& list) {
+    for (const auto& option : list) {
+      known.push_back(option.name);
+      place_of(option, scenario.options) = read(reader, option);
+    }
+  };
+  read_all(names->wholes);
+  read_all(names->fractions);
+  read_all(names->flags);
+  read_all(names->texts);
   reader.warn_of_other_keys(std::span<const std::string_view>(known));
   return true;
 }
@@ -129,14 +115,14 @@ bool describe_serving_options(const EngineOptions& options, std::string_view eng
       if (const auto& value = place_of(option, options)) json[std::string(option.name)] = *value;
   };
   add_all(names->wholes);
-  add_all(names->numbers);
+  add_all(names->fractions);
   add_all(names->flags);
   return true;
 }
 
 std::string_view longest_sequence_option(std::string_view engine) {
   if (const Names* names = names_of(engine))
-    for (const WholeOption& option : names->wholes)
+    for (const Option<std::int64_t>& option : names->wholes)
       if (option.shared == &EngineOptions::max_model_len) return option.name;
   return "max_model_len";
 }

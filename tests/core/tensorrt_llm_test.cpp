@@ -9,10 +9,7 @@ namespace {
 using testing::Json;
 
 Json with(const char* model, const char* device, int count, const Json& options = Json::object()) {
-  return {{"model", {{"id", model}}},
-          {"engine", {{"name", "tensorrt-llm"}, {"options", options}}},
-          {"workload", {{"context_tokens", 4096}, {"sequences", 8}}},
-          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+  return testing::serving_request("tensorrt-llm", model, device, count, options);
 }
 
 Json term_of(const Json& params, const char* id) { return testing::term(testing::estimate(params), id); }

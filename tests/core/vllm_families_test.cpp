@@ -7,20 +7,11 @@
 namespace weighbridge {
 namespace {
 
+using testing::find_row;
 using testing::Json;
+using testing::row_bytes;
 
 constexpr double kGib = 1073741824.0;
-
-const Json* find_row(const Json& term, std::string_view label) {
-  for (const Json& row : term["formula"]["rows"])
-    if (row["label"] == label) return &row;
-  return nullptr;
-}
-
-std::int64_t row_bytes(const Json& term, std::string_view label) {
-  const Json* row = find_row(term, label);
-  return row != nullptr ? (*row)["bytes"].get<std::int64_t>() : 0;
-}
 
 Json request(const char* model, const char* device, int count, std::int64_t context, std::int64_t sequences, const char* version = "0.11") {
   return {{"model", {{"id", model}}},

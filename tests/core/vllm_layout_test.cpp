@@ -8,15 +8,9 @@ namespace weighbridge {
 namespace {
 
 using testing::Json;
+using testing::row_bytes;
 
 constexpr double kGib = 1073741824.0;
-
-std::int64_t row_bytes(const Json& term, std::string_view label) {
-  std::int64_t bytes = 0;
-  for (const Json& row : term["formula"]["rows"])
-    if (row["label"] == label) bytes += row["bytes"].get<std::int64_t>();
-  return bytes;
-}
 
 Json request(const char* model, const char* device, int count, const char* version, Json options) {
   return {{"model", {{"id", model}}},

@@ -7,18 +7,10 @@ namespace weighbridge {
 namespace {
 
 using testing::Json;
-
-std::int64_t row_bytes(const Json& term, std::string_view label) {
-  for (const Json& row : term["formula"]["rows"])
-    if (row["label"] == label) return row["bytes"].get<std::int64_t>();
-  return 0;
-}
+using testing::row_bytes;
 
 Json with(const char* model, const char* device, int count, const Json& options = Json::object()) {
-  return {{"model", {{"id", model}}},
-          {"engine", {{"name", "vllm"}, {"options", options}}},
-          {"workload", {{"context_tokens", 4096}, {"sequences", 8}}},
-          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+  return testing::serving_request("vllm", model, device, count, options);
 }
 
 // 61 layers x (512 + 64) values x 2 bytes.

@@ -42,6 +42,17 @@ Json term(const Json& estimate, std::string_view id) {
   return {};
 }
 
+const Json* find_row(const Json& term, std::string_view label) {
+  for (const Json& row : term["formula"]["rows"])
+    if (row["label"] == label) return &row;
+  return nullptr;
+}
+
+std::int64_t row_bytes(const Json& term, std::string_view label) {
+  const Json* row = find_row(term, label);
+  return row != nullptr ? (*row)["bytes"].get<std::int64_t>() : 0;
+}
+
 std::int64_t bytes_of(const Json& place, std::string_view id) {
   for (const Json& term : place["terms"])
     if (term["id"] == id) return term["bytes"].get<std::int64_t>();
@@ -62,6 +73,13 @@ Json llama_cpp_request(const char* model, const Json& hardware, const Json& opti
           {"engine", {{"name", "llama.cpp"}, {"options", options}}},
           {"workload", {{"context_tokens", 8192}, {"sequences", 1}}},
           {"hardware", hardware}};
+}
+
+Json serving_request(const char* engine, const char* model, const char* device, int count, const Json& options) {
+  return {{"model", {{"id", model}}},
+          {"engine", {{"name", engine}, {"options", options}}},
+          {"workload", {{"context_tokens", 4096}, {"sequences", 8}}},
+          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
 }
 
 }  // namespace weighbridge::testing

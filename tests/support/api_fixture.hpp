@@ -26,6 +26,11 @@ using Json = nlohmann::ordered_json;
 /// The term `id` of the first device of an estimate.
 [[nodiscard]] Json term(const Json& estimate, std::string_view id);
 
+/// The row `label` of a term's formula; null if there is none.
+[[nodiscard]] const Json* find_row(const Json& term, std::string_view label);
+/// Its bytes; 0 if there is none.
+[[nodiscard]] std::int64_t row_bytes(const Json& term, std::string_view label);
+
 /// Bytes of the term `id` of a device or the host; 0 if there is none.
 [[nodiscard]] std::int64_t bytes_of(const Json& place, std::string_view id);
 
@@ -39,6 +44,9 @@ constexpr std::int64_t kGiBytes = 1073741824;
 
 /// The params of an estimate for llama.cpp: Q4_K_M, 8,192 tokens of one sequence.
 [[nodiscard]] Json llama_cpp_request(const char* model, const Json& hardware, const Json& options = Json::object());
+
+/// The params of an estimate for an engine on GPUs: the checkpoint, 4,096 tokens of eight sequences.
+[[nodiscard]] Json serving_request(const char* engine, const char* model, const char* device, int count, const Json& options = Json::object());
 
 /// Parses JSON text in a test.
 [[nodiscard]] Json parse(std::string_view text);

@@ -97,6 +97,9 @@ struct Engine {
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
 };
 
+/// The weights format that is loaded: the asked one, or that of the checkpoint.
+[[nodiscard]] std::string_view stored_format(const Job& job);
+
 /// That the figures are by the rules of `used`, since nobody read those of `asked`.
 [[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);
 

@@ -87,6 +87,13 @@ std::string_view row_label(const Tensor& tensor) {
   return "attention";
 }
 
+FormulaRow& choose_largest(std::span<FormulaRow> rows) {
+  for (FormulaRow& row : rows) row.chosen = false;
+  FormulaRow& largest = *std::max_element(rows.begin(), rows.end(), [](const FormulaRow& a, const FormulaRow& b) { return a.bytes < b.bytes; });
+  largest.chosen = true;
+  return largest;
+}
+
 void sort_largest_first(std::vector<FormulaRow>& rows) {
   // Insertion sort: a sum has a dozen rows, and std::stable_sort would be 4 kB of WebAssembly.
   const auto is_larger = [](const FormulaRow& a, const FormulaRow& b) { return a.bytes > b.bytes; };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 
 #include "weighbridge/estimate.hpp"
 
@@ -15,6 +16,9 @@ namespace weighbridge {
 
 /// The row of a weights term that `tensor` belongs to: routed_experts, attention and so on.
 [[nodiscard]] std::string_view row_label(const Tensor& tensor);
+
+/// Of rows that do not overlap in time the largest counts, the first on a tie: it alone is marked. There is at least one.
+FormulaRow& choose_largest(std::span<FormulaRow> rows);
 
 /// The order in which a person reads a sum; equal rows keep theirs.
 void sort_largest_first(std::vector<FormulaRow>& rows);

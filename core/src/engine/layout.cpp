@@ -27,7 +27,7 @@ bool repeats_scales(const Model& model, const Tensor& tensor) {
   return tensor.is_scale && tensor.rows > 1 && tensor.recipe > 0 && model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].activation_order;
 }
 
-/// The part of `tensor` that one of `ranks` ranks holds (layers/linear.py, vocab_parallel_embedding.py, in vLLM and SGLang alike).
+/// The part of `tensor` that one of `ranks` ranks holds.
 Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding) {
   switch (tensor.role) {
     case TensorRole::embedding:
@@ -207,6 +207,7 @@ std::optional<Uneven> cut_block(const Job& job, const Split& split) {
 
 std::optional<Uneven> uneven_size(const Job& job, const Split& split) {
   const std::int64_t ranks = split.attention;
+  if (ranks == 1 && split.dense == 1 && split.experts == 1 && split.expert_groups == 1) return std::nullopt;
   const std::int64_t heads = attention_heads(job.model);
   if (heads % ranks != 0) return Uneven{"num_attention_heads", heads, 1, ranks};
   if (padded_vocab(job.model.vocab_size) % split.dense != 0) return Uneven{"vocab_size", job.model.vocab_size, 1, split.dense};

@@ -8,14 +8,15 @@
 
 namespace weighbridge {
 
-/// Layers of one pipeline stage.
+/// What one rank of a pipeline holds: layers from `first` to before `end`, and what comes before the first or after the last.
 struct Stage {
   std::int64_t first = 0;
   std::int64_t end = 0;
   bool is_first = true;
   bool is_last = true;
 
-  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && layer < end; }
+  /// Prediction layers are numbered behind the model's own and lie on the last stage.
+  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && (layer < end || is_last); }
 };
 
 /// As even as can be. Which stages hold one layer more differs between engines and releases, so each of them has to have room.
@@ -32,7 +33,7 @@ struct Split {
   std::int64_t expert_groups = 1;  ///< groups that whole experts are dealt out to
 };
 
-/// The part of `tensor` that one rank holds.
+/// The part of `tensor` that one rank holds (layers/linear.py, vocab_parallel_embedding.py, in vLLM and SGLang alike); an encoder is copied.
 [[nodiscard]] Tensor share_of(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {});
 
 /// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/gpu_notices.hpp"
 #include "engine/sglang.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -12,30 +13,11 @@ namespace weighbridge::sglang {
 namespace {
 
 constexpr int kLeastCapability = 75;  // sgl-kernel is built for 7.5 and newer
-constexpr int kFp8UnitsCapability = 89;
 
 /// The oldest cards that run a format: get_min_capability of python/sglang/srt/layers/quantization.
-struct FormatRule {
-  std::string_view format;
-  int capability;
-};
 constexpr std::array kFormatRules{FormatRule{"fp8", 80},      FormatRule{"fp8-block", 80}, FormatRule{"int8", 75},      FormatRule{"int4", 80},
                                   FormatRule{"awq-int4", 75}, FormatRule{"gptq-int4", 75}, FormatRule{"gptq-int8", 75}, FormatRule{"nf4", 75},
                                   FormatRule{"mxfp4", 80},    FormatRule{"nvfp4", 100},    FormatRule{"bf16", 80}};
-
-std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
-
-Notice needs_capability(std::string where, const std::string& what, int expected, int capability) {
-  const std::string value = capability_text(capability);
-  return notice::custom("needs_capability", std::move(where),
-                        what + " needs compute capability " + capability_text(expected) + " or newer, got " + value + ".", what, value,
-                        capability_text(expected));
-}
-
-std::string_view stored_format(const Job& job) {
-  const std::string_view format = job.scenario.weights_format;
-  return format == "checkpoint" ? checkpoint_format(job.model) : format;
-}
 
 std::optional<Notice> device_problem(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
@@ -47,16 +29,16 @@ std::optional<Notice> device_problem(const Job& job) {
   if (capability == 0) return std::nullopt;
   if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "SGLang", kLeastCapability, capability);
   if (job.scenario.weights_format == "checkpoint" && stored_format(job) == "bf16") return std::nullopt;  // read as float16
-  for (const FormatRule& rule : kFormatRules)
-    if (rule.format == stored_format(job) && capability < rule.capability)
-      return needs_capability("params.weights.format", std::string(rule.format), rule.capability, capability);
+  const FormatRule* rule = rule_of(kFormatRules, stored_format(job));
+  if (rule != nullptr && capability < rule->capability)
+    return needs_capability("params.weights.format", std::string(rule->format), rule->capability, capability);
   return std::nullopt;
 }
 
 std::optional<Notice> format_problem(const Job& job) {
   const std::string_view stored = stored_format(job);
   if (stored == "fp16" || stored == "fp32") return std::nullopt;
-  if (std::any_of(kFormatRules.begin(), kFormatRules.end(), [&](const FormatRule& rule) { return rule.format == stored; })) return std::nullopt;
+  if (rule_of(kFormatRules, stored) != nullptr) return std::nullopt;
   const std::string value(stored);
   return notice::custom("unsupported", "params.weights.format", "SGLang does not run weights of the format " + value + ": expected another format.",
                         "weights.format", value, "fp8");
@@ -69,16 +51,8 @@ Notice uneven(std::string where, std::string_view key, std::int64_t value, std::
 }  // namespace
 
 std::optional<Notice> refusal(const Job& job) {
-  const Scenario& s = job.scenario;
-  if (s.hardware.empty())
-    return notice::custom("needs_device", "params.hardware", "SGLang needs at least one GPU here: its CPU build is not counted.", "hardware", "[]",
-                          "at least one GPU");
-  if (s.hardware.size() > 1) {
-    const std::string kinds = grouped(static_cast<std::int64_t>(s.hardware.size()));
-    return notice::custom("unlike_devices", "params.hardware",
-                          "SGLang splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
-                          "one kind of GPU");
-  }
+  constexpr const char* none = "SGLang needs at least one GPU here: its CPU build is not counted.";
+  if (std::optional<Notice> unequal = unequal_gpus(job.scenario, "SGLang", none)) return unequal;
   if (std::optional<Notice> unread = format_problem(job)) return unread;
   return device_problem(job);
 }
@@ -106,35 +80,12 @@ std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
 }
 
 void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
-  const Device& device = job.scenario.hardware.front().device;
   const SlidingLayers sliding = sliding_layers(job.model);
-  if (sliding.n_layers > 0 && !has_window_pool(job.model))
-    warnings.push_back(
-        notice::custom("sliding_counted_full", "params.engine",
-                       "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",
-                       "sliding_window", grouped(sliding.window), "the full cache in every layer"));
+  if (sliding.n_layers > 0 && !has_window_pool(job.model)) warnings.push_back(sliding_counted_full(sliding.window));
   if (job.scenario.options.serving.enable_dp_attention.value_or(false) && s.groups == 1)
     warnings.push_back(notice::custom("dp_attention_alone", "params.engine.options.dp_size",
                                       "`enable_dp_attention` does nothing with one group: expected `dp_size` above 1.", "dp_size", "1", "above 1"));
-  if (device.backend == "rocm")
-    warnings.push_back(notice::custom("rocm_by_cuda_rules", "params.hardware[0].device",
-                                      "Counted by the rules of CUDA devices: no record of SGLang on " + device.short_name + " was found.", "device",
-                                      device.short_name, "a CUDA device"));
-  const int capability = device.compute_capability;
-  if (capability == 0) return;
-  const std::string_view stored = stored_format(job);
-  if (job.scenario.weights_format == "checkpoint" && job.model.base == dtype::bf16 && capability < 80)
-    warnings.push_back(notice::custom("runs_as_fp16", "params.weights.format",
-                                      device.short_name + " has no bf16 units: SGLang runs this checkpoint in float16, in the same memory.", "dtype",
-                                      device.short_name, "float16"));
-  if ((stored == "fp8" || stored == "fp8-block") && capability < kFp8UnitsCapability)
-    warnings.push_back(notice::custom("no_fp8_units", "params.weights.format",
-                                      device.short_name + " has no FP8 units: SGLang runs FP8 weights through Marlin, in the same memory but slower.",
-                                      "weights.format", device.short_name, "compute capability 8.9 or newer"));
-  if (s.cache_halves == 2 && capability < kFp8UnitsCapability)
-    warnings.push_back(notice::custom("fp8_cache_by_backend", "params.kv_cache",
-                                      "Whether an FP8 cache runs on " + device.short_name + " depends on the attention backend.", "kv_cache",
-                                      device.short_name, "compute capability 8.9 or newer"));
+  add_gpu_warnings(job, "SGLang", s.cache_halves == 2, warnings);
 }
 
 }  // namespace weighbridge::sglang

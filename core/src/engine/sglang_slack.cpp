@@ -112,16 +112,12 @@ Term compute_term(const Job& job, const Settings& s) {
     rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, tokens * s.groups));
   if (const MoeFfn* moe = first_moe(model))
     rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(tokens * s.groups, s.expert_groups)));
-  const auto smaller = [](const FormulaRow& a, const FormulaRow& b) { return a.bytes < b.bytes; };
-  for (FormulaRow& row : rows) row.chosen = false;
-  const auto largest = std::max_element(rows.begin(), rows.end(), smaller);
-  largest->chosen = true;
   Term term;
   term.id = "compute";
   term.basis = Basis::modelled;
   term.inside_limit = false;
   term.source = kStepSource;
-  term.bytes = largest->bytes;
+  term.bytes = choose_largest(rows).bytes;
   term.low = term.bytes / 2;
   // Kernels keep workspaces of their own, and routing that is not even sends one rank more than its part.
   term.high = term.bytes * 2 + 512 * kMiB;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/gpu_notices.hpp"
 #include "engine/serving_rules.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -22,13 +23,6 @@ int least_capability(std::string_view format) {
   if (format == "mxfp4" || format == "fp8-block") return 90;
   return format == "fp8" ? 89 : 80;
 }
-
-std::string_view stored_format(const Job& job) {
-  const std::string_view format = job.scenario.weights_format;
-  return format == "checkpoint" ? checkpoint_format(job.model) : format;
-}
-
-std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
 Bytes peak_of(const DevicePlan& device) {
   Bytes peak;
@@ -96,14 +90,7 @@ Settings settle(const Job& job) {
 
 std::optional<Notice> refusal(const Job& job) {
   const Scenario& s = job.scenario;
-  if (s.hardware.empty())
-    return notice::custom("needs_device", "params.hardware", "TensorRT-LLM needs at least one NVIDIA GPU.", "hardware", "[]", "at least one GPU");
-  if (s.hardware.size() > 1) {
-    const std::string kinds = grouped(static_cast<std::int64_t>(s.hardware.size()));
-    return notice::custom("unlike_devices", "params.hardware",
-                          "TensorRT-LLM splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
-                          "one kind of GPU");
-  }
+  if (std::optional<Notice> unequal = unequal_gpus(s, "TensorRT-LLM", "TensorRT-LLM needs at least one NVIDIA GPU.")) return unequal;
   const Device& device = s.hardware.front().device;
   if (device.backend != "cuda")
     return notice::custom("unknown_backend", "params.hardware[0].device", "TensorRT-LLM runs on NVIDIA GPUs only: expected a CUDA device.", "backend",
@@ -115,10 +102,7 @@ std::optional<Notice> refusal(const Job& job) {
                           "fp8");
   const int least = least_capability(format);
   if (device.compute_capability != 0 && device.compute_capability < least)
-    return notice::custom("needs_capability", "params.weights.format",
-                          format + " needs compute capability " + capability_text(least) + " or newer, got " +
-                              capability_text(device.compute_capability) + ".",
-                          format, capability_text(device.compute_capability), capability_text(least));
+    return needs_capability("params.weights.format", format, least, device.compute_capability);
   return std::nullopt;
 }
 

@@ -140,15 +140,12 @@ Term compute_term(const Job& job, const Settings& s) {
     rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.split().dense, s.batch_tokens));
   if (const MoeFfn* moe = first_moe(model))
     rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(s.batch_tokens * groups, s.expert_groups)));
-  for (FormulaRow& row : rows) row.chosen = false;
-  const auto largest = std::max_element(rows.begin(), rows.end(), [](const FormulaRow& a, const FormulaRow& b) { return a.bytes < b.bytes; });
-  largest->chosen = true;
   Term term;
   term.id = "compute";
   term.basis = Basis::modelled;
   term.source = kCacheSource;
   term.records = 2;
-  term.bytes = largest->bytes;
+  term.bytes = choose_largest(rows).bytes;
   term.low = term.bytes / 10;  // 0.14 to 2.6 GiB were logged
   term.high = 2 * term.bytes + kGiB;
   if (!job.explain) return term;

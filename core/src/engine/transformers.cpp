@@ -210,10 +210,6 @@ void add_warnings(const Job& job, const Rules& rules, const Settings& settings, 
 
 }  // namespace
 
-std::string_view stored_format(const Job& job) {
-  return job.scenario.weights_format == "checkpoint" ? checkpoint_format(job.model) : std::string_view(job.scenario.weights_format);
-}
-
 Settings settle(const Job& job, const Rules& rules) {
   const LibraryOptions& o = job.scenario.options.library;
   Settings s;

@@ -39,7 +39,6 @@ struct Settings {
   std::int64_t value_bytes = 2;    ///< of activations and cache
 };
 
-[[nodiscard]] std::string_view stored_format(const Job& job);
 [[nodiscard]] inline bool is_gptq(const Job& job) { return stored_format(job).starts_with("gptq"); }
 [[nodiscard]] inline bool is_awq(const Job& job) { return stored_format(job).starts_with("awq"); }
 [[nodiscard]] inline bool is_fp8(const Job& job) { return stored_format(job).starts_with("fp8"); }

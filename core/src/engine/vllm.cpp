@@ -133,14 +133,14 @@ Plan plan_vllm(const Job& job) {
   const bool remembered = job.memo != nullptr && job.memo->ranks == memo_key(settings);
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
     const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel;
-    if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_split(job, settings.tensor);
+    if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
     if (job.explain && !plain) plan.nearest_parallel = nearest_layout(job);
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
 
   const PageLayout layout = page_layout(job.model, settings);
-  const std::vector<Stage> stages = stages_of(job.model, settings.pipeline);
+  const std::vector<Stage> stages = pipeline_stages(job.model, settings.pipeline);
   for (const Stage& stage : stages) plan.devices.push_back(plan_stage(job, layout, settings, rules, stage));
   plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.gpu_memory_utilization > 0.85;
   if (!job.explain) return plan;
@@ -156,7 +156,12 @@ Plan plan_vllm(const Job& job) {
 
 }  // namespace
 
-std::vector<Stage> stages_of(const Model& model, std::int64_t pipeline) {
+Split split_of(const Parallel& p) {
+  const std::int64_t sharing = p.tensor * p.data;
+  return {p.tensor, p.tensor, p.expert ? 1 : sharing, p.expert ? sharing : 1};
+}
+
+std::vector<Stage> pipeline_stages(const Model& model, std::int64_t pipeline) {
   std::vector<Stage> stages;
   const std::int64_t each = model.n_layers() / pipeline;
   const std::int64_t left = model.n_layers() % pipeline;

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "engine/engine.hpp"
-#include "engine/expert_padding.hpp"
+#include "engine/layout.hpp"
 
 namespace weighbridge::vllm {
 
@@ -42,6 +42,9 @@ inline constexpr std::int64_t kLeanSampler = 140;
 [[nodiscard]] bool is_known_version(std::string_view version);
 [[nodiscard]] std::vector<std::string_view> versions();
 
+/// How the ranks of an engine share a layer: experts are cut by those of all engines of `data`, or dealt out to them whole.
+[[nodiscard]] Split split_of(const Parallel& parallel);
+
 /// The settings in force: what was asked, else the engine's defaults for this device and usage (`vllm serve`).
 struct Settings {
   std::int64_t tensor = 1;
@@ -74,21 +77,11 @@ struct Settings {
   bool enforce_eager = false;
   bool hybrid_cache = false;  ///< layers with and without a window have block tables of their own
 
-  [[nodiscard]] std::int64_t expert_ranks() const { return tensor * data; }
-};
-
-/// What one rank of a pipeline holds: layers from `first` to before `end`, and what comes before the first or after the last.
-struct Stage {
-  std::int64_t first = 0;
-  std::int64_t end = 0;
-  bool is_first = true;
-  bool is_last = true;
-
-  [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && (layer < end || is_last); }
+  [[nodiscard]] Split split() const { return split_of({tensor, pipeline, data, expert_parallel}); }
 };
 
 /// vllm/distributed/utils.py get_pp_indices: what does not divide goes to the stages before the last one, from the back.
-[[nodiscard]] std::vector<Stage> stages_of(const Model& model, std::int64_t pipeline);
+[[nodiscard]] std::vector<Stage> pipeline_stages(const Model& model, std::int64_t pipeline);
 
 [[nodiscard]] Settings settle(const Job& job, const Rules& rules);
 
@@ -98,22 +91,11 @@ struct Stage {
 [[nodiscard]] std::string_view nearest_format(const Model& model);
 /// Why the model cannot be split as `parallel` says, or nothing.
 [[nodiscard]] std::optional<Notice> split_problem(const Job& job, const Parallel& parallel);
-/// The working tensor-parallel split nearest to `wanted`, smaller on a tie.
-[[nodiscard]] std::int64_t nearest_split(const Job& job, std::int64_t wanted);
 /// Another layout over the same devices that works: first by stages, then by whole engines; nothing if there is none.
 [[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job);
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
-/// Rows of embedding and head as stored: a multiple of 64.
-[[nodiscard]] std::int64_t padded_vocab(std::int64_t vocab_size);
-/// The part of `tensor` that one of `ranks` ranks holds, experts with what their kernel adds. `expert_ranks`: that share the experts.
-struct Split {
-  std::int64_t ranks = 1;
-  std::int64_t expert_ranks = 1;
-  bool whole_experts = false;
-};
-[[nodiscard]] Tensor local_part(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {});
 /// Weights of one rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
 [[nodiscard]] Term weights_term(const Job& job, const Settings& settings, const Stage& stage);
 /// Room for adapters (`vllm/lora/layers`), allocated with the weights; no bytes without them.

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "engine/formula.hpp"
+#include "engine/steps.hpp"
 #include "engine/vllm.hpp"
 
 namespace weighbridge::vllm {
@@ -43,28 +44,6 @@ FormulaRow hidden_row(const Job& job, const Settings& s) {
   return make_row(job.explain, "stage_hidden_states",
                   {{"hidden_states_4", kLiveHiddenStates * job.model.hidden_size},
                    {"batch_tokens", s.max_num_batched_tokens},
-                   {"bytes_per_value", kActivationBytes}});
-}
-
-FormulaRow dense_row(const Job& job, const Settings& s, std::int64_t ffn_size) {
-  return make_row(job.explain, "dense_ffn",
-                  {{"ffn_size", ffn_size},
-                   {"gate_up_and_product", 3},
-                   {"tensor_parallel", s.tensor, Op::ceil_divide},
-                   {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
-                   {"batch_tokens", s.max_num_batched_tokens},
-                   {"bytes_per_value", kActivationBytes}});
-}
-
-FormulaRow moe_row(const Job& job, const MoeFfn& moe, const Settings& s) {
-  // Experts that engines share see the tokens of all of them.
-  const std::int64_t local = s.expert_parallel ? moe.moe_ffn_size : ceil_div(moe.moe_ffn_size, s.expert_ranks());
-  return make_row(job.explain, "routed_experts",
-                  {{"widest_expert_buffer", std::max(2 * local, job.model.hidden_size)},
-                   {"expert_product", local, Op::plus},
-                   {"n_experts_used", moe.n_experts_used},
-                   {"hidden_states_4", kLiveHiddenStates * job.model.hidden_size, Op::plus},
-                   {"batch_tokens", std::min(s.max_num_batched_tokens * s.data, kFusedMoeChunk)},
                    {"bytes_per_value", kActivationBytes}});
 }
 
@@ -136,21 +115,23 @@ Term compute_term(const Job& job, const Settings& settings, const Rules& rules, 
   const std::int64_t usual = settings.lean_sampler.value_or(rules.sampler_tenths == kLeanSampler) ? kLeanSampler : kTorchSampler;
   std::array<FormulaRow, 5> rows{stage.is_last ? sampler_row(job, settings, usual) : hidden_row(job, settings)};
   std::size_t count = 1;
-  if (const std::int64_t ffn_size = largest_dense_ffn(model); ffn_size > 0) rows[count++] = dense_row(job, settings, ffn_size);
-  if (const MoeFfn* moe = first_moe(model)) rows[count++] = moe_row(job, *moe, settings);
+  if (const std::int64_t ffn_size = largest_dense_ffn(model); ffn_size > 0)
+    rows[count++] = dense_step(job.explain, ffn_size, model.hidden_size, settings.tensor, settings.max_num_batched_tokens);
+  // Experts that engines share see the tokens of all of them.
+  const std::int64_t expert_tokens = std::min(settings.max_num_batched_tokens * settings.data, kFusedMoeChunk);
+  if (const MoeFfn* moe = first_moe(model))
+    rows[count++] = expert_step(job.explain, *moe, model.hidden_size, settings.split().experts, expert_tokens);
   if (model.vision && settings.encoder && stage.is_first) rows[count++] = vision_row(job, *model.vision, settings);
   if (attention != nullptr) rows[count++] = latent_row(job, *attention, settings);
   const std::int64_t encoded = stage.is_first ? encoder_cache_bytes(model, settings) : 0;
   for (FormulaRow& row : rows) {
-    row.chosen = false;
     if (encoded == 0 || row.label == "vision_encoder" || row.label.empty()) continue;
     row.bytes += Bytes(static_cast<std::uint64_t>(encoded));
     if (job.explain) row.factors.push_back({"encoder_outputs_kept", encoded, Op::plus});
   }
 
   const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count);
-  const auto largest = std::max_element(rows.begin(), end, [](const FormulaRow& a, const FormulaRow& b) { return a.bytes < b.bytes; });
-  largest->chosen = true;
+  const FormulaRow& largest = choose_largest({rows.begin(), count});
   // Which sampler runs depends on what is installed (FlashInfer or torch), not on the version alone: the band spans both.
   const bool known = settings.lean_sampler.has_value();
   const Bytes kept(static_cast<std::uint64_t>(encoded));
@@ -164,9 +145,9 @@ Term compute_term(const Job& job, const Settings& settings, const Rules& rules, 
   Term term;
   term.id = "compute";
   term.basis = Basis::modelled;
-  term.records = attention != nullptr ? 0 : records_of(largest->label);  // no log of an MLA model gives its peak
+  term.records = attention != nullptr ? 0 : records_of(largest.label);  // no log of an MLA model gives its peak
   term.source = kSource;
-  term.bytes = largest->bytes;
+  term.bytes = largest.bytes;
   term.low = std::min(least, term.bytes) / 4 * 3;
   term.high = std::max(most, term.bytes) + kUnseen;
   if (attention != nullptr) term.high += unprofiled_prefill(*attention, settings, job.scenario.hardware.front().device.compute_capability);

@@ -2,6 +2,7 @@
 // What is neither weights, cache nor activations: the driver's context, NCCL, allocations outside torch, CUDA graphs.
 #include <algorithm>
 
+#include "engine/device_context.hpp"
 #include "engine/formula.hpp"
 #include "engine/vllm.hpp"
 
@@ -17,23 +18,6 @@ constexpr Source kInsideSource{"vLLM start-up logs: 0.02 to 0.07 GiB outside tor
                                "https://github.com/kolyangg/mlops-assignment/blob/daaf8cb3262f5daa5d099ff13a25e2a38e7cf765/logs/vllm.log"};
 constexpr Source kGraphSource{"vllm-project/vllm vllm/config (cudagraph_capture_sizes); bytes per graph from start-up logs",
                               "https://github.com/vllm-project/vllm/tree/v0.11.0/vllm/config"};
-
-/// NCCL's buffers on one rank: they grow with channels and peers, and nobody publishes a formula.
-struct Nccl {
-  Bytes usual, low, high;
-};
-
-/// Hopper and Blackwell servers reduce through NVSwitch, with larger buffers; a card we do not know is counted as one of them.
-Nccl nccl_of(std::int64_t ranks, int compute_capability) {
-  if (ranks == 1) return {};
-  const bool through_switch = compute_capability == 0 || compute_capability / 10 == 9 || compute_capability / 10 == 10;
-  // 635 MiB on 2 x RTX PRO 6000; 2,099 on L4 with torch 2.11 (pytorch/pytorch#175666) and 2,100 on 3 x RTX PRO 6000.
-  if (!through_switch) return {635 * kMiB, 90 * kMiB, 2100 * kMiB};
-  // 1.38 GiB with all else outside torch on 2 x H200 under 0.10.2.
-  if (ranks == 2) return {1250 * kMiB, 90 * kMiB, 2100 * kMiB};
-  // 1,690 MiB on 8 x H200, 342 to 392 in ai-dynamo/aiconfigurator's tables, up to 4,628 on H100 (vllm-project/vllm#25359).
-  return {1690 * kMiB, 340 * kMiB, 4630 * kMiB};
-}
 
 /// Ranks that talk to each other through NCCL: all of one engine, and the engines that share experts.
 std::int64_t peers_of(const Settings& s) { return s.tensor * s.pipeline * s.data; }
@@ -65,10 +49,8 @@ std::int64_t graph_count(const Settings& s, const Rules& rules) {
 
 Term context_term(const Job& job, const Settings& settings, const Rules& rules) {
   const Device& device = job.scenario.hardware.front().device;
-  const bool large = device.runtime_bytes >= 23 * kGiB;  // 195 to 236 MiB were seen on cards of 16 and 22 GiB, 348 to 625 on larger ones
-  const Bytes context = large ? 512 * kMiB : 236 * kMiB;
-  const Nccl nccl = rules.nccl == NcclAccount::in_budget ? Nccl{}
-                                                         : nccl_of(peers_of(settings), job.scenario.hardware.front().device.compute_capability);
+  const Taken context = driver_context(device);
+  const Taken nccl = rules.nccl == NcclAccount::in_budget ? Taken{} : nccl_buffers(peers_of(settings), device.compute_capability);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
@@ -77,21 +59,21 @@ Term context_term(const Job& job, const Settings& settings, const Rules& rules) 
                      : 2;  // with an address: LukeJYK/AutoScientists, kolyangg/mlops-assignment, Sandermage/genesis-vllm-patches#24; the two of NCCL
   term.inside_limit = rules.context_inside;
   term.source = kContextSource;
-  term.bytes = context + nccl.usual;
-  term.low = (large ? 340 * kMiB : 190 * kMiB) + nccl.low;
-  term.high = 768 * kMiB + nccl.high;
+  term.bytes = context.usual + nccl.usual;
+  term.low = context.low + nccl.low;
+  term.high = context.high + nccl.high;
   if (may_run_flashinfer(device.compute_capability)) term.high += kFlashInferWorkspace;
   // System memory that the GPU shares with the operating system: profiling past 0.70 wedged a host (vllm-project/vllm#46307).
   if (device.unified_memory) term.high += 4 * kGiB;
   if (!job.explain) return term;
-  term.formula.rows.push_back({"driver_context", {}, context, true});
+  term.formula.rows.push_back({"driver_context", {}, context.usual, true});
   if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
   return term;
 }
 
 Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
-  const Nccl nccl = rules.nccl == NcclAccount::in_budget ? nccl_of(peers_of(settings), job.scenario.hardware.front().device.compute_capability)
-                                                         : Nccl{};
+  const Device& device = job.scenario.hardware.front().device;
+  const Taken nccl = rules.nccl == NcclAccount::in_budget ? nccl_buffers(peers_of(settings), device.compute_capability) : Taken{};
   const Bytes other = peers_of(settings) > 1 ? 150 * kMiB : 70 * kMiB;
   Term term;
   term.id = "non_torch";
@@ -109,7 +91,7 @@ Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
   term.low = 20 * kMiB + nccl.low + workspace.bytes;
   term.high = (peers_of(settings) > 1 ? 1024 * kMiB : 256 * kMiB) + nccl.high + workspace.bytes;
   // System memory that the GPU shares: what the host takes while the engine profiles counts like its own.
-  if (job.scenario.hardware.front().device.unified_memory) term.high += 4 * kGiB;
+  if (device.unified_memory) term.high += 4 * kGiB;
   if (!job.explain) return term;
   term.formula.rows.push_back({"outside_torch", {}, other, true});
   if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});

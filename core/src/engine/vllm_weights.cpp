@@ -4,18 +4,14 @@
 
 #include "engine/formula.hpp"
 #include "engine/vllm.hpp"
-#include "tensor_layer.hpp"
+#include "engine/weight_sum.hpp"
 
 namespace weighbridge::vllm {
 
 namespace {
 
-constexpr std::int64_t kVocabPadding = 64;  // vllm/model_executor/layers/vocab_parallel_embedding.py: DEFAULT_VOCAB_PADDING_SIZE
-
 constexpr Source kSource{"vllm-project/vllm vllm/model_executor/layers/linear.py, vocab_parallel_embedding.py",
                          "https://github.com/vllm-project/vllm/tree/v0.11.0/vllm/model_executor/layers"};
-
-std::int64_t split(std::int64_t size, std::int64_t ranks) { return ceil_div(size, ranks); }
 
 /// Whether what lies outside the layers is loaded by `stage`: embeddings come first, and again last where the head is tied to them; the head
 /// and the last norm come last; an encoder feeds the first.
@@ -52,36 +48,6 @@ Tensor in_stage(Tensor tensor, const Settings& settings, const Stage& stage, con
   return tensor;
 }
 
-/// Rows of k and v on one rank: whole heads, at least one, so heads are copied once there are more ranks than heads.
-std::int64_t split_kv_rows(const Model& model, const Tensor& tensor, std::int64_t ranks) {
-  const FullAttention* attention = grouped_attention(layer_of(model, tensor).mixer);
-  const std::int64_t heads = attention != nullptr ? attention->n_kv_heads : 1;
-  return ceil_div(std::max<std::int64_t>(1, heads / ranks) * tensor.rows, heads);
-}
-
-/// Sums of one kind of tensor: over the whole model, and on one rank.
-struct Group {
-  std::string_view label;
-  DType type;
-  std::int64_t elements = 0;
-  std::int64_t local_elements = 0;
-  Bytes local_bytes;
-};
-
-/// "total x width / ranks" where that is what happens; else the rank's own count.
-FormulaRow explain(const Group& group, std::int64_t ranks) {
-  FormulaRow row{group.label, {}, group.local_bytes, true};
-  const bool whole_blocks = group.local_elements % group.type.block_size == 0;
-  if (!whole_blocks || size_of(group.type, group.local_elements) != group.local_bytes) return row;
-  const bool even = ranks > 1 && group.local_elements * ranks == group.elements;
-  row.factors.push_back({even || ranks == 1 ? "elements" : (group.elements == group.local_elements ? "elements_copied" : "elements_here"),
-                         even ? group.elements : group.local_elements});
-  row.factors.push_back({group.type.block_size == 1 ? "bytes_per_element" : "bytes_per_block", group.type.block_bytes});
-  if (group.type.block_size > 1) row.factors.push_back({"elements_per_block", group.type.block_size, Op::divide});
-  if (even) row.factors.push_back({"tensor_parallel", ranks, Op::divide});
-  return row;
-}
-
 /// Decode multiplies with W_UK and W_UV in 16 bit: a quantized kv_b_proj is kept a second time, dequantized; a 16-bit one is viewed
 /// (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading).
 std::int64_t absorbed_elements(const Job& job, const Settings& settings, const Stage& stage) {
@@ -90,7 +56,7 @@ std::int64_t absorbed_elements(const Job& job, const Settings& settings, const S
     const Tensor tensor = in_stage(stored, settings, stage, job.model);
     const bool quantized = tensor.role == TensorRole::latent_kv_up && tensor.part == ModelPart::text && !tensor.is_scale &&
                            (tensor.type.block_bytes < 2 * tensor.type.block_size);
-    if (quantized) elements += tensor.copies() * split(tensor.rows, settings.tensor) * tensor.cols;
+    if (quantized) elements += tensor.copies() * ceil_div(tensor.rows, settings.tensor) * tensor.cols;
   }
   return elements;
 }
@@ -117,88 +83,15 @@ bool has_axes(const Model& model) {
   return model.vision && std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) { return model.architecture.starts_with(kind); });
 }
 
-/// One table of cosines and sines for all layers of one base, not split (vllm/model_executor/layers/rotary_embedding).
-FormulaRow rotary_row(const Model& model) {
-  // vllm/model_executor/models/gpt_oss.py asks for an f32 table; all others are of the model's 16-bit type.
-  const std::int64_t width = model.architecture == "gpt_oss" ? 4 : 2;
-  FormulaRow row{"rope_cache",
-                 {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},
-                 {},
-                 true};
-  const std::int64_t tables = model.n_rotary_tables * (has_axes(model) ? 4 : 1);
-  if (tables > 1) row.factors.push_back({"rope_tables", tables});
-  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * tables));
-  return row;
-}
-
-}  // namespace
-
-std::int64_t padded_vocab(std::int64_t vocab_size) { return ceil_div(vocab_size, kVocabPadding) * kVocabPadding; }
-
-namespace {
-
-/// gptq_marlin.py marlin_repeat_scales_on_all_ranks: where inputs belong to groups in any order, each rank that splits inputs needs all scales.
-bool repeats_scales(const Model& model, const Tensor& tensor) {
-  return tensor.is_scale && tensor.rows > 1 && tensor.recipe > 0 && model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].activation_order;
-}
-
-}  // namespace
-
-Tensor local_part(const Model& model, Tensor tensor, const Split& how, const ExpertPadding& padding) {
-  const std::int64_t ranks = how.ranks;
-  switch (tensor.role) {
-    case TensorRole::embedding:
-    case TensorRole::output_head:
-      tensor.rows = split(padded_vocab(tensor.rows), ranks);
-      break;
-    case TensorRole::attention_k:
-    case TensorRole::attention_v:
-      // The scale grid of a small projection is split like the projection itself.
-      tensor.rows = split_kv_rows(model, tensor, ranks);
-      break;
-    case TensorRole::attention_q:
-    case TensorRole::latent_q_up:
-    case TensorRole::latent_kv_up:
-    case TensorRole::ffn_gate_up:
-    case TensorRole::shared_gate_up:
-    case TensorRole::attention_sinks:
-    case TensorRole::recurrent_in:
-    case TensorRole::recurrent_state:
-    case TensorRole::layer_embedding:
-    case TensorRole::generic:
-      tensor.rows = split(tensor.rows, ranks);
-      break;
-    case TensorRole::attention_output:
-    case TensorRole::ffn_down:
-    case TensorRole::shared_down:
-    case TensorRole::recurrent_out:
-      // Input features; a bias or channel scale stays whole.
-      if (tensor.cols > 1 && !repeats_scales(model, tensor)) tensor.cols = split(tensor.cols, ranks);
-      break;
-    case TensorRole::expert_gate_up:
-    case TensorRole::expert_down:
-      if (!how.whole_experts) return local_expert(tensor, how.expert_ranks, padding);
-      tensor.per_layer = ceil_div(tensor.per_layer, how.expert_ranks);
-      return local_expert(tensor, 1, padding);
-    case TensorRole::norm:
-    case TensorRole::router:
-    case TensorRole::latent_q_down:
-    case TensorRole::latent_kv_down:
-    case TensorRole::mtp_projection:
-    case TensorRole::position_embedding:
-    case TensorRole::indexer:
-    case TensorRole::projection:
-      break;
-    case TensorRole::tower:
-      // Qwen's encoders are split like the model (qwen2_vl.py, qwen3_vl.py: blocks and mergers); others are counted whole, the low bound split.
-      if (has_axes(model) && tensor.cols > 1 && (contains(tensor.name, ".blocks.") || contains(tensor.name, "merger")))
-        tensor.rows = split(tensor.rows, ranks);
-      break;
-  }
+/// The part of `tensor` that one rank holds. Qwen's encoders are split like the model (qwen2_vl.py, qwen3_vl.py: blocks and mergers); others are
+/// counted whole, the low bound split.
+Tensor local_part(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {}) {
+  const bool is_split_tower = tensor.role == TensorRole::tower && has_axes(model) && tensor.cols > 1 &&
+                              (contains(tensor.name, ".blocks.") || contains(tensor.name, "merger"));
+  if (!is_split_tower) return share_of(model, tensor, split, padding);
+  tensor.rows = ceil_div(tensor.rows, split.dense);
   return tensor;
 }
-
-namespace {
 
 /// vllm/model_executor/model_loader/bitsandbytes_loader.py _dequantize_dq: quantized absmax values become f32 when they are loaded.
 Tensor as_loaded(Tensor tensor) {
@@ -207,26 +100,20 @@ Tensor as_loaded(Tensor tensor) {
 }
 
 struct Loaded {
-  std::vector<Group> groups;
-  Bytes expert_padding;  ///< what the expert kernel adds, within the groups
-  Bytes encoder;         ///< the image encoder, within the groups
+  WeightSum sum;
+  Bytes expert_padding;  ///< what the expert kernel adds, within the sum
+  Bytes encoder;         ///< the image encoder, within the sum
 };
 
 Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
   const ExpertPadding padding = expert_padding(job);
-  const Split how{settings.tensor, settings.expert_ranks(), settings.expert_parallel};
+  const Split how = settings.split();
   Loaded loaded;
-  std::vector<Group>& groups = loaded.groups;
   for (const Tensor& stored : job.tensors) {
     const Tensor tensor = in_stage(as_loaded(stored), settings, stage, job.model);
     if (tensor.copies() == 0) continue;
     const Tensor local = local_part(job.model, tensor, how, padding);
-    const std::string_view label = row_label(tensor);
-    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
-    if (group == groups.end()) group = groups.insert(group, Group{label, tensor.type, 0, 0, {}});
-    group->elements += tensor.elements();
-    group->local_elements += local.elements();
-    group->local_bytes += local.bytes();
+    loaded.sum.add(tensor, local);
     if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
     loaded.expert_padding += local.bytes() - local_part(job.model, tensor, how).bytes();
   }
@@ -259,7 +146,7 @@ FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& s
   // vllm/lora/layers create_lora_weights: A [rank, inputs] and B [outputs, rank] of every linear layer for each slot, whatever an adapter has;
   // A whole on every rank of a column-parallel layer, B of a row-parallel one; of the embedding and the head, all rows.
   std::int64_t width = 0;
-  const Split how{settings.tensor, settings.expert_ranks(), settings.expert_parallel};
+  const Split how = settings.split();
   for (const Tensor& stored : job.tensors) {
     const Tensor tensor = in_stage(stored, settings, stage, job.model);
     if (tensor.is_scale || tensor.cols == 1 || tensor.part != ModelPart::text || tensor.copies() == 0) continue;
@@ -288,17 +175,13 @@ FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& s
 }
 
 Term weights_term(const Job& job, const Settings& settings, const Stage& stage) {
-  Loaded loaded = load(job, settings, stage);
-  std::vector<Group>& groups = loaded.groups;
+  const Loaded loaded = load(job, settings, stage);
   Term term;
   term.id = "weights";
   term.basis = Basis::modelled;
   term.source = kSource;
-  for (const Group& group : groups) {
-    term.bytes += group.local_bytes;
-    if (job.explain) term.formula.rows.push_back(explain(group, settings.tensor));
-  }
-  sort_largest_first(term.formula.rows);
+  term.bytes = loaded.sum.bytes();
+  if (job.explain) term.formula.rows = loaded.sum.rows(settings.tensor);
   const auto add = [&](FormulaRow row) {
     if (row.bytes == Bytes()) return;
     term.bytes += row.bytes;
@@ -306,7 +189,8 @@ Term weights_term(const Job& job, const Settings& settings, const Stage& stage) 
   };
   const std::int64_t absorbed = absorbed_elements(job, settings, stage);
   add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
-  add(rotary_row(job.model));
+  // vllm/model_executor/models/gpt_oss.py asks for an f32 table; all others are of the model's 16-bit type.
+  add(rotary_table_row(job.model, job.model.architecture == "gpt_oss" ? 4 : 2, has_axes(job.model) ? 4 : 1));
   if (job.model.architecture.starts_with("qwen3_vl") && settings.encoder && stage.is_first) add(deepstack_row(job, settings));
   if (settings.lora_slots > 0) add(adapters_row(job, settings, stage));
   FormulaRow draft;

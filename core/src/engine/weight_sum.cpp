@@ -44,13 +44,14 @@ std::vector<FormulaRow> WeightSum::rows(std::int64_t ranks) const {
   return rows;
 }
 
-FormulaRow rotary_table_row(const Model& model, std::int64_t width) {
+FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths) {
   FormulaRow row{"rope_cache",
                  {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},
                  {},
                  true};
-  if (model.n_rotary_tables > 1) row.factors.push_back({"rope_tables", model.n_rotary_tables});
-  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * model.n_rotary_tables));
+  const std::int64_t tables = model.n_rotary_tables * lengths;
+  if (tables > 1) row.factors.push_back({"rope_tables", tables});
+  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * tables));
   return row;
 }
 

@@ -31,7 +31,8 @@ class WeightSum {
   std::vector<Group> groups_;
 };
 
-/// One table of cosines and sines for all layers of one base, not split over ranks; `width` bytes a value.
-[[nodiscard]] FormulaRow rotary_table_row(const Model& model, std::int64_t width);
+/// One table of cosines and sines for all layers of one base, not split over ranks; `width` bytes a value, each table `lengths` times as long as
+/// the context.
+[[nodiscard]] FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths = 1);
 
 }  // namespace weighbridge

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What serving engines ask of their GPUs, and say of them, in the same sentences.
+#include <span>
+
+#include "engine/engine.hpp"
+
+namespace weighbridge {
+
+constexpr int kBf16Capability = 80;      ///< NVIDIA cards with bf16 units, from this compute capability (times ten) on
+constexpr int kFp8UnitsCapability = 89;  ///< the same with FP8 units
+
+/// The oldest cards that an engine runs a weights format on.
+struct FormatRule {
+  std::string_view format;
+  int capability;
+};
+/// The rule of `format`, or null.
+[[nodiscard]] const FormatRule* rule_of(std::span<const FormatRule> rules, std::string_view format);
+
+/// `what` needs a newer card than one of `capability`.
+[[nodiscard]] Notice needs_capability(std::string where, const std::string& what, int expected, int capability);
+
+/// No GPU at all, which `none` says in a sentence, or GPUs of several kinds.
+[[nodiscard]] std::optional<Notice> unequal_gpus(const Scenario& scenario, const std::string& engine, const char* none);
+
+/// Layers with a sliding window whose cache was counted as if they had none.
+[[nodiscard]] Notice sliding_counted_full(std::int64_t window);
+
+/// What runs, but not as one might think: rules of another backend, another type, a slower kernel, a backend that decides.
+void add_gpu_warnings(const Job& job, const std::string& engine, bool fp8_cache, Notices& warnings);
+
+}  // namespace weighbridge
