@@ -52,8 +52,8 @@ for (const path of ['', 'zh/'])
           await expect(cell.locator('.math').first()).toBeVisible();
         await page.locator('.expert summary').click();
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
-        // What axe finds follows from the colours and from the order of one column or two; it takes seconds each time.
-        if (width === 1440 ? scheme === 'light' : scheme === 'dark') {
+        // What axe finds follows from the colours and from the order of one column or two, hardly from the language, and takes seconds.
+        if (path === '' ? width === 1440 && scheme === 'light' : width === 320) {
           const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
           expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
         }

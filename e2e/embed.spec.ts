@@ -41,8 +41,10 @@ for (const path of ['embed/', 'zh/embed/'])
         for (const button of await page.locator('.math-button').all()) await button.click();
         for (const cell of await page.locator('.math-cell').all())
           await expect(cell.locator('.math').first()).toBeVisible();
-        const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
-        expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+        if (path === 'embed/' ? width === 700 : scheme === 'dark') {
+          const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
+          expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+        }
         expect(await tooWide(page)).toBe(0);
       }
     });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { askNative, catalogueRequest, loadCounting, loadWasm, root } from './core.mjs';
+import { askNative, catalogueRequest, loadWasm, root } from './core.mjs';
 
 const call = await loadWasm();
 
@@ -16,7 +16,7 @@ function placesOf(engine, row) {
   const once = [[17, row % 2 ? 8 : 1]];
   if (engine === 'llama.cpp') return once;
   if (['ollama', 'lm-studio', 'transformers', 'mlx'].includes(engine)) return row % 3 ? [] : once;
-  return [0, 17, 31].flatMap((step) => [[step, 1], [step, 8]]);
+  return [0, 17].flatMap((step) => [[step, 1], [step, 8]]);
 }
 
 /** Models with every engine on a few devices, each time others, alone and eight at a time. */
@@ -50,22 +50,6 @@ test('golden requests: the same bytes, and the kept answers', async () => {
 });
 
 test('models with every engine', () => expectSame(manyPairs().map((request) => JSON.stringify(request))));
-
-test('the modules of the page count a listed model by its spec as the whole core does; the first one says which engines it lacks', async () => {
-  const models = JSON.parse(readFileSync(`${root}build/wasm/catalogue/models.json`, 'utf8'));
-  const packed = JSON.parse(call(JSON.stringify({ method: 'catalogue.pack', params: { models } }))).result;
-  const [first, full] = [await loadCounting(packed), await loadCounting(packed, 'weighbridge-full')];
-  for (const [row, { id }] of packed.models.models.entries()) {
-    const spec = { ...packed.specs.specs[packed.specs.of[row]], names: packed.specs.names };
-    for (const [engine, count] of [['vllm', first], ['llama.cpp', full]]) {
-      const params = { model: { id }, engine: { name: engine }, workload: { context_tokens: 256, sequences: 4 }, hardware: [{ device: 'h200-sxm', count: 2 }] };
-      const expected = call(JSON.stringify({ method: 'estimate', params }));
-      const request = JSON.stringify({ method: 'estimate', params: { ...params, model: { id, spec } } });
-      assert.equal(count(request), expected, `${id} ${engine}`);
-      if (count === full) assert.equal(JSON.parse(first(request)).error.where, 'params.engine.module', id);
-    }
-  }
-});
 
 test('texts that are not JSON, not requests, or not UTF-8', () =>
   expectSame(['{', '{"method":"estimate","params":{"model":}}', 'nonsense', '""', 'null', '{"method":5}', '{"method":"estimate","params":[]}', '{"method":"estimate","params":{"model":{"id":"\\ud800"}}}', '['.repeat(300), '{"method":"estimate","params":{"model":{"id":"é€😀"}}}']));

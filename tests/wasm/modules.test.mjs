@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page counts with small modules that know a model by its spec: they give the answers of the whole core.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { loadCounting, loadWasm, root } from './core.mjs';
+
+const call = await loadWasm();
+
+test('the modules of the page count a listed model by its spec as the whole core does; the first one says which engines it lacks', async () => {
+  const models = JSON.parse(readFileSync(`${root}build/wasm/catalogue/models.json`, 'utf8'));
+  const packed = JSON.parse(call(JSON.stringify({ method: 'catalogue.pack', params: { models } }))).result;
+  const [first, full] = [await loadCounting(packed), await loadCounting(packed, 'weighbridge-full')];
+  for (const [row, { id }] of packed.models.models.entries()) {
+    const spec = { ...packed.specs.specs[packed.specs.of[row]], names: packed.specs.names };
+    // Replaying a graph takes 20 times as long as a formula: a quarter of the models.
+    for (const [engine, count] of row % 4 ? [['vllm', first]] : [['vllm', first], ['llama.cpp', full]]) {
+      const params = { model: { id }, engine: { name: engine }, workload: { context_tokens: 256, sequences: 4 }, hardware: [{ device: 'h200-sxm', count: 2 }] };
+      const expected = call(JSON.stringify({ method: 'estimate', params }));
+      const request = JSON.stringify({ method: 'estimate', params: { ...params, model: { id, spec } } });
+      assert.equal(count(request), expected, `${id} ${engine}`);
+      if (count === full) assert.equal(JSON.parse(first(request)).error.where, 'params.engine.module', id);
+    }
+  }
+});
