@@ -82,7 +82,17 @@ TEST(SglangShare, FollowsFromTheCardTheChunkAndTheGraphs) {
   EXPECT_NEAR(share_of(with("Qwen/Qwen3-32B", "h100-sxm", 2, {{"mem_fraction_static", 0.7}}), "0.5.10"), 0.7, 1e-6);
 }
 
-// Four B200 with DeepSeek-R1 in NVFP4 had 102.1 GiB of weights, and 1,467,136 tokens in the pool (zufayu/ClaudeSkillsE2EPerf).
+// Four B200 with DeepSeek-R1 in NVFP4 had 102.1 GiB of weights (zufayu/ClaudeSkillsE2EPerf): each block scale is there twice, which is a byte for
+// 16 values of 58 x 256 x 3 x 7,168 x 2,048 in experts, and a little more.
+TEST(SglangWeights, BlockScalesOfNvfp4AreThereTwice) {
+  const Json term = term_of(with("nvidia/DeepSeek-R1-0528-NVFP4-v2", "b200-sxm", 4), "weights");
+  EXPECT_NEAR(term["bytes"].get<double>() / testing::kGiBytes, 102.1, 0.6);
+  const std::int64_t experts = 58LL * 256 * 3 * 7168 * 2048 / 16 / 4;
+  EXPECT_GE(row_bytes(term, "swizzled_scales"), experts);
+  EXPECT_LE(row_bytes(term, "swizzled_scales"), experts * 103 / 100);
+  EXPECT_EQ(row_bytes(term_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8), "weights"), "swizzled_scales"), 0);
+}
+
 TEST(SglangWeights, TheAbsorbedProjectionIsAlwaysACopy) {
   for (const char* format : {"checkpoint", "bf16"}) {
     Json params = with("deepseek-ai/DeepSeek-R1", "b200-sxm", 16);

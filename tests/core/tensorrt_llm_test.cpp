@@ -37,6 +37,15 @@ TEST(TensorRtLlmWeights, BandsHoldWhatWasLogged) {
   EXPECT_TRUE(holds(term_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8), "weights"), 81.86));
 }
 
+// Each rank has the whole embedding of a model with latent attention, 129,280 x 7,168 in 16 bit, and of others its share.
+TEST(TensorRtLlmWeights, OfLatentAttentionTheEmbeddingIsCopied) {
+  const auto embedding = [](const char* model, int count) {
+    return testing::row_bytes(term_of(with(model, "b200-sxm", count), "weights"), "embeddings");
+  };
+  EXPECT_EQ(embedding("deepseek-ai/DeepSeek-R1", 8), 129'280LL * 7'168 * 2);
+  EXPECT_EQ(embedding("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", 8), embedding("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", 1) / 8);
+}
+
 // (total - peak) x fraction is the pool: 90 % of what is left.
 TEST(TensorRtLlmBudget, TheShareIsOfWhatThePeakLeaves) {
   const Json result = testing::estimate(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h200-sxm", 1, {{"free_gpu_memory_fraction", 0.8}}));

@@ -95,7 +95,7 @@ Figure used_of(const Estimate& estimate) {
 }
 
 /// One figure of a record: what it is called there, the term it is scored as, and whether it depends on settings that a record may leave out.
-struct Scored1 {
+struct ScoredFigure {
   const char* figure;
   const char* term;
   bool by_settings;
@@ -106,15 +106,34 @@ template <const char* Id>
 std::optional<Figure> term_named(const Estimate& estimate) {
   return term_of(estimate, Id);
 }
-constexpr char kWeights[] = "weights", kCompute[] = "compute", kGraphs[] = "cuda_graphs", kOther[] = "non_torch";
+constexpr char kWeights[] = "weights", kCompute[] = "compute", kGraphs[] = "cuda_graphs";
 
-constexpr Scored1 kFigures[] = {
+/// What torch does not count: a term of its own, or all that an engine has beside its other terms.
+std::optional<Figure> outside_of(const Estimate& estimate) {
+  const Figure own = term_of(estimate, "non_torch");
+  return own.high > 0 ? own : term_of(estimate, "overhead");
+}
+
+/// An engine with a pool measures its peak before that is there.
+std::optional<Figure> peak_of(const Estimate& estimate) {
+  Figure peak = total_of(estimate);
+  if (!estimate.engine.kv_cache_pool) return peak;
+  for (const char* pool : {"kv_cache", "recurrent_state"}) {
+    const Figure held = term_of(estimate, pool);
+    peak.bytes -= held.bytes;
+    peak.low -= held.low;
+    peak.high -= held.high;
+  }
+  return peak;
+}
+
+constexpr ScoredFigure kFigures[] = {
     {"weights", "weights", false, term_named<kWeights>},
     {"kv_pool", "KV pool", true, pool_of},
     {"activation", "activation", true, term_named<kCompute>},
     {"graphs", "graphs", true, term_named<kGraphs>},
-    {"non_torch", "outside torch", true, term_named<kOther>},
-    {"peak", "peak", true, [](const Estimate& e) { return std::optional<Figure>(total_of(e)); }},
+    {"non_torch", "outside torch", true, outside_of},
+    {"peak", "peak", true, peak_of},
     {"allocated", "allocated peak", true, [](const Estimate& e) { return std::optional<Figure>(allocated_of(e)); }},
     {"used", "used", true, [](const Estimate& e) { return std::optional<Figure>(used_of(e)); }},
 };
@@ -157,7 +176,7 @@ class Records {
     const std::optional<Estimate> answer = ask(request_of(record));
     if (!answer) return;
     groups_[engine_].insert(record["group"].get<std::string>());
-    for (const Scored1& scored : kFigures) score(record, *answer, scored);
+    for (const ScoredFigure& scored : kFigures) score(record, *answer, scored);
     score_tokens(record, *engine, *answer);
   }
 
@@ -183,7 +202,7 @@ class Records {
     return std::move(*answer);
   }
 
-  void score(const Json& record, const Estimate& answer, const Scored1& scored) {
+  void score(const Json& record, const Estimate& answer, const ScoredFigure& scored) {
     const std::optional<double> theirs = measured(record, scored.figure);
     if (!theirs || is_unscored(record, scored.figure)) return;
     const std::optional<Figure> ours = scored.ours(answer);

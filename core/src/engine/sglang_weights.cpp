@@ -43,22 +43,36 @@ Bytes copied_at_most(const Job& job, const Settings& s, const Stage& stage) {
   return more;
 }
 
-/// FP4 is laid out anew: DeepSeek-R1 in NVFP4 took 10.2 GiB a rank more than its tensors, as if its scales (9.5 GiB) were there twice
-/// (zufayu/ClaudeSkillsE2EPerf), and DeepSeek-V4's FP4 experts a quarter more on a card without FP4 units (SemiAnalysisAI/InferenceX#2128).
-Bytes repacked_at_most(const Job& job, const Settings& s, const Stage& stage, const ExpertPadding& padding) {
-  const int capability = job.scenario.hardware.front().device.compute_capability;
+/// What of FP4 a rank holds: values, and all block scales.
+struct Fp4Parts {
   Bytes values;
   Bytes scales;
+};
+
+Fp4Parts fp4_parts(const Job& job, const Settings& s, const Stage& stage, const ExpertPadding& padding) {
+  Fp4Parts parts;
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part != ModelPart::text || tensor.is_copy) continue;
     const bool is_fp4 = tensor.type == dtype::fp4 || tensor.type == dtype::e2m1_pair;
     if (!is_fp4 && !tensor.is_scale) continue;
     const Tensor held = within(tensor, stage, false);
     if (held.copies() == 0) continue;
-    (is_fp4 ? values : scales) += share_of(job.model, held, s.split(), padding).bytes();
+    (is_fp4 ? parts.values : parts.scales) += share_of(job.model, held, s.split(), padding).bytes();
   }
-  if (values == Bytes()) return {};
-  return capability > 0 && capability < 100 ? std::max(scales, values / 4) : scales;
+  return parts;
+}
+
+/// NVFP4's kernels read block scales in an order of their own. quantization/modelopt_quant.py keeps them beside those that were loaded:
+/// w13_blockscale_swizzled and w2_blockscale_swizzled of experts, weight_scale_interleaved of the rest. Releases that came later reuse the room.
+Bytes swizzled_scales(const Job& job, const Fp4Parts& parts) { return stored_format(job) == "nvfp4" ? parts.scales : Bytes(); }
+
+/// Other FP4 is laid out anew by kernels that were not read: DeepSeek-V4's experts took a quarter more on a card without FP4 units
+/// (SemiAnalysisAI/InferenceX#2128).
+Bytes repacked_at_most(const Job& job, const Fp4Parts& parts) {
+  if (parts.values == Bytes()) return {};
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  const Bytes most = capability > 0 && capability < 100 ? std::max(parts.scales, parts.values / 4) : parts.scales;
+  return most - std::min(most, swizzled_scales(job, parts));
 }
 
 /// Logs whose weights line we met: zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 in NVFP4 on four B200); sgl-project/sglang#6001 has a shared expert
@@ -94,15 +108,17 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
     if (job.explain) term.formula.rows.push_back(std::move(row));
   };
   const std::int64_t absorbed = absorbed_elements(job, s, stage);
+  const Fp4Parts fp4 = fp4_parts(job, s, stage, padding);
+  add({"swizzled_scales", {}, swizzled_scales(job, fp4), true});
   add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
   // layers/rotary_embedding.py: f32 on CUDA, the model's 16-bit type elsewhere.
   add(rotary_table_row(job.model, job.scenario.hardware.front().device.backend == "cuda" ? 4 : 2));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Upwards: kernels that lay out anew what they loaded, and what loaders leave in the allocator's hands; few logs bound it.
-  term.low = term.bytes - term.bytes / 200 - kernel_padding -
+  term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled_scales(job, fp4) -
              encoder * static_cast<std::uint64_t>(s.tensor - 1) / static_cast<std::uint64_t>(s.tensor);
-  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, s, stage, padding);
+  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4);
   return term;
 }
 
