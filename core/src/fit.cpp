@@ -12,6 +12,8 @@ namespace {
 using Margin = std::optional<std::int64_t>;
 
 Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
+  std::optional<WithoutBounds> quick;
+  if (figure == Figure::best) quick.emplace(&prepared.memo());
   const Result<Estimate> result = evaluate(prepared, scenario);
   return result ? margin(*result, figure) : std::nullopt;
 }
@@ -44,8 +46,8 @@ Scenario without_fit(const Scenario& scenario) {
 }
 
 /// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
-/// both axes, so the next trial is where the line between the brackets crosses zero; every third trial halves instead, which bounds the search
-/// whatever the shape.
+/// both axes, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in two trials, the
+/// next one does, which bounds the search whatever the shape.
 template <class MarginOf>
 std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
   if (most < 1) return 0;
@@ -56,12 +58,16 @@ std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
   if (!holds(below)) return 0;
   std::int64_t good = 1;
   std::int64_t bad = most;
-  for (int trial = 0; bad - good > 1; ++trial) {
+  std::int64_t widths[] = {2 * most, 2 * most};  // of the bracket before the last trials
+  for (std::size_t trial = 0; bad - good > 1; ++trial) {
     std::int64_t next = good + (bad - good) / 2;
-    if (above && trial % 3 != 2) {
+    std::int64_t& width = widths[trial % 2];
+    const bool is_slow = bad - good > width / 2;
+    width = bad - good;
+    if (above && !is_slow) {
       const double slope = (static_cast<double>(*below) - static_cast<double>(*above)) / static_cast<double>(bad - good);
       // One value past the crossing on odd trials, so that both brackets close in.
-      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + trial % 3;
+      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + static_cast<std::int64_t>(trial % 2);
       next = std::clamp(next, good + 1, bad - 1);
     }
     const Margin room = margin_of(next);
@@ -108,7 +114,9 @@ std::int64_t solve_safe_context(Prepared& prepared, const Scenario& scenario, st
 }
 
 std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
-  return largest_sequences(prepared, scenario, kMaxSequences, Figure::best);
+  const Engine* engine = find_engine(scenario.engine);
+  const bool has_slots = engine != nullptr && engine->is_llama_cpp();
+  return largest_sequences(prepared, scenario, has_slots ? kMostSlots : kMaxSequences, Figure::best);
 }
 
 std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best) {

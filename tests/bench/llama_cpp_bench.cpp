@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One estimate of llama.cpp after the other, over models and machines of all kinds: how much processor time it takes and how many graphs it replays.
+// A plan counts one way of running; an answer also searches the automatic fit, the most context and requests, and how many devices are enough.
 // build/bench/tests/bench/weighbridge_llama_cpp_bench [--each]
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +50,7 @@ constexpr std::string_view kEngines[] = {"llama.cpp", "ollama"};
 struct Timed {
   std::string name;
   double us = 0;
+  double plan_us = 0;
   Memo::Work work;
 };
 
@@ -61,23 +64,38 @@ Json request_of(std::string_view model, const Machine& machine, std::string_view
           {"hardware", hardware}};
 }
 
-/// The fastest of a few runs.
-Timed time_of(const Request& request, std::string name) {
+/// The fastest of a few runs, each from the model on.
+template <class Ask>
+double fastest(const Model& model, const Scenario& scenario, Memo::Work& work, Ask ask) {
   constexpr int runs = 5;
-  Timed timed{std::move(name), 1e18, {}};
+  double best = 1e18;
   for (int run = 0; run < runs; ++run) {
     const std::clock_t start = std::clock();
-    Prepared prepared(request.model(), loaded_format(request.model(), request.scenario));
-    const Result<Estimate> result = estimate(prepared, request.scenario);
-    const double took = 1e6 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-    if (!result) std::printf("%s: %s\n", timed.name.c_str(), result.error().message.c_str());
-    timed.us = std::min(timed.us, took);
-    timed.work = prepared.memo().work;
+    Prepared prepared(model, loaded_format(model, scenario));
+    const Result<Estimate> result = ask(prepared, scenario);
+    best = std::min(best, 1e6 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+    if (!result) std::printf("%s\n", result.error().message.c_str());
+    work = prepared.memo().work;
   }
+  return best;
+}
+
+Timed time_of(const Request& request, std::string name) {
+  Timed timed{std::move(name), 0, 0, {}};
+  Scenario placed = request.scenario;
+  placed.options.llama_cpp.fit = false;
+  timed.plan_us = fastest(request.model(), placed, timed.work, [](Prepared& p, const Scenario& scenario) { return evaluate(p, scenario); });
+  timed.us = fastest(request.model(), request.scenario, timed.work, [](Prepared& p, const Scenario& scenario) { return estimate(p, scenario); });
   return timed;
 }
 
 void print(std::string_view engine, std::vector<Timed>& all) {
+  std::vector<double> plans;
+  for (const Timed& timed : all) plans.push_back(timed.plan_us);
+  std::sort(plans.begin(), plans.end());
+  std::printf("%.*s, %zu plans: average %.0f us, median %.0f us, p95 %.0f us, worst %.0f us\n", static_cast<int>(engine.size()), engine.data(),
+              plans.size(), std::accumulate(plans.begin(), plans.end(), 0.0) / static_cast<double>(plans.size()), plans[plans.size() / 2],
+              plans[plans.size() * 95 / 100], plans.back());
   double sum = 0;
   Memo::Work work;
   for (const Timed& timed : all) {
@@ -88,7 +106,7 @@ void print(std::string_view engine, std::vector<Timed>& all) {
   std::sort(all.begin(), all.end(), [](const Timed& a, const Timed& b) { return a.us < b.us; });
   const auto n = static_cast<double>(all.size());
   std::printf(
-      "%.*s, %zu estimates: average %.0f us, median %.0f us, p95 %.0f us, worst %.0f us (%s); graphs replayed for each: %.1f of %.0f nodes "
+      "%.*s, %zu answers: average %.0f us, median %.0f us, p95 %.0f us, worst %.0f us (%s); graphs replayed for each: %.1f of %.0f nodes "
       "together\n",
       static_cast<int>(engine.size()), engine.data(), all.size(), sum / n, all[all.size() / 2].us, all[all.size() * 95 / 100].us, all.back().us,
       all.back().name.c_str(), work.replayed / n, work.nodes / n);
@@ -109,7 +127,9 @@ int run(bool each) {
         }
         const std::string name = std::string(model) + ", " + std::to_string(machine.count) + " x " + std::string(machine.device);
         all.push_back(time_of(*request, name));
-        if (each) std::printf("%-60s %8.0f us, %d graphs, %d nodes\n", name.c_str(), all.back().us, all.back().work.replayed, all.back().work.nodes);
+        if (each)
+          std::printf("%-60s %6.0f us, answer %8.0f us, %d graphs, %d nodes\n", name.c_str(), all.back().plan_us, all.back().us,
+                      all.back().work.replayed, all.back().work.nodes);
       }
     print(engine, all);
   }

@@ -31,8 +31,28 @@ struct Memo {
   };
   Work work;
 
+  /// llama.cpp: whether bounds are wanted beside the figures; without them what only widens a bound is not replayed.
+  bool bounds = true;
+
   /// llama.cpp: taken for what replays would give, which take the time; devices that it does not name have none.
   std::optional<GraphTerms> graphs;
+};
+
+/// While it lives, answers need no bounds.
+class WithoutBounds {
+ public:
+  explicit WithoutBounds(Memo* memo) : memo_(memo), before_(memo == nullptr || memo->bounds) {
+    if (memo_ != nullptr) memo_->bounds = false;
+  }
+  ~WithoutBounds() {
+    if (memo_ != nullptr) memo_->bounds = before_;
+  }
+  WithoutBounds(const WithoutBounds&) = delete;
+  WithoutBounds& operator=(const WithoutBounds&) = delete;
+
+ private:
+  Memo* memo_;
+  bool before_;
 };
 
 /// What an engine is asked: one model in one format, one scenario.
@@ -61,6 +81,8 @@ struct Plan {
 
 /// llama-server with `-np -1`, its default: four slots that share a unified cache (tools/server/server.cpp).
 inline constexpr std::int64_t kServerSlots = 4;
+/// src/llama-cparams.h, LLAMA_MAX_SEQ: a context of llama.cpp refuses more.
+inline constexpr std::int64_t kMostSlots = 256;
 
 /// The workload that an engine takes when none is asked for.
 struct UsualWorkload {

@@ -176,7 +176,7 @@ Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
   const bool fits = o.fit.value_or(false);
   if (scenario.hardware.empty() || !(fits || job.explain)) return scenario;
   Scenario fitted = scenario;
-  report.fitted = fit_to_devices({job.model, job.tensors, scenario, false, job.memo}, fitted);
+  report.fitted = fit_to_devices({job.model, job.tensors, scenario, job.explain, job.memo}, fitted);
   return fits ? fitted : scenario;
 }
 

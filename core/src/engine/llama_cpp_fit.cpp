@@ -60,7 +60,7 @@ class Fit {
     Fitted fitted;
     const bool may_reduce = options_.n_ctx == -1;
     if (options_.n_ctx.value_or(1) <= 0) options_.n_ctx = job_.model.max_context_tokens * settings_of(scenario_).n_seq_max;
-    const Sizes sizes = memory(scenario_, true);
+    const Sizes sizes = memory(scenario_, true, job_.explain);
     fitted.is_changed = !is_met(sizes);
     if (fitted.is_changed && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
     const Settings settings = settings_of(scenario_);
@@ -92,7 +92,8 @@ class Fit {
 
   /// What the engine plans on each device: weights, cache and graph. A graph is replayed where its size decides; elsewhere its form will do, since
   /// the search ends at the same settings whatever the figures far from its target.
-  [[nodiscard]] Sizes memory(const Scenario& scenario, bool is_exact = false) const {
+  /// `is_shown`: this is what the answer shows, if nothing has to change, so its graph is explained in the same replay.
+  [[nodiscard]] Sizes memory(const Scenario& scenario, bool is_exact = false, bool is_shown = false) const {
     const Job job{job_.model, job_.tensors, scenario, false, job_.memo};
     const Settings settings = settle(job);
     std::shared_ptr<const void> kept;
@@ -113,7 +114,8 @@ class Fit {
       is_exact = is_exact || (sizes[index] + difference(graph.low, Bytes()) <= targets_[index] &&
                               sizes[index] + difference(graph.high, Bytes()) >= targets_[index]);
     }
-    const ComputeTerms graphs = is_exact ? compute_terms(job, settings, loads, placement) : bounds;
+    const ComputeTerms graphs = is_exact ? compute_terms({job_.model, job_.tensors, scenario, is_shown, job_.memo}, settings, loads, placement)
+                                         : bounds;
     const std::optional<DraftTerms> draft = draft_terms(job, settings, placement);
     for (std::size_t index = 0; index < sizes.size(); ++index) {
       sizes[index] += difference(graphs.devices[index].bytes, Bytes());
@@ -353,6 +355,7 @@ std::string flags_of(const Fitted& fitted, bool is_placed) {
 }  // namespace
 
 Fitted fit_to_devices(const Job& job, Scenario& scenario) {
+  const WithoutBounds quick(job.memo);
   Fitted fitted = Fit(job, scenario).run();
   const LlamaCppOptions& o = scenario.options.llama_cpp;
   for (const double share : o.tensor_split) fitted.tensor_split.push_back(static_cast<std::int64_t>(share));

@@ -9,8 +9,6 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr std::int64_t kMostSequences = 256;  // src/llama-cparams.h, LLAMA_MAX_SEQ: the context refuses more
-
 constexpr std::int64_t kContextPadding = 256;  // src/llama-context.cpp: GGML_PAD(n_ctx, 256)
 constexpr std::int64_t kBatch = 2048;          // llama_context_default_params
 constexpr std::int64_t kMicroBatch = 512;
@@ -145,8 +143,8 @@ std::optional<Notice> refusal(const Job& job, const Settings& settings) {
   if (!format.starts_with("gguf:") && !job.model.from_gguf)
     return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.",
                        "weights.format", format, "gguf:Q8_0 or another GGUF file type");
-  if (settings.n_seq_max > kMostSequences)
-    return notice::out_of_range("params.workload.sequences", "sequences", grouped(settings.n_seq_max), "at most " + grouped(kMostSequences));
+  if (settings.n_seq_max > kMostSlots)
+    return notice::out_of_range("params.workload.sequences", "sequences", grouped(settings.n_seq_max), "at most " + grouped(kMostSlots));
   if (auto problem = split_refusal(job)) return problem;
   return cache_refusal(job, settings);
 }

@@ -10,11 +10,12 @@ namespace {
 /// Of a buffer without end: which parts are free, and how far it was ever used (ggml_dyn_tallocr with one chunk).
 class FreeList {
  public:
+  /// `alignment`: a power of two.
   explicit FreeList(std::uint64_t alignment) : alignment_(alignment), blocks_{{0, std::uint64_t{1} << 62}} {}
 
   [[nodiscard]] std::uint64_t peak() const { return peak_; }
   [[nodiscard]] const std::vector<Block>& free() const { return blocks_; }
-  [[nodiscard]] std::uint64_t aligned(std::uint64_t size) const { return (size + alignment_ - 1) / alignment_ * alignment_; }
+  [[nodiscard]] std::uint64_t aligned(std::uint64_t size) const { return (size + alignment_ - 1) & ~(alignment_ - 1); }
 
   /// The smallest free block that is large enough, the last of equals; the endless one only if there is no other.
   std::uint64_t take(std::uint64_t size) {
@@ -101,17 +102,18 @@ class Allocator {
   /// `before`(step) and `at`(step): before and while the node of the schedule is computed.
   template <class Before, class At>
   void run(const Schedule& schedule, Before before, At at) {
+    trace_.events.reserve(2 * schedule.nodes.size());
     for (const Placed& leaf : schedule.leafs) place(*leaf.tensor, leaf.backend);
     for (const Placed& node : schedule.nodes) count_uses(*node.tensor, node.backend);
     const int end = static_cast<int>(schedule.nodes.size());
     for (step_ = 0; step_ < end; ++step_) {
       before(step_);
       const Placed& node = schedule.nodes[static_cast<std::size_t>(step_)];
-      for (Node* source : node.tensor->src)
+      for (Node* source : node.tensor->sources())
         if (source != nullptr) place(*source, node.backend);
       place(*node.tensor, node.backend);
       at(step_);
-      for (Node* source : node.tensor->src)
+      for (Node* source : node.tensor->sources())
         if (source != nullptr) release(*source);
     }
     before(end);
@@ -131,7 +133,7 @@ class Allocator {
   void count_uses(Node& node, int backend) {
     if (node.is_view() && node.op != Op::none) ++node.view_src->n_views;
     if (node.is_input) place(node, backend);
-    for (Node* source : node.src) {
+    for (Node* source : node.sources()) {
       if (source == nullptr) continue;
       ++source->n_children;
       if (source->is_input) place(*source, backend);
@@ -152,7 +154,7 @@ class Allocator {
 
   /// A view is never allocated itself, so what it looks into is not taken over either.
   bool takes_over_source(Node& node) {
-    for (Node* parent : node.src) {
+    for (Node* parent : node.sources()) {
       if (parent == nullptr || !parent->is_allocated || parent->is_output) continue;
       if (parent->n_children != 1 || parent->n_views != 0 || !is_same_layout(node, *parent)) continue;
       node.home = parent->home;
@@ -209,7 +211,7 @@ void for_each_tensor(const Schedule& schedule, Visit visit) {
   for (const Placed& leaf : schedule.leafs) visit(*leaf.tensor);
   for (const Placed& node : schedule.nodes) {
     visit(*node.tensor);
-    for (Node* source : node.tensor->src)
+    for (Node* source : node.tensor->sources())
       if (source != nullptr) visit(*source);
   }
 }

@@ -28,7 +28,7 @@ Node* rotate(Graph& graph, Node* a, Node* rotation) {
   return graph.reshape(graph.mul_mat(rotation, rows), a->ne);
 }
 
-bool rotates_quantized(DType type, std::int64_t head) { return is_ggml_quantized(type) && head > 0 && head % kRotation == 0; }
+bool rotates_quantized(Type type, std::int64_t head) { return is_quantized(type) && head > 0 && head % kRotation == 0; }
 
 Node* Builder::rotation(std::int64_t head) {
   const std::int64_t size = key_rotation(head);

@@ -15,7 +15,7 @@ constexpr std::int64_t kOffloadBatch = 32;       // ggml-cuda.cu, GGML_OP_OFFLOA
 constexpr std::int64_t kAttentionStride = 256;   // fattn-common.cuh, FATTN_KQ_STRIDE
 constexpr std::uint64_t kStrideUnit = 16;        // fattn.cu: strides that the grouped kernels need, bytes
 
-bool is_any_of(DType type, std::initializer_list<DType> types) { return std::find(types.begin(), types.end(), type) != types.end(); }
+bool is_any_of(Type type, std::initializer_list<Type> types) { return std::find(types.begin(), types.end(), type) != types.end(); }
 
 /// fattn.cu, ggml_cuda_get_best_fattn_kernel: several query heads of one key head at once.
 bool groups_queries(const Node& node) {
@@ -24,7 +24,7 @@ bool groups_queries(const Node& node) {
   if (node.src[0]->ne[2] / keys.ne[2] < 2 || mask == nullptr || keys.ne[1] % kAttentionStride != 0) return false;
   for (std::size_t i = 0; i < 4; ++i) {
     const Node* source = node.src[i];
-    if (is_ggml_quantized(source->type)) continue;
+    if (is_quantized(source->type)) continue;
     for (std::size_t axis = 1; axis < 4; ++axis)
       if (source->nb[axis] % kStrideUnit != 0) return false;
   }
@@ -66,7 +66,7 @@ bool has_attention_kernel(const Node& node) {
     default:
       break;
   }
-  const auto runs_type = [](DType type) {
+  const auto runs_type = [](Type type) {
     return is_any_of(type, {dtype::f32, dtype::f16, dtype::bf16, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1, dtype::q8_0});
   };
   return runs_heads && runs_type(keys.type) && runs_type(values.type);
@@ -88,10 +88,10 @@ std::uint64_t attention_bytes(const Node& node) {
   return size;
 }
 
-bool is_any_block(DType type) { return is_any_of(type, {dtype::q8_0, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1}); }
+bool is_any_block(Type type) { return is_any_of(type, {dtype::q8_0, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1}); }
 
-bool copies_type(DType from, DType to) {
-  const auto is_float = [](DType type) { return is_any_of(type, {dtype::f32, dtype::f16, dtype::bf16}); };
+bool copies_type(Type from, Type to) {
+  const auto is_float = [](Type type) { return is_any_of(type, {dtype::f32, dtype::f16, dtype::bf16}); };
   if (is_float(from) && is_float(to)) return true;
   if (from == dtype::f32 && (is_any_block(to) || to == dtype::iq4_nl || to == dtype::int32)) return true;
   return to == dtype::f32 && (is_any_block(from) || from == dtype::int32);
@@ -175,7 +175,7 @@ bool Backend::wants(const Node& node) const {
 std::uint64_t Backend::alloc_size(const Node& tensor) const {
   if (kind != BackendKind::cuda) return tensor.bytes();
   std::uint64_t size = tensor.op == Op::flash_attn_ext ? attention_bytes(tensor) : tensor.bytes();
-  if (is_ggml_quantized(tensor.type) && tensor.ne[0] % kRowPadding != 0) size += row_bytes(tensor.type, kRowPadding - tensor.ne[0] % kRowPadding);
+  if (is_quantized(tensor.type) && tensor.ne[0] % kRowPadding != 0) size += row_bytes(tensor.type, kRowPadding - tensor.ne[0] % kRowPadding);
   return size;
 }
 

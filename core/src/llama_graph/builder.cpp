@@ -26,8 +26,8 @@ bool unfolds_latents(const std::vector<Tensor>& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return has_name(tensor, "attn_kv_b"); });
 }
 
-Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose, Detail detail)
-    : model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr), detail_(detail) {
+Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose, Detail detail, Arena& arena)
+    : graph(arena), model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr), detail_(detail) {
   n_seqs = purpose == Purpose::run_one ? 1 : s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;

@@ -54,7 +54,7 @@ struct AttentionExtras {
 /// By a Hadamard matrix: src/llama-impl.h, llama_mul_mat_hadamard.
 Node* rotate(Graph& graph, Node* a, Node* rotation);
 /// Whether what a cache of this type holds of such heads is rotated before it is quantized.
-[[nodiscard]] bool rotates_quantized(DType type, std::int64_t head);
+[[nodiscard]] bool rotates_quantized(Type type, std::int64_t head);
 
 enum class NormKind { rms, layer };
 
@@ -73,7 +73,7 @@ struct MoeStyle {
 
 class Builder {
  public:
-  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose, Detail detail);
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose, Detail detail, Arena& arena);
 
   Graph graph;
   const Model& model;

@@ -126,7 +126,7 @@ class DeepSeek4 {
   }
 
   // Inputs
-  Node* numbers(std::int64_t n, DType type = dtype::int32) { return g_.input(type, {n, 1, 1, 1}); }
+  Node* numbers(std::int64_t n, Type type = dtype::int32) { return g_.input(type, {n, 1, 1, 1}); }
   Node* mask(std::int64_t cells, bool is_half) { return g_.input(is_half ? dtype::f16 : dtype::f32, {cells, b_.n_tokens / streams_, 1, streams_}); }
 
   PoolInputs pool_inputs(const CompressedAttention& layer, bool is_indexer) {

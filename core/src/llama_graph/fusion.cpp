@@ -27,7 +27,8 @@ bool is_closed(const Nodes& nodes, int first, int last, std::initializer_list<in
     if (std::find(results.begin(), results.end(), i) != results.end()) continue;
     if (node.is_output) return false;
     int uses = 0;
-    for (int j = i + 1; j < last; ++j) uses += static_cast<int>(std::count(nodes.at(j).src.begin(), nodes.at(j).src.end(), &node));
+    for (int j = i + 1; j < last; ++j)
+      for (const Node* source : nodes.at(j).sources()) uses += static_cast<int>(source == &node);
     if (uses != node.uses) return false;
     if (!node.is_view() || node.view_src->is_weight) continue;
     if (std::find(nodes.begin + first, nodes.begin + last, node.view_src) == nodes.begin + last) return false;
@@ -160,7 +161,7 @@ std::vector<Dependency> fused_dependencies(Node* const* begin, int n_nodes) {
     if (behind == i || behind >= n_nodes) continue;
     for (; i < behind; ++i) {
       dependencies.push_back({begin[i], begin[behind]});
-      for (Node* source : begin[i]->src)
+      for (Node* source : begin[i]->sources())
         if (source != nullptr) dependencies.push_back({source, begin[behind]});
     }
     --i;

@@ -5,10 +5,13 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
-Strides packed(DType type, const Shape& ne) {
+/// Blocks of a row. Few types have blocks, and a division takes longer than all else here.
+std::int64_t blocks_of(Type type, std::int64_t elements) { return type.block_size == 1 ? elements : elements / type.block_size; }
+
+Strides packed(Type type, const Shape& ne) {
   Strides nb{};
   nb[0] = static_cast<std::uint64_t>(type.block_bytes);
-  nb[1] = nb[0] * static_cast<std::uint64_t>(ne[0] / type.block_size);
+  nb[1] = nb[0] * static_cast<std::uint64_t>(blocks_of(type, ne[0]));
   nb[2] = nb[1] * static_cast<std::uint64_t>(ne[1]);
   nb[3] = nb[2] * static_cast<std::uint64_t>(ne[2]);
   return nb;
@@ -16,7 +19,7 @@ Strides packed(DType type, const Shape& ne) {
 
 }  // namespace
 
-std::uint64_t row_bytes(DType type, std::int64_t elements) {
+std::uint64_t row_bytes(Type type, std::int64_t elements) {
   return static_cast<std::uint64_t>(elements) * static_cast<std::uint64_t>(type.block_bytes) / static_cast<std::uint64_t>(type.block_size);
 }
 
@@ -36,7 +39,7 @@ std::uint64_t Node::bytes() const {
 bool Node::is_contiguous() const {
   std::uint64_t next = static_cast<std::uint64_t>(type.block_bytes);
   if (ne[0] != type.block_size && nb[0] != next) return false;
-  next *= static_cast<std::uint64_t>(ne[0] / type.block_size);
+  next *= static_cast<std::uint64_t>(blocks_of(type, ne[0]));
   for (std::size_t i = 1; i < 4; ++i) {
     if (ne[i] == 1) continue;
     if (nb[i] != next) return false;
@@ -45,12 +48,8 @@ bool Node::is_contiguous() const {
   return true;
 }
 
-Node* Graph::create(DType type, Shape ne) {
-  if (left_ == 0) {
-    chunks_.push_back(std::make_unique<Node[]>(kChunk));
-    left_ = kChunk;
-  }
-  Node& tensor = chunks_.back()[kChunk - left_--];
+Node* Graph::create(Type type, Shape ne) {
+  Node& tensor = arena_->make();
   tensor.type = type;
   tensor.ne = ne;
   tensor.nb = packed(type, ne);
@@ -71,16 +70,17 @@ Node* Graph::create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t off
   result->view_src = a->view_src != nullptr ? a->view_src : a;
   result->view_offset = a->view_offset + offset;
   result->src[0] = a;
+  result->n_src = 1;
   return result;
 }
 
-Node* Graph::input(DType type, Shape ne) {
+Node* Graph::input(Type type, Shape ne) {
   Node* result = create(type, ne);
   result->is_input = true;
   return result;
 }
 
-Node* Graph::stored(DType type, Shape ne, int buffer, int layer, bool is_weight) {
+Node* Graph::stored(Type type, Shape ne, int buffer, int layer, bool is_weight) {
   Node* result = create(type, ne);
   result->buffer = buffer;
   result->layer = layer;
@@ -88,7 +88,7 @@ Node* Graph::stored(DType type, Shape ne, int buffer, int layer, bool is_weight)
   return result;
 }
 
-Node* Graph::blank(DType type, Shape ne) { return create(type, ne); }
+Node* Graph::blank(Type type, Shape ne) { return create(type, ne); }
 
 Node* Graph::declare(Node* leaf, Shape ne) {
   leaf->ne = ne;
@@ -122,6 +122,7 @@ Node* Graph::alias(Node* a) {
   a = present(a);
   Node* result = create_view(Op::none, a, a->ne, a->nb, 0);
   result->src[0] = nullptr;
+  result->n_src = 0;
   return result;
 }
 
@@ -147,18 +148,19 @@ Node* Graph::transpose(Node* a) {
   return create_view(Op::transpose, a, {a->ne[1], a->ne[0], a->ne[2], a->ne[3]}, {a->nb[1], a->nb[0], a->nb[2], a->nb[3]}, 0);
 }
 
-Node* Graph::make(Op op, DType type, Shape ne, std::initializer_list<Node*> sources) {
+Node* Graph::make(Op op, Type type, Shape ne, std::initializer_list<Node*> sources) {
   Node* result = create(type, ne);
   result->op = op;
   std::size_t i = 0;
   for (Node* source : sources) result->src[i++] = source;
+  result->n_src = static_cast<std::uint8_t>(i);
   return result;
 }
 
 Node* Graph::get_rows(Node* a, Node* ids) {
   a = present(a);
   ids = present(ids);
-  const DType type = a->type == dtype::int32 ? dtype::int32 : dtype::f32;
+  const Type type = a->type == dtype::int32 ? dtype::int32 : dtype::f32;
   return make(Op::get_rows, type, {a->ne[0], ids->ne[0], ids->ne[1], ids->ne[2]}, {a, ids});
 }
 
@@ -166,6 +168,7 @@ Node* Graph::set_rows(Node* a, Node* b, Node* ids) {
   Node* result = alias(a);
   result->op = Op::set_rows;
   result->src = {b, ids, a};
+  result->n_src = 3;
   return result;
 }
 
@@ -190,6 +193,7 @@ Node* Graph::scale_inplace(Node* a) {
   Node* result = alias(a);
   result->op = Op::scale;
   result->src[0] = a;
+  result->n_src = 1;
   return result;
 }
 
@@ -233,8 +237,9 @@ Node* Graph::flash_attn_ext(Node* q, Node* k, Node* v, Node* mask, Node* sinks) 
 
 Node* Graph::cont(Node* a, Shape ne) { return make(Op::cont, a->type, ne, {a}); }
 
-Node* Graph::cast(Node* a, DType type) {
+Node* Graph::cast(Node* a, Type type) {
   Node* result = make(Op::cpy, type, a->ne, {a});
+  result->n_src = 2;
   result->src[1] = result;  // as the engine has it, which counts as a use
   return result;
 }
@@ -243,6 +248,7 @@ Node* Graph::cpy(Node* a, Node* b) {
   Node* result = alias(b);
   result->op = Op::cpy;
   result->src = {a, b};
+  result->n_src = 2;
   return result;
 }
 
@@ -279,7 +285,7 @@ Node* Graph::ssm_conv(Node* window, Node* kernel) {
 void Graph::expand(Node* a) {
   if (a->is_visited) return;
   a->is_visited = true;
-  for (Node* source : a->src) {
+  for (Node* source : a->sources()) {
     if (source == nullptr) continue;
     expand(source);
     ++source->uses;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "weighbridge/ggml_type.hpp"
@@ -76,8 +77,25 @@ using Strides = std::array<std::uint64_t, 4>;
 constexpr int kMaxSources = 10;  // ggml.h, GGML_MAX_SRC
 constexpr int kNowhere = -1;     // no backend, no buffer
 
-/// A result or a leaf of the graph (ggml_tensor), with the notes that the scheduler and the allocator make on it.
-struct Node {
+/// A DType that takes little room and is quickly compared: what graphs ask of it.
+struct Type {
+  std::uint64_t name = 0;  ///< its first eight characters, which tell ggml's types apart
+  std::int32_t block_size = 1;
+  std::int32_t block_bytes = 1;
+
+  constexpr Type(DType type) : block_size(type.block_size), block_bytes(type.block_bytes) {  // NOLINT: stands for it wherever it is used
+    for (std::size_t i = 0; i < type.name.size() && i < sizeof name; ++i) name = name << 8 | static_cast<unsigned char>(type.name[i]);
+  }
+  friend constexpr bool operator==(const Type&, const Type&) = default;
+};
+[[nodiscard]] constexpr bool is_quantized(Type type) { return type.block_size > 1; }
+
+struct Node;
+
+/// All of a node but its sources.
+struct NodeNotes {
+  NodeNotes() {}  // NOLINT: sets each member where it lies; a defaulted one would clear the whole before
+
   Op op = Op::none;
   Unary unary = Unary::none;
   bool is_input = false;   ///< the engine writes it before each run
@@ -85,14 +103,14 @@ struct Node {
   bool is_weight = false;
   bool is_copy = false;     ///< of a tensor in another backend's buffer
   bool is_precise = false;  ///< a product whose second factor must stay f32 (ggml_prec_set_src)
-  DType type = dtype::f32;
+  Type type = dtype::f32;
   Shape ne{1, 1, 1, 1};
   Strides nb{};
   Node* view_src = nullptr;  ///< whose memory it looks into; never a view itself
   std::uint64_t view_offset = 0;
-  std::array<Node*, kMaxSources> src{};
-  int buffer = kNowhere;  ///< the backend in whose buffer it lies before the graph is allocated: weights and caches
-  int layer = kNowhere;   ///< of a weight or cache
+  std::uint8_t n_src = 0;  ///< how far the sources are filled; some may be null
+  int buffer = kNowhere;   ///< the backend in whose buffer it lies before the graph is allocated: weights and caches
+  int layer = kNowhere;    ///< of a weight or cache
   // graph
   bool is_visited = false;
   int uses = 0;  ///< as a source in the graph
@@ -107,7 +125,14 @@ struct Node {
   int home = kNowhere;  ///< the backend whose compute buffer it lies in
   std::uint64_t offset = 0;
   bool is_listed = false;  ///< among what lives at a moment
+};
 
+/// A result or a leaf of the graph (ggml_tensor), with the notes that the scheduler and the allocator make on it.
+struct Node : NodeNotes {
+  std::array<Node*, kMaxSources> src{};  ///< null from n_src on
+
+  [[nodiscard]] std::span<Node*> sources() { return {src.data(), n_src}; }
+  [[nodiscard]] std::span<Node* const> sources() const { return {src.data(), n_src}; }
   [[nodiscard]] std::int64_t elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
   [[nodiscard]] std::int64_t rows() const { return ne[1] * ne[2] * ne[3]; }
   /// From the first byte to the last, holes included.
@@ -118,21 +143,44 @@ struct Node {
   [[nodiscard]] int fixed_buffer() const { return view_src != nullptr ? view_src->buffer : buffer; }
 };
 
-[[nodiscard]] std::uint64_t row_bytes(DType type, std::int64_t elements);
+[[nodiscard]] std::uint64_t row_bytes(Type type, std::int64_t elements);
 [[nodiscard]] bool is_same_shape(const Node& a, const Node& b);
 /// Reshapes, views, permutations: nothing to compute.
 [[nodiscard]] bool is_view_op(Op op);
 
-/// Owns the tensors of one graph, and the order in which it computes them. Results are made in the order of the calls; they enter the graph with
+/// Where the tensors of graphs are made; used again by the next graph.
+class Arena {
+ public:
+  /// Forgets what was made.
+  void clear() { n_used_ = 0; }
+  Node& make() {
+    if (n_used_ == chunks_.size() * kChunk) chunks_.push_back(std::make_unique<Node[]>(kChunk));
+    Node& node = chunks_[n_used_ / kChunk][n_used_ % kChunk];
+    ++n_used_;
+    for (Node*& source : node.sources()) source = nullptr;
+    std::construct_at(static_cast<NodeNotes*>(&node));
+    return node;
+  }
+
+ private:
+  static constexpr std::size_t kChunk = 128;
+  std::vector<std::unique_ptr<Node[]>> chunks_;
+  std::size_t n_used_ = 0;
+};
+
+/// The tensors of one graph, and the order in which it computes them. Results are made in the order of the calls; they enter the graph with
 /// expand(), each after its sources.
 class Graph {
  public:
+  /// `arena` must outlive the graph, and holds one at a time.
+  explicit Graph(Arena& arena) : arena_(&arena) { arena.clear(); }
+
   /// A leaf that the engine fills in.
-  Node* input(DType type, Shape ne);
+  Node* input(Type type, Shape ne);
   /// A leaf in a buffer of its own, such as a weight. `buffer`: the backend.
-  Node* stored(DType type, Shape ne, int buffer, int layer, bool is_weight);
+  Node* stored(Type type, Shape ne, int buffer, int layer, bool is_weight);
   /// A leaf without a buffer.
-  Node* blank(DType type, Shape ne);
+  Node* blank(Type type, Shape ne);
   /// A leaf with the dimensions that the engine declares, where the inventory has the same elements in others.
   static Node* declare(Node* leaf, Shape ne);
 
@@ -171,7 +219,7 @@ class Graph {
   Node* flash_attn_ext(Node* q, Node* k, Node* v, Node* mask, Node* sinks = nullptr);
   Node* cont(Node* a, Shape ne);
   Node* cont(Node* a) { return cont(a, a->ne); }
-  Node* cast(Node* a, DType type);
+  Node* cast(Node* a, Type type);
   /// Into the memory of `b`.
   Node* cpy(Node* a, Node* b);
   Node* concat(Node* a, Node* b, int dimension);
@@ -184,7 +232,7 @@ class Graph {
   /// A convolution over time of `window` [tokens and those before, channels, sequences]: [channels, tokens, sequences].
   Node* ssm_conv(Node* window, Node* kernel);
   /// Any operation by hand: its result's type and shape, its sources.
-  Node* make(Op op, DType type, Shape ne, std::initializer_list<Node*> sources);
+  Node* make(Op op, Type type, Shape ne, std::initializer_list<Node*> sources);
 
   /// ggml_build_forward_expand: `a` and all it needs, sources first.
   void expand(Node* a);
@@ -202,14 +250,12 @@ class Graph {
   bool is_incomplete = false;
 
  private:
-  Node* create(DType type, Shape ne);
+  Node* create(Type type, Shape ne);
   /// `a`, or a stand-in if it is not there.
   Node* present(Node* a);
   Node* create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t offset);
 
-  static constexpr std::size_t kChunk = 128;
-  std::vector<std::unique_ptr<Node[]>> chunks_;
-  std::size_t left_ = 0;  ///< of the last chunk
+  Arena* arena_;
 };
 
 }  // namespace weighbridge::llama_graph

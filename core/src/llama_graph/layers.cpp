@@ -11,8 +11,20 @@ namespace weighbridge::llama_graph {
 namespace {
 
 constexpr std::size_t kLongestPeriod = 12;
-constexpr std::size_t kFewPeriods = 3;  // the first differs from the others, as a rule, and two are compared
-constexpr std::size_t kMorePeriods = 7;
+/// Periods that are built of `periods`. The first differs from the others, as a rule, and two are compared. Of more than four two in turn may be what
+/// repeats, so an even number is left out.
+std::size_t built_of(std::size_t periods, Detail detail) {
+  switch (detail) {
+    case Detail::few_periods:
+      return 3;
+    case Detail::four_periods:
+      return 4;
+    case Detail::some_periods:
+      return periods < 5 ? periods : 5 + (periods - 5) % 2;
+    default:
+      return periods < 7 ? periods : 7 + (periods - 7) % 2;
+  }
+}
 
 /// How many whole periods of `period` layers follow each other from `first` on.
 std::size_t count_periods(const std::vector<int>& kinds, std::size_t first, std::size_t period) {
@@ -46,7 +58,7 @@ KeptLayers keep_layers(const std::vector<int>& kinds, Detail detail) {
     std::size_t best_skipped = 0;  // layers
     for (std::size_t period = 1; period <= kLongestPeriod && detail != Detail::all_layers; ++period) {
       const std::size_t periods = count_periods(kinds, at, period);
-      const std::size_t built = detail == Detail::few_periods ? kFewPeriods : kMorePeriods + (periods - kMorePeriods) % 2;
+      const std::size_t built = built_of(periods, detail);
       if (periods <= built || (periods - built) * period <= best_skipped) continue;
       best = {kept.layers.size(), period, built};
       best_skipped = (periods - built) * period;

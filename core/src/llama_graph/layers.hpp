@@ -11,10 +11,10 @@
 
 namespace weighbridge::llama_graph {
 
-/// How much of a model is built: three periods of each stretch, seven or eight, or all of it.
-enum class Detail { few_periods, more_periods, all_layers };
+/// How much of a model is built: three periods of each stretch, four, five or six, seven or eight, or all of it.
+enum class Detail { few_periods, four_periods, some_periods, more_periods, all_layers };
 
-/// Periods of which some are left out, an even number if more than three are kept.
+/// Periods of which some are left out, an even number if more than four are kept.
 struct Stretch {
   std::size_t first = 0;   ///< index into KeptLayers::layers of the first period
   std::size_t period = 0;  ///< layers of one

@@ -38,7 +38,7 @@ class Scheduler {
   [[nodiscard]] bool supports(int id, const Node& node) const {
     // What lies in another device's buffer is out of reach.
     if (id != host_)
-      for (const Node* source : node.src)
+      for (const Node* source : node.sources())
         if (source != nullptr && source->buffer != kNowhere && source->buffer != host_ && source->buffer != id) return false;
     return backend(id).supports(node);
   }
@@ -52,7 +52,7 @@ class Scheduler {
   [[nodiscard]] int backend_of_weights(const Node& node) const {
     // Frequency factors and sinks are too small to decide.
     if (node.op == Op::rope || node.op == Op::flash_attn_ext) return kNowhere;
-    for (const Node* source : node.src) {
+    for (const Node* source : node.sources()) {
       if (source == nullptr || source->buffer == kNowhere || !source->is_weight) continue;
       const int id = backend_from_buffer(*source, node);
       if (machine_.op_offload && id == host_ && source->buffer == host_)
@@ -76,10 +76,11 @@ class Scheduler {
       if (node->backend == kNowhere) node->backend = first_choice(*node);
   }
 
-  /// Nodes without a place get that of the node before; with `devices_only`, only devices spread.
+  /// Nodes without a place get that of the node before; with `devices_only`, only devices spread. Whether some are still without.
   template <class Iterator>
-  void expand(Iterator begin, Iterator end, bool devices_only) {
+  bool expand(Iterator begin, Iterator end, bool devices_only) {
     int current = kNowhere;
+    bool is_open = false;
     for (Iterator it = begin; it != end; ++it) {
       Node& node = **it;
       if (is_view_op(node.op)) continue;
@@ -87,13 +88,16 @@ class Scheduler {
         current = devices_only && node.backend == host_ ? kNowhere : node.backend;
       else if (current != kNowhere && supports(current, node))
         node.backend = current;
+      else
+        is_open = true;
     }
+    return is_open;
   }
 
   void expand_all() {
     for (const bool devices_only : {true, false}) {
-      expand(graph_.nodes.begin(), graph_.nodes.end(), devices_only);
-      expand(graph_.nodes.rbegin(), graph_.nodes.rend(), devices_only);
+      if (!expand(graph_.nodes.begin(), graph_.nodes.end(), devices_only)) return;
+      if (!expand(graph_.nodes.rbegin(), graph_.nodes.rend(), devices_only)) return;
     }
   }
 
@@ -112,8 +116,9 @@ class Scheduler {
       int most = -1;
       for (int id = 0; id <= host_; ++id) {
         if (!supports(id, *node)) continue;
+        const std::span<Node*> sources = node->sources();
         const auto readable = static_cast<int>(
-            std::count_if(node->src.begin(), node->src.end(), [&](const Node* source) { return source != nullptr && can_read(*source, id); }));
+            std::count_if(sources.begin(), sources.end(), [&](const Node* source) { return source != nullptr && can_read(*source, id); }));
         if (readable <= most) continue;
         most = readable;
         node->backend = id;
@@ -124,7 +129,7 @@ class Scheduler {
   void assign_sources() {
     for (Node* node : graph_.nodes) {
       if (node->view_src != nullptr && node->backend == kNowhere) node->backend = node->view_src->backend;
-      for (Node* source : node->src)
+      for (Node* source : node->sources())
         if (source != nullptr && source->backend == kNowhere)
           source->backend = source->view_src != nullptr ? source->view_src->backend : node->backend;
       for (int id = 0; id <= host_ && node->backend == kNowhere; ++id)
@@ -135,7 +140,8 @@ class Scheduler {
   /// Weights of another backend are copied one split at a time, so that their room is used again.
   [[nodiscard]] bool starts_split(const Node& node, const Split& split) const {
     if (split.inputs.empty()) return false;
-    return std::any_of(node.src.begin(), node.src.end(), [&](const Node* source) {
+    const std::span<Node* const> sources = node.sources();
+    return std::any_of(sources.begin(), sources.end(), [&](const Node* source) {
       return source != nullptr && source->buffer != kNowhere && source->is_weight && source->backend != split.backend &&
              !can_read(*source, split.backend);
     });
@@ -152,7 +158,7 @@ class Scheduler {
         splits_.back().last = i;
         splits_.push_back({node.backend, i, i, {}});
       }
-      for (Node*& source : node.src)
+      for (Node*& source : node.sources())
         if (source != nullptr && bring(source, splits_.back())) arrivals_.push_back({i, splits_.back().first});
     }
     splits_.back().last = graph_.nodes.size();
@@ -217,7 +223,7 @@ class Scheduler {
   void add_dependency(const std::vector<Node*>& tensors, int id, Schedule& schedule) {
     for (std::size_t k = 0; k < tensors.size(); k += kMaxSources) {
       Node* node = graph_.alias(tensors[k]);
-      for (std::size_t i = 0; i < kMaxSources && k + i < tensors.size(); ++i) node->src[i] = tensors[k + i];
+      for (std::size_t i = 0; i < kMaxSources && k + i < tensors.size(); ++i) node->src[node->n_src++] = tensors[k + i];
       schedule.nodes.push_back({node, id});
     }
   }

@@ -70,7 +70,7 @@ class Steadiness {
 
   /// Whether the periods left out of `stretch` would have changed nothing: somewhere a period, or two of them in turn, did as the one before.
   [[nodiscard]] bool holds(const Stretch& stretch) const {
-    const std::size_t most = stretch.kept > 3 ? 2 : 1;
+    const std::size_t most = stretch.kept > 4 ? 2 : 1;
     for (std::size_t n = 1; n <= most; ++n)
       for (std::size_t end = 2 * n + 1; end <= stretch.kept; ++end) {
         const auto mark = [&](std::size_t periods) { return stretch.first + periods * stretch.period - 1; };
@@ -123,10 +123,12 @@ class Steadiness {
   const int copies_;
 };
 
+bool explains(const Job& job, Purpose purpose) { return job.explain && purpose == Purpose::plan; }
+
 /// One attempt; nothing if the architecture's graph is not read. `is_sure`: what was left out changes nothing.
 std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
-                              Detail detail, bool& is_sure) {
-  Builder builder(job, settings, placement, purpose, detail);
+                              Detail detail, Arena& arena, bool& is_sure) {
+  Builder builder(job, settings, placement, purpose, detail, arena);
   if (!build_graph(builder, gguf::architecture_of(job.model)) || builder.graph.is_incomplete) return std::nullopt;
   const Machine machine = machine_of(job, settings, placement);
   const Schedule schedule = split(builder.graph, machine);
@@ -138,13 +140,12 @@ std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& setting
   if (job.memo != nullptr) job.memo->work.nodes += static_cast<int>(schedule.nodes.size()), ++job.memo->work.replayed;
   if (!is_sure) return Buffers();
   std::vector<std::vector<const Node*>> living(reserved.size());
-  const bool explains = job.explain && purpose == Purpose::plan;
-  if (explains) living = living_at_fullest(schedule, machine.backends, reserved);
+  if (explains(job, purpose)) living = living_at_fullest(schedule, machine.backends, reserved);
   Buffers buffers;
   for (int backend = 0; backend <= machine.host(); ++backend) {
     const auto id = static_cast<std::size_t>(backend);
     Buffer buffer{Bytes(reserved[id].bytes), {}};
-    if (explains && reserved[id].bytes > 0) buffer.parts = parts_of(job.model, machine.backends[id], living[id], buffer.bytes);
+    if (explains(job, purpose) && reserved[id].bytes > 0) buffer.parts = parts_of(job.model, machine.backends[id], living[id], buffer.bytes);
     if (backend == machine.host())
       buffers.host = std::move(buffer);
     else
@@ -155,10 +156,10 @@ std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& setting
 
 /// With as little as is enough to be sure. `detail`: what to try first; what was enough.
 std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
-                              Detail& detail) {
+                              Detail& detail, Arena& arena) {
   for (;; detail = static_cast<Detail>(static_cast<int>(detail) + 1)) {
     bool is_sure = false;
-    std::optional<Buffers> buffers = replay(job, settings, placement, purpose, detail, is_sure);
+    std::optional<Buffers> buffers = replay(job, settings, placement, purpose, detail, arena, is_sure);
     if (!buffers || is_sure) return buffers;
   }
 }
@@ -177,8 +178,8 @@ Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placem
                                     s.widest_values,
                                     static_cast<std::int64_t>(s.pooling),
                                     static_cast<std::int64_t>(purpose)};
-  for (const bool flag : {s.flash_attention, s.swa_full, s.keeps_windows, s.offload_kqv, s.op_offload, s.unfolds_latents, s.embeddings, s.drafts,
-                          s.caches_idle_layers, job.explain})
+  for (const bool flag :
+       {s.flash_attention, s.swa_full, s.keeps_windows, s.offload_kqv, s.op_offload, s.unfolds_latents, s.embeddings, s.drafts, s.caches_idle_layers})
     numbers.push_back(flag ? 1 : 0);
   for (const std::size_t group : llama_cpp::device_groups(job.scenario))
     numbers.push_back(llama_cpp::pads_rows(job.scenario.hardware[group].device) ? 1 : 0);
@@ -190,25 +191,39 @@ Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placem
 
 /// Kept from one answer to the next (Memo::replays).
 struct Replays {
-  std::map<Key, std::optional<Buffers>> buffers;
+  struct Known {
+    std::optional<Buffers> buffers;
+    bool is_counted = false;
+    bool is_explained = false;  ///< with the parts of its buffers
+  };
+  std::map<Key, Known> known;
   Detail detail = Detail::few_periods;  ///< what was enough last time
+  Arena arena;                          ///< the room that graphs were made in
 };
+
+/// Those of the job, or `own`.
+Replays& replays_of(const Job& job, Replays& own) {
+  if (job.memo == nullptr) return own;
+  if (job.memo->replays == nullptr) job.memo->replays = std::make_shared<Replays>();
+  return *static_cast<Replays*>(job.memo->replays.get());
+}
 
 }  // namespace
 
 std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
                                 Detail least) {
   Replays own;
-  if (job.memo != nullptr && job.memo->replays == nullptr) job.memo->replays = std::make_shared<Replays>();
-  Replays& replays = job.memo != nullptr ? *static_cast<Replays*>(job.memo->replays.get()) : own;
-  Key key = key_of(job, settings, placement, purpose);
-  const auto known = replays.buffers.find(key);
-  if (known != replays.buffers.end()) return known->second;
+  Replays& replays = replays_of(job, own);
+  Replays::Known& known = replays.known[key_of(job, settings, placement, purpose)];
+  if (known.is_counted && (known.is_explained || !explains(job, purpose))) return known.buffers;
   replays.detail = std::max(least, std::min(replays.detail, Detail::more_periods));
-  return replays.buffers.emplace(std::move(key), replay(job, settings, placement, purpose, replays.detail)).first->second;
+  known = {replay(job, settings, placement, purpose, replays.detail, replays.arena), true, explains(job, purpose)};
+  return known.buffers;
 }
 
 bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {
+  Replays own;
+  Arena& arena = replays_of(job, own).arena;
   const Machine machine = machine_of(job, settings, placement);
   const Mixer* last = nullptr;
   for (std::size_t il = 0; il < job.model.layers.size(); ++il) {
@@ -221,7 +236,7 @@ bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, c
     const FullAttention* grouped = grouped_attention(mixer);
     const std::int64_t queries = latent != nullptr ? latent->n_heads : grouped->n_heads;
     const std::int64_t cells = llama_cpp::cells_of(mixer, settings);
-    Graph graph;
+    Graph graph(arena);
     Node* q = graph.input(dtype::f32, {heads.key, 1, queries, settings.n_streams});
     Node* k = graph.input(settings.type_k, {heads.key, cells, heads.heads, settings.n_streams});
     Node* v = graph.input(settings.type_v, {heads.value == 0 ? latent->kv_lora_rank : heads.value, cells, heads.heads, settings.n_streams});

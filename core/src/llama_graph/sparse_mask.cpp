@@ -19,7 +19,7 @@ Node* choose_best(Graph& graph, Node* q, Node* k, Node* weights, Node* mask, std
   return graph.cont(graph.top_k(scores, std::min(scores->ne[0], top_k)));
 }
 
-Node* hide_others(Graph& graph, Node* mask, Node* chosen, DType zeros) {
+Node* hide_others(Graph& graph, Node* mask, Node* chosen, Type zeros) {
   Node* hidden = graph.same(Op::fill, mask);
   hidden = graph.view(hidden, {1, mask->ne[0], mask->ne[1], mask->ne[3]}, {mask->nb[0], mask->nb[0], mask->nb[1], mask->nb[2]}, 0);
   Node* rows = graph.view(chosen, {chosen->ne[0], chosen->ne[1], chosen->ne[3], 1},

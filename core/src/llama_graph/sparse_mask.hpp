@@ -11,6 +11,6 @@ Node* weights_by_stream(Graph& graph, Node* weights, std::int64_t streams);
 /// The `top_k` keys of `k` [head, 1, cells, streams] that score best for each query of `q` [head, heads, tokens].
 Node* choose_best(Graph& graph, Node* q, Node* k, Node* weights, Node* mask, std::int64_t top_k);
 /// `mask` with everything hidden but the chosen tokens. `zeros`: the type in which the others are written.
-Node* hide_others(Graph& graph, Node* mask, Node* chosen, DType zeros);
+Node* hide_others(Graph& graph, Node* mask, Node* chosen, Type zeros);
 
 }  // namespace weighbridge::llama_graph
