@@ -64,7 +64,8 @@ test('file types: the common ones as chips, all of them in a list', async ({ pag
 test('the engine brings its own defaults, and gives them back', async ({ page }) => {
   await open(page);
   await page.getByRole('radio', { name: 'llama.cpp' }).check({ force: true });
-  await expect(page).toHaveURL(/w=q4_k_m&n=1&e=llama.cpp/);
+  await expect(page).toHaveURL(/#v=1&e=llama\.cpp$/); // its format and one request go without saying
+  await expect(page.getByLabel('Requests at the same time, number')).toHaveValue('1');
   await page.getByRole('radio', { name: 'vLLM' }).check({ force: true });
   await expect(page).toHaveURL(/\/$/);
 });
@@ -85,7 +86,7 @@ test('without a GPU everything lies in system memory', async ({ page }) => {
 });
 
 test('an FP8 checkpoint is refused with the nearest file type', async ({ page }) => {
-  await open(page, '#v=1&m=deepseek-r1&e=llama.cpp&n=1');
+  await open(page, '#v=1&m=deepseek-r1&w=checkpoint&e=llama.cpp');
   await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
   await page.getByRole('button', { name: 'Use Q8_0 weights' }).click();
   await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'impossible');

@@ -109,6 +109,8 @@ JsonOut describe_engine(const Engine& engine) {
   return {{"name", engine.name},
           {"versions", engine.versions},
           {"default_version", engine.versions.back()},
+          {"usual_format", engine.usual.format},
+          {"usual_sequences", engine.usual.sequences},
           {"weights_formats", engine.weights_formats},
           {"kv_types", engine.kv_types},
           {"options", std::move(options)}};

@@ -136,7 +136,7 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const EngineOptions& o = scenario.options;
   const Engine* engine = find_engine(scenario.engine);
   const bool is_llama_cpp = engine != nullptr && engine->is_llama_cpp();
-  UsualWorkload usual{std::min<std::int64_t>(32768, model.max_context_tokens), is_llama_cpp ? 1 : 16};
+  UsualWorkload usual{std::min<std::int64_t>(32768, model.max_context_tokens), engine != nullptr ? engine->usual.sequences : UsualChoice().sequences};
   if (engine != nullptr && engine->usual_workload != nullptr) usual = engine->usual_workload(model, scenario);
   if (is_llama_cpp && engine->usual_workload == nullptr) {
     // n_ctx is the total over all sequences; the workload counts each one.

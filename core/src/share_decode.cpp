@@ -19,10 +19,10 @@ class LinkReader {
  public:
   explicit LinkReader(const Catalogue& catalogue) : catalogue_(catalogue) {
     request_ = {{"model", {{"id", link_default::model}}},
-                {"weights", {{"format", "checkpoint"}}},
+                {"weights", Json::object()},
                 {"kv_cache", {{"k", "auto"}, {"v", "auto"}}},
                 {"engine", {{"name", link_default::engine}, {"options", Json::object()}}},
-                {"workload", {{"context_tokens", link_default::context_tokens}, {"sequences", link_default::sequences}}},
+                {"workload", {{"context_tokens", link_default::context_tokens}}},
                 {"hardware", Json::array({{{"device", link_default::device}, {"count", link_default::device_count}, {"used_bytes", 0}}})}};
   }
 
@@ -39,6 +39,7 @@ class LinkReader {
       for (const Entry& entry : entries_)
         if (entry.key == handler.key) (this->*handler.read)(unescape_link_value(entry.raw));
     clamp_default_context();
+    take_usual();
     for (const Entry& entry : entries_)
       if (!read_option(entry) && std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; })) keep(entry);
     return {{"request", std::move(request_)}, {"view", std::move(view_)},     {"kept", std::move(kept_)},
@@ -110,7 +111,7 @@ class LinkReader {
     std::optional<std::string_view> format = find_weights_format(value);
     if (!format) format = find_weights_format("gguf:" + value);
     if (!format)
-      return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8, int4 or a GGUF file type such as q4_k_m; the checkpoint was counted",
+      return reject("w", value, "checkpoint, bf16, fp16, fp32, fp8, int8, int4 or a GGUF file type such as q4_k_m; the usual one was counted",
                     "unknown_format");
     request_["weights"]["format"] = *format;
   }
@@ -138,10 +139,24 @@ class LinkReader {
     if (!context_given_) request_["workload"]["context_tokens"] = std::min(link_default::context_tokens, most_context());
   }
 
+  [[nodiscard]] UsualChoice usual() const {
+    const Engine* engine = find_engine(request_["engine"]["name"].get_ref<const std::string&>());
+    return engine != nullptr ? engine->usual : UsualChoice();
+  }
+
+  /// What the engine's people start from. A model that the link brings along may be a file, which has a format of its own.
+  void take_usual() {
+    const bool is_own = !custom_.is_null() || request_["model"].contains("hub");
+    if (Json& weights = request_["weights"]; weights.empty()) weights["format"] = is_own ? UsualChoice().format : usual().format;
+    if (Json& workload = request_["workload"]; !workload.contains("sequences")) workload["sequences"] = usual().sequences;
+  }
+
   void read_sequences(const std::string& value) {
     const std::optional<std::int64_t> number = digits_of(value);
     if (!number || *number < 1 || *number > kMaxSequences)
-      return reject("n", value, "1 to " + grouped(kMaxSequences) + " requests; " + grouped(link_default::sequences) + " were counted",
+      return reject("n", value,
+                    "1 to " + grouped(kMaxSequences) + " requests; " + grouped(usual().sequences) +
+                        (usual().sequences == 1 ? " was counted" : " were counted"),
                     "out_of_range");
     request_["workload"]["sequences"] = *number;
   }
@@ -353,6 +368,7 @@ class LinkReader {
       {"c", &LinkReader::read_custom},
       {"hf", &LinkReader::read_hub},
       {"m", &LinkReader::read_model},
+      {"e", &LinkReader::read_engine},
       {"w", &LinkReader::read_weights},
       {"ctx", &LinkReader::read_context},
       {"n", &LinkReader::read_sequences},
@@ -360,7 +376,6 @@ class LinkReader {
       {"used", &LinkReader::read_used},
       {"raised", &LinkReader::read_raised},
       {"ram", &LinkReader::read_host_memory},
-      {"e", &LinkReader::read_engine},
       {"tp", &LinkReader::read_tensor},
       {"pp", &LinkReader::read_pipeline},
       {"dp", &LinkReader::read_data},

@@ -98,6 +98,15 @@ void write_engine(LinkWriter& link, const Json& request, bool complete) {
   link.add("e", version.empty() || (is_newest && !complete) ? shown : shown + "@" + version);
 }
 
+/// What a link with this engine means by itself. A model that the link brings along may be a file, which has a format of its own.
+UsualChoice usual_of(const Json& request) {
+  const std::string name = text_of(at(request, {"engine", "name"}));
+  const Engine* engine = find_engine(name.empty() ? link_default::engine : std::string_view(name));
+  UsualChoice usual = engine != nullptr ? engine->usual : UsualChoice();
+  if (text_of(at(request, {"model", "id"})).empty()) usual.format = UsualChoice().format;
+  return usual;
+}
+
 void write_count(LinkWriter& link, std::string_view key, const Json& value, std::int64_t fallback, bool complete) {
   const std::optional<std::int64_t> number = whole_number_of(value);
   if (number && (*number != fallback || complete)) link.add(key, std::to_string(*number));
@@ -164,12 +173,14 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   const bool complete = at(params, {"complete"}) == true;
   LinkWriter link;
   write_model(link, request, catalogue, complete);
-  if (const std::string format = text_of(at(request, {"weights", "format"})); !format.empty() && format != "checkpoint")
+  const UsualChoice meant = usual_of(request);
+  if (const std::string format = text_of(at(request, {"weights", "format"}));
+      !format.empty() && (format != meant.format || (complete && format != UsualChoice().format)))
     link.add("w", link_format(format));
   if (const auto context = whole_number_of(at(request, {"workload", "context_tokens"}));
       context && (complete || *context != link_default::context_tokens))
     link.add("ctx", tokens_text(*context));
-  write_count(link, "n", at(request, {"workload", "sequences"}), link_default::sequences, complete);
+  write_count(link, "n", at(request, {"workload", "sequences"}), meant.sequences, complete);
   if (const Json& hardware = at(request, {"hardware"}); hardware.is_array()) {
     const std::string text = hardware_text(hardware, catalogue);
     const CatalogueDevice* usual = catalogue.find_device(link_default::device);

@@ -8,7 +8,8 @@
 
 namespace weighbridge {
 
-/// The page's start: what a link without keys means. It never changes within one schema version.
+/// The page's start: what a link without keys means. It never changes within one schema version. Format and requests follow the engine
+/// (Engine::usual).
 namespace link_default {
 inline constexpr std::int64_t version = 1;
 inline constexpr std::string_view model = "deepseek-ai/DeepSeek-R1";
@@ -16,7 +17,6 @@ inline constexpr std::string_view device = "h200-sxm";
 inline constexpr std::int64_t device_count = 8;
 inline constexpr std::string_view engine = "vllm";
 inline constexpr std::int64_t context_tokens = 32768;
-inline constexpr std::int64_t sequences = 16;
 }  // namespace link_default
 
 /// Links write memory in GiB.

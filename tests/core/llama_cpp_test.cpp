@@ -200,10 +200,10 @@ TEST(LlamaCppSolvers, TheLongestContextHoldsAndOneMoreDoesNot) {
 }
 
 TEST(LlamaCppShare, LinksWriteTheFormatInSmallLettersWithoutItsPrefix) {
-  const char* link = "v=1&m=deepseek-r1-distill-llama-70b&w=q4_k_m&ctx=8k&n=1&g=2xrtx-3090&e=llama.cpp&kv=q8_0&ngl=40&ub=1024&fa=on";
+  const char* link = "v=1&m=deepseek-r1-distill-llama-70b&w=q5_k_m&ctx=8k&n=2&g=2xrtx-3090&e=llama.cpp&kv=q8_0&ngl=40&ub=1024&fa=on";
   const Json decoded = testing::call("share.decode", {{"hash", link}})["result"];
   EXPECT_TRUE(decoded["notices"].empty()) << decoded["notices"].dump();
-  EXPECT_EQ(decoded["request"]["weights"]["format"], "gguf:Q4_K_M");
+  EXPECT_EQ(decoded["request"]["weights"]["format"], "gguf:Q5_K_M");
   EXPECT_EQ(decoded["request"]["offload"]["gpu_layers"], 40);
   EXPECT_EQ(testing::call("share.encode", {{"request", decoded["request"]}})["result"]["hash"], link);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "api_fixture.hpp"
 
 namespace weighbridge {
@@ -33,12 +36,37 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values("v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090", "v=1&ctx=1000&n=3&g=1xh100+2xh200",
                       "v=1&g=2x24gib&used=1.5", "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article",
                       "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark", "v=1&g=none", "v=1&c=zAbC-_09",
-                      "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
-                      "v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xm4-max-64gb&raised=1&e=llama.cpp",
+                      "v=1&m=qwen3-32b&w=q8_0&n=2&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
+                      "v=1&m=qwen3-32b&w=checkpoint&n=16&g=1xm4-max-64gb&raised=1&e=llama.cpp", "v=1&m=qwen3-8b&g=1xrtx-4090&e=llama.cpp",
+                      "v=1&hf=owner/model&w=q4_k_m&g=1xrtx-4090&e=llama.cpp",
                       "v=1&g=2x24gib&e=llama.cpp&kv=q8_0,f16&cmoe=12&o.n_batch=512&o.kv_unified=1&o.swa_full=0&o.tensor_split=3,1&"
                       "o.split_mode=layer&o.n_ctx=-1&o.override_tensor=ffn_.%2A_exps%3DCPU",
                       "v=1&g=2x24gib&e=ollama&o.sched_spread=1&o.num_batch=256", "v=1&g=2x24gib&e=lm-studio&o.parallel=2",
                       "v=1&e=sglang&o.mem_fraction_static=0.85&o.dp_size=8&o.enable_dp_attention=1", "v=1&hf=owner/model&n=2&c=zAbC-_09"));
+
+TEST(Share, WhatALinkLeavesOutIsWhatTheEngineIsUsuallyAskedFor) {
+  const auto expect = [](const std::string& link, const std::string& format, int sequences) {
+    const Json request = decode(link)["request"];
+    EXPECT_EQ(request["weights"]["format"], format) << link;
+    EXPECT_EQ(request["workload"]["sequences"], sequences) << link;
+  };
+  expect("v=1&m=qwen3-8b&g=1xrtx-4090", "checkpoint", 16);
+  expect("v=1&m=qwen3-8b&g=1xrtx-4090&e=sglang", "checkpoint", 16);
+  for (const std::string engine : {"llama.cpp", "ollama", "lm-studio"}) expect("v=1&m=qwen3-8b&g=1xrtx-4090&e=" + engine, "gguf:Q4_K_M", 1);
+  expect("v=1&m=qwen3-8b&g=1xrtx-4090&e=transformers", "checkpoint", 1);
+  expect("v=1&m=qwen3-8b&g=1xm3-max-128gb&e=mlx", "mlx-4bit", 1);
+  // What is stated counts; a model of the link's own may be a file, which has a format.
+  expect("v=1&m=qwen3-8b&w=checkpoint&n=16&e=llama.cpp", "checkpoint", 16);
+  expect("v=1&hf=owner/model-GGUF/blob/main/model-Q8_0.gguf&e=llama.cpp", "checkpoint", 1);
+}
+
+TEST(Share, TheCatalogueSaysWhatAnEngineIsUsuallyAskedFor) {
+  const Json engines = testing::call("catalogue", Json::object())["result"]["engines"];
+  const auto found = std::find_if(engines.begin(), engines.end(), [](const Json& engine) { return engine["name"] == "llama.cpp"; });
+  ASSERT_NE(found, engines.end());
+  EXPECT_EQ((*found)["usual_format"], "gguf:Q4_K_M");
+  EXPECT_EQ((*found)["usual_sequences"], 1);
+}
 
 TEST(Share, AnOptionOfAnotherEngineIsKeptAndABadOneNamed) {
   const Json kept = decode("v=1&e=ollama&o.n_batch=512");

@@ -93,21 +93,8 @@ export interface Store {
   bring<T>(part: Promise<T>): Promise<T | undefined>;
 }
 
-/** Where engines differ in what people start from. llama.cpp loads GGUF files only, and mostly for one person. */
-const kHome = { format: 'gguf:Q4_K_M', sequences: 1 };
-const kEngineDefaults: Record<string, { format: string; sequences: number }> = {
-  'llama.cpp': kHome,
-  ollama: kHome,
-  'lm-studio': kHome,
-  transformers: { format: 'checkpoint', sequences: 1 },
-  mlx: { format: 'mlx-4bit', sequences: 1 },
-};
-const kOtherDefaults = { format: 'checkpoint', sequences: 16 };
-/** What was read without a config is a GGUF file, which has its own types. */
-function defaultsOf(engine: string, { spec, config }: ModelChoice): { format: string; sequences: number } {
-  const defaults = kEngineDefaults[engine] ?? kOtherDefaults;
-  return spec && !config ? { ...defaults, format: kOtherDefaults.format } : defaults;
-}
+/** Engines whose words come with the page. */
+const kWithWords = ['vllm', 'article'];
 
 export function createStore(first: FirstAnswer): Store {
   const request = signal<Request>(first.request);
@@ -146,7 +133,7 @@ export function createStore(first: FirstAnswer): Store {
   effect(() => {
     const state = coreState.value;
     if (state.status !== 'ready') return;
-    if (!wordsArrived.value && request.value.engine.name in kEngineDefaults) void bring(bringWords());
+    if (!wordsArrived.value && !kWithWords.includes(request.value.engine.name)) void bring(bringWords());
     const arrived = arrivedParts.value;
     const reply = state.core.call('estimate', request.value);
     const missing = reply.ok ? '' : reply.error.where;
@@ -161,9 +148,23 @@ export function createStore(first: FirstAnswer): Store {
   });
 
   const generation = signal(0);
+  /** Chosen before the core was there to say what goes with it. */
+  let early: EngineChoice | undefined;
   const readCatalogue: Store['readCatalogue'] = (core) => {
     const reply = core.call('catalogue', {});
     if (reply.ok) catalogue.value = reply.result;
+    if (!early) return;
+    const { engine } = first.request;
+    request.value = { ...request.value, engine };
+    setEngine(early);
+    early = undefined;
+  };
+
+  /** What people start from. What was read without a config is a GGUF file, which has its own types. */
+  const usualOf = (engine: string, { spec, config }: ModelChoice): { format: string; sequences: number } => {
+    const known = catalogue.value?.engines.find(({ name }) => name === engine);
+    const format = (!spec || config) && known?.usual_format;
+    return { format: format || 'checkpoint', sequences: known?.usual_sequences ?? first.request.workload.sequences };
   };
 
   const change = (part: Partial<Request>): void => {
@@ -180,6 +181,24 @@ export function createStore(first: FirstAnswer): Store {
   };
   const changeWorkload = (part: Partial<Request['workload']>): void =>
     change({ workload: { ...request.value.workload, ...part } });
+
+  const setEngine: Store['setEngine'] = (engine) => {
+    if (!catalogue.value) early = engine;
+    const { parallel: _split, offload: _layers, ...rest } = request.value;
+    const before = usualOf(rest.engine.name, rest.model);
+    const after = usualOf(engine.name, rest.model);
+    const isSameEngine = rest.engine.name === engine.name;
+    const { sequences } = rest.workload;
+    request.value = isSameEngine
+      ? { ...request.value, engine }
+      : {
+          ...rest,
+          engine,
+          weights: { format: after.format },
+          kv_cache: { k: 'auto', v: 'auto' },
+          workload: { ...rest.workload, sequences: sequences === before.sequences ? after.sequences : sequences },
+        };
+  };
 
   return {
     request,
@@ -204,7 +223,7 @@ export function createStore(first: FirstAnswer): Store {
       const { engine, workload } = rest;
       request.value = {
         ...rest,
-        ...(isLinked ? offload && { offload } : { weights: { format: defaultsOf(engine.name, model).format } }),
+        ...(isLinked ? offload && { offload } : { weights: { format: usualOf(engine.name, model).format } }),
         model,
         workload: { ...workload, context_tokens: Math.min(wantedContext, maxContext) },
       };
@@ -226,26 +245,12 @@ export function createStore(first: FirstAnswer): Store {
     },
     open(opened) {
       leaveFile();
+      early = undefined;
       wantedContext = opened.workload.context_tokens;
       generation.value += 1;
       request.value = opened;
     },
-    setEngine(engine) {
-      const { parallel: _split, offload: _layers, ...rest } = request.value;
-      const before = defaultsOf(rest.engine.name, rest.model);
-      const after = defaultsOf(engine.name, rest.model);
-      const isSameEngine = rest.engine.name === engine.name;
-      const { sequences } = rest.workload;
-      request.value = isSameEngine
-        ? { ...request.value, engine }
-        : {
-            ...rest,
-            engine,
-            weights: { format: after.format },
-            kv_cache: { k: 'auto', v: 'auto' },
-            workload: { ...rest.workload, sequences: sequences === before.sequences ? after.sequences : sequences },
-          };
-    },
+    setEngine,
     setHostMemory(bytes) {
       const { host: _replaced, ...rest } = request.value;
       request.value = bytes === undefined ? rest : { ...rest, host: { memory_bytes: bytes } };

@@ -90,6 +90,12 @@ struct UsualWorkload {
   std::int64_t sequences = 0;
 };
 
+/// What people start from with an engine: what a link means that leaves it out, and what a form shows first.
+struct UsualChoice {
+  std::string_view format = "checkpoint";  ///< of a model that is published with a config; a file has a format of its own
+  std::int64_t sequences = 16;
+};
+
 enum class OptionType { number, integer, text, flag };
 
 /// A setting as a form shows it: the engine's own name and its default in words.
@@ -110,8 +116,9 @@ struct Engine {
   std::vector<std::string_view> checkpoint_formats = {};                  ///< published formats it runs as they are but does not make itself
   std::string_view (*loads_checkpoint_as)(const Model& model) = nullptr;  ///< the format it makes of the published one; null: as it is
   bool splits_kv_types = false;                                           ///< keys and values may have types of their own
-  /// Null: 32,768 tokens for one sequence of llama.cpp, for 16 of others.
+  /// Null: 32,768 tokens for the usual sequences.
   UsualWorkload (*usual_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  UsualChoice usual = {};
   std::string_view share_option = "gpu_memory_utilization";  ///< what it calls the share of memory that it takes
   bool shares_total = true;                                  ///< a share of the whole card, and not of what is free at some moment
 

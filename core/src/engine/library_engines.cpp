@@ -21,7 +21,8 @@ const Engine& transformers_engine() {
                              {"fp8", "int8", "int4", "gptq-int2", "gptq-int3", "gptq-int8", "mxfp4"},
                              nullptr,
                              false,
-                             local_rules().transformers_workload};
+                             local_rules().transformers_workload,
+                             {"checkpoint", 1}};
   return engine;
 }
 
@@ -39,7 +40,8 @@ const Engine& mlx_engine() {
                              {"mlx-2bit", "mlx-3bit", "mlx-5bit", "mlx-6bit"},
                              nullptr,
                              false,
-                             local_rules().mlx_workload};
+                             local_rules().mlx_workload,
+                             {"mlx-4bit", 1}};
   return engine;
 }
 

@@ -9,6 +9,9 @@ namespace weighbridge {
 
 namespace {
 
+/// They load GGUF files only, and mostly for one person.
+constexpr UsualChoice kHome{"gguf:Q4_K_M", 1};
+
 /// convert_hf_to_gguf.py keeps 16- and 32-bit weights as they are; it has no file type for others. A GGUF file is loaded as it is.
 std::string_view loads_as_gguf(const Model& model) {
   if (model.from_gguf) return "checkpoint";
@@ -58,7 +61,9 @@ const Engine& llama_cpp_engine() {
                              local_rules().llama_cpp,
                              {},
                              loads_as_gguf,
-                             true};
+                             true,
+                             nullptr,
+                             kHome};
   return engine;
 }
 
@@ -81,7 +86,8 @@ const Engine& ollama_engine() {
                              {},
                              llama_cpp_engine().loads_checkpoint_as,
                              true,
-                             local_rules().ollama_workload};
+                             local_rules().ollama_workload,
+                             kHome};
   return engine;
 }
 
@@ -100,7 +106,8 @@ const Engine& lm_studio_engine() {
                              {},
                              llama_cpp_engine().loads_checkpoint_as,
                              true,
-                             local_rules().lm_studio_workload};
+                             local_rules().lm_studio_workload,
+                             kHome};
   return engine;
 }
 

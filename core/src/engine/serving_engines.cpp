@@ -33,6 +33,7 @@ const Engine& sglang_engine() {
                              nullptr,
                              false,
                              nullptr,
+                             {},
                              "mem_fraction_static",
                              false};
   return engine;
@@ -56,6 +57,7 @@ const Engine& tensorrt_llm_engine() {
                              nullptr,
                              false,
                              nullptr,
+                             {},
                              "free_gpu_memory_fraction",
                              false};
   return engine;

@@ -242,6 +242,9 @@ export interface CatalogueEngine {
   name: string;
   versions: string[];
   default_version: string;
+  /** What people start from; a link that leaves them out means these. */
+  usual_format: string;
+  usual_sequences: number;
   weights_formats: string[];
   kv_types: string[];
   options: EngineOption[];
