@@ -62,10 +62,10 @@ bool KeyReader::flag_or(std::string_view key, bool fallback) {
   return fallback;
 }
 
-std::optional<double> KeyReader::fraction(std::string_view key, double most) {
+std::optional<double> KeyReader::fraction(std::string_view key, double most, std::string_view said) {
   const Json* value = find_value(object_, key);
   if (value == nullptr) return std::nullopt;
-  const std::string expected = "a number above 0, up to " + Json(most).dump();
+  const std::string expected = said.empty() ? "a number above 0, up to " + Json(most).dump() : std::string(said);
   if (!value->is_number()) {
     fail(notice::wrong_type(path(key), std::string(key), excerpt(*value), expected));
     return std::nullopt;

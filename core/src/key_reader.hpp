@@ -36,8 +36,8 @@ class KeyReader {
   /// A whole number from 0 up to `most`; missing (or null) means 0, silently: absence says that the model has none.
   [[nodiscard]] std::int64_t count_or_zero(std::string_view key, std::int64_t most);
   [[nodiscard]] bool flag_or(std::string_view key, bool fallback);
-  /// A number above 0 and up to `most`, or nothing if the key is absent.
-  [[nodiscard]] std::optional<double> fraction(std::string_view key, double most);
+  /// A number above 0 and up to `most`, or nothing if the key is absent. `said`: what is expected, if it is less than what is read.
+  [[nodiscard]] std::optional<double> fraction(std::string_view key, double most, std::string_view said = {});
   /// A positive whole number up to `most`, or nothing if the key is absent.
   [[nodiscard]] std::optional<std::int64_t> positive_if_given(std::string_view key, std::int64_t most) { return whole_number(key, 1, most); }
   /// A whole number from `least` to `most`, or nothing if the key is absent.

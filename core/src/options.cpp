@@ -246,7 +246,7 @@ void read_options(KeyReader& reader, Scenario& scenario) {
     return all;
   }();
   reader.warn_of_other_keys(std::span(names));
-  o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 100.0);  // above 1 the engine refuses
+  o.gpu_memory_utilization = reader.fraction("gpu_memory_utilization", 100.0, "a number above 0, up to 1");  // above 1 the engine refuses
   o.max_model_len = reader.positive_if_given("max_model_len", kMaxContextTokens);
   o.max_num_seqs = reader.positive_if_given("max_num_seqs", kMaxSequences);
   o.max_num_batched_tokens = reader.positive_if_given("max_num_batched_tokens", kMostBatchTokens);
