@@ -92,6 +92,17 @@ test('an FP8 checkpoint is refused with the nearest file type', async ({ page })
   await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'impossible');
 });
 
+test('expert settings give the command to start the engine with, a draft model included', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-32b&ctx=8k&g=1xrtx-4090&e=llama.cpp');
+  await page.locator('.expert summary').click();
+  const command = page.locator('.expert-flags').last();
+  await expect(command).toHaveText(/^llama-server -m Qwen3-32B-Q4_K_M\.gguf -c 8192 -np 1 -ngl \d+$/);
+  await page.getByRole('textbox', { name: 'Draft model' }).fill('qwen3-0.6b');
+  await page.getByRole('textbox', { name: 'Draft model' }).press('Tab');
+  await expect(command).toContainText('-md Qwen3-0.6B-Q4_K_M.gguf');
+  await expect(page).toHaveURL(/o\.draft_model=qwen3-0\.6b/);
+});
+
 test('more layers than there are: all of them, and a word about it', async ({ page }) => {
   await open(page, '#v=1&m=qwen3-8b&w=q4_k_m&n=1&ctx=8k&g=1xrtx-4090&e=llama.cpp&ngl=999');
   await expect(page.getByText('999 means all of them')).toBeVisible();

@@ -131,7 +131,7 @@ constexpr NumberOption kLlamaCppNumbers[] = {
     {"n_outputs", &L::n_outputs, 1, kMostBatchTokens}, {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
     {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},    {"fit_target", &L::fit_target_mib, 0, kMostMib},
     {"cache_ram", &L::cache_ram, -1, kMostMib},        {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
-    {"lora_bytes", &L::lora_bytes, 0, kMostBytes}};
+    {"lora_bytes", &L::lora_bytes, 0, kMostBytes},     {"n_gpu_layers_draft", &L::n_gpu_layers_draft, -1, kMostLayers}};
 using V = VllmOptions;
 constexpr std::pair<std::string_view, std::optional<std::int64_t> V::*> kVllmNumbers[] = {{"kv_cache_memory_bytes", &V::kv_cache_memory_bytes},
                                                                                           {"decode_context_parallel_size",
@@ -198,6 +198,8 @@ void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
   o.type_v = reader.text_if_given("type_v");
   o.type_k_draft = read_cache_type(reader, "type_k_draft");
   o.type_v_draft = read_cache_type(reader, "type_v_draft");
+  o.draft_model = reader.text_if_given("draft_model");
+  o.draft_weights = reader.text_if_given("draft_weights");
   o.override_tensor = read_overrides(reader);
 }
 
@@ -237,6 +239,8 @@ void read_options(KeyReader& reader, Scenario& scenario) {
                                       "type_v",
                                       "type_k_draft",
                                       "type_v_draft",
+                                      "draft_model",
+                                      "draft_weights",
                                       "override_tensor"};
     for (const NumberOption& option : kLlamaCppNumbers) all.push_back(option.name);
     for (const FlagOption& option : kLlamaCppFlags) all.push_back(option.name);
@@ -281,6 +285,8 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
   }
   add(json, "type_k_draft", l.type_k_draft);
   add(json, "type_v_draft", l.type_v_draft);
+  add(json, "draft_model", l.draft_model);
+  add(json, "draft_weights", l.draft_weights);
   const Known known = known_of(engine);
   for (const NumberOption& option : known.numbers) add(json, option.name, l.*option.kept);
   for (const FlagOption& option : known.flags) add(json, option.name, l.*option.kept);

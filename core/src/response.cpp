@@ -174,6 +174,7 @@ JsonOut describe_engine_report(const EngineReport& engine) {
   if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
   if (engine.default_context_tokens) json.add("default_context_tokens", *engine.default_context_tokens);
   if (engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
+  if (!engine.command.empty()) json.add("command", engine.command);
   return json;
 }
 

@@ -136,6 +136,73 @@ TEST(LlamaServer, DraftsWithTheModelsOwnLayersTakeTheirCacheToo) {
   EXPECT_EQ(bytes_of(testing::estimate(llama_cpp_request(kLlama8B, memory(96), {{"mtp", true}}))["devices"][0], "speculation"), 0);
 }
 
+// common/speculative.cpp: the second model is loaded whole, with a context as long and for as many sequences, its cache in f16.
+TEST(LlamaServer, ADraftModelTakesWhatItWouldTakeAlone) {
+  const Json options{{"type_k", "q8_0"}, {"type_v", "q8_0"}, {"n_seq_max", 2}, {"n_ctx", 16384}};
+  Json drafting = options;
+  drafting["draft_model"] = "qwen3-0.6b";
+  const Json with = testing::estimate(llama_cpp_request("Qwen/Qwen3-32B", memory(96), drafting));
+  const Json alone = testing::estimate(llama_cpp_request("Qwen/Qwen3-0.6B", memory(96), {{"n_seq_max", 2}, {"n_ctx", 16384}, {"n_outputs", 2}}));
+  std::int64_t sum = 0;
+  for (const char* id : {"weights", "kv_cache", "compute", "runtime_pool"}) sum += bytes_of(alone["devices"][0], id);
+  EXPECT_EQ(bytes_of(with["devices"][0], "draft_model"), sum);
+  EXPECT_GT(bytes_of(with["host"], "draft_model"), bytes_of(alone["host"], "weights"));
+  const Json without = testing::estimate(llama_cpp_request("Qwen/Qwen3-32B", memory(96), options));
+  EXPECT_EQ(with["devices"][0]["total_bytes"].get<std::int64_t>(), without["devices"][0]["total_bytes"].get<std::int64_t>() + sum);
+}
+
+TEST(LlamaServer, ADraftModelMayStayOnTheHostAndBeOfAnotherType) {
+  const Json host = testing::estimate(
+      llama_cpp_request("Qwen/Qwen3-32B", memory(96), {{"draft_model", "Qwen/Qwen3-0.6B"}, {"n_gpu_layers_draft", 0}}));
+  const auto on_device = [](const char* type) {
+    const Json options{{"draft_model", "Qwen/Qwen3-0.6B"}, {"draft_weights", type}};
+    return bytes_of(testing::estimate(llama_cpp_request("Qwen/Qwen3-32B", memory(96), options))["devices"][0], "draft_model");
+  };
+  EXPECT_GT(on_device("q8_0"), on_device("gguf:Q4_K_M"));
+  EXPECT_LT(4 * bytes_of(host["devices"][0], "draft_model"), on_device("gguf:Q4_K_M"));  // the device still works for the host's layers
+}
+
+// The fit leaves the room that the draft model was measured to need.
+TEST(LlamaServer, TheFitLeavesRoomForADraftModel) {
+  const auto layers = [](const Json& more) {
+    Json options = more;
+    options["fit"] = true;
+    return testing::estimate(llama_cpp_request("Qwen/Qwen3-32B", memory(16), options))["engine"]["gpu_layers"].get<int>();
+  };
+  EXPECT_LT(layers({{"draft_model", "Qwen/Qwen3-1.7B"}}), layers(Json::object()));
+}
+
+TEST(LlamaCppRefusals, ADraftModelOfAnotherFamilyOrOneThatNobodyKnows) {
+  const Json verdict = testing::estimate(llama_cpp_request("Qwen/Qwen3-32B", memory(96), {{"draft_model", kLlama8B}}))["verdict"];
+  EXPECT_EQ(verdict["class"], "impossible");
+  EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("a smaller model of the same family"), std::string::npos);
+  const Json reply = testing::call("estimate", llama_cpp_request("Qwen/Qwen3-32B", memory(96), {{"draft_model", "no-such-model"}}));
+  EXPECT_EQ(reply["error"]["where"], "params.engine.options.draft_model");
+}
+
+TEST(LlamaServer, TheSettingsAreALineForAShell) {
+  const auto command = [](const std::string& model, const Json& hardware, const Json& options) {
+    return testing::estimate(llama_cpp_request(model.c_str(), hardware, options))["engine"]["command"].get<std::string>();
+  };
+  EXPECT_EQ(command("Qwen/Qwen3-32B", memory(96), {{"n_ctx", 8192}}), "llama-server -m Qwen3-32B-Q4_K_M.gguf -c 8192 -np 1 -ngl 65");
+  // What does not fit is given as the automatic fit would run it.
+  const Json small = Json::array({{{"memory_bytes", (15488 + 236) * std::int64_t{1048576}}, {"count", 1}}});
+  EXPECT_EQ(command(kLlama70B, small, {{"n_ctx", 8192}}), "llama-server -m DeepSeek-R1-Distill-Llama-70B-Q4_K_M.gguf -c 8192 -np 1 -ngl 26");
+  const Json options{{"n_ctx", 8192},
+                     {"n_seq_max", 4},
+                     {"kv_unified", true},
+                     {"type_k", "q8_0"},
+                     {"type_v", "q8_0"},
+                     {"tensor_split", "3,1"},
+                     {"draft_model", "Qwen/Qwen3-0.6B"},
+                     {"draft_weights", "q8_0"},
+                     {"mmap", false},
+                     {"offload_kqv", false}};
+  EXPECT_EQ(command("Qwen/Qwen3-32B", memory(48, 2), options),
+            "llama-server -m Qwen3-32B-Q4_K_M.gguf -c 8192 -np 4 --kv-unified -ctk q8_0 -ctv q8_0 -ngl 65 -ts 3,1 --no-kv-offload "
+            "-md Qwen3-0.6B-Q8_0.gguf --no-mmap");
+}
+
 TEST(LlamaCppPlacement, OneDeviceOfSeveralCanBeChosen) {
   Json hardware = Json::array({memory(24)[0], memory(48)[0]});
   const Json result = testing::estimate(llama_cpp_request(kLlama8B, hardware, {{"split_mode", "none"}, {"main_gpu", 1}}));

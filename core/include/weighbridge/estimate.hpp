@@ -116,6 +116,7 @@ struct EngineReport {
   bool tensors_on_host = false;                        ///< of layers on devices some tensors stay on the host
   std::optional<std::int64_t> default_context_tokens;  ///< what the engine would take on this machine if none were asked for
   std::optional<Fitted> fitted;
+  std::string command;  ///< the engine with these settings, or with those that `fitted` says, as a line for a shell; empty: none is made
 };
 
 enum class VerdictClass { fits, tight, offload, no, impossible, unknown };

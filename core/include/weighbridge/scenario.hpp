@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "weighbridge/hardware.hpp"
 
 namespace weighbridge {
+
+struct Model;
 
 /// How the model is spread over the devices. The product of tensor, pipeline and data equals the number of devices.
 struct Parallel {
@@ -70,6 +73,9 @@ struct LlamaCppOptions {
   std::optional<bool> mtp;                      ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
   std::optional<std::string> type_k_draft;      ///< of the context that drafts
   std::optional<std::string> type_v_draft;
+  std::optional<std::string> draft_model;          ///< a model of its own that drafts, by its id (`--model-draft`); Scenario::draft has it
+  std::optional<std::string> draft_weights;        ///< its GGUF file type; empty: that of the model
+  std::optional<std::int64_t> n_gpu_layers_draft;  ///< -1: all
   std::optional<bool> mmap;
   std::optional<std::int64_t> lora_bytes;    ///< of all adapter files
   std::optional<bool> sched_spread;          ///< OLLAMA_SCHED_SPREAD: over all GPUs even if one is enough
@@ -158,8 +164,9 @@ struct Scenario {
   std::int64_t shared_prefix_tokens = 0;       ///< that all sequences begin with
   std::vector<DeviceGroup> hardware;
   Parallel parallel;
-  std::optional<Host> host;         ///< empty: not known
-  std::int64_t cpu_moe_layers = 0;  ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)
+  std::optional<Host> host;            ///< empty: not known
+  std::int64_t cpu_moe_layers = 0;     ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)
+  std::shared_ptr<const Model> draft;  ///< the model that drafts for this one (LlamaCppOptions::draft_model); null: none
 
   [[nodiscard]] std::int64_t device_count() const;
 };

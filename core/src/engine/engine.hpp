@@ -23,6 +23,7 @@ struct Memo {
   std::shared_ptr<const void> loads;  ///< llama.cpp: what each layer weighs
   std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)
   std::shared_ptr<void> replays;      ///< llama.cpp: buffers by what they depend on (llama_graph/simulate.cpp)
+  std::shared_ptr<void> draft;        ///< llama.cpp: the model that drafts, in its format (llama_cpp_draft_model.cpp)
 
   /// llama.cpp: what was done so far. A benchmark prints it, and tests hold it down.
   struct Work {

@@ -156,6 +156,9 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
     complete(job, settings, loads, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
   plan.host = plan_host(job, settings, loads, placement, std::move(graphs.host));
   if (auto draft = draft_terms(job, settings, placement)) add_draft(std::move(*draft), plan);
+  std::vector<Bytes> taken;
+  for (const DevicePlan& device : plan.devices) taken.push_back(device.total());
+  if (auto draft = draft_model_terms(job, settings, taken)) add_draft(std::move(*draft), plan);
 
   plan.report.kv_cache_pool = whole_cache(job, settings);
   plan.report.kv_cache_tokens = settings.cells * settings.n_streams;
@@ -166,6 +169,10 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
 
 /// The scenario with everything filled in that the engine chooses itself.
 Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
+  const auto tell = [&](const Scenario& best) {
+    const Job told{job.model, job.tensors, best, false, job.memo};
+    if (job.explain && job.scenario.engine == "llama.cpp") report.command = command_line(told, settle(told));
+  };
   Scenario scenario = job.scenario;
   LlamaCppOptions& o = scenario.options.llama_cpp;
   if (!o.override_tensor.empty()) {
@@ -174,9 +181,11 @@ Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
     o.moved = std::move(*moved);
   }
   const bool fits = o.fit.value_or(false);
+  if (scenario.hardware.empty()) tell(scenario);
   if (scenario.hardware.empty() || !(fits || job.explain)) return scenario;
   Scenario fitted = scenario;
   report.fitted = fit_to_devices({job.model, job.tensors, scenario, job.explain, job.memo}, fitted);
+  tell(fitted);
   return fits ? fitted : scenario;
 }
 
@@ -191,6 +200,7 @@ Plan plan_file(const Job& job) {
   };
   const Settings settings = settle(job);
   if (std::optional<Notice> reason = refusal(job, settings)) return refuse(std::move(*reason));
+  if (std::optional<Notice> reason = draft_refusal(job)) return refuse(std::move(*reason));
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   if (!job.explain && o.override_tensor.empty() && !o.fit.value_or(false)) {
     plan_settled(job, settings, plan);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -183,6 +184,13 @@ struct DraftTerms {
 };
 /// Nothing if none is asked for, or the model has no prediction layers.
 [[nodiscard]] std::optional<DraftTerms> draft_terms(const Job& job, const Settings& settings, const Placement& placement);
+/// The model that drafts, if one is asked for: weights, cache and buffers of its own. `taken`: what the devices hold of the model itself.
+[[nodiscard]] std::optional<DraftTerms> draft_model_terms(const Job& job, const Settings& settings, const std::vector<Bytes>& taken);
+/// Why the engine refuses to draft with it.
+[[nodiscard]] std::optional<Notice> draft_refusal(const Job& job);
+/// llama-server with these settings, as a line for a shell.
+[[nodiscard]] std::string command_line(const Job& job, const Settings& settings);
+
 /// The share of all adapters that goes with `weights` of `all_weights`.
 [[nodiscard]] std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights);
 /// Fills in what the host holds while the weights are read.

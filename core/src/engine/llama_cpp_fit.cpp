@@ -60,6 +60,7 @@ class Fit {
     Fitted fitted;
     const bool may_reduce = options_.n_ctx == -1;
     if (options_.n_ctx.value_or(1) <= 0) options_.n_ctx = job_.model.max_context_tokens * settings_of(scenario_).n_seq_max;
+    reserve_draft();
     const Sizes sizes = memory(scenario_, true, job_.explain);
     fitted.is_changed = !is_met(sizes);
     if (fitted.is_changed && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
@@ -130,6 +131,13 @@ class Fit {
     std::int64_t total = 0;
     for (const std::int64_t size : sizes) total += size;
     return total;
+  }
+
+  /// tools/server/server-context.cpp, load_model: what a model that drafts takes is measured first and added to the room that is left.
+  void reserve_draft() {
+    const Job job{job_.model, job_.tensors, scenario_, false, job_.memo};
+    const std::optional<DraftTerms> draft = draft_model_terms(job, settings_of(scenario_), std::vector<Bytes>(n_devices()));
+    for (std::size_t device = 0; draft && device < n_devices(); ++device) targets_[device] -= difference(draft->devices[device].bytes, Bytes());
   }
 
   /// Down to what fits by a line between the least and the most; false if that is not enough, or not needed.

@@ -54,8 +54,10 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
       hasDevices = true;
     },
     call(method, params) {
-      const { model } = params as Partial<Request>;
-      const completed = method === 'estimate' && model ? { ...params, model: complete(model) } : params;
+      const { model, engine } = params as Partial<Request>;
+      const id = engine?.options?.['draft_model'];
+      const draft = typeof id === 'string' && { draft: complete({ id }) };
+      const completed = method === 'estimate' && model ? { ...params, model: complete(model), ...draft } : params;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
     async bringSpecs() {

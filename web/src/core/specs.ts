@@ -10,9 +10,10 @@ export interface SpecFile {
   names: string[];
 }
 
-/** The spec of a model with the names that it uses, or nothing for a model that is not of the catalogue. */
+/** The spec of a model, named by its id or its short name, with the names that it uses, or nothing for a model that is not of the catalogue. */
 export function specOf(file: SpecFile, id: string): Json | undefined {
-  const spec = file.specs[file.of[file.ids.indexOf(id)] ?? -1];
+  const at = file.ids.findIndex((known) => known === id || known.replace(/.*\//, '').toLowerCase() === id);
+  const spec = file.specs[file.of[at] ?? -1];
   if (!spec) return undefined;
   const used = [...new Set(spec.tensors.map(([name]) => name))];
   return {

@@ -187,6 +187,8 @@ export interface Estimate {
     all_gpu_layers?: number | null;
     default_context_tokens?: number;
     fit?: { changed: boolean; whole: boolean; flags: string };
+    /** The engine with these settings, or with those of `fit`, as a line for a shell. */
+    command?: string;
   };
   devices: DeviceAnswer[];
   groups: Group[];

@@ -39,6 +39,8 @@ const kFlags: Record<string, string> = {
   main_gpu: '-mg',
   override_tensor: '-ot',
   mtp: '--spec-type draft-mtp',
+  draft_model: '-md',
+  n_gpu_layers_draft: '-ngld',
   type_k_draft: '-ctkd',
   type_v_draft: '-ctvd',
   pooling_type: '--pooling',
@@ -55,14 +57,22 @@ const kFlags: Record<string, string> = {
 const kFields = new Set(['ollama', 'lm-studio', 'transformers']);
 
 const kChoices: Record<string, string[]> = {
-  split_mode: ['layer', 'none'],
+  split_mode: ['layer', 'none', 'row', 'tensor'],
   pooling_type: ['none', 'mean', 'cls', 'last'],
   attn_implementation: ['sdpa', 'flash_attention_2', 'eager'],
   cache_implementation: ['dynamic', 'static', 'offloaded', 'quantized'],
   speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram'],
   device_map: ['auto', 'balanced_low_0', 'sequential'],
 };
-const kExamples: Record<string, string> = { tensor_split: '3,1', override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU' };
+const kExamples: Record<string, string> = {
+  tensor_split: '3,1',
+  override_tensor: 'blk\\.(1|2)\\.ffn_.*_exps=CPU',
+  draft_model: 'qwen3-0.6b',
+  draft_weights: 'q8_0',
+};
+
+/** What the engine is given with the file and not by a flag. */
+const kWithoutFlag = new Set(['draft_weights']);
 
 function flagOf(engine: string, option: string): string {
   const isEnvironment = kFlags[option]?.startsWith('OLLAMA_') ?? false;
@@ -155,7 +165,7 @@ function OptionRow({ option }: { option: EngineOption }) {
   const { request, setOption } = useStore();
   const value = request.value.engine.options?.[option.name];
   const label = tCode('option', option.name);
-  const flag = flagOf(request.value.engine.name, option.name);
+  const flag = kWithoutFlag.has(option.name) ? '' : flagOf(request.value.engine.name, option.name);
   const hint = t('expert.defaultIs', { value: tCode('optionDefault', option.default) });
   const row = { id, label, flag, isChanged: value !== undefined, onReset: () => setOption(option.name, undefined) };
   if (option.name === 'flash_attn' || (option.type === 'flag' && option.default === 'auto'))
@@ -346,6 +356,27 @@ function FitRow() {
   );
 }
 
+/** The engine with the settings that hold the model best here, to be pasted into a shell. */
+function CommandRow() {
+  const [said, setSaid] = useState('');
+  const { command } = useStore().answer.value.engine;
+  if (!command) return null;
+  const copy = (): void => {
+    const tell = (text: string) => (): void => setSaid(text);
+    navigator.clipboard.writeText(command).then(tell(t('share.copied')), tell(t('share.refused', { link: command })));
+  };
+  return (
+    <div class="expert-row">
+      <span>{t('expert.command')}</span>
+      <button class="button small" type="button" onClick={copy}>
+        {t('expert.copyCommand')}
+      </button>
+      <code class="expert-flags">{command}</code>
+      <small role="status">{said}</small>
+    </div>
+  );
+}
+
 /** The context that the engine takes on this machine when none is asked for. */
 function ContextDefaultRow({ engine }: { engine: string }) {
   const { request, answer, setContext } = useStore();
@@ -428,6 +459,7 @@ export function ExpertBody() {
       {has('num_gpu') && <LayersRow flag="num_gpu" />}
       {has('n_gpu_layers') && <ExpertLayersRow />}
       <FitRow />
+      <CommandRow />
       {engine.options
         .filter(({ name }) => !kElsewhere.has(name))
         .map((option) => (
