@@ -11,6 +11,8 @@ namespace {
 
 using Margin = std::optional<std::int64_t>;
 
+constexpr std::int64_t kMicroBatch = 512;  // of llama.cpp, if none is asked for: llama_context_default_params
+
 Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
   std::optional<WithoutBounds> quick;
   if (figure == Figure::best) quick.emplace(&prepared.memo());
@@ -97,10 +99,21 @@ std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std
   trial.options.max_num_seqs.reset();
   trial.options.llama_cpp.n_seq_max.reset();
   trial.options.llama_cpp.n_ctx.reset();
-  return largest_holding(most, [&](std::int64_t sequences) {
+  const auto margin_of = [&](std::int64_t sequences) {
     trial.sequences = sequences;
     return margin_at(prepared, trial, figure);
-  });
+  };
+  std::int64_t best = largest_holding(most, margin_of);
+  const Engine* engine = find_engine(scenario.engine);
+  if (engine == nullptr || !engine->is_llama_cpp()) return best;
+  // llama.cpp plans its graph for a multiple of the sequences, so a few less may take more: 255 of them 765 tokens, 256 only 512.
+  const std::int64_t batch = scenario.options.llama_cpp.n_ubatch.value_or(kMicroBatch);
+  while (best > 1) {
+    const std::int64_t worst = ceil_div(batch, ceil_div(batch, best)) - 1;
+    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds(margin_of(worst))) break;
+    best = largest_holding(worst - 1, margin_of);
+  }
+  return best;
 }
 
 }  // namespace
@@ -115,7 +128,8 @@ std::int64_t solve_safe_context(Prepared& prepared, const Scenario& scenario, st
 
 std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
   const Engine* engine = find_engine(scenario.engine);
-  const bool has_slots = engine != nullptr && engine->is_llama_cpp();
+  // What runs llama.cpp chooses devices and batch anew for every number; more may then hold where fewer do not, and halving finds the lower bound.
+  const bool has_slots = engine != nullptr && engine->is_llama_cpp() && engine->usual_workload == nullptr;
   return largest_sequences(prepared, scenario, has_slots ? kMostSlots : kMaxSequences, Figure::best);
 }
 

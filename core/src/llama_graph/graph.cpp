@@ -25,8 +25,6 @@ std::uint64_t row_bytes(Type type, std::int64_t elements) {
 
 bool is_same_shape(const Node& a, const Node& b) { return a.ne == b.ne; }
 
-bool is_view_op(Op op) { return op == Op::view || op == Op::reshape || op == Op::permute || op == Op::transpose; }
-
 std::uint64_t Node::bytes() const {
   for (const std::int64_t n : ne)
     if (n <= 0) return 0;

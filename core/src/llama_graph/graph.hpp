@@ -146,7 +146,7 @@ struct Node : NodeNotes {
 [[nodiscard]] std::uint64_t row_bytes(Type type, std::int64_t elements);
 [[nodiscard]] bool is_same_shape(const Node& a, const Node& b);
 /// Reshapes, views, permutations: nothing to compute.
-[[nodiscard]] bool is_view_op(Op op);
+[[nodiscard]] constexpr bool is_view_op(Op op) { return op == Op::view || op == Op::reshape || op == Op::permute || op == Op::transpose; }
 
 /// Where the tensors of graphs are made; used again by the next graph.
 class Arena {
