@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "engine/local_rules.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
 #include "serving_options.hpp"
@@ -285,39 +286,6 @@ Result<Request> read_model_choice(const Json& choice, const std::string& where, 
   return request;
 }
 
-namespace {
-
-/// The model that `draft_model` of llama.cpp names. The catalogue may only list it; then `params.draft` brings its spec, and what misses it is told as
-/// for any model, so that whoever has specs brings them.
-Result<void> read_draft(const Json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) {
-  LlamaCppOptions& o = scenario.options.llama_cpp;
-  if (!o.draft_model || scenario.engine != "llama.cpp") return {};
-  const std::string where = "params.engine.options.draft_model";
-  const CatalogueModel* known = catalogue.find_model(*o.draft_model);
-  if (known == nullptr) return fail(notice::unknown("unknown_model", where, "model", *o.draft_model, "one of " + known_models(catalogue)));
-  if (o.draft_weights) {
-    const std::string format = o.draft_weights->starts_with("gguf:") ? *o.draft_weights : "gguf:" + *o.draft_weights;
-    const std::optional<std::string_view> found = find_weights_format(format);
-    if (!found)
-      return fail(notice::unknown("unknown_format", "params.engine.options.draft_weights", "weights format", *o.draft_weights,
-                                  "a GGUF file type such as gguf:Q4_K_M"));
-    o.draft_weights = *found;
-  }
-  const auto brought = params.find("draft");
-  if (known->model) {
-    scenario.draft = std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &*known->model);
-  } else if (brought != params.end() && brought->is_object() && brought->contains("spec")) {
-    Result<Request> draft = read_model_choice(*brought, "params.draft", catalogue, warnings);
-    if (!draft) return fail(draft.error());
-    scenario.draft = std::make_shared<const Model>(std::move(*draft->own));
-  } else {
-    return fail(notice::missing_key("params.model.spec", "spec", "the spec of `" + *o.draft_model + "`, which the catalogue only lists"));
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<Request> read_request(const Json& params, const Catalogue& catalogue, Notices& warnings) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object"));
   KeyReader keys(params, "params", warnings);
@@ -333,7 +301,8 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   if (auto read = read_formats(params, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_parallel(params, scenario, warnings); !read) return fail(read.error());
   if (auto read = read_host(params, scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_draft(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  if (const auto read_draft = local_rules().read_draft; read_draft != nullptr)
+    if (auto read = read_draft(params, catalogue, scenario, warnings); !read) return fail(read.error());
   return request;
 }
 

@@ -153,11 +153,7 @@ export function createStore(first: FirstAnswer): Store {
   const readCatalogue: Store['readCatalogue'] = (core) => {
     const reply = core.call('catalogue', {});
     if (reply.ok) catalogue.value = reply.result;
-    if (!early) return;
-    const { engine } = first.request;
-    request.value = { ...request.value, engine };
-    setEngine(early);
-    early = undefined;
+    if (early) setEngine(early, first.request.engine.name);
   };
 
   /** What people start from. What was read without a config is a GGUF file, which has its own types. */
@@ -182,12 +178,12 @@ export function createStore(first: FirstAnswer): Store {
   const changeWorkload = (part: Partial<Request['workload']>): void =>
     change({ workload: { ...request.value.workload, ...part } });
 
-  const setEngine: Store['setEngine'] = (engine) => {
-    if (!catalogue.value) early = engine;
+  const setEngine = (engine: EngineChoice, from = request.value.engine.name): void => {
+    early = catalogue.value ? undefined : engine;
     const { parallel: _split, offload: _layers, ...rest } = request.value;
-    const before = usualOf(rest.engine.name, rest.model);
+    const before = usualOf(from, rest.model);
     const after = usualOf(engine.name, rest.model);
-    const isSameEngine = rest.engine.name === engine.name;
+    const isSameEngine = from === engine.name;
     const { sequences } = rest.workload;
     request.value = isSameEngine
       ? { ...request.value, engine }

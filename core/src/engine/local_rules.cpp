@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/local_rules.hpp"
 
+#include "llama_options.hpp"
+
 namespace weighbridge {
 
 LocalRules local_rules() {
@@ -12,7 +14,10 @@ LocalRules local_rules() {
           transformers::plan,
           transformers::usual_workload,
           mlx::plan,
-          mlx::usual_workload};
+          mlx::usual_workload,
+          llama_cpp::read_draft,
+          read_llama_options,
+          describe_llama_options};
 }
 
 }  // namespace weighbridge

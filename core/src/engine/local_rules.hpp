@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "engine/engine.hpp"
 
 namespace weighbridge {
 
+class Catalogue;
+class KeyReader;
+
 namespace llama_cpp {
 inline constexpr std::string_view kVersion = "v0.5.0";
 [[nodiscard]] Plan plan(const Job& job);
+/// Reads the model that drafts into `scenario`, if the request names one.
+[[nodiscard]] Result<void> read_draft(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings);
 }  // namespace llama_cpp
 
 namespace ollama {
@@ -43,6 +50,9 @@ struct LocalRules {
   UsualWorkload (*transformers_workload)(const Model& model, const Scenario& scenario) = nullptr;
   Plan (*mlx)(const Job& job) = nullptr;
   UsualWorkload (*mlx_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  Result<void> (*read_draft)(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) = nullptr;
+  void (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
+  void (*describe_options)(const LlamaCppOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
 };
 
 /// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).

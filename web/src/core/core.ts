@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SpecFile } from './specs';
-import type { Json, Methods, ModelChoice, Reply, Request } from './wire';
+import type { Json, Methods, Reply, Request } from './wire';
 
 /** The core as the page sees it: one method in, one reply out, synchronously. */
 export interface Core {
@@ -43,7 +43,7 @@ export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<b
 export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {
   let module = first;
   let hasDevices = false;
-  let complete = (model: ModelChoice): ModelChoice => model;
+  let complete = (params: Partial<Request>): Partial<Request> => params;
   return {
     async bringEngines() {
       module = await loadFull();
@@ -54,15 +54,12 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
       hasDevices = true;
     },
     call(method, params) {
-      const { model, engine } = params as Partial<Request>;
-      const id = engine?.options?.['draft_model'];
-      const draft = typeof id === 'string' && { draft: complete({ id }) };
-      const completed = method === 'estimate' && model ? { ...params, model: complete(model), ...draft } : params;
+      const completed = method === 'estimate' ? complete(params as Partial<Request>) : params;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
     async bringSpecs() {
-      const [{ withSpec }, file] = await Promise.all([import('./specs'), fetchSpecs()]);
-      complete = (model) => withSpec(file, model);
+      const [{ withSpecs }, file] = await Promise.all([import('./specs'), fetchSpecs()]);
+      complete = (params) => withSpecs(file, params);
     },
   };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalogue lists more models than the core has read: a request for another one brings its spec with it.
-import type { Json, ModelChoice } from './wire';
+import type { Json, ModelChoice, Request } from './wire';
 
 /** build/catalogue/specs.json: `of` is the number of each model's spec. A tensor's first number is that of its name. */
 export interface SpecFile {
@@ -27,4 +27,15 @@ export function specOf(file: SpecFile, id: string): Json | undefined {
 export function withSpec(file: SpecFile, model: ModelChoice): ModelChoice {
   const spec = model.id === undefined || model.spec || model.config ? undefined : specOf(file, model.id);
   return spec === undefined ? model : { ...model, spec };
+}
+
+/** `params` with the specs of its models: the one that is asked about, and one that drafts for it. */
+export function withSpecs(file: SpecFile, params: Partial<Request>): Partial<Request> & { draft?: ModelChoice } {
+  const { model, engine } = params;
+  const id = engine?.options?.['draft_model'];
+  return {
+    ...params,
+    ...(model && { model: withSpec(file, model) }),
+    ...(typeof id === 'string' && { draft: withSpec(file, { id }) }),
+  };
 }
