@@ -21,7 +21,10 @@ const Engine& transformers_engine() {
                              {"fp8", "int8", "int4", "gptq-int2", "gptq-int3", "gptq-int8", "mxfp4"},
                              nullptr,
                              false,
-                             local_rules().transformers_workload};
+                             local_rules().transformers_workload,
+                             "",
+                             true,
+                             true};
   return engine;
 }
 
