@@ -67,8 +67,7 @@ FullAttention read_full_attention(KeyReader& config, const Model& model, const C
   if (defaults.kv_heads > 0)
     attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, defaults.kv_heads, "");
   else
-    attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, attention.n_heads,
-                                              defaults.heads > 0 ? "" : "same as num_attention_heads");
+    attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, attention.n_heads, defaults.heads > 0 ? "" : "same as attention heads");
   if (config.error()) return attention;
   check_head_groups(config, attention);
   if (config.error()) return attention;

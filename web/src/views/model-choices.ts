@@ -40,6 +40,9 @@ function hubChoice(text: string, models: CatalogueModel[]): Choice[] {
   return [{ id: kHubPrefix + text, label: nameOf(reference), detail: t('read.notInCatalogue'), keywords: '' }];
 }
 
+/** What people look for who want to train. */
+const kTraining = /\b(?:train|fine-?tun|q?lora|rlhf)|训练|微调/i;
+
 export interface ModelChoices {
   find(text: string): Choice[];
   nothing(query: string): string;
@@ -58,7 +61,7 @@ export async function modelChoices(models: CatalogueModel[]): Promise<ModelChoic
       const found = search.find(hubReference(text)?.repository ?? text);
       return [...found.map(choiceOf), ...hubChoice(text, models)];
     },
-    nothing: (query) => t('read.nothing', { query }),
+    nothing: (query) => (kTraining.test(query) ? t('read.training') : t('read.nothing', { query })),
     open(store, id) {
       const reference = hubReference(id.slice(kHubPrefix.length));
       if (reference) void offerRemote(store, reference);
