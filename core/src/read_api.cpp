@@ -8,10 +8,25 @@
 #include "weighbridge/api.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/read.hpp"
+#include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
 namespace {
+
+/// "This model in that format", whether or not an engine here loads it.
+Result<JsonOut> in_format(const Model& model, const Json& weights) {
+  const Json given = weights.is_object() ? weights.value("format", Json()) : Json();
+  if (!given.is_string()) return fail(notice::wrong_type("params.weights", "weights", excerpt(weights), "an object with format"));
+  const auto format = given.get<std::string>();
+  const std::optional<std::string_view> known = find_weights_format(format);
+  if (!known) {
+    std::string names = "checkpoint";
+    for (const WeightsFormat& other : weights_formats()) names += ", " + std::string(other.name);
+    return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", format, names + ", or a GGUF file type"));
+  }
+  return JsonOut{{"format", *known}, {"bytes", total_bytes(tensors_in(model, *known)).count()}};
+}
 
 Result<JsonOut> call_read_config(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with config or text"));
@@ -28,7 +43,13 @@ Result<JsonOut> call_read_config(const Json& params, Context& context) {
   }
   Result<Model> model = read_config(config, "params.config", context.warnings);
   if (!model) return fail(model.error());
-  return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", write_spec_alone(*model)}};
+  JsonOut answer{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", write_spec_alone(*model)}};
+  if (const auto weights = params.find("weights"); weights != params.end()) {
+    Result<JsonOut> counted = in_format(*model, *weights);
+    if (!counted) return counted;
+    answer.add("weights", std::move(*counted));
+  }
+  return answer;
 }
 
 /// What a list shows, in the order in which Catalogue reads it.
