@@ -45,7 +45,6 @@ Notice unknown_key(std::string where, std::string key) {
 
 Notice assumed_default(std::string where, std::string key, std::string value, std::string reason) {
   std::string message = "config.json has no `" + key + "`. We took " + value + " (" + reason + ").";
-  if (key == "num_key_value_heads") message += " Change it in Expert settings.";  // the one of these that the page has a field for
   return make("assumed_default", std::move(where), std::move(message), std::move(key), std::move(value), std::move(reason));
 }
 

@@ -289,10 +289,6 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object"));
   KeyReader keys(params, "params", warnings);
   keys.warn_of_other_keys({"model", "weights", "kv_cache", "engine", "workload", "hardware", "host", "parallel", "offload"});
-  if (params.contains("training"))
-    return fail(notice::custom("unsupported", "params.training",
-                               "This page counts inference. Training needs gradients and optimizer states as well: not counted yet.", "training", "",
-                               "inference"));
   const auto choice = params.find("model");
   if (choice == params.end()) return fail(notice::missing_key("params.model", "model", "an object with id or config"));
   Result<Request> request = read_model_choice(*choice, "params.model", catalogue, warnings);

@@ -62,13 +62,6 @@ WeightsLayout mlx(std::int64_t bits) {
   return layout;
 }
 
-/// ExLlama's mix of types by its average; the head, which has bits of its own, is counted in 16 bits.
-WeightsLayout exl(std::int64_t bits) {
-  WeightsLayout layout = make(Q::exl, dtype::f16);
-  layout.bits_x1000 = 1000 * bits;
-  return layout;
-}
-
 /// The recipe that most of the checkpoint's elements take; none if it has none.
 WeightsLayout main_layout(const Model& model) {
   std::vector<std::int64_t> elements(model.recipes.size(), 0);
@@ -114,21 +107,8 @@ const std::vector<WeightsFormat>& weights_formats() {
       {"bnb-int8", make(Q::bnb_int8, dtype::f16)},
       {"mxfp4", mxfp4()},
       {"nvfp4", nvfp4()},
-      {"mlx-3bit", mlx(3)},
       {"mlx-4bit", mlx(4)},
-      {"mlx-5bit", mlx(5)},
-      {"mlx-6bit", mlx(6)},
       {"mlx-8bit", mlx(8)},
-      {"exl2-3bpw", exl(3)},
-      {"exl2-4bpw", exl(4)},
-      {"exl2-5bpw", exl(5)},
-      {"exl2-6bpw", exl(6)},
-      {"exl2-8bpw", exl(8)},
-      {"exl3-2bpw", exl(2)},
-      {"exl3-3bpw", exl(3)},
-      {"exl3-4bpw", exl(4)},
-      {"exl3-5bpw", exl(5)},
-      {"exl3-6bpw", exl(6)},
   };
   return formats;
 }

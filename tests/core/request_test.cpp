@@ -52,12 +52,6 @@ TEST(Request, UnknownNamesAreRefusedWithTheKnownOnes) {
   EXPECT_EQ(error_of(params)["code"], "unknown_format");
 }
 
-TEST(Request, TrainingIsNotCountedYet) {
-  Json params = testing::usual_request();
-  params["training"] = Json::object();
-  EXPECT_EQ(error_of(params)["message"], "This page counts inference. Training needs gradients and optimizer states as well: not counted yet.");
-}
-
 TEST(Request, AnUnknownKeyIsAWarningNotAnError) {
   Json params = testing::usual_request();
   params["colour"] = "blue";
