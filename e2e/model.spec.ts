@@ -221,9 +221,9 @@ test.describe('from this device', () => {
     const assumed =
       'config.json has no num_key_value_heads. We took 32 (same as attention heads). Change it in Expert settings.';
     await expect(page.locator('.notice.plain')).toContainText(assumed);
-    await page.getByText('Expert settings').click();
-    await page.getByLabel('KV heads of the model').fill('8');
-    await page.getByLabel('KV heads of the model').press('Enter');
+    await page.locator('.expert > summary').click();
+    await page.getByRole('textbox', { name: 'KV heads of the model' }).fill('8');
+    await page.getByRole('textbox', { name: 'KV heads of the model' }).press('Enter');
     await expect(page.locator('.notice.plain')).toHaveCount(0);
   });
 

@@ -135,7 +135,9 @@ function Models({ board: { models } }: { board: Scoreboard }) {
             <th scope="col" class="number">
               {t('accuracy.ours')}
             </th>
-            <th scope="col">{t('accuracy.why')}</th>
+            <th scope="col" class="optional">
+              {t('accuracy.why')}
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -147,7 +149,7 @@ function Models({ board: { models } }: { board: Scoreboard }) {
               </th>
               <td class="number">{count(stated)}</td>
               <td class="number">{count(ours)}</td>
-              <td>{translated(`notice.miss.${slug}`, {}) ?? why}</td>
+              <td class="cause">{translated(`notice.miss.${slug}`, {}) ?? why}</td>
             </tr>
           ))}
         </tbody>
