@@ -40,7 +40,9 @@ async function read(
   const { signal } = abort;
   const refuse = (notice: Notice): void => {
     store.fileNotice.value = notice;
-    const askLayers = notice.code === 'unknown_architecture' ? again : undefined;
+    // Of a file with all its tensors: a config.json of an unknown kind does not even say what the weights are.
+    const isWeighed = notice.code === 'unknown_architecture' && notice.where.startsWith('files');
+    const askLayers = isWeighed ? again : undefined;
     if (askLayers) store.outside.value = { ...what, state: 'unknown', askLayers };
     else store.outside.value = what.reference ? { ...what, state: 'failed' } : null;
   };
