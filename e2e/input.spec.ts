@@ -53,6 +53,7 @@ for (const [name, text, sentence] of [
     await expect(page.locator('.notice.bad')).toContainText(sentence);
     await expect(page.locator('#message-model')).toContainText(sentence);
     await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('DeepSeek-R1');
+    await expect(page.locator('.outside')).toHaveCount(0);
     await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
   });
 

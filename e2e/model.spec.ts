@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { box, button, kAsked, offer, options, panel, test } from './hub';
+import { strangeGguf } from '../tests/web/support/models';
 import { expect, fixture, headline, open } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
@@ -161,6 +162,69 @@ test.describe('from this device', () => {
       { name: 'config.json', mimeType: 'application/json', buffer: Buffer.from(kConfig) },
     ]);
     await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
+  });
+
+  test('an index alone says what is missing, and changes nothing', async ({ page }) => {
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles({
+      name: 'model.safetensors.index.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(
+        '{"metadata":{"total_size":8},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}',
+      ),
+    });
+    const sentence = 'This index lists 2 files. Drop config.json too, and we can count the cache.';
+    await expect(page.locator('#message-model')).toContainText(sentence);
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+  });
+
+  test('an architecture that nobody knows is counted with the layers that are entered', async ({ page }) => {
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles({
+      name: 'x.gguf',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(strangeGguf()),
+    });
+    await expect(page.locator('#message-model')).toContainText(
+      'foo_bar is new to us. Weights: 1.0 KiB, exact, from the tensor list. Cache: not known; enter layers, KV heads and head size, or choose a similar model.',
+    );
+    await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
+    await page.getByLabel('Layers', { exact: true }).fill('24');
+    await page.getByLabel('KV heads', { exact: true }).fill('2');
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await button(page, 'Count with these').click();
+    await expect(page.getByLabel('Head size')).toHaveAttribute('aria-invalid', 'true');
+    await page.getByLabel('Head size').fill('64');
+    await button(page, 'Count with these').click();
+    await expect(panel(page)).toHaveCount(0);
+    await expect(page.locator('.notice.plain')).toContainText('24 layers that keep 2 heads of 64');
+  });
+
+  test('what config.json leaves out can be said in the expert settings', async ({ page }) => {
+    await open(page);
+    await page.getByLabel('Model files from this device').setInputFiles({
+      name: 'config.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(
+        JSON.stringify({
+          model_type: 'llama',
+          hidden_size: 4096,
+          intermediate_size: 14336,
+          num_hidden_layers: 32,
+          num_attention_heads: 32,
+          vocab_size: 128256,
+          max_position_embeddings: 131072,
+          torch_dtype: 'bfloat16',
+        }),
+      ),
+    });
+    const assumed =
+      'config.json has no num_key_value_heads. We took 32 (same as attention heads). Change it in Expert settings.';
+    await expect(page.locator('.notice.plain')).toContainText(assumed);
+    await page.locator('.expert > summary').click();
+    await page.getByRole('textbox', { name: 'KV heads of the model' }).fill('8');
+    await page.getByRole('textbox', { name: 'KV heads of the model' }).press('Enter');
+    await expect(page.locator('.notice.plain')).toHaveCount(0);
   });
 
   test('a whole folder is picked, and copies further down are left aside', async ({ page }) => {

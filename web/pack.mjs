@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes build/catalogue: what the page loads of the catalogue. models.json lists every model, with specs for those of first-models.json: the
-// default one, the article's sizes, and what "I have" proposes. specs.json has the specs of all, for when another one is chosen. Their sources,
-// notes and published counts stay in core/data: they are for those who check a figure. gpus.json has the devices of first-devices.json, which
-// are those of the default and of "I have"; devices.json has all, for when another one is named; facts.json says of each what is known and how;
-// machines.json is for who looks for a machine.
+// default one, the article's sizes, and what "I have" proposes. specs.json has the specs of all, for when another one is chosen; listed.json has
+// what else a list says of them. Their sources, notes and published counts stay in core/data: they are for those who check a figure. gpus.json has
+// the devices of first-devices.json, which are those of the default and of "I have"; devices.json has all, for when another one is named;
+// facts.json says of each what is known and how; machines.json is for who looks for a machine.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import createModule from '../build/wasm/weighbridge-read.mjs';
 
@@ -72,7 +72,14 @@ const firstDevices = readJson('web/first-devices.json').map((id) => {
 });
 
 mkdirSync('build/catalogue', { recursive: true });
-writeFileSync('build/catalogue/models.json', JSON.stringify({ ...all.models, models, names: first.specs.names }));
+// What only a list shows comes when it is opened.
+const counted = models.map(({ license: _licence, relation: _relation, ...row }) => row);
+const listed = models.map(({ id, license, relation }) => [id, { license, relation }]);
+writeFileSync(
+  'build/catalogue/models.json',
+  JSON.stringify({ ...all.models, models: counted, names: first.specs.names }),
+);
+writeFileSync('build/catalogue/listed.json', JSON.stringify(Object.fromEntries(listed)));
 writeFileSync('build/catalogue/specs.json', JSON.stringify({ ...all.specs, ids: models.map(({ id }) => id) }));
 writeFileSync('build/catalogue/gpus.json', JSON.stringify({ devices: firstDevices }));
 writeFileSync('build/catalogue/devices.json', JSON.stringify({ devices }));

@@ -5,6 +5,8 @@
 #include <array>
 
 #include "json_parse.hpp"
+#include "key_reader.hpp"
+#include "read/decoder.hpp"
 #include "read/files_model.hpp"
 #include "response.hpp"
 #include "weighbridge/api.hpp"
@@ -34,6 +36,20 @@ Result<std::vector<NamedFile>> read_files(const Json& params) {
     files.push_back({name.get<std::string>(), bytes ? std::optional<std::uint64_t>(*bytes) : std::nullopt});
   }
   return files;
+}
+
+Result<std::optional<GivenLayers>> read_given_layers(const Json& params, Notices& warnings) {
+  const auto given = params.find("layers");
+  if (given == params.end() || given->is_null()) return std::optional<GivenLayers>();
+  if (!given->is_object())
+    return fail(notice::wrong_type("params.layers", "layers", excerpt(*given), "an object with n_layers, n_kv_heads and head_dim"));
+  KeyReader keys(*given, "params.layers", warnings);
+  GivenLayers layers;
+  layers.n_layers = keys.positive("n_layers", config_limit::layers);
+  layers.n_kv_heads = keys.positive("n_kv_heads", config_limit::heads);
+  layers.head_dim = keys.positive("head_dim", config_limit::head_dim);
+  if (keys.error()) return fail(*keys.error());
+  return std::optional<GivenLayers>(layers);
 }
 
 JsonOut progress_of(const ReadSession& session) {
@@ -103,6 +119,7 @@ class Sessions final : public FileMethods {
   struct Slot {
     std::int64_t handle = 0;
     ReadSession session;
+    std::optional<GivenLayers> given;
     std::optional<FilesRead> read;
     std::optional<Model> model;
     std::optional<Error> failed;  ///< all was read, and it is no model
@@ -122,11 +139,13 @@ Result<JsonOut> Sessions::open(const Json& params, Notices& warnings) {
   if (!files) return fail(files.error());
   const Json remote = params.value("remote", Json(false));
   if (!remote.is_boolean()) return fail(notice::wrong_type("params.remote", "remote", excerpt(remote), "true or false"));
+  const Result<std::optional<GivenLayers>> given = read_given_layers(params, warnings);
+  if (!given) return fail(given.error());
   if (slots_.size() == kMostSessions)
     return fail(notice::custom("too_many_sessions", "params", "16 readings are open: expected `read.close` for those that are over.", "handle"));
   Result<ReadSession> session = ReadSession::open(*files, remote.get<bool>());
   if (!session) return fail(session.error());
-  slots_.push_back({++last_handle_, std::move(*session), std::nullopt, std::nullopt, std::nullopt});
+  slots_.push_back({++last_handle_, std::move(*session), *given, std::nullopt, std::nullopt, std::nullopt});
   Result<JsonOut> answered = answer(slots_.back(), warnings);
   if (!answered) {
     slots_.pop_back();
@@ -156,7 +175,7 @@ Result<JsonOut> Sessions::answer(Slot& slot, Notices& warnings) {
   if (!slot.read) {
     Result<FilesRead> read = slot.session.take();
     if (!read) return fail(read.error());
-    Result<std::optional<Model>> model = model_of(*read, read->warnings);
+    Result<std::optional<Model>> model = model_of(*read, read->warnings, slot.given);
     if (!model) {
       slot.failed = model.error();
       return fail(*slot.failed);

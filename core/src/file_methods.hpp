@@ -24,7 +24,8 @@ class FileMethods {
  public:
   virtual ~FileMethods() = default;
 
-  /// `{"files":[{"name":…,"size_bytes":…}],"remote":false}` -> `{"handle":…,"needs":[{"file","offset","bytes"}],"progress":{…}}`.
+  /// `{"files":[{"name":…,"size_bytes":…}],"remote":false,"layers":{"n_layers":…,"n_kv_heads":…,"head_dim":…}}`, the last where a file's own are
+  /// not known -> `{"handle":…,"needs":[{"file","offset","bytes"}],"progress":{…}}`.
   [[nodiscard]] virtual Result<JsonOut> open(const Json& params, Notices& warnings) = 0;
   /// `{"needs","progress"}`, or with the last piece `{"done":true,…}`.
   [[nodiscard]] virtual Result<JsonOut> push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) = 0;

@@ -66,6 +66,7 @@ ParameterCounts count_parameters(const std::vector<Tensor>& tensors) {
         counts.mtp += tensor.elements();
         break;
       case ModelPart::tower:
+      case ModelPart::speech:
         counts.multimodal += tensor.elements();
         break;
     }

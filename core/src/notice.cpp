@@ -44,7 +44,7 @@ Notice unknown_key(std::string where, std::string key) {
 }
 
 Notice assumed_default(std::string where, std::string key, std::string value, std::string reason) {
-  std::string message = "`" + key + "` is not given; we took " + value + " (" + reason + ").";
+  std::string message = "config.json has no `" + key + "`. We took " + value + " (" + reason + ").";
   return make("assumed_default", std::move(where), std::move(message), std::move(key), std::move(value), std::move(reason));
 }
 

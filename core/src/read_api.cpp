@@ -1,17 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 // The methods that turn files into models.
 #include <algorithm>
+#include <cmath>
 
 #include "json_parse.hpp"
 #include "method.hpp"
+#include "quantize.hpp"
 #include "response.hpp"
 #include "weighbridge/api.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/read.hpp"
+#include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
 namespace {
+
+/// Formats that no engine here makes: ExLlama 2 and 3 at an average of bits, its head counted in 16 bits, and the less usual widths of MLX.
+std::optional<WeightsLayout> foreign_layout(const std::string& format) {
+  const std::string_view name = format;
+  if (name.size() == 8 && name.starts_with("mlx-") && name.ends_with("bit") && std::string_view("2356").find(name[4]) != std::string_view::npos) {
+    WeightsLayout layout = *layout_of("mlx-4bit");
+    layout.bits = name[4] - '0';
+    return layout;
+  }
+  if (!(name.starts_with("exl2-") || name.starts_with("exl3-")) || !name.ends_with("bpw") || name.size() < 9) return std::nullopt;
+  const Json bits = Json::parse(name.substr(5, name.size() - 8), nullptr, false);
+  if (!bits.is_number() || bits.get<double>() < 1 || bits.get<double>() > 8) return std::nullopt;
+  WeightsLayout layout;
+  layout.quantization = WeightQuantization::exl;
+  layout.base = dtype::f16;
+  layout.bits_x1000 = std::lround(1000 * bits.get<double>());
+  return layout;
+}
+
+/// "This model in that format", whether or not an engine here loads it.
+Result<JsonOut> in_format(const Model& model, const Json& weights) {
+  const Json given = weights.is_object() ? weights.value("format", Json()) : Json();
+  if (!given.is_string()) return fail(notice::wrong_type("params.weights", "weights", excerpt(weights), "an object with format"));
+  const std::string format = lower_case(given.get<std::string>());
+  const std::optional<std::string_view> known = find_weights_format(format);
+  const std::optional<WeightsLayout> foreign = known ? std::nullopt : foreign_layout(format);
+  if (known) return JsonOut{{"format", *known}, {"bytes", total_bytes(tensors_in(model, *known)).count()}};
+  if (foreign) return JsonOut{{"format", format}, {"bytes", total_bytes(tensors_in_layout(model, *foreign)).count()}};
+  std::string names = "checkpoint";
+  for (const WeightsFormat& other : weights_formats()) names += ", " + std::string(other.name);
+  names += ", mlx-6bit, exl2-4.5bpw, exl3-4bpw, or a GGUF file type such as gguf:Q4_K_M";
+  return fail(notice::unknown("unknown_format", "params.weights.format", "weights format", given.get<std::string>(), names));
+}
 
 Result<JsonOut> call_read_config(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with config or text"));
@@ -28,7 +64,13 @@ Result<JsonOut> call_read_config(const Json& params, Context& context) {
   }
   Result<Model> model = read_config(config, "params.config", context.warnings);
   if (!model) return fail(model.error());
-  return JsonOut{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", write_spec_alone(*model)}};
+  JsonOut answer{{"model", describe_model(*model)}, {"config", minimal_config(config)}, {"spec", write_spec_alone(*model)}};
+  if (const auto weights = params.find("weights"); weights != params.end()) {
+    Result<JsonOut> counted = in_format(*model, *weights);
+    if (!counted) return counted;
+    answer.add("weights", std::move(*counted));
+  }
+  return answer;
 }
 
 /// What a list shows, in the order in which Catalogue reads it.

@@ -178,10 +178,10 @@ JsonOut describe_engine_report(const EngineReport& engine) {
   return json;
 }
 
-Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
+Bytes loaded_bytes(const std::vector<Tensor>& tensors, bool speech) {
   Bytes bytes;
   for (const Tensor& tensor : tensors)
-    if (tensor.part != ModelPart::mtp && !tensor.is_copy) bytes += tensor.bytes();
+    if (tensor.part != ModelPart::mtp && (speech || tensor.part != ModelPart::speech) && !tensor.is_copy) bytes += tensor.bytes();
   return bytes;
 }
 
@@ -196,7 +196,7 @@ JsonOut describe_formats(const Model& model, const Engine& engine) {
   const auto add = [&](std::string_view format, std::string_view resolved, bool runs) {
     formats.push_back({{"format", format},
                        {"resolved", resolved},
-                       {"bytes", loaded_bytes(tensors_in(model, format)).count()},
+                       {"bytes", loaded_bytes(tensors_in(model, format), engine.loads_speech).count()},
                        {"supported", runs},
                        {"reason", runs ? JsonOut() : JsonOut("unsupported")}});
   };

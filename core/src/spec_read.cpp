@@ -106,7 +106,9 @@ bool read_runs(const Json& runs, const std::vector<LayerSpec>& kinds, std::vecto
 /// Within the model's layers, and of a size that can be.
 bool is_sound(const Tensor& t, const Model& model) {
   const bool outside = t.layers.first == -1 && t.layers.count == 1;
-  const std::int64_t most = t.part == ModelPart::tower ? kMostLayers : model.n_layers() + static_cast<std::int64_t>(model.mtp_layers.size());
+  const std::int64_t most = t.part == ModelPart::tower || t.part == ModelPart::speech
+                                ? kMostLayers
+                                : model.n_layers() + static_cast<std::int64_t>(model.mtp_layers.size());
   const bool inside = t.layers.first >= 0 && t.layers.count > 0 && t.layers.stride > 0 && t.layers.count <= most && t.layers.stride <= most &&
                       t.layers.at(t.layers.count - 1) < most;
   const double elements = static_cast<double>(t.rows) * static_cast<double>(t.cols) * static_cast<double>(t.per_layer) *

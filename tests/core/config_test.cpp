@@ -81,6 +81,7 @@ TEST(ReadConfig, AMissingKeyValueHeadCountIsAssumedAndSaid) {
   EXPECT_EQ(warnings[0].code, "assumed_default");
   EXPECT_EQ(warnings[0].key, "num_key_value_heads");
   EXPECT_EQ(warnings[0].value, "32");
+  EXPECT_EQ(warnings[0].message, "config.json has no `num_key_value_heads`. We took 32 (same as attention heads). Change it in Expert settings.");
 }
 
 struct BadValue {

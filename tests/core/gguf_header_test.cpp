@@ -126,6 +126,8 @@ TEST(GgufHeader, EveryCutIsSaidToBeCutOff) {
   for (std::size_t size = 0; size + padding <= file.size(); ++size) {
     const Outcome outcome = read(std::string_view(file).substr(0, size), 7, size);
     ASSERT_EQ(outcome.code, "file_cut_off") << size << ' ' << outcome.message;
+    EXPECT_EQ(outcome.message,
+              "The header ends early at " + std::to_string(size) + " bytes. The file may still be downloading. Nothing was changed.");
   }
   const Outcome data = read(file, 64, file.size() + 100);
   EXPECT_EQ(data.code, "file_cut_off");

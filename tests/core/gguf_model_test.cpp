@@ -49,12 +49,12 @@ std::vector<Model> models() {
   return list;
 }
 
-std::optional<Model> read_back(const GgufWriter& writer, Notices& warnings) {
+std::optional<Model> read_back(const GgufWriter& writer, Notices& warnings, const std::optional<GivenLayers>& given = std::nullopt) {
   GgufReader reader("x.gguf", writer.file_bytes());
   testing::serve(reader, writer.header(), 1 << 20);
   EXPECT_TRUE(reader.done()) << (reader.error() ? reader.error()->message : "");
   if (!reader.done()) return std::nullopt;
-  return model_of_gguf({reader.take()}, warnings);
+  return model_of_gguf({reader.take()}, warnings, given);
 }
 
 /// In one order, and without the name that a checkpoint's tensor has in a file: here it is the file's.
@@ -137,6 +137,22 @@ TEST(GgufModel, AnUnknownArchitectureKeepsItsWeights) {
       warnings[0].message,
       "`foo_bar` is new to us. Weights: 36.0 KiB, exact, from the tensor list. Cache: not known; enter layers, KV heads and head size, or choose a "
       "similar model.");
+}
+
+TEST(GgufModel, LayersThatAPersonGivesMakeACache) {
+  GgufWriter writer;
+  writer.text("general.architecture", "foo_bar").tensor("token_embd.weight", {256, 8}, 0, 8192).tensor("blk.0.attn_q.weight", {256, 256}, 12, 36'864);
+  Notices warnings;
+  const std::optional<Model> model = read_back(writer, warnings, GivenLayers{12, 2, 64});
+  ASSERT_TRUE(model.has_value());
+  EXPECT_EQ(model->layers.size(), 12U);
+  EXPECT_EQ(cache_values_per_token(model->layers[11].mixer), 2 * 2 * 64);
+  EXPECT_EQ(total_bytes(model->tensors), Bytes(8192 + 36'864));
+  EXPECT_EQ(model->hidden_size, 256);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0].message,
+            "`foo_bar` is new to us. Weights: 44.0 KiB, exact, from the tensor list. Cache: 12 layers that keep 2 heads of 64 for every token, as "
+            "you entered.");
 }
 
 TEST(GgufModel, WhatNoTableKnowsIsNotGuessed) {

@@ -38,6 +38,16 @@ TEST(LlamaCppCache, ContextIsRoundedUpTo256) {
   EXPECT_EQ(testing::estimate(params)["engine"]["kv_cache_tokens"], 512);
 }
 
+TEST(LlamaCppWeights, AnArchitectureWithoutAKnownFileIsModelled) {
+  const Json response = testing::call("estimate", llama_cpp_request("moonshotai/Kimi-K3", memory(96)));
+  ASSERT_EQ(response["ok"], true) << response;
+  const Json weights = testing::term(response["result"], "weights");
+  EXPECT_EQ(weights["basis"], "modelled");
+  EXPECT_GT(weights["high_bytes"].get<std::int64_t>(), weights["bytes"].get<std::int64_t>());
+  EXPECT_EQ(response["warnings"][0]["code"], "no_gguf_of_architecture");
+  EXPECT_EQ(testing::term(testing::estimate(llama_cpp_request(kLlama8B, memory(96))), "weights")["basis"], "exact");
+}
+
 // 258.50 MiB: planned by the engine itself, and logged for a real card (33 of 33 layers, "CUDA0 compute buffer size =   258.50 MiB").
 TEST(LlamaCppCompute, EightBillionPlans258MiB) {
   const Json options{{"n_ctx", 4096}, {"n_ubatch", 512}, {"flash_attn", "on"}};

@@ -162,6 +162,23 @@ TEST(Recipes, ExLlamaIsCountedByItsAverage) {
   EXPECT_EQ(bytes_of(model), kLayers * kLayer / 16 * 9 + 1024 * 256 / 8 * 6 + 2 * (1024 * 256 + 9 * 256));
 }
 
+TEST(Recipes, AModelMayBeAskedForInAnyFormat) {
+  const auto bytes_in = [](const char* format) {
+    const testing::Json answer = testing::call("read_config",
+                                               {{"config", config_with(R"({"quant_method":"exl2","bits":4.5})")}, {"weights", {{"format", format}}}});
+    return answer["ok"] == true ? answer["result"]["weights"]["bytes"] : Json();
+  };
+  EXPECT_EQ(bytes_in("exl3-4bpw"), kLayers * kLayer / 2 + 2 * kRest);
+  EXPECT_EQ(bytes_in("exl2-6bpw"), kLayers * kLayer / 4 * 3 + 2 * kRest);
+  EXPECT_EQ(bytes_in("EXL3-4.5bpw"), kLayers * kLayer / 16 * 9 + 2 * kRest);
+  EXPECT_EQ(bytes_in("mlx-6bit"), (kLayers * kLayer + 2 * 1024 * 256) / 8 * 6 + (kLayers * kLayer + 2 * 1024 * 256) / 64 * 4 + 2 * 9 * 256);
+  for (const char* wrong : {"exl3-9bpw", "exl3-bpw", "mlx-7bit", "exl4-4bpw"}) EXPECT_EQ(bytes_in(wrong), nullptr) << wrong;
+  EXPECT_EQ(bytes_in("bf16"), 2 * (kLayers * kLayer + kRest));
+  const testing::Json other = testing::call("read_config",
+                                            {{"config", config_with(R"({"quant_method":"exl2","bits":4.5})")}, {"weights", {{"format", "int3"}}}});
+  EXPECT_EQ(other["error"]["code"], "unknown_format");
+}
+
 // Lists of modules
 
 TEST(ModuleLists, EachFormLeavesTheSameModulesAlone) {

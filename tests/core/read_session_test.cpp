@@ -311,6 +311,35 @@ TEST_F(ReadMethod, OpenPushAndClose) {
   EXPECT_EQ(push(handle, "x.gguf", size, 0, "")["error"]["code"], "unknown_handle");
 }
 
+TEST_F(ReadMethod, LayersMayComeWithAFileThatDoesNotDescribeThem) {
+  GgufWriter writer;
+  writer.text("general.architecture", "foo_bar").tensor("token_embd.weight", {256, 2}, 0, 2048);
+  const std::string file = writer.header();
+  const auto size = static_cast<std::int64_t>(writer.file_bytes());
+  Json params{{"files", Json::array({{{"name", "x.gguf"}, {"size_bytes", size}}})}};
+  const auto read = [&] { return push(call("read.open", params)["result"]["handle"], "x.gguf", size, 0, file); };
+  const Json unknown = read();
+  EXPECT_EQ(unknown["result"]["model"], nullptr);
+  EXPECT_EQ(unknown["warnings"][0]["code"], "unknown_architecture");
+  params["layers"] = {{"n_layers", 4}, {"n_kv_heads", 2}, {"head_dim", 64}};
+  const Json given = read();
+  ASSERT_EQ(given["ok"], true) << given;
+  EXPECT_EQ(given["warnings"][0]["code"], "given_layers");
+  EXPECT_EQ(given["result"]["model"]["n_layers"], 4);
+  // The counting build takes the spec as it takes any other.
+  const Json answer = call("estimate", {{"model", {{"spec", given["result"]["spec"]}}},
+                                        {"hardware", Json::array({{{"memory_bytes", 1 << 30}, {"count", 1}}})},
+                                        {"engine", {{"name", "llama.cpp"}}},
+                                        {"workload", {{"context_tokens", 1024}, {"sequences", 1}}}});
+  ASSERT_EQ(answer["ok"], true) << answer;
+  EXPECT_EQ(answer["result"]["devices"][0]["terms"][1]["bytes"], 4 * 2 * 2 * 64 * 2 * 1024);
+  for (const char* key : {"n_layers", "n_kv_heads", "head_dim"}) {
+    Json wrong = params;
+    wrong["layers"][key] = 0;
+    EXPECT_EQ(call("read.open", wrong)["error"]["where"], std::string("params.layers.") + key);
+  }
+}
+
 TEST_F(ReadMethod, AFileMayBeSaidToBeAbsent) {
   const Json opened = call("read.open", {{"remote", true}, {"files", Json::array({{{"name", "config.json"}}, {{"name", "model.safetensors"}}})}});
   const Json& handle = opened["result"]["handle"];

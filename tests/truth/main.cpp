@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   const std::string folder = argv[1];
   const Models models = read_models(folder);
   Scoreboard board;
-  const bool parameters = check_parameters(argv[2]);
+  const bool parameters = check_parameters(argv[2], board);
   const bool mix = check_mix(folder, models);
   const bool contexts = check_contexts(folder, argv[2], board);
   const bool fits = check_fits(folder, argv[2]);

@@ -40,9 +40,10 @@ std::vector<Comparison> compare(const Json& row, const Model& model) {
 
 }  // namespace
 
-bool check_parameters(const std::string& catalogue) {
+bool check_parameters(const std::string& catalogue, Scoreboard& board) {
   const Json file = read_json(catalogue);
   std::map<std::string, Tally> scores;
+  ModelScores models;
   std::size_t unexplained = 0;
   for (const Json& row : file["models"]) {
     const auto id = row["id"].get<std::string>();
@@ -66,18 +67,19 @@ bool check_parameters(const std::string& catalogue) {
       std::printf("  %s (%s): %lld %s, stated %lld (%+lld)%s%s\n", id.c_str(), architecture.c_str(), static_cast<long long>(c.ours), c.what,
                   static_cast<long long>(c.theirs), static_cast<long long>(c.ours - c.theirs), reason.empty() ? "" : ": ", reason.c_str());
       if (reason.empty()) ++unexplained;
+      models.missed.push_back({id, row["slug"].get<std::string>(), c.what, c.ours, c.theirs, reason});
     }
     if (exact) ++score.exact;
   }
-  std::size_t records = 0;
-  std::size_t exact = 0;
   for (const auto& [architecture, score] : scores) {
-    records += score.records;
-    exact += score.exact;
+    models.records += score.records;
+    models.exact += score.exact;
     std::printf("  %-20s %4zu models, %4zu exact\n", architecture.c_str(), score.records, score.exact);
   }
-  std::printf("parameters               %5zu models, %zu exact, %zu unexplained misses\n", records, exact, unexplained);
-  return records > 0 && unexplained == 0;
+  std::printf("parameters               %5zu models, %zu exact, %zu unexplained misses\n", models.records, models.exact, unexplained);
+  const bool holds = models.records > 0 && unexplained == 0;
+  board.set_models(std::move(models));
+  return holds;
 }
 
 }  // namespace weighbridge::truth

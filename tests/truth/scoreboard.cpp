@@ -30,6 +30,13 @@ Json row_of(const Scored& what, const Score& score) {
           {"width", rounded(score.width())}};
 }
 
+Json to_json(const ModelScores& scores) {
+  Json missed = Json::array();
+  for (const MissedFigure& m : scores.missed)
+    missed.push_back({{"model", m.model}, {"slug", m.slug}, {"figure", m.figure}, {"ours", m.ours}, {"stated", m.stated}, {"why", m.why}});
+  return {{"records", scores.records}, {"exact", scores.exact}, {"missed", missed}};
+}
+
 /// Weights and caches of one architecture are worth a row only where they are off.
 bool is_kept(const Scored& what, const Score& score) {
   if (what.architecture == kAll || what.term == "total" || what.term == "compute") return true;
@@ -76,11 +83,24 @@ Json Scoreboard::to_json() const {
   Json rows = Json::array();
   for (const auto& [what, score] : scores_)
     if (score.count() > 0 && is_kept(what, score)) rows.push_back(row_of(what, score));
-  return {{"left_out", left_out_}, {"rows", rows}};
+  return {{"left_out", left_out_}, {"models", truth::to_json(models_)}, {"rows", rows}};
+}
+
+bool Scoreboard::models_hold_against(const Json& kept) const {
+  std::set<std::string> known;
+  for (const Json& missed : kept["missed"]) known.insert(missed["model"].get<std::string>() + " " + missed["figure"].get<std::string>());
+  bool holds = models_.exact >= kept["exact"].get<std::size_t>() && models_.records >= kept["records"].get<std::size_t>();
+  if (!holds) std::printf("models: %zu of %zu exact, fewer than the scoreboard says\n", models_.exact, models_.records);
+  for (const MissedFigure& missed : models_.missed) {
+    if (known.contains(missed.model + " " + missed.figure)) continue;
+    holds = false;
+    std::printf("not on the scoreboard: %s of %s\n", missed.figure.c_str(), missed.model.c_str());
+  }
+  return holds;
 }
 
 bool Scoreboard::holds_against(const Json& kept) const {
-  bool holds = true;
+  bool holds = models_hold_against(kept["models"]);
   std::set<Scored> known;
   for (const Json& row : kept["rows"]) {
     const Scored what{row["engine"], row["place"], row["term"], row["architecture"]};
@@ -108,7 +128,7 @@ bool Scoreboard::holds_against(const Json& kept) const {
 }
 
 std::string text_of(const Json& scoreboard) {
-  std::string text = "{\"left_out\": " + scoreboard["left_out"].dump() + ",\n\"rows\": [\n";
+  std::string text = "{\"left_out\": " + scoreboard["left_out"].dump() + ",\n\"models\": " + scoreboard["models"].dump() + ",\n\"rows\": [\n";
   for (std::size_t i = 0; i < scoreboard["rows"].size(); ++i)
     text += scoreboard["rows"][i].dump() + (i + 1 < scoreboard["rows"].size() ? ",\n" : "\n");
   return text + "]}\n";

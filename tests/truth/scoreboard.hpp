@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "score.hpp"
 
@@ -20,6 +22,21 @@ struct Scored {
   }
 };
 
+/// A figure that was stated of a model and that we do not come to.
+struct MissedFigure {
+  std::string model, slug, figure;
+  std::int64_t ours = 0;
+  std::int64_t stated = 0;
+  std::string why;
+};
+
+/// Parameters and bytes of the models of the catalogue: exact ones are counted, the others named.
+struct ModelScores {
+  std::size_t records = 0;
+  std::size_t exact = 0;
+  std::vector<MissedFigure> missed;
+};
+
 /// All scores. What is kept of them stands in tests/truth/scoreboard.json; a run that is worse than the file fails.
 class Scoreboard {
  public:
@@ -28,6 +45,8 @@ class Scoreboard {
   void add(const Scored& what, const Figure& ours, double recorded, double whole);
   /// Records of something that we do not count yet.
   void leave_out(const std::string& why) { ++left_out_[why]; }
+
+  void set_models(ModelScores scores) { models_ = std::move(scores); }
 
   /// The score of all architectures together.
   [[nodiscard]] Score of(const std::string& engine, const std::string& place, const std::string& term) const;
@@ -39,6 +58,9 @@ class Scoreboard {
   [[nodiscard]] bool holds_against(const nlohmann::ordered_json& kept) const;
 
  private:
+  [[nodiscard]] bool models_hold_against(const nlohmann::ordered_json& kept) const;
+
+  ModelScores models_;
   std::map<Scored, Score> scores_;
   std::map<std::string, std::size_t> left_out_;
 };

@@ -26,8 +26,9 @@ using Models = std::map<std::string, Model>;
 
 /// Each compares one kind of record with the core, prints its table and tells whether the errors stay within their bounds.
 [[nodiscard]] bool check_mix(const std::string& folder, const Models& models);
-/// `catalogue` is the joined catalogue file. A row that we cannot meet says why under `miss`; a miss without a reason fails.
-[[nodiscard]] bool check_parameters(const std::string& catalogue);
+/// `catalogue` is the joined catalogue file. A row that we cannot meet says why under `miss`; a miss without a reason fails, the others stand on
+/// `board`.
+[[nodiscard]] bool check_parameters(const std::string& catalogue, Scoreboard& board);
 /// Enters every plan into `board`. True if verdicts agree and the errors stay within the bounds that README.md names.
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
 /// Figures of serving engines. A miss of weights or of a pool's tokens above 1 % says why under `miss`; one without a reason fails.

@@ -31,6 +31,17 @@ describe('the scoreboard', () => {
     const rows = board.rows.filter(({ engine }) => engine !== 'llama.cpp');
     expect(kServing.flatMap((engine) => servingOf(board, engine)).length).toBe(rows.length);
   });
+  it('names the models that are not exact, each with its cause', () => {
+    const { records, exact, missed } = board.models;
+    expect(new Set(missed.map(({ model }) => model)).size).toBe(records - exact);
+    expect(exact / records).toBeGreaterThan(0.95);
+    for (const { slug, figure, why } of missed) {
+      expect(why).not.toBe('');
+      expect(texts('zh-CN')).toHaveProperty([`notice.miss.${slug}`]);
+      for (const locale of ['en', 'zh-CN'])
+        expect(texts(locale)).toHaveProperty([`accuracy.figure.${figure.replaceAll(' ', '_')}`]);
+    }
+  });
   it.each(['en', 'zh-CN'])('has words in %s', (locale) => {
     const ids = [
       ...kPlaces.map((place) => `place.${place.replaceAll(' ', '_')}`),

@@ -30,7 +30,7 @@ const kPhrases: [RegExp, string][] = [
   [/^true or false$/, 'flag'],
   [/^a text$/, 'text'],
   [/^an object\b/, 'object'],
-  [/^same as num_attention_heads$/, 'sameHeads'],
+  [/^same as attention heads$/, 'sameHeads'],
   [/^the sizes of a real model$/, 'realSizes'],
   [/^most checkpoints are$/, 'mostCheckpoints'],
 ];

@@ -20,6 +20,7 @@ import type { Unit } from './format';
 import { addMessages } from './i18n';
 import type { HubHost, HubReference } from './reader/hub';
 import type { Progress } from './reader/session';
+import type { GivenLayers } from './reader/wire';
 
 /** What stands in the HTML before any script has run: the answer to the default request, from the same core. */
 export interface FirstAnswer {
@@ -35,7 +36,7 @@ export type CoreState =
 
 /** A model that is not of the catalogue: asked about but not fetched, being read, or refused by its host. */
 export interface Outside {
-  state: 'offer' | 'reading' | 'failed';
+  state: 'offer' | 'reading' | 'failed' | 'unknown';
   /** Of Hugging Face; without it, of this device. */
   reference?: HubReference;
   /** The link that was opened names it: nobody has asked for it here, and the link's settings are for it. */
@@ -43,6 +44,8 @@ export interface Outside {
   host?: HubHost;
   progress?: Progress | undefined;
   cancel?: () => void;
+  /** Of an `unknown` one, whose weights are known and whose layers are not: counts with these. */
+  askLayers?: (layers: GivenLayers) => void;
 }
 
 export interface Store {

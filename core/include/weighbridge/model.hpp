@@ -203,8 +203,8 @@ enum class TensorRole {
   generic,         ///< the parameters of a model known by its size only
 };
 
-/// Which part of a checkpoint a tensor belongs to.
-enum class ModelPart { text, mtp, tower };
+/// Which part of a checkpoint a tensor belongs to. `speech`: a model that speaks what the language model says, which engines for text do not load.
+enum class ModelPart { text, mtp, tower, speech };
 
 /// The layers that hold the same tensor: `count` of them, every `stride`-th from `first`. `count` 1 and `first` -1: outside the layers.
 struct LayerSet {
@@ -236,7 +236,7 @@ struct Tensor {
   bool is_scale = false;      ///< belongs to a quantized matrix; stored, but not a parameter
   bool is_copy = false;       ///< stored, but no parameter, and no engine loads it: tied weights held a second time (lm_head of Qwen3-0.6B),
                               ///< buffers such as Llama 2's rotary frequencies
-  bool is_uncounted = false;  ///< a scale or scalar that Hugging Face's element count leaves out
+  bool is_uncounted = false;  ///< a scale, scalar or router bias that the published element count leaves out
 
   [[nodiscard]] std::int64_t copies() const { return layers.count * per_layer; }
   [[nodiscard]] std::int64_t elements() const { return copies() * rows * cols; }

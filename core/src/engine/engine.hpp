@@ -122,6 +122,7 @@ struct Engine {
   UsualChoice usual = {};
   std::string_view share_option = "gpu_memory_utilization";  ///< what it calls the share of memory that it takes
   bool shares_total = true;                                  ///< a share of the whole card, and not of what is free at some moment
+  bool loads_speech = false;                                 ///< what speaks beside the language model is loaded too
 
   /// Plans as llama.cpp does, with its options, and with settings of its own.
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }

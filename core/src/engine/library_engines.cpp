@@ -22,7 +22,10 @@ const Engine& transformers_engine() {
                              nullptr,
                              false,
                              local_rules().transformers_workload,
-                             {"checkpoint", 1}};
+                             {"checkpoint", 1},
+                             "",
+                             true,
+                             true};
   return engine;
 }
 

@@ -100,6 +100,11 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
     plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache",
                                            "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache",
                                            "iq4_nl", "q4_0, q8_0 or f16"));
+  if (!knows_file_of(job.model))
+    plan.warnings.push_back(notice::custom("no_gguf_of_architecture", "params.model",
+                                           "We do not know a GGUF file of the architecture `" + job.model.architecture +
+                                               "`: its tensors are counted as the checkpoint names them, and llama.cpp may not load it.",
+                                           "architecture", job.model.architecture, "an architecture that llama.cpp converts"));
   const std::string& version = job.scenario.engine_version;
   if (!version.empty() && version != kVersion) plan.warnings.push_back(unread_version("llama.cpp", version, kVersion));
   add_bad_input_warnings(job, settings, plan.warnings);

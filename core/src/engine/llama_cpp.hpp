@@ -124,6 +124,8 @@ struct Loads {
 [[nodiscard]] Load load_of(const Tensor& tensor);
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
 
+/// Whether the file's tensors are known: read from one, or of an architecture whose conversion we have. Others are counted under our own names.
+[[nodiscard]] bool knows_file_of(const Model& model);
 /// A tensor of routed experts, a bias too, by its GGUF name (common/common.h, LLM_FFN_EXPS_REGEX).
 [[nodiscard]] bool is_routed(const Tensor& tensor);
 /// Those of this layer stay on the host.

@@ -87,7 +87,7 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   Bytes kernel_padding;
   Bytes encoder;
   for (const Tensor& tensor : job.tensors) {
-    if (tensor.part == ModelPart::mtp || tensor.is_copy) continue;
+    if (tensor.part == ModelPart::mtp || tensor.part == ModelPart::speech || tensor.is_copy) continue;
     const Tensor held = within(tensor, stage, job.model.tied_embeddings);
     if (held.copies() == 0) continue;
     const Tensor local = share_of(job.model, held, s.split(), padding);

@@ -50,7 +50,7 @@ Tensor held_by_rank(const Job& job, const Settings& s, const Tensor& tensor, con
 
 /// Prediction layers look up and multiply with the model's own embedding and head (DeepseekV3MTP).
 bool is_left_out(const Settings& s, const Stage& stage, const Tensor& tensor) {
-  if (tensor.part != ModelPart::mtp) return tensor.is_copy;
+  if (tensor.part != ModelPart::mtp) return tensor.is_copy || tensor.part == ModelPart::speech;
   return tensor.is_copy || s.draft_layers == 0 || !stage.is_last || tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
 }
 

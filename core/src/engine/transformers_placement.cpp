@@ -22,7 +22,7 @@ ModuleSizes measure(const Job& job) {
   sizes.bytes.resize(static_cast<std::size_t>(layers) + 2);
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part == ModelPart::mtp || tensor.is_copy) continue;
-    if (tensor.part == ModelPart::tower || tensor.layers.first < 0) {
+    if (tensor.part != ModelPart::text || tensor.layers.first < 0) {
       sizes.bytes[outer_module(tensor, sizes.bytes.size() - 1)] += tensor.bytes();
       continue;
     }

@@ -13,7 +13,7 @@ constexpr Source kSource{"huggingface/transformers src/transformers/modeling_uti
 
 /// How many of a tensor's copies lie in `part`.
 std::int64_t copies_in(const Model& model, const Tensor& tensor, const Part& part) {
-  if (tensor.part == ModelPart::tower || tensor.layers.first < 0) {
+  if (tensor.part != ModelPart::text || tensor.layers.first < 0) {
     const bool is_head = tensor.part == ModelPart::text && (tensor.role == TensorRole::output_head || tensor.role == TensorRole::norm);
     return part.holds(is_head ? model.n_layers() + 1 : 0) ? tensor.copies() : 0;
   }

@@ -31,7 +31,7 @@ bool is_loaded_by(const Stage& stage, const Tensor& tensor, const Model& model) 
 /// the model (vllm/v1/spec_decode/eagle.py) and runs on the last stage.
 Tensor in_stage(Tensor tensor, const Settings& settings, const Stage& stage, const Model& model) {
   const bool is_shared = tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
-  bool is_loaded = !tensor.is_copy;
+  bool is_loaded = !tensor.is_copy && tensor.part != ModelPart::speech;  // vllm/model_executor/models/qwen3_omni_moe_thinker.py
   if (tensor.part == ModelPart::mtp)
     is_loaded = is_loaded && settings.drafts_with_mtp && stage.is_last && !is_shared;
   else if (tensor.part == ModelPart::tower)

@@ -138,6 +138,7 @@ class GgufConverter {
     tensor.type = dtype::f32;
     tensor.recipe = 0;
     tensor.shards = 1;
+    tensor.is_uncounted = false;  // that is of the checkpoint's published count
     const auto comes_before = [](const Tensor& a, const Tensor& b) { return a.name != b.name ? a.name < b.name : a.cols < b.cols; };
     by_name_.insert(std::upper_bound(by_name_.begin(), by_name_.end(), tensor, comes_before), tensor);
   }

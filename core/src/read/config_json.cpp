@@ -205,6 +205,7 @@ constexpr std::array kFamilies{
     Family{"qwen3_moe", read_qwen3_moe},
     Family{"qwen3_next", read_qwen3_next},
     Family{"qwen3_omni_moe", read_qwen3_omni_moe},
+    Family{"qwen3_omni_moe_text", read_qwen3_moe},
     Family{"qwen3_vl", read_qwen3_vl},
     Family{"qwen3_vl_moe", read_qwen3_vl_moe},
     Family{"qwen3_vl_moe_text", read_qwen3_moe},
@@ -249,6 +250,7 @@ void read_checkpoint_notes(KeyReader& config, Draft& draft) {
   draft.stores_buffers = notes.flag_or("stores_buffers", false);
   draft.rotary_values = notes.count_or_zero("stored_rotary_values", config_limit::head_dim);
   draft.scales_counted = notes.flag_or("scales_counted", true);
+  draft.router_bias_counted = notes.flag_or("router_bias_counted", true);
   config.adopt(notes);
 }
 
@@ -279,7 +281,10 @@ const Family* family_of_class(const KeyReader& config) {
 
 void read_as_class(KeyReader& config, Draft& draft, const Family& family) {
   draft.model.architecture = family.model_type;
-  config.warn(notice::assumed_default(config.path("model_type"), "model_type", draft.model.architecture, "the class in `architectures` is its"));
+  const std::string reason = "the class in `architectures` is its";
+  config.warn(notice::custom("assumed_default", config.path("model_type"),
+                             "The architecture was taken to be `" + draft.model.architecture + "` (" + reason + ").", "model_type",
+                             draft.model.architecture, reason));
   family.read(config, draft);
 }
 
@@ -352,6 +357,7 @@ Result<Model> read_config(const Json& json, std::string_view where, Notices& war
   read_quantization(config, model);
   if (config.error()) return fail(*config.error());
   for (WeightsLayout& recipe : model.recipes) recipe.counts_scales = draft.scales_counted;
+  for (Tensor& tensor : model.plain) tensor.is_uncounted |= !draft.router_bias_counted && tensor.name.ends_with("e_score_correction_bias");
   model.tensors = stored_tensors(model);
   if (!is_plausible(model.tensors))
     return fail(notice::custom("too_large", path, "These sizes together make more than 9 x 10^15 parameters: expected those of a real model.",

@@ -59,16 +59,25 @@ std::optional<KeyReader> text_part(KeyReader& config) {
   return std::nullopt;
 }
 
+namespace {
+
+/// The one default that the page has a field for.
+Notice assumed_kv_heads(const KeyReader& config, std::string_view key, std::int64_t n_heads) {
+  Notice notice = notice::assumed_default(config.path(key), std::string(key), grouped(n_heads), "same as attention heads");
+  notice.message += " Change it in Expert settings.";
+  return notice;
+}
+
+}  // namespace
+
 FullAttention read_full_attention(KeyReader& config, const Model& model, const ClassDefaults& defaults) {
   FullAttention attention;
   attention.n_heads = required_or(config, first_key(config, {"num_attention_heads", "n_head", "n_heads", "num_heads"}), config_limit::heads,
                                   defaults.heads);
   const std::string_view kv_key = first_key(config, {"num_key_value_heads", "n_head_kv", "num_kv_heads", "n_kv_heads"});
-  if (defaults.kv_heads > 0)
-    attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, defaults.kv_heads, "");
-  else
-    attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, attention.n_heads,
-                                              defaults.heads > 0 ? "" : "same as num_attention_heads");
+  const bool is_assumed = defaults.kv_heads == 0 && defaults.heads == 0 && !config.has(kv_key);
+  attention.n_kv_heads = config.positive_or(kv_key, config_limit::heads, defaults.kv_heads > 0 ? defaults.kv_heads : attention.n_heads, "");
+  if (is_assumed) config.warn(assumed_kv_heads(config, kv_key, attention.n_kv_heads));
   if (config.error()) return attention;
   check_head_groups(config, attention);
   if (config.error()) return attention;

@@ -16,6 +16,7 @@ struct Draft {
   bool stores_buffers = false;        ///< the checkpoint holds what the family computes anew: rotary frequencies, causal masks, position numbers
   std::int64_t rotary_values = 0;     ///< of rotary_emb.inv_freq, which old checkpoints store with every layer
   bool scales_counted = true;         ///< the published element count has the quantized matrices' scales in it
+  bool router_bias_counted = true;    ///< the published element count has the routers' correction bias in it, which is f32 among 16-bit weights
 };
 
 }  // namespace weighbridge

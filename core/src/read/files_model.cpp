@@ -2,7 +2,6 @@
 #include "read/files_model.hpp"
 
 #include "json_parse.hpp"
-#include "read/gguf_model.hpp"
 #include "read/header_reader.hpp"
 #include "read/stored_rows.hpp"
 #include "weighbridge/read.hpp"
@@ -26,8 +25,8 @@ void put_stored_tensors(const FilesRead& read, Model& model, Notices& warnings) 
 
 }  // namespace
 
-Result<std::optional<Model>> model_of(const FilesRead& read, Notices& warnings) {
-  if (!read.gguf.empty()) return model_of_gguf(read.gguf, warnings);
+Result<std::optional<Model>> model_of(const FilesRead& read, Notices& warnings, const std::optional<GivenLayers>& given) {
+  if (!read.gguf.empty()) return model_of_gguf(read.gguf, warnings, given);
   if (read.config.empty()) return std::optional<Model>();
   const Result<Json> config = parse_json(read.config, "config");
   if (!config) return fail(config.error());

@@ -15,8 +15,8 @@ Error refusal(std::string code, std::string message, std::string expected) {
   return notice::custom(std::move(code), "files", std::move(message), "files", "", std::move(expected));
 }
 
-void warn(FilesRead& read, const char* code, std::string message) {
-  read.warnings.push_back(notice::custom(code, "files", std::move(message), "files"));
+void warn(FilesRead& read, const char* code, std::string message, std::string value = {}) {
+  read.warnings.push_back(notice::custom(code, "files", std::move(message), "files", std::move(value)));
 }
 
 /// The keys of a split file. Source: ggml-org/llama.cpp src/llama-arch.cpp, LLM_KV_SPLIT_*.
@@ -63,8 +63,10 @@ Result<void> check_names(const std::vector<Header>& headers) {
 void check_index(FilesRead& read, const std::vector<std::string>& missing) {
   const std::string total = read.weights_bytes() ? "" : " It has no total size.";
   if (read.safetensors.empty() && read.config.empty()) {
+    const std::string n_files = std::to_string(read.index->shards.size());
     warn(read, "index_only",
-         "This index lists " + std::to_string(read.index->shards.size()) + " files. Drop config.json too, and we can count the cache." + total);
+         "This index lists " + n_files + (n_files == "1" ? " file" : " files") + ". Drop config.json too, and we can count the cache." + total,
+         n_files);
   } else if (!missing.empty()) {
     std::vector<int> parts;
     int n_parts = 1;

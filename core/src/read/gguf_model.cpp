@@ -141,24 +141,56 @@ void fill_header(const GgufHeader& header, const GgufInventory& tensors, Model& 
   model.base = embedding != nullptr && embedding->type.block_size == 1 ? embedding->type : dtype::bf16;
 }
 
+/// What an engine needs beside the layers, where the file does not say: enough for the cache, which is what was asked for.
+void fill_given(const GgufHeader& header, const GgufInventory& tensors, const GivenLayers& given, Model& model) {
+  constexpr std::int64_t unknown_context = 131072;  // what most models of today were trained for
+  constexpr std::int64_t unknown_vocab = 262144;    // of Gemma, the largest of those that many use
+  const GgufKeys keys(header);
+  const StoredTensor* embedding = tensors.find(-1, "token_embd");
+  const bool is_matrix = embedding != nullptr && embedding->shape.size() == 2;
+  model.architecture = std::string(header.text("general.architecture"));
+  if (model.hidden_size < 1) model.hidden_size = is_matrix ? embedding->shape[1] : given.n_kv_heads * given.head_dim;
+  if (model.max_context_tokens < 1) model.max_context_tokens = unknown_context;
+  if (model.vocab_size < 1) model.vocab_size = unknown_vocab;
+  FullAttention heads;
+  heads.n_kv_heads = given.n_kv_heads;
+  heads.head_dim_k = heads.head_dim_v = given.head_dim;
+  heads.n_heads = std::max(keys.number("attention.head_count", model.hidden_size / given.head_dim), given.n_kv_heads);
+  const DenseFfn ffn{std::max<std::int64_t>(1, keys.number("feed_forward_length", 4 * model.hidden_size))};
+  model.rotary_dim = given.head_dim;
+  model.mtp_layers.clear();
+  model.layers.assign(static_cast<std::size_t>(given.n_layers), LayerSpec{heads, ffn});
+}
+
+/// What is known of a file whose layers are not.
+Notice unknown_layers(const std::vector<GgufHeader>& parts, const std::optional<GivenLayers>& given) {
+  Bytes bytes;
+  for (const GgufHeader& part : parts)
+    for (const StoredTensor& tensor : part.tensors) bytes += tensor.bytes;
+  const std::string name(parts.front().text("general.architecture"));
+  const std::string size = size_text(bytes.count());
+  const std::string known = in_quotes(name) + " is new to us. Weights: " + size + ", exact, from the tensor list. Cache: ";
+  if (!given)
+    return notice::custom("unknown_architecture", "files." + parts.front().file,
+                          known + "not known; enter layers, KV heads and head size, or choose a similar model.", "architecture", name, size);
+  return notice::custom("given_layers", "files." + parts.front().file,
+                        known + grouped(given->n_layers) + " layers that keep " + grouped(given->n_kv_heads) + " heads of " +
+                            grouped(given->head_dim) + " for every token, as you entered.",
+                        "architecture", name, size);
+}
+
 }  // namespace
 
-std::optional<Model> model_of_gguf(const std::vector<GgufHeader>& parts, Notices& warnings) {
+std::optional<Model> model_of_gguf(const std::vector<GgufHeader>& parts, Notices& warnings, const std::optional<GivenLayers>& given) {
   const GgufHeader& header = parts.front();
   const GgufInventory tensors(parts);
   Model model;
   fill_header(header, tensors, model);
   const bool has_sizes = !model.architecture.empty() && model.hidden_size > 0 && model.vocab_size > 0 && model.max_context_tokens > 0;
   if (!has_sizes || !read_gguf_layers(header, tensors, model)) {
-    Bytes bytes;
-    for (const GgufHeader& part : parts)
-      for (const StoredTensor& tensor : part.tensors) bytes += tensor.bytes;
-    warnings.push_back(
-        notice::custom("unknown_architecture", "files." + header.file,
-                       in_quotes(header.text("general.architecture")) + " is new to us. Weights: " + size_text(bytes.count()) +
-                           ", exact, from the tensor list. Cache: not known; enter layers, KV heads and head size, or choose a similar model.",
-                       "architecture", std::string(header.text("general.architecture"))));
-    return std::nullopt;
+    warnings.push_back(unknown_layers(parts, given));
+    if (!given) return std::nullopt;
+    fill_given(header, tensors, *given, model);
   }
   add_tensors(parts, model);
   return model;

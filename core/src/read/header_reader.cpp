@@ -5,6 +5,7 @@
 #include <array>
 
 #include "json_text.hpp"
+#include "read/choose_files.hpp"
 
 namespace weighbridge {
 
@@ -23,9 +24,9 @@ void HeaderReader::fail(std::string code, std::string message, std::string expec
 }
 
 void HeaderReader::fail_cut_off(std::uint64_t at) {
-  fail("file_cut_off",
-       "The header of " + in_quotes(file_) + " ends early at " + size_text(at) + ". The file may still be downloading. Nothing was changed.",
-       "the whole file");
+  // One of many parts has to be named.
+  const std::string which = part_name(file_).n_parts > 1 ? "The header of " + in_quotes(file_) : "The header";
+  fail("file_cut_off", which + " ends early at " + size_text(at) + ". The file may still be downloading. Nothing was changed.", "the whole file");
 }
 
 bool HeaderReader::lies_in_file(std::uint64_t at, std::uint64_t bytes) {

@@ -64,6 +64,9 @@ bool is_tower(std::string_view name) {
   return std::any_of(kParts.begin(), kParts.end(), [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
 }
 
+/// What speaks in Qwen's Omni models.
+bool is_speech(std::string_view name) { return name.starts_with("talker.") || name.starts_with("code2wav.") || name.starts_with("token2wav."); }
+
 /// What quantized checkpoints keep beside a matrix. Sources: the state dicts of compressed-tensors, GPTQ, AWQ and the FP8 of DeepSeek-V3.
 bool is_scale(std::string_view name) {
   constexpr std::array<std::string_view, 12> kEndings{"_scale", "_scale_inv", "_scale_2",    ".scales",       ".qzeros",       ".g_idx",
@@ -210,7 +213,7 @@ void finish_row(const Model& model, const DerivedRows& derived, Tensor& tensor) 
   const Tensor* known = derived.find(tensor.name, tensor.layers.first);
   tensor.is_scale = known == nullptr && is_scale(tensor.name);
   tensor.is_copy = known != nullptr ? known->is_copy : (model.tied_embeddings && tensor.role == TensorRole::output_head) || is_buffer(tensor.name);
-  if (tensor.part == ModelPart::tower || tensor.layers.first < 0) return;
+  if (tensor.part == ModelPart::tower || tensor.part == ModelPart::speech || tensor.layers.first < 0) return;
   const auto n_layers = static_cast<std::int64_t>(model.layers.size());
   for (std::int64_t i = 0; i < tensor.layers.count; ++i) {
     const std::int64_t layer = tensor.layers.at(i);
@@ -235,12 +238,13 @@ bool store_tensors(const std::vector<SafetensorsHeader>& headers, Model& model) 
     while (end < rows.size() && rows[end].key() == row.key()) ++end;
     const std::string whole = row.place.prefix + row.place.name;
     const Tensor* known = derived.find(whole, row.place.layer);
-    const bool tower = known != nullptr ? known->part == ModelPart::tower : is_tower(whole);
-    const bool mtp = known != nullptr ? known->part == ModelPart::mtp : row.place.layer >= n_layers && row.place.layer < n_known;
+    const bool speech = known != nullptr ? known->part == ModelPart::speech : is_speech(whole);
+    const bool tower = known != nullptr ? known->part == ModelPart::tower : !speech && is_tower(whole);
+    const bool mtp = known != nullptr ? known->part == ModelPart::mtp : !speech && row.place.layer >= n_layers && row.place.layer < n_known;
     // Some number the layers of the prediction from 0 again: "mtp.layers.0".
     const std::int64_t layer = row.place.layer + (mtp && row.place.layer >= 0 && row.place.layer < n_layers ? n_layers : 0);
-    const bool in_layer = layer >= 0 && (tower || layer < n_known);
-    list.part(tower ? ModelPart::tower : mtp ? ModelPart::mtp : ModelPart::text);
+    const bool in_layer = layer >= 0 && (tower || speech || layer < n_known);
+    list.part(speech ? ModelPart::speech : tower ? ModelPart::tower : mtp ? ModelPart::mtp : ModelPart::text);
     in_layer ? list.at_layer(layer, row.place.prefix) : list.outside();
     TensorRow added = row_of(*row.stored, in_layer ? std::string_view(row.place.name) : std::string_view(whole), static_cast<std::int64_t>(end - i));
     if (known != nullptr) added.role = known->role;

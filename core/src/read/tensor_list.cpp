@@ -38,7 +38,7 @@ Tensor TensorList::described(const TensorRow& row) const {
   Tensor tensor;
   const TensorName* known = find_tensor_name(row.name);
   const TensorRole by_name = known != nullptr ? known->role : TensorRole::projection;
-  tensor.role = part_ == ModelPart::tower ? TensorRole::tower : row.role.value_or(by_name);
+  tensor.role = part_ == ModelPart::tower || part_ == ModelPart::speech ? TensorRole::tower : row.role.value_or(by_name);
   tensor.part = part_;
   tensor.per_layer = row.copies * copies_;
   tensor.rows = row.rows;

@@ -133,6 +133,25 @@ TEST(VisionLanguage, ElementsAreThosePublished) {
   }
 }
 
+/// The sum is the published count of all three: what thinks, what speaks, and what makes sound of it.
+TEST(VisionLanguage, Qwen3OmniSpeaks) {
+  Json config = testing::parse(
+      R"({"model_type":"qwen3_omni_moe","thinker_config":{"text_config":{"hidden_size":2048,"num_hidden_layers":48,"num_attention_heads":32,
+          "num_key_value_heads":4,"head_dim":128,"vocab_size":152064,"num_experts":128,"num_experts_per_tok":8,"moe_intermediate_size":768,
+          "max_position_embeddings":65536,"tie_word_embeddings":false},"vision_config":{"depth":27,"hidden_size":1152,"intermediate_size":4304,
+          "num_heads":16,"patch_size":16,"out_hidden_size":2048,"deepstack_visual_indexes":[8,16,24]},"audio_config":{"output_dim":2048}},
+          "talker_config":{"text_config":{"head_dim":128,"shared_expert_intermediate_size":768},"code_predictor_config":{"num_code_groups":16}},
+          "torch_dtype":"bfloat16"})");
+  Notices warnings;
+  const Result<Model> model = read_config(config, "config", warnings);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  EXPECT_TRUE(warnings.empty()) << warnings.front().message;
+  EXPECT_EQ(count_parameters(model->tensors).stored, 35'259'818'545);
+  EXPECT_EQ(count_parameters(model->tensors).text, 30'532'646'912);
+  config["enable_audio_output"] = false;
+  EXPECT_EQ(count_parameters(read_config(config, "config", warnings)->tensors).stored, 31'719'205'488);
+}
+
 Result<Model> read(const Json& config, Notices& warnings) { return read_config(config, "config", warnings); }
 
 TEST(VisionLanguage, AnImageIsAsManyTokensAsTheProjectorLeaves) {

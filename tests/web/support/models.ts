@@ -182,3 +182,22 @@ export function checkpoint405B(parts: number): Map<string, VirtualFile> {
   );
   return files;
 }
+
+/** A whole file of an architecture that nobody knows, with one small matrix. */
+export function strangeGguf(): Uint8Array {
+  const embedding = [...text('token_embd.weight'), u32(2), u64(64), u64(4), u32(0), u64(0)];
+  const parts = [
+    new TextEncoder().encode('GGUF'),
+    ...[u32(3), u64(1), u64(1)],
+    ...[...text('general.architecture'), u32(kString), ...text('foo_bar')],
+    ...embedding,
+  ];
+  const headerBytes = parts.reduce((sum, { length }) => sum + length, 0);
+  const file = new Uint8Array(aligned(headerBytes) + 64 * 4 * 4);
+  let at = 0;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}

@@ -2,7 +2,7 @@
 // "How accurate": the scoreboard of ./dev truth. Written at build time; the page has no script of its own.
 import type { ComponentChildren } from 'preact';
 import { count } from '../format';
-import { t, tCode } from '../i18n';
+import { t, tCode, translated } from '../i18n';
 import { InPageLink } from '../views/InPageLink';
 import { Rich } from '../views/Rich';
 import { TopBar } from '../views/TopBar';
@@ -70,6 +70,7 @@ function Card({ id, title, children }: { id: string; title: string; children: Co
 }
 
 const kArchitectures = 'architectures';
+const kModels = 'models';
 const idOf = (place: string): string => place.replaceAll(' ', '_');
 const titleOf = (place: string): string => tCode('accuracy.place', idOf(place));
 
@@ -77,6 +78,7 @@ function Contents() {
   const parts = [
     ...kPlaces.map((place) => [idOf(place), titleOf(place)] as const),
     [kArchitectures, t('accuracy.architectures')] as const,
+    [kModels, t('accuracy.models')] as const,
     ...kServing.map((engine) => [engine, engineName(engine)] as const),
   ];
   return (
@@ -114,6 +116,44 @@ function Architectures({ board }: { board: Scoreboard }) {
       </p>
       <p>{t('accuracy.missed', { count: missed.length })}</p>
       <Scores rows={missed} first={t('accuracy.architecture')} name={(row) => <code>{row.architecture}</code>} />
+    </Card>
+  );
+}
+
+/** Parameters and bytes of checkpoints against what was published: a row is for a figure that is not the same, with the reason. */
+function Models({ board: { models } }: { board: Scoreboard }) {
+  return (
+    <Card id={kModels} title={t('accuracy.models')}>
+      <p>{t('accuracy.modelsText', { exact: models.exact, records: models.records })}</p>
+      <table class="table stacked">
+        <thead>
+          <tr>
+            <th scope="col">{t('accuracy.model')}</th>
+            <th scope="col" class="number">
+              {t('accuracy.stated')}
+            </th>
+            <th scope="col" class="number">
+              {t('accuracy.ours')}
+            </th>
+            <th scope="col" class="optional">
+              {t('accuracy.why')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {models.missed.map(({ model, slug, figure, ours, stated, why }) => (
+            <tr key={model + figure}>
+              <th scope="row">
+                {model}
+                <small>{tCode('accuracy.figure', idOf(figure))}</small>
+              </th>
+              <td class="number">{count(stated)}</td>
+              <td class="number">{count(ours)}</td>
+              <td class="cause">{translated(`notice.miss.${slug}`, {}) ?? why}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </Card>
   );
 }
@@ -159,6 +199,7 @@ export function Accuracy({ board }: { board: Scoreboard }) {
             </Card>
           ))}
           <Architectures board={board} />
+          <Models board={board} />
           <div class="opening prose">
             <h2>{t('accuracy.serving')}</h2>
             <p>{t('accuracy.servingText')}</p>

@@ -15,7 +15,18 @@ export interface ScoreRow {
   width: number;
 }
 
+/** A figure that was published of a model of the catalogue, and that the calculator does not come to; `why` is English. */
+export interface MissedFigure {
+  model: string;
+  slug: string;
+  figure: string;
+  ours: number;
+  stated: number;
+  why: string;
+}
+
 export interface Scoreboard {
+  models: { records: number; exact: number; missed: MissedFigure[] };
   rows: ScoreRow[];
 }
 

@@ -2,7 +2,17 @@
 // The reader says which bytes it needs next; this brings them, several at a time, until the model is known.
 import type { Notice, Reply } from '../core/wire';
 import type { Part, Source } from './source';
-import { kAbsent, kUnknownSize, ReadProblem, type ModelRead, type Need, type Reader, type ReadStep } from './wire';
+import {
+  kAbsent,
+  kUnknownSize,
+  ReadProblem,
+  type FilesRead,
+  type GivenLayers,
+  type ModelRead,
+  type Need,
+  type Reader,
+  type ReadStep,
+} from './wire';
 
 const kAtOnce = 8; // requests; a checkpoint may have more than a hundred files, and a host is not to be flooded
 
@@ -83,6 +93,7 @@ class Fetching {
 
 export interface ReadOptions {
   remote: boolean;
+  layers?: GivenLayers | undefined;
   /** A file that only another file names: the shards of an index. */
   more?: (name: string) => Source;
   signal: AbortSignal;
@@ -93,13 +104,13 @@ export interface ReadOptions {
 export async function readModel(
   reader: Reader,
   sources: Source[],
-  { remote, more, signal, onProgress }: ReadOptions,
+  { remote, layers, more, signal, onProgress }: ReadOptions,
 ): Promise<{ read: ModelRead; warnings: Notice[] } | { error: Notice }> {
   const files = sources.map(({ name, sizeBytes }) => ({
     name,
     ...(sizeBytes === undefined ? {} : { size_bytes: sizeBytes }),
   }));
-  const opened = await reader.call('read.open', { files, remote });
+  const opened = await reader.call('read.open', { files, remote, ...(layers && { layers }) });
   if (!opened.ok) return { error: opened.error };
   const { handle } = opened.result;
   const fetching = new Fetching(sources, more, signal);
@@ -121,7 +132,11 @@ export async function readModel(
         : await reader.push(handle, need.file, kAbsent, 0, new Uint8Array());
     }
     if (!reply.ok) return { error: reply.error };
-    return { read: reply.result as ModelRead, warnings: reply.warnings };
+    const { model, ...rest } = reply.result as FilesRead;
+    // What is known of a model without layers is the last thing that was said.
+    const known = reply.warnings.at(-1);
+    if (model === null) return known ? { error: known } : Promise.reject(new ReadProblem('reader_stuck', firstFile));
+    return { read: { ...rest, model }, warnings: reply.warnings };
   } finally {
     fetching.stop();
     reader.call('read.close', { handle }).catch(() => undefined); // of a reader that failed there is nothing to close

@@ -9,7 +9,7 @@ import { remoteSource } from './remote';
 import { readModel, type Progress } from './session';
 import { droppedFiles, fileSource, modelFiles, pickedFiles } from './source';
 import { theReader } from './start';
-import { ReadProblem, type ModelRead, type Reader } from './wire';
+import { ReadProblem, type GivenLayers, type ModelRead, type Reader } from './wire';
 
 /** Texts of reading and of what can go wrong with it. */
 export const readTexts = addMessages({
@@ -29,12 +29,22 @@ async function readerOr(): Promise<Reader> {
   }
 }
 
-async function read(store: Store, what: Pick<Outside, 'reference' | 'host' | 'isLinked'>, work: Work): Promise<void> {
+/** `again` reads the same files with layers that a person enters. */
+async function read(
+  store: Store,
+  what: Pick<Outside, 'reference' | 'host' | 'isLinked'>,
+  work: Work,
+  again?: (layers: GivenLayers) => void,
+): Promise<void> {
   const abort = new AbortController();
   const { signal } = abort;
   const refuse = (notice: Notice): void => {
     store.fileNotice.value = notice;
-    store.outside.value = what.reference ? { ...what, state: 'failed' } : null;
+    // Of a file with all its tensors: a config.json of an unknown kind does not even say what the weights are.
+    const isWeighed = notice.code === 'unknown_architecture' && notice.where.startsWith('files');
+    const askLayers = isWeighed ? again : undefined;
+    if (askLayers) store.outside.value = { ...what, state: 'unknown', askLayers };
+    else store.outside.value = what.reference ? { ...what, state: 'failed' } : null;
   };
   store.outside.value?.cancel?.();
   const show = (progress?: Progress): void => {
@@ -66,11 +76,20 @@ export const takeText = (store: Store, text: string): Promise<void> =>
   });
 
 /** Files, and folders as they were dropped or picked. */
-export const takeFiles = (store: Store, dropped: (File | FileSystemDirectoryEntry)[]): Promise<void> =>
-  read(store, {}, async (reader, signal, onProgress) => {
-    const sources = modelFiles(pickedFiles(await droppedFiles(dropped))).map(fileSource);
-    return readModel(reader, sources, { remote: false, signal, onProgress });
-  });
+export const takeFiles = (
+  store: Store,
+  dropped: (File | FileSystemDirectoryEntry)[],
+  layers?: GivenLayers,
+): Promise<void> =>
+  read(
+    store,
+    {},
+    async (reader, signal, onProgress) => {
+      const sources = modelFiles(pickedFiles(await droppedFiles(dropped))).map(fileSource);
+      return readModel(reader, sources, { remote: false, layers, signal, onProgress });
+    },
+    (given) => void takeFiles(store, dropped, given),
+  );
 
 /** Shows what would be asked of whom. Nothing is fetched yet. */
 export async function offerRemote(store: Store, reference: HubReference): Promise<void> {
@@ -80,15 +99,31 @@ export async function offerRemote(store: Store, reference: HubReference): Promis
   theReader().catch(() => undefined); // it is wanted next, and comes from our own site
 }
 
-export const takeRemote = (store: Store, reference: HubReference, host: HubHost, isLinked?: true): Promise<void> =>
-  read(store, { reference, host, ...(isLinked && { isLinked }) }, async (reader, signal, onProgress) => {
-    if (!isReadable(reference)) throw new ReadProblem('not_a_model_file', reference.file ?? '');
-    const source = (path: string) => remoteSource(host, path, addressOf(host, reference, path));
-    const sources = filesToRead(reference).map(source);
-    const outcome = await readModel(reader, [...sources], { remote: true, more: source, signal, onProgress });
-    const answers = sources.map(({ found }) => found);
-    const isNothingThere = 'error' in outcome && answers.includes(false) && !answers.includes(true);
-    if (!isNothingThere) return outcome;
-    const isOneFile = reference.file !== undefined && sources.length === 1;
-    throw new ReadProblem(isOneFile ? 'remote_no_file' : 'remote_no_files', host, reference.repository, reference.file);
-  });
+export const takeRemote = (
+  store: Store,
+  reference: HubReference,
+  host: HubHost,
+  isLinked?: true,
+  layers?: GivenLayers,
+): Promise<void> =>
+  read(
+    store,
+    { reference, host, ...(isLinked && { isLinked }) },
+    async (reader, signal, onProgress) => {
+      if (!isReadable(reference)) throw new ReadProblem('not_a_model_file', reference.file ?? '');
+      const source = (path: string) => remoteSource(host, path, addressOf(host, reference, path));
+      const sources = filesToRead(reference).map(source);
+      const outcome = await readModel(reader, [...sources], { remote: true, layers, more: source, signal, onProgress });
+      const answers = sources.map(({ found }) => found);
+      const isNothingThere = 'error' in outcome && answers.includes(false) && !answers.includes(true);
+      if (!isNothingThere) return outcome;
+      const isOneFile = reference.file !== undefined && sources.length === 1;
+      throw new ReadProblem(
+        isOneFile ? 'remote_no_file' : 'remote_no_files',
+        host,
+        reference.repository,
+        reference.file,
+      );
+    },
+    (given) => void takeRemote(store, reference, host, isLinked, given),
+  );

@@ -20,6 +20,13 @@ export interface ReadProgress {
   done: number;
 }
 
+/** Layers that a person enters for a file whose own are not known. */
+export interface GivenLayers {
+  n_layers: number;
+  n_kv_heads: number;
+  head_dim: number;
+}
+
 /** A model as the counting core takes it: `spec` is opaque to the page, `config` is what a link carries. */
 export interface ModelRead {
   model: ModelFacts;
@@ -27,12 +34,14 @@ export interface ModelRead {
   config: { [key: string]: Json } | null;
 }
 
-export type ReadStep = { needs: Need[]; progress: ReadProgress; done?: false } | (ModelRead & { done: true });
+/** `model` is null where the layers are not known: a warning says what is. */
+export type FilesRead = Omit<ModelRead, 'model'> & { model: ModelFacts | null };
+export type ReadStep = { needs: Need[]; progress: ReadProgress; done?: false } | (FilesRead & { done: true });
 
 export interface ReaderMethods {
   read_config: { params: { text: string } | { config: Json }; result: ModelRead };
   'read.open': {
-    params: { files: ReadFile[]; remote: boolean };
+    params: { files: ReadFile[]; remote: boolean; layers?: GivenLayers };
     result: { handle: number; needs: Need[]; progress: ReadProgress };
   };
   'read.close': { params: { handle: number }; result: unknown };

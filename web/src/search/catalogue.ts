@@ -5,7 +5,8 @@ import type { CatalogueModel } from '../core/wire';
 import { kOtherNames } from './owners';
 
 /** A row of the catalogue; its id is `owner/name`. */
-export type Searched = Pick<CatalogueModel, 'id' | 'slug' | 'name' | 'kind' | 'aliases' | 'released'>;
+export type Searched = Pick<CatalogueModel, 'id' | 'slug' | 'name' | 'kind' | 'aliases' | 'released'> &
+  Partial<Pick<CatalogueModel, 'relation'>>;
 
 /** Words that say how a copy is packed, not which model it is; they are let go of when nothing is found with them. */
 const kPackings = /\b(gguf|awq|gptq|mlx|exl[23]|bnb|fp[48]|nvfp4|mxfp4|bf16|int[48]|[48]bit|i?q\d\w*)\b/gi;
@@ -50,8 +51,10 @@ function documentOf(row: Searched, index: number): Record<string, unknown> {
     other: unique([...row.aliases, row.slug].flatMap(words)),
     owner: unique([...id, ...others.flatMap(words), ...joined(row.name)]),
     inside: unique([...name, ...words(owner)].flatMap(endings)),
-    // Among equals the original and the newer one come first.
-    weight: (row.kind === 'original' ? 1.1 : 1) + (Number(row.released?.slice(0, 4) ?? 2020) - 2020) / 100,
+    // Among equals the original and the newer one come first, and what people talk to before what it was trained from.
+    weight:
+      (row.relation?.startsWith('base model') ? 0.8 : row.kind === 'original' ? 1.1 : 1) +
+      (Number(row.released?.slice(0, 4) ?? 2020) - 2020) / 100,
   };
 }
 

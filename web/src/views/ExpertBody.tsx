@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's own settings by its own flag names. Which there are, and their defaults, the core says.
 import type { ComponentChildren } from 'preact';
-import { useId, useState } from 'preact/hooks';
-import type { CatalogueEngine, EngineOption, HardwareRow } from '../core/wire';
+import { useEffect, useId, useState } from 'preact/hooks';
+import type { CatalogueEngine, EngineOption, HardwareRow, Json } from '../core/wire';
 import { count, memory, parseCount, parseFraction, parseGiB } from '../format';
 import { t, tCode } from '../i18n';
+import { choiceOf } from '../reader/choice';
+import { theReader } from '../reader/start';
+import { readTexts } from '../reader/take';
 import { useStore } from '../store';
 import { FieldMessage } from './Field';
 import { Icon } from './Icon';
@@ -79,6 +82,9 @@ function flagOf(engine: string, option: string): string {
   if (kFields.has(engine)) return engine === 'ollama' && isEnvironment ? (kFlags[option] ?? option) : option;
   return kFlags[option] ?? `--${option.replaceAll('_', '-')}`;
 }
+
+const isObject = (value: Json | undefined): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 interface ExpertRowProps {
   id: string;
@@ -440,6 +446,46 @@ function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: 
   );
 }
 
+/** Where a config keeps the keys of its language model. */
+const kTextKeys = ['text_config', 'llm_config', 'language_config'];
+const kKvHeads = 'num_key_value_heads';
+
+/** What config.json may leave out of a model that was read, and the cache hangs on. */
+function KvHeadsRow() {
+  const store = useStore();
+  const { config, ...model } = store.request.value.model;
+  const [hasTexts, setHasTexts] = useState(false);
+  useEffect(() => void readTexts.then(() => setHasTexts(true)), []);
+  if (!config || !hasTexts) return null;
+  const inner = kTextKeys.find((key) => isObject(config[key]));
+  const keys = inner === undefined ? config : (config[inner] as { [key: string]: Json });
+  const { [kKvHeads]: heads, ...others } = keys;
+  if (typeof keys['num_attention_heads'] !== 'number') return null;
+  const isAssumed = store.warnings.value.some(({ values }) => values.key === kKvHeads);
+  async function count(value: number | undefined): Promise<void> {
+    const changed = value === undefined ? others : { ...others, [kKvHeads]: value };
+    const whole = inner === undefined ? changed : { ...config, [inner]: changed };
+    const reply = await (await theReader()).call('read_config', { config: whole });
+    if (!reply.ok) store.fileNotice.value = reply.error;
+    else {
+      const { spec: _old, ...named } = model;
+      const choice = { ...named, ...choiceOf(reply.result) };
+      store.chooseModel(choice, reply.result.model.max_context_tokens, reply.warnings, true);
+    }
+  }
+  return (
+    <NumberRow
+      label={t('read.kvHeads')}
+      flag={kKvHeads}
+      {...(isAssumed && { hint: t('read.kvHeadsHint', { value: keys['num_attention_heads'] }) })}
+      value={typeof heads === 'number' ? heads : undefined}
+      shown={String}
+      parse={parseCount}
+      onValue={(value) => void store.bring(count(value))}
+    />
+  );
+}
+
 /** All settings of the chosen engine; loaded when the drawer is first opened. */
 export function ExpertBody() {
   const { request, catalogue } = useStore();
@@ -466,6 +512,7 @@ export function ExpertBody() {
           <OptionRow key={option.name} option={option} />
         ))}
       <CacheRows engine={engine} />
+      <KvHeadsRow />
       {hardware.map((row, index) => (
         <UsedRow key={index} row={row} index={index} name={deviceNames.get(row.device ?? '') ?? t('device.own')} />
       ))}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Below the model box: what would be asked of which host, how far the reading is, and what to do after a failure. Nothing is fetched before
 // a button that names the host is pressed.
-import { useEffect, useRef } from 'preact/hooks';
-import { decimalMemory, memory } from '../format';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { decimalMemory, memory, parseCount } from '../format';
 import { sentences, t } from '../i18n';
 import { kHubHosts, nameOf, type HubHost } from '../reader/hub';
 import { readTexts, takeRemote } from '../reader/take';
+import type { GivenLayers } from '../reader/wire';
 import { useStore, type Outside } from '../store';
 import { Rich } from './Rich';
 
@@ -63,6 +64,41 @@ function Reading({ outside }: { outside: Outside }) {
   );
 }
 
+const kLayerKeys = ['n_layers', 'n_kv_heads', 'head_dim'] as const;
+
+/** What the cache of an architecture that nobody knows hangs on. */
+function LayersForm({ onLayers }: { onLayers: (layers: GivenLayers) => void }) {
+  const [texts, setTexts] = useState<Record<string, string>>({});
+  const [isTried, setTried] = useState(false);
+  const numberOf = (key: string): number => parseCount(texts[key] ?? '') ?? 0;
+  function submit(event: Event): void {
+    event.preventDefault();
+    setTried(true);
+    const [n_layers, n_kv_heads, head_dim] = kLayerKeys.map(numberOf) as [number, number, number];
+    if (n_layers > 0 && n_kv_heads > 0 && head_dim > 0) onLayers({ n_layers, n_kv_heads, head_dim });
+  }
+  return (
+    <form class="outside-layers" onSubmit={submit}>
+      {kLayerKeys.map((key) => (
+        <label key={key}>
+          {t(`read.${key}`)}
+          <input
+            type="text"
+            inputMode="numeric"
+            autocomplete="off"
+            value={texts[key] ?? ''}
+            aria-invalid={isTried && numberOf(key) < 1}
+            onInput={({ currentTarget: { value } }) => setTexts({ ...texts, [key]: value })}
+          />
+        </label>
+      ))}
+      <button class="button small" type="submit">
+        {t('read.countLayers')}
+      </button>
+    </form>
+  );
+}
+
 /** Why this is offered, and what a press on a button does. */
 function offerText({ reference, isLinked }: Outside, isCounted: boolean): string {
   const isOneFile = reference?.file?.toLowerCase().endsWith('.gguf');
@@ -101,10 +137,15 @@ function OutsidePanel() {
         </p>
       )}
       {state === 'reading' && <Reading outside={shown} />}
+      {shown.askLayers && <LayersForm onLayers={shown.askLayers} />}
       <div class="outside-buttons">
-        {state !== 'reading' && <Hosts outside={shown} />}
+        {(state === 'offer' || state === 'failed') && <Hosts outside={shown} />}
         <button class="text-button" type="button" onClick={close}>
-          {t(state === 'failed' || (isLinked && state === 'offer') ? 'notice.close' : 'read.cancel')}
+          {t(
+            state === 'failed' || state === 'unknown' || (isLinked && state === 'offer')
+              ? 'notice.close'
+              : 'read.cancel',
+          )}
         </button>
       </div>
     </div>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list below the model box: what is found, what each is, and the way to models that are not in the catalogue.
+import listedUrl from '../../../build/catalogue/listed.json?url';
 import type { CatalogueModel } from '../core/wire';
 import { parameters } from '../format';
 import { currentLocale, t, tCode } from '../i18n';
@@ -18,6 +19,15 @@ const month = (date: string): string =>
 /** What the data says of it, in English only: its kind stands for that in other languages. */
 const relation = (model: CatalogueModel): string =>
   currentLocale() === 'en' && model.relation ? model.relation : tCode('kind', model.kind);
+
+/** build/catalogue/listed.json: what a list says of a model beside what it is counted by. */
+type Listed = Record<string, Pick<CatalogueModel, 'relation' | 'license'>>;
+
+/** A list without it is a list all the same. */
+const bringListed = (): Promise<Listed> =>
+  fetch(listedUrl)
+    .then((response) => (response.ok ? (response.json() as Promise<Listed>) : {}))
+    .catch(() => ({}));
 
 const choiceOf = (model: CatalogueModel): Choice => ({
   id: model.id,
@@ -40,6 +50,9 @@ function hubChoice(text: string, models: CatalogueModel[]): Choice[] {
   return [{ id: kHubPrefix + text, label: nameOf(reference), detail: t('read.notInCatalogue'), keywords: '' }];
 }
 
+/** What people look for who want to train. */
+const kTraining = /\b(?:train|fine-?tun|q?lora|rlhf)|训练|微调/i;
+
 export interface ModelChoices {
   find(text: string): Choice[];
   nothing(query: string): string;
@@ -47,8 +60,9 @@ export interface ModelChoices {
   open(store: Store, id: string): void;
 }
 
-export async function modelChoices(models: CatalogueModel[]): Promise<ModelChoices> {
-  await readTexts;
+export async function modelChoices(counted: CatalogueModel[]): Promise<ModelChoices> {
+  const [listed] = await Promise.all([bringListed(), readTexts]);
+  const models = counted.map((model) => ({ ...model, ...listed[model.id] }));
   const search = new CatalogueSearch(models);
   const all = models.map(choiceOf);
   return {
@@ -58,7 +72,7 @@ export async function modelChoices(models: CatalogueModel[]): Promise<ModelChoic
       const found = search.find(hubReference(text)?.repository ?? text);
       return [...found.map(choiceOf), ...hubChoice(text, models)];
     },
-    nothing: (query) => t('read.nothing', { query }),
+    nothing: (query) => (kTraining.test(query) ? t('read.training') : t('read.nothing', { query })),
     open(store, id) {
       const reference = hubReference(id.slice(kHubPrefix.length));
       if (reference) void offerRemote(store, reference);

@@ -58,7 +58,7 @@ void read_mamba_part(KeyReader& config, Parts& parts) {
 void read_attention_part(KeyReader& config, Parts& parts) {
   FullAttention& attention = parts.attention;
   attention.n_heads = config.positive("num_attention_heads", config_limit::heads);
-  attention.n_kv_heads = config.positive_or("num_key_value_heads", config_limit::heads, attention.n_heads, "same as num_attention_heads");
+  attention.n_kv_heads = config.positive_or("num_key_value_heads", config_limit::heads, attention.n_heads, "same as attention heads");
   check_head_groups(config, attention);
   const std::string_view key = config.has("attention_head_dim") ? "attention_head_dim" : "head_dim";
   attention.head_dim_k = attention.head_dim_v = config.positive_or(key, config_limit::head_dim, 128, "");

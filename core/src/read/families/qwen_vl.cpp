@@ -3,6 +3,7 @@
 #include "read/families/families.hpp"
 #include "read/families/qwen_layers.hpp"
 #include "read/towers/qwen_audio.hpp"
+#include "read/towers/qwen_talker.hpp"
 #include "read/towers/qwen_vit.hpp"
 #include "read/towers/whisper.hpp"
 
@@ -82,8 +83,7 @@ void read_qwen2_5_omni(KeyReader& config, Draft& draft) {
                                "talker_config", "", "the thinker alone"));
 }
 
-/// Qwen3-Omni (huggingface/transformers models/qwen3_omni_moe): the thinker, which reads text, images and sound. What speaks is not counted: no
-/// engine here loads it.
+/// Qwen3-Omni (huggingface/transformers models/qwen3_omni_moe): the thinker, which reads text, images and sound, and what speaks.
 void read_qwen3_omni_moe(KeyReader& config, Draft& draft) {
   std::optional<KeyReader> thinker = object_under(config, "thinker_config");
   if (!thinker) {
@@ -95,9 +95,7 @@ void read_qwen3_omni_moe(KeyReader& config, Draft& draft) {
   add_qwen_vit(*thinker, draft, "thinker.visual.", {.generation = QwenVitGeneration::qwen3, .nested_merger = true});
   add_qwen_audio(*thinker, draft, "thinker.audio_tower.");
   config.adopt(*thinker);
-  if (config.flag_or("enable_audio_output", config.has("talker_config")))
-    config.warn(notice::custom("not_counted", config.path("talker_config"), "The talker and the decoder of its sound are not counted.",
-                               "talker_config", "", "the thinker alone"));
+  if (config.flag_or("enable_audio_output", config.has("talker_config"))) add_qwen_talker(config, draft);
 }
 
 }  // namespace weighbridge
