@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weighbridge/fit.hpp"
 
-#include <algorithm>
-
 #include "engine/engine.hpp"
+#include "fit_trial.hpp"
+#include "verdict.hpp"
 
 namespace weighbridge {
 
-namespace {
-
-using Margin = std::optional<std::int64_t>;
-
-Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
-  const Result<Estimate> result = evaluate(prepared, scenario);
-  return result ? margin(*result, figure) : std::nullopt;
-}
-
-bool holds(Margin room) { return room && *room >= 0; }
-
-/// Without what takes the time to count, which can only add to the need.
 Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario) {
   prepared.memo().graphs = GraphTerms();
   Result<Estimate> least = evaluate(prepared, scenario);
   prepared.memo().graphs.reset();
   return least;
+}
+
+Scenario without_fit(const Scenario& scenario) {
+  Scenario trial = scenario;
+  trial.options.llama_cpp.fit = false;
+  return trial;
+}
+
+namespace {
+
+Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
+  const Result<Estimate> result = evaluate(prepared, scenario);
+  return result ? margin(*result, figure) : std::nullopt;
 }
 
 /// Whether the scenario holds, counted in full only if it might.
@@ -34,46 +35,6 @@ bool holds_at(Prepared& prepared, const Scenario& scenario) {
     if (!least || !holds(margin(*least, Figure::best))) return false;
   }
   return holds(margin_at(prepared, scenario));
-}
-
-/// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
-Scenario without_fit(const Scenario& scenario) {
-  Scenario trial = scenario;
-  trial.options.llama_cpp.fit = false;
-  return trial;
-}
-
-/// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
-/// both axes, so the next trial is where the line between the brackets crosses zero; every third trial halves instead, which bounds the search
-/// whatever the shape.
-template <class MarginOf>
-std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
-  if (most < 1) return 0;
-  Margin above = margin_of(most);
-  if (holds(above)) return most;
-  if (most == 1) return 0;
-  Margin below = margin_of(1);
-  if (!holds(below)) return 0;
-  std::int64_t good = 1;
-  std::int64_t bad = most;
-  for (int trial = 0; bad - good > 1; ++trial) {
-    std::int64_t next = good + (bad - good) / 2;
-    if (above && trial % 3 != 2) {
-      const double slope = (static_cast<double>(*below) - static_cast<double>(*above)) / static_cast<double>(bad - good);
-      // One value past the crossing on odd trials, so that both brackets close in.
-      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + trial % 3;
-      next = std::clamp(next, good + 1, bad - 1);
-    }
-    const Margin room = margin_of(next);
-    if (holds(room)) {
-      good = next;
-      below = room;
-    } else {
-      bad = next;
-      above = room;
-    }
-  }
-  return good;
 }
 
 std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
@@ -132,23 +93,37 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
 
 namespace {
 
-/// Every device has room even for the high bound: what is proposed as the way out must not end in an out-of-memory error.
-bool surely_holds(const Estimate& estimate) {
-  return std::all_of(estimate.devices.begin(), estimate.devices.end(),
-                     [](const DevicePlan& device) { return device.high() <= std::min(device.limit, device.capacity); });
+/// What all devices have left together, by the high bound.
+std::int64_t common_room(const Estimate& estimate) {
+  Bytes need;
+  Bytes limit;
+  for (const DevicePlan& device : estimate.devices) {
+    need += device.high() * static_cast<std::uint64_t>(device.count);
+    limit += device.limit * static_cast<std::uint64_t>(device.count);
+  }
+  return difference(limit, need);
 }
 
 }  // namespace
 
 std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most) {
   Scenario trial = without_fit(scenario);
-  // Downwards, since over several devices the need of the fullest one need not fall with every single layer.
-  for (std::int64_t layers = most; layers >= 0; --layers) {
+  const auto least_at = [&](std::int64_t layers) {
     trial.options.llama_cpp.n_gpu_layers = layers;
-    const Result<Estimate> least = evaluate_least(prepared, trial);
-    if (!least || !surely_holds(*least)) continue;
+    return evaluate_least(prepared, trial);
+  };
+  // With every layer less the devices need less together.
+  most = largest_holding(most, [&](std::int64_t layers) {
+    const Result<Estimate> least = least_at(layers);
+    return least ? Margin(common_room(*least)) : std::nullopt;
+  });
+  // From there downwards, since the need of the fullest one need not fall with every single layer. By the high bound: what is proposed as the way
+  // out must not end in an out-of-memory error.
+  for (std::int64_t layers = most; layers >= 0; --layers) {
+    const Result<Estimate> least = least_at(layers);
+    if (!least || !holds(device_margin(*least, Figure::high))) continue;
     const Result<Estimate> result = evaluate(prepared, trial);
-    if (result && surely_holds(*result)) return layers;
+    if (result && holds(device_margin(*result, Figure::high))) return layers;
   }
   return std::nullopt;
 }

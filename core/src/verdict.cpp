@@ -118,18 +118,27 @@ Check host_check(const HostPlan& host) { return {0, false, host.total(), host.lo
 
 }  // namespace
 
-std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) {
+namespace {
+
+std::int64_t room_in(const Check& check, Figure figure) { return difference(check.bound, figure == Figure::high ? check.high : check.need); }
+
+}  // namespace
+
+std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure) {
   std::optional<std::int64_t> least;
-  const auto hold = [&](const Check& check) {
-    const std::int64_t room = difference(check.bound, figure == Figure::high ? check.high : check.need);
-    least = std::min(least.value_or(room), room);
-  };
-  for (std::size_t index = 0; index < estimate.devices.size(); ++index) {
-    hold(engine_check(estimate.devices[index], index));
-    hold(card_check(estimate.devices[index], index));
-  }
-  if (estimate.host && estimate.host->capacity) hold(host_check(*estimate.host));
+  for (std::size_t index = 0; index < estimate.devices.size(); ++index)
+    for (const Check& check : {engine_check(estimate.devices[index], index), card_check(estimate.devices[index], index)}) {
+      const std::int64_t room = room_in(check, figure);
+      least = std::min(least.value_or(room), room);
+    }
   return least;
+}
+
+std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) {
+  const std::optional<std::int64_t> least = device_margin(estimate, figure);
+  if (!estimate.host || !estimate.host->capacity) return least;
+  const std::int64_t room = room_in(host_check(*estimate.host), figure);
+  return std::min(least.value_or(room), room);
 }
 
 VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
