@@ -5,11 +5,13 @@
 #include "engine/local_rules.hpp"
 #include "engine/serving_rules.hpp"
 #include "method.hpp"
+#include "weighbridge/fit.hpp"
 
 namespace weighbridge {
 
 LocalRules local_rules() { return {}; }
 ServingRules serving_rules() { return {}; }
-std::vector<Method> solving_methods() { return {}; }
+std::optional<std::int64_t> solve_gpu_layers(Prepared&, const Scenario&, std::int64_t) { return std::nullopt; }
+void add_solving(std::vector<Method>&) {}
 
 }  // namespace weighbridge

@@ -156,8 +156,8 @@ Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading*
   if (!method.is_string()) return fail(notice::missing_key("method", "method", "the name of a method"));
   const auto found = request->find("params");
   const Json params = found == request->end() ? Json::object() : *found;
-  std::vector<Method> methods = solving_methods();
-  methods.insert(methods.begin(), kMethods.begin(), kMethods.end());
+  std::vector<Method> methods(kMethods.begin(), kMethods.end());
+  add_solving(methods);
   if (reading != nullptr) methods.insert(methods.end(), reading->methods.begin(), reading->methods.end());
   std::string names;
   for (const Method& known : methods) {

@@ -185,7 +185,9 @@ class Search {
       const Result<Estimate> answer = evaluate(prepared, trial);
       return answer ? sure_room(*answer) : std::nullopt;
     };
-    return largest_holding(model_.max_context_tokens, room_at, asked);
+    // What was asked for parts the search: one half is where the answer is not.
+    if (!holds(room_at(asked))) return largest_holding(asked - 1, room_at);
+    return asked + largest_holding(model_.max_context_tokens - asked, [&](std::int64_t more) { return room_at(asked + more); });
   }
 
   const Model& model_;

@@ -22,22 +22,17 @@ inline bool holds(Margin room) { return room && *room >= 0; }
 
 /// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
 /// both axes, so the next trial is where the line between the brackets crosses zero; every third trial halves instead, which bounds the search
-/// whatever the shape. `likely` is a value at which it may hold: the search then begins there.
+/// whatever the shape.
 template <class MarginOf>
-std::int64_t largest_holding(std::int64_t most, MarginOf margin_of, std::int64_t likely = 1) {
+std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
   if (most < 1) return 0;
-  std::int64_t bad = most;
   Margin above = margin_of(most);
   if (holds(above)) return most;
-  std::int64_t good = std::min(likely, most);
-  Margin below = good == most ? above : margin_of(good);
-  if (!holds(below) && good > 1) {
-    bad = good;
-    above = below;
-    good = 1;
-    below = margin_of(1);
-  }
+  if (most == 1) return 0;
+  Margin below = margin_of(1);
   if (!holds(below)) return 0;
+  std::int64_t good = 1;
+  std::int64_t bad = most;
   for (int trial = 0; bad - good > 1; ++trial) {
     std::int64_t next = good + (bad - good) / 2;
     if (above && trial % 3 != 2) {

@@ -28,8 +28,8 @@ struct Method {
   Result<JsonOut> (*run)(const Json& params, Context& context);
 };
 
-/// What needs the rules of every engine, and is brought with them: `solve`. Empty where they are not (wasm/without_rules.cpp).
-[[nodiscard]] std::vector<Method> solving_methods();
+/// Adds what needs the rules of every engine and is brought with them, `solve`; nothing where they are not (wasm/without_rules.cpp).
+void add_solving(std::vector<Method>& methods);
 
 /// What a build that reads files adds to one that only counts.
 struct Reading {

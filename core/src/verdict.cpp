@@ -120,26 +120,24 @@ Check host_check(const HostPlan& host) { return {0, false, host.total(), host.lo
 
 namespace {
 
-std::int64_t room_in(const Check& check, Figure figure) { return difference(check.bound, figure == Figure::high ? check.high : check.need); }
-
-}  // namespace
-
-std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure) {
+std::optional<std::int64_t> least_room(const Estimate& estimate, Figure figure, bool with_host) {
   std::optional<std::int64_t> least;
-  for (std::size_t index = 0; index < estimate.devices.size(); ++index)
-    for (const Check& check : {engine_check(estimate.devices[index], index), card_check(estimate.devices[index], index)}) {
-      const std::int64_t room = room_in(check, figure);
-      least = std::min(least.value_or(room), room);
-    }
+  const auto hold = [&](const Check& check) {
+    const std::int64_t room = difference(check.bound, figure == Figure::high ? check.high : check.need);
+    least = std::min(least.value_or(room), room);
+  };
+  for (std::size_t index = 0; index < estimate.devices.size(); ++index) {
+    hold(engine_check(estimate.devices[index], index));
+    hold(card_check(estimate.devices[index], index));
+  }
+  if (with_host && estimate.host && estimate.host->capacity) hold(host_check(*estimate.host));
   return least;
 }
 
-std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) {
-  const std::optional<std::int64_t> least = device_margin(estimate, figure);
-  if (!estimate.host || !estimate.host->capacity) return least;
-  const std::int64_t room = room_in(host_check(*estimate.host), figure);
-  return std::min(least.value_or(room), room);
-}
+}  // namespace
+
+std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure) { return least_room(estimate, figure, false); }
+std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) { return least_room(estimate, figure, true); }
 
 VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
 
