@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { MessageFiles } from '../i18n';
+
+/** The texts of "What can my GPU run?", which no other page loads. */
+export const reverseMessages: MessageFiles = {
+  en: () => import('../../messages/reverse.en.json'),
+  'zh-CN': () => import('../../messages/reverse.zh-CN.json'),
+};
