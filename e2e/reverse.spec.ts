@@ -31,6 +31,7 @@ test('it remembers the hardware in this browser, and forgets it', async ({ page 
   test.slow();
   await open(page, 'zh/reverse/#v=1&ctx=8k&n=1&g=2xrtx-3090&ram=64&e=llama.cpp');
   await expect(page.getByText(/个模型中有 \d+ 个能跑/)).toBeVisible({ timeout: 30_000 });
+  await page.getByRole('combobox', { name: '参数量' }).selectOption('130');
   await expect(page.locator('tr[data-verdict=offload]').first()).toContainText('层在显卡上');
   await page.goto('about:blank');
   await open(page, 'reverse/');

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MessageFiles } from '../i18n';
+import { addMessages, type MessageFiles } from '../i18n';
 
 /** The texts of "What can my GPU run?", which no other page loads. */
 export const reverseMessages: MessageFiles = {
   en: () => import('../../messages/reverse.en.json'),
   'zh-CN': () => import('../../messages/reverse.zh-CN.json'),
 };
+
+/** The words of the rules that refuse a model. */
+export const refusalTexts = (): Promise<void> =>
+  addMessages({
+    en: () => import('../../messages/engines.en.json'),
+    'zh-CN': () => import('../../messages/engines.zh-CN.json'),
+  });

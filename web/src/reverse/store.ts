@@ -9,6 +9,7 @@ import type { CatalogueModel, HardwareRow, Request } from '../core/wire';
 import { followAddress, isState, readLink } from '../link';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
+import { refusalTexts } from './messages';
 import { compareRows, isWanted, kNoFilters, likelyOrder, memoryOf, runs, type Filters, type Row } from './rows';
 import type { SolvedModel, Task } from './task';
 
@@ -75,7 +76,7 @@ export function createMine(store: Store): Mine {
 
   /** Sends what is asked to the worker whenever it changes. */
   async function follow(): Promise<void> {
-    const { startWorker } = await import('./start');
+    const [{ startWorker }] = await Promise.all([import('./start'), refusalTexts()]);
     let run = 0;
     const send = startWorker((message) => {
       if ('failed' in message) {

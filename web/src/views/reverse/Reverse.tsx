@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // "What can my GPU run?": the machine in, every model of the catalogue out.
+import { useEffect, useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import { kEngines, useMine } from '../../reverse/store';
 import { useStore } from '../../store';
@@ -7,8 +8,6 @@ import { InPageLink } from '../InPageLink';
 import { Rich } from '../Rich';
 import { TopBar } from '../TopBar';
 import { Ask } from './Ask';
-import { MySetup } from './MySetup';
-import { Rows } from './Rows';
 
 function Failure() {
   const { failed } = useMine();
@@ -53,8 +52,17 @@ function Rule() {
   );
 }
 
+type Known = typeof import('./Known');
+
 export function Reverse() {
   const { isKnown } = useMine();
+  const { bring } = useStore();
+  const [known, setKnown] = useState<Known>();
+  const hasAnswered = isKnown.value;
+  useEffect(() => {
+    // What there is to see once the page knows the machine.
+    if (hasAnswered && !known) void bring(import('./Known')).then(setKnown);
+  }, [hasAnswered]);
   return (
     <>
       <InPageLink class="skip" to="text">
@@ -62,14 +70,14 @@ export function Reverse() {
       </InPageLink>
       <TopBar page="reverse" />
       <div class="page reverse">
-        {isKnown.value ? <MySetup /> : <Ask />}
+        {hasAnswered && known ? <known.MySetup /> : <Ask />}
         <main id="text" tabIndex={-1}>
           <div class="opening">
             <h1>{t('nav.reverse')}</h1>
             <p>{t('reverse.lead')}</p>
           </div>
           <Failure />
-          {isKnown.value && <Rows />}
+          {hasAnswered && known && <known.Rows />}
           <Rule />
         </main>
       </div>
