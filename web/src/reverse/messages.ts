@@ -7,9 +7,15 @@ export const reverseMessages: MessageFiles = {
   'zh-CN': () => import('../../messages/reverse.zh-CN.json'),
 };
 
-/** The words of the rules that refuse a model. */
-export const refusalTexts = (): Promise<void> =>
-  addMessages({
-    en: () => import('../../messages/engines.en.json'),
-    'zh-CN': () => import('../../messages/engines.zh-CN.json'),
-  });
+/** The words of rules that refuse a model, and of kinds of models. */
+export const laterTexts = (): Promise<unknown> =>
+  Promise.all([
+    addMessages({
+      en: () => import('../../messages/engines.en.json'),
+      'zh-CN': () => import('../../messages/engines.zh-CN.json'),
+    }),
+    addMessages({
+      en: () => import('../../messages/read.en.json'),
+      'zh-CN': () => import('../../messages/read.zh-CN.json'),
+    }),
+  ]);

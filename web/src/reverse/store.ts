@@ -5,11 +5,11 @@ import { computed, effect, signal, untracked, type ReadonlySignal, type Signal }
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Core } from '../core/core';
-import type { CatalogueModel, HardwareRow, Request } from '../core/wire';
+import type { CatalogueModel, HardwareRow, Notice, Request } from '../core/wire';
 import { followAddress, isState, readLink } from '../link';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
-import { refusalTexts } from './messages';
+import { laterTexts } from './messages';
 import { compareRows, isWanted, kNoFilters, likelyOrder, memoryOf, runs, type Filters, type Row } from './rows';
 import type { SolvedModel, Task } from './task';
 
@@ -25,6 +25,8 @@ export interface Mine {
   filters: Signal<Filters>;
   /** What passes the filters, sorted. */
   rows: ReadonlySignal<Row[]>;
+  /** Why none of them can run, if the machine or the engine is the reason. */
+  refusal: ReadonlySignal<Notice | null>;
   /** Of those that pass the filters of kind, licence and size. */
   counts: ReadonlySignal<{ solved: number; running: number; models: number }>;
   isDone: Signal<boolean>;
@@ -76,7 +78,7 @@ export function createMine(store: Store): Mine {
 
   /** Sends what is asked to the worker whenever it changes. */
   async function follow(): Promise<void> {
-    const [{ startWorker }] = await Promise.all([import('./start'), refusalTexts()]);
+    const [{ startWorker }] = await Promise.all([import('./start'), laterTexts()]);
     let run = 0;
     const send = startWorker((message) => {
       if ('failed' in message) {
@@ -132,6 +134,7 @@ export function createMine(store: Store): Mine {
     rows: computed(() =>
       filters.value.shown === 'all' ? matching.value : matching.value.filter((row) => runs(row.class)),
     ),
+    refusal: computed(() => matching.value[0]?.best?.verdict.reason ?? null),
     counts: computed(() => ({
       solved: matching.value.length,
       running: matching.value.filter((row) => runs(row.class)).length,

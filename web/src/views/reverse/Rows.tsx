@@ -10,6 +10,7 @@ import { useMine } from '../../reverse/store';
 import { linkTo } from '../../site';
 import { useStore } from '../../store';
 import { VerdictChip } from '../../verdict/VerdictChip';
+import { Rich } from '../Rich';
 import { weightsName } from '../weights-name';
 import { Choose } from './MySetup';
 
@@ -137,7 +138,7 @@ function Progress() {
 
 export function Rows() {
   const { unit } = useStore();
-  const { rows, isDone } = useMine();
+  const { rows, refusal, isDone } = useMine();
   const [most, setMost] = useState(kFirstRows);
   const list = rows.value;
   return (
@@ -167,7 +168,9 @@ export function Rows() {
             </tbody>
           </table>
         )}
-        {list.length === 0 && isDone.value && <p class="note">{t('reverse.nothing')}</p>}
+        {list.length === 0 && isDone.value && (
+          <p class="note">{refusal.value ? <Rich text={sayNotice(refusal.value)} /> : t('reverse.nothing')}</p>
+        )}
         {list.length > most && (
           <button class="button small" type="button" onClick={() => setMost(list.length)}>
             {t('reverse.more', { count: list.length - most })}
