@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first module has no rules of llama.cpp and what runs it, nor of serving engines beside vLLM: over half of the core, which a first view does
-// without. A request for one of them is answered with an error at `params.engine.module`, and the page brings the module that has them all.
+// without; nor the solver that asks them of a whole catalogue. A request for one of them is answered with an error at `params.engine.module`, and
+// the page brings the module that has them all.
 #include "engine/local_rules.hpp"
 #include "engine/serving_rules.hpp"
+#include "method.hpp"
+#include "weighbridge/fit.hpp"
 
 namespace weighbridge {
 
 LocalRules local_rules() { return {}; }
 ServingRules serving_rules() { return {}; }
+std::optional<std::int64_t> solve_gpu_layers(Prepared&, const Scenario&, std::int64_t) { return std::nullopt; }
+void add_solving(std::vector<Method>&) {}
 
 }  // namespace weighbridge

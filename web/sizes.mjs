@@ -17,6 +17,8 @@ const kPages = [
   ['zh/index.html', 'zh-CN', kPage],
   ['embed/index.html', 'en', kFrame, 'embed'],
   ['zh/embed/index.html', 'zh-CN', kFrame, 'embed'],
+  ['reverse/index.html', 'en', kPage, 'reverse'],
+  ['zh/reverse/index.html', 'zh-CN', kPage, 'reverse'],
   ['how/index.html', 'en', kText, 'how'],
   ['zh/how/index.html', 'zh-CN', kText, 'how'],
 ];

@@ -16,7 +16,13 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0, // inlined data would need a wider Content-Security-Policy
     rollupOptions: {
-      input: { calculator: page(''), embed: page('embed/'), how: page('how/'), accuracy: page('accuracy/') },
+      input: {
+        calculator: page(''),
+        embed: page('embed/'),
+        how: page('how/'),
+        reverse: page('reverse/'),
+        accuracy: page('accuracy/'),
+      },
       output: {
         codeSplitting: {
           // One file for what pages share: several small ones compress worse, by 1.4 kB on the calculator. What reads and searches models
@@ -24,7 +30,7 @@ export default defineConfig({
           groups: [
             {
               name: 'shared',
-              test: /^(?!.*\/(src\/devices|src\/reader|src\/search|minisearch)\/).*\.m?[jt]sx?$/,
+              test: /^(?!.*\/(src\/devices|src\/reader|src\/search|src\/verdict|minisearch)\/).*\.m?[jt]sx?$/,
               minShareCount: 2,
             },
           ],

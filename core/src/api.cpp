@@ -159,6 +159,7 @@ Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading*
   const auto found = request->find("params");
   const Json params = found == request->end() ? Json::object() : *found;
   std::vector<Method> methods(kMethods.begin(), kMethods.end());
+  add_solving(methods);
   if (reading != nullptr) methods.insert(methods.end(), reading->methods.begin(), reading->methods.end());
   std::string names;
   for (const Method& known : methods) {

@@ -123,9 +123,19 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   return entry;
 }
 
+/// Whether `name` is `wanted`, which is in lower case. Hundreds of names are asked for each request, and a copy of one takes as long as all of them.
+bool is_called(const std::string& name, const std::string& wanted) {
+  if (name.size() != wanted.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i)
+    if (name[i] != wanted[i] && !(name[i] >= 'A' && name[i] <= 'Z' && (name[i] | 0x20) == wanted[i])) return false;
+  return true;
+}
+
 bool is_named(const std::string& id, const std::string& slug, const std::vector<std::string>& aliases, const std::string& wanted) {
-  if (lower_case(id) == wanted || lower_case(slug) == wanted) return true;
-  return std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) { return lower_case(alias) == wanted; });
+  if (is_called(id, wanted) || is_called(slug, wanted)) return true;
+  for (const std::string& alias : aliases)
+    if (is_called(alias, wanted)) return true;
+  return false;
 }
 
 Result<const Json*> rows_of(const Json& file, const char* key) {

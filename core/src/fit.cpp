@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weighbridge/fit.hpp"
 
-#include <algorithm>
-
 #include "engine/engine.hpp"
+#include "fit_trial.hpp"
 
 namespace weighbridge {
 
-namespace {
+Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario) {
+  prepared.memo().graphs = GraphTerms();
+  Result<Estimate> least = evaluate(prepared, scenario);
+  prepared.memo().graphs.reset();
+  return least;
+}
 
-using Margin = std::optional<std::int64_t>;
+Scenario without_fit(const Scenario& scenario) {
+  Scenario trial = scenario;
+  trial.options.llama_cpp.fit = false;
+  return trial;
+}
+
+namespace {
 
 constexpr std::int64_t kMicroBatch = 512;  // of llama.cpp, if none is asked for: llama_context_default_params
 
@@ -20,16 +30,6 @@ Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = F
   return result ? margin(*result, figure) : std::nullopt;
 }
 
-bool holds(Margin room) { return room && *room >= 0; }
-
-/// Without what takes the time to count, which can only add to the need.
-Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario) {
-  prepared.memo().graphs = GraphTerms();
-  Result<Estimate> least = evaluate(prepared, scenario);
-  prepared.memo().graphs.reset();
-  return least;
-}
-
 /// Whether the scenario holds, counted in full only if it might.
 bool holds_at(Prepared& prepared, const Scenario& scenario) {
   const Engine* engine = find_engine(scenario.engine);
@@ -38,50 +38,6 @@ bool holds_at(Prepared& prepared, const Scenario& scenario) {
     if (!least || !holds(margin(*least, Figure::best))) return false;
   }
   return holds(margin_at(prepared, scenario));
-}
-
-/// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
-Scenario without_fit(const Scenario& scenario) {
-  Scenario trial = scenario;
-  trial.options.llama_cpp.fit = false;
-  return trial;
-}
-
-/// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
-/// both axes, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in two trials, the
-/// next one does, which bounds the search whatever the shape.
-template <class MarginOf>
-std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
-  if (most < 1) return 0;
-  Margin above = margin_of(most);
-  if (holds(above)) return most;
-  if (most == 1) return 0;
-  Margin below = margin_of(1);
-  if (!holds(below)) return 0;
-  std::int64_t good = 1;
-  std::int64_t bad = most;
-  std::int64_t widths[] = {2 * most, 2 * most};  // of the bracket before the last trials
-  for (std::size_t trial = 0; bad - good > 1; ++trial) {
-    std::int64_t next = good + (bad - good) / 2;
-    std::int64_t& width = widths[trial % 2];
-    const bool is_slow = bad - good > width / 2;
-    width = bad - good;
-    if (above && !is_slow) {
-      const double slope = (static_cast<double>(*below) - static_cast<double>(*above)) / static_cast<double>(bad - good);
-      // One value past the crossing on odd trials, so that both brackets close in.
-      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + static_cast<std::int64_t>(trial % 2);
-      next = std::clamp(next, good + 1, bad - 1);
-    }
-    const Margin room = margin_of(next);
-    if (holds(room)) {
-      good = next;
-      below = room;
-    } else {
-      bad = next;
-      above = room;
-    }
-  }
-  return good;
 }
 
 std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
@@ -148,29 +104,6 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
     trial.hardware.front().count = count;
     trial.parallel.tensor = count;
     if (holds_at(prepared, trial)) return count;
-  }
-  return std::nullopt;
-}
-
-namespace {
-
-/// Every device has room even for the high bound: what is proposed as the way out must not end in an out-of-memory error.
-bool surely_holds(const Estimate& estimate) {
-  return std::all_of(estimate.devices.begin(), estimate.devices.end(),
-                     [](const DevicePlan& device) { return device.high() <= std::min(device.limit, device.capacity); });
-}
-
-}  // namespace
-
-std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most) {
-  Scenario trial = without_fit(scenario);
-  // Downwards, since over several devices the need of the fullest one need not fall with every single layer.
-  for (std::int64_t layers = most; layers >= 0; --layers) {
-    trial.options.llama_cpp.n_gpu_layers = layers;
-    const Result<Estimate> least = evaluate_least(prepared, trial);
-    if (!least || !surely_holds(*least)) continue;
-    const Result<Estimate> result = evaluate(prepared, trial);
-    if (result && surely_holds(*result)) return layers;
   }
   return std::nullopt;
 }

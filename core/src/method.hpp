@@ -28,6 +28,9 @@ struct Method {
   Result<JsonOut> (*run)(const Json& params, Context& context);
 };
 
+/// Adds what needs the rules of every engine and is brought with them, `solve`; nothing where they are not (wasm/without_rules.cpp).
+void add_solving(std::vector<Method>& methods);
+
 /// What a build that reads files adds to one that only counts.
 struct Reading {
   ConfigReader read_config = nullptr;

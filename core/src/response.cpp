@@ -113,6 +113,8 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
   return index;
 }
 
+}  // namespace
+
 Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
   const Verdict& v = estimate.verdict;
   Json json{{"class", name_of(v.kind)}, {"device", nullptr},      {"need_bytes", nullptr}, {"low_bytes", nullptr},
@@ -141,6 +143,8 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
   json["measured"] = is_measured(v.host_binds ? estimate.host->terms : estimate.devices[v.device].terms);
   return json;
 }
+
+namespace {
 
 JsonOut describe_host(const std::optional<HostPlan>& host) {
   if (!host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};

@@ -14,6 +14,9 @@ namespace weighbridge {
 /// The model as every answer describes it: names, shape and counts.
 [[nodiscard]] JsonOut describe_model(const Model& model);
 
+/// The verdict of an answer to a request for `hardware`.
+[[nodiscard]] Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware);
+
 /// The result of `estimate`.
 [[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 

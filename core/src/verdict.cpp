@@ -118,7 +118,9 @@ Check host_check(const HostPlan& host) { return {0, false, host.total(), host.lo
 
 }  // namespace
 
-std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) {
+namespace {
+
+std::optional<std::int64_t> least_room(const Estimate& estimate, Figure figure, bool with_host) {
   std::optional<std::int64_t> least;
   const auto hold = [&](const Check& check) {
     const std::int64_t room = difference(check.bound, figure == Figure::high ? check.high : check.need);
@@ -128,9 +130,14 @@ std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) {
     hold(engine_check(estimate.devices[index], index));
     hold(card_check(estimate.devices[index], index));
   }
-  if (estimate.host && estimate.host->capacity) hold(host_check(*estimate.host));
+  if (with_host && estimate.host && estimate.host->capacity) hold(host_check(*estimate.host));
   return least;
 }
+
+}  // namespace
+
+std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure) { return least_room(estimate, figure, false); }
+std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) { return least_room(estimate, figure, true); }
 
 VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
 

@@ -15,6 +15,9 @@ namespace weighbridge {
 /// `is_alone`: there are no devices, the host decides. A host of unknown size changes nothing.
 void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial);
 
+/// margin() of the devices alone.
+[[nodiscard]] std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure);
+
 /// The largest share, in hundredths, at which what lies outside the engine's limit still finds room.
 [[nodiscard]] std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group);
 

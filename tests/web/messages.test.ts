@@ -169,7 +169,13 @@ describe('codes of the core', () => {
 });
 
 describe('refusals in Chinese', () => {
-  beforeAll(() => useLocale('zh-CN'));
+  // What goes wrong with a config has its words with those of reading.
+  beforeAll(() =>
+    useLocale('zh-CN', {
+      en: () => import('../../web/messages/read.en.json'),
+      'zh-CN': () => import('../../web/messages/read.zh-CN.json'),
+    }),
+  );
   const config = JSON.parse(readFileSync('tests/fixtures/deepseek-r1.config.json', 'utf8'));
   const of = (keys: object): object => ({ method: 'read_config', params: { config: { ...config, ...keys } } });
   const cases: [string, object][] = [

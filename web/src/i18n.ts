@@ -5,9 +5,11 @@ import type english from '../messages/en.json';
 import type devicesEnglish from '../messages/devices.en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type enginesEnglish from '../messages/engines.en.json';
+import type expertEnglish from '../messages/expert.en.json';
 import type howEnglish from '../messages/how.en.json';
 import type mathEnglish from '../messages/math.en.json';
 import type readEnglish from '../messages/read.en.json';
+import type reverseEnglish from '../messages/reverse.en.json';
 
 export type MessageId =
   | keyof typeof english
@@ -15,9 +17,11 @@ export type MessageId =
   | keyof typeof devicesEnglish
   | keyof typeof embedEnglish
   | keyof typeof enginesEnglish
+  | keyof typeof expertEnglish
   | keyof typeof howEnglish
   | keyof typeof mathEnglish
-  | keyof typeof readEnglish;
+  | keyof typeof readEnglish
+  | keyof typeof reverseEnglish;
 export type Locale = 'en' | 'zh-CN';
 export type Values = Record<string, string | number>;
 

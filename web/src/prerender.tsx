@@ -15,11 +15,14 @@ import { frameMessages } from './frame';
 import { howData } from './how/data';
 import { howMessages } from './how/messages';
 import { t, useLocale, type Locale, type MessageFiles } from './i18n';
+import { reverseMessages } from './reverse/messages';
+import { createMine, MineProvider } from './reverse/store';
 import { kPaths, type PageName } from './site';
-import { createStore, StoreProvider, type FirstAnswer } from './store';
+import { createStore, StoreProvider, useStore, type FirstAnswer } from './store';
 import { Calculator } from './views/Calculator';
 import { Embed } from './views/Embed';
 import { How } from './views/how/How';
+import { Reverse } from './views/reverse/Reverse';
 import { verdictTexts } from './views/verdict-texts';
 
 interface PageTexts {
@@ -49,6 +52,16 @@ type AskingPage = Exclude<PageName, 'accuracy'>;
 const kPages: Record<AskingPage, PageRecipe> = {
   calculator: { view: Calculator, texts: ofTheAnswer },
   embed: { view: Embed, texts: ofTheAnswer, messages: frameMessages },
+  reverse: {
+    view: () => (
+      <MineProvider value={createMine(useStore())}>
+        <Reverse />
+      </MineProvider>
+    ),
+    namesOnly: true,
+    texts: () => ({ title: t('nav.reverse'), description: t('reverse.description') }),
+    messages: reverseMessages,
+  },
   how: {
     view: How,
     namesOnly: true,

@@ -2,10 +2,16 @@
 // The pages of the site. Each has its HTML under its path, in English, and the same again under zh/.
 import { currentLocale } from './i18n';
 
-export type PageName = 'calculator' | 'how' | 'accuracy' | 'embed';
+export type PageName = 'calculator' | 'reverse' | 'how' | 'accuracy' | 'embed';
 
 /** Where a page lies below the root of its language. */
-export const kPaths: Record<PageName, string> = { calculator: '', how: 'how/', accuracy: 'accuracy/', embed: 'embed/' };
+export const kPaths: Record<PageName, string> = {
+  calculator: '',
+  reverse: 'reverse/',
+  how: 'how/',
+  accuracy: 'accuracy/',
+  embed: 'embed/',
+};
 
 /** From page `from` to page `to` of the same language, as a relative address: the site may lie in any folder. */
 export const linkTo = (from: PageName, to: PageName): string =>

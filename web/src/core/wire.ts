@@ -59,6 +59,9 @@ export interface Request {
   offload?: { gpu_layers?: number; cpu_moe_layers?: number };
 }
 
+/** The same where the weights are to be found. */
+export type SolveRequest = Omit<Request, 'weights' | 'kv_cache'>;
+
 export interface ModelFacts {
   id: string;
   slug: string;
@@ -204,6 +207,19 @@ export interface Estimate {
   request: Request;
 }
 
+/** Result of `solve` that finds weights. */
+export interface BestWeights {
+  weights: { format: string; loaded: string; bytes: number };
+  verdict: Verdict;
+  /** Longest that surely holds; 0: none. */
+  safe_context_tokens: number;
+  trained_context_tokens: number;
+  /** Of llama.cpp, where the others stay in system memory. */
+  gpu_layers: number | null;
+  all_gpu_layers: number | null;
+  host_bytes: number | null;
+}
+
 export interface CatalogueModel {
   id: string;
   slug: string;
@@ -279,6 +295,7 @@ export interface Methods {
   estimate: { params: Request; result: Estimate };
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
+  solve: { params: { find: 'weights'; request: SolveRequest; smallest?: string }; result: BestWeights };
   'share.encode': {
     params: {
       request: Request;

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the reader: in a worker, or in the page itself where a worker cannot be had (a frame without an origin, a stricter policy).
+import { trusted } from './trusted';
 import workerUrl from './worker?worker&url';
 import type { Errand, Reader } from './wire';
 
 type Send = (errand: Errand) => Promise<string>;
 
 const kMostStartTime = 20_000; // ms; a worker that was blocked without a word is given up
-
-/** The page's policy asks for addresses of scripts from a named place (Trusted Types); this is that place. */
-function trusted(url: string): string {
-  const types = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): unknown } }).trustedTypes;
-  const policy = types?.createPolicy('weighbridge-reader', { createScriptURL: () => url }) as
-    { createScriptURL(url: string): string } | undefined;
-  return policy?.createScriptURL(url) ?? url;
-}
 
 async function inWorker(): Promise<Send> {
   const worker = new Worker(trusted(workerUrl), { type: 'module' });

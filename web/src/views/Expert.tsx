@@ -16,7 +16,11 @@ export function Expert() {
     [engine.version !== undefined, kv_cache.k !== 'auto', parallel !== undefined, offload !== undefined].filter(Boolean)
       .length +
     hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
-  const bring = (): void => void import('./ExpertBody').then((module) => setBody(() => module.ExpertBody));
+  const bring = (): void =>
+    void import('./ExpertBody').then(async ({ ExpertBody, expertTexts }) => {
+      await expertTexts;
+      setBody(() => ExpertBody);
+    });
   return (
     <details class="expert" onToggle={(event) => event.currentTarget.open && !Body && bring()}>
       <summary>

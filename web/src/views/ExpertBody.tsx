@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { CatalogueEngine, EngineOption, HardwareRow, Json } from '../core/wire';
 import { count, memory, parseCount, parseFraction, parseGiB } from '../format';
-import { t, tCode } from '../i18n';
+import { addMessages, t, tCode } from '../i18n';
 import { choiceOf } from '../reader/choice';
 import { theReader } from '../reader/start';
 import { readTexts } from '../reader/take';
@@ -13,6 +13,12 @@ import { FieldMessage } from './Field';
 import { Icon } from './Icon';
 import { NumberField, unreadable } from './NumberField';
 import { useDeviceNames } from './use-device-names';
+
+/** Its words come with it. */
+export const expertTexts = addMessages({
+  en: () => import('../../messages/expert.en.json'),
+  'zh-CN': () => import('../../messages/expert.zh-CN.json'),
+});
 
 /** Options that have a field of their own in the form, and those that nobody sets by hand. */
 const kElsewhere = new Set([

@@ -65,7 +65,7 @@ function LanguageLink({ page }: { page: PageName }) {
   );
 }
 
-const kTabs = ['calculator', 'how'] as const;
+const kTabs = ['calculator', 'reverse', 'how'] as const;
 
 function Tabs({ page }: { page: PageName }) {
   return (

@@ -4,10 +4,11 @@ import { count, decimalMemory } from '../../format';
 import type { Deployment, DeploymentId } from '../../how/figures';
 import { useHow } from '../../how/store';
 import { t } from '../../i18n';
+import { VerdictChip } from '../../verdict/VerdictChip';
 import { Rich } from '../Rich';
 import { engineName } from '../verdict-texts';
 import { CaseLine } from './CaseControls';
-import { CalculatorLink, MiniBar, Reason, Section, Text, useMachine, VerdictChip } from './parts';
+import { CalculatorLink, MiniBar, Reason, Section, Text, useMachine } from './parts';
 
 interface Place {
   id: 'edge' | 'cloud' | 'consumer';

@@ -6,11 +6,12 @@ import type { Observed } from '../../how/figures';
 import { useHow } from '../../how/store';
 import { t } from '../../i18n';
 import { useStore } from '../../store';
+import { VerdictChip } from '../../verdict/VerdictChip';
 import { InPageLink } from '../InPageLink';
 import type { Part } from '../parts';
 import { engineName } from '../verdict-texts';
 import { weightsName } from '../weights-name';
-import { CalculatorLink, Section, Text, useMachine, VerdictChip } from './parts';
+import { CalculatorLink, Section, Text, useMachine } from './parts';
 import { Whose } from './Whose';
 
 interface Reading {

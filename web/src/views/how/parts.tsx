@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the sections of "How we count" are made of.
 import type { ComponentChildren } from 'preact';
-import type { HardwareRow, VerdictClass } from '../../core/wire';
+import type { HardwareRow } from '../../core/wire';
 import { count, decimalMemory } from '../../format';
 import type { Brief } from '../../how/ask';
 import type { Deployment } from '../../how/figures';
@@ -9,7 +9,6 @@ import { useHow } from '../../how/store';
 import { t, type MessageId } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { linkTo } from '../../site';
-import { Icon } from '../Icon';
 import { Rich } from '../Rich';
 
 export const kSections = [
@@ -58,26 +57,6 @@ export function Figure({ bytes, part }: { bytes: number; part?: string }) {
     <span class="figure" data-part={part}>
       {decimalMemory(bytes)}
       <small>{count(bytes)}</small>
-    </span>
-  );
-}
-
-const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
-const kTones: Record<VerdictClass, keyof typeof kIcons> = {
-  fits: 'ok',
-  tight: 'warn',
-  offload: 'warn',
-  no: 'bad',
-  impossible: 'bad',
-  unknown: 'plain',
-};
-
-export function VerdictChip({ verdict }: { verdict: VerdictClass }) {
-  const tone = kTones[verdict];
-  return (
-    <span class={`verdict-chip ${tone}`}>
-      <Icon name={kIcons[tone]} />
-      {t(`class.${verdict}`)}
     </span>
   );
 }

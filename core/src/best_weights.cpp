@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/best_weights.hpp"
+
+#include <algorithm>
+
+#include "engine/engine.hpp"
+#include "fit_trial.hpp"
+#include "verdict.hpp"
+#include "weighbridge/fit.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+// Of GGUF the file types that are published for most models. Perplexity of Llama-3-8B rises by 0.0026, 0.0217, 0.0569, 0.1754, 0.6569 and 3.5199
+// (ggml-org/llama.cpp v0.5.0 tools/quantize/quantize.cpp). int8 stands in for fp8 on cards that refuse it.
+const std::vector<std::string_view>& loss_order() {
+  static const std::vector<std::string_view> order{"gguf:Q8_0", "gguf:Q6_K", "gguf:Q5_K_M", "gguf:Q4_K_M", "gguf:Q3_K_M", "gguf:Q2_K",
+                                                   "mlx-8bit",  "mlx-4bit",  "fp8",         "int8",        "awq-int4"};
+  return order;
+}
+
+namespace {
+
+constexpr std::string_view kCheckpoint = "checkpoint";
+constexpr std::string_view kWidestOnHost = "gguf:Q4_K_M";
+
+Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
+  Bytes bytes;
+  for (const Tensor& tensor : tensors)
+    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
+  return bytes;
+}
+
+/// What llama-server keeps of earlier prompts: it begins empty and grows to limits that can be set (`--cache-ram`, `--ctx-checkpoints`).
+bool grows_later(const Term& term) { return term.id == "prompt_cache" || term.id == "checkpoints"; }
+
+Bytes sure_need(const HostPlan& host) {
+  Bytes sum;
+  for (const Term& term : host.terms) sum += grows_later(term) ? term.bytes : term.high;
+  return sum;
+}
+
+/// Room by the high bounds, of whatever has least.
+Margin sure_room(const Estimate& answer) {
+  const Margin devices = device_margin(answer, Figure::high);
+  if (!answer.host || !answer.host->capacity) return devices;
+  const std::int64_t room = difference(*answer.host->capacity, sure_need(*answer.host));
+  return std::min(devices.value_or(room), room);
+}
+
+bool surely_holds(const Estimate& answer, VerdictClass kind) { return answer.verdict.kind == kind && holds(sure_room(answer)); }
+
+class Search {
+ public:
+  Search(const Model& model, const Scenario& scenario, std::string_view smallest)
+      : model_(model), scenario_(without_fit(scenario)), engine_(find_engine(scenario.engine)) {
+    scenario_.options.llama_cpp.n_gpu_layers.reset();
+    formats_.push_back(kCheckpoint);
+    if (engine_ == nullptr || model.from_gguf) return;
+    for (const std::string_view format : loss_order()) {
+      const std::vector<std::string_view>& known = engine_->weights_formats;
+      if (std::find(known.begin(), known.end(), format) == known.end()) continue;
+      formats_.push_back(format);
+      if (format == smallest) break;
+    }
+  }
+
+  Result<BestWeights> run() {
+    for (std::size_t index = 0; index < formats_.size(); ++index) {
+      Result<bool> found = try_on_devices(formats_[index]);
+      if (!found) return fail(found.error());
+      if (*found) return std::move(best_);
+    }
+    if (rungs_.empty()) return refused();
+    if (shares_with_host())
+      for (std::size_t index = first_on_host(); index < rungs_.size(); ++index)
+        if (try_with_host(rungs_[index])) return std::move(best_);
+    return too_large();
+  }
+
+ private:
+  /// A format that the engine runs.
+  struct Rung {
+    std::string_view format;
+    std::unique_ptr<Prepared> prepared;
+    Bytes weights;
+  };
+
+  [[nodiscard]] Scenario in_format(std::string_view format) const {
+    Scenario trial = scenario_;
+    trial.weights_format = format;
+    return trial;
+  }
+
+  Result<bool> try_on_devices(std::string_view format) {
+    Scenario trial = in_format(format);
+    Rung rung{format, std::make_unique<Prepared>(model_, loaded_format(model_, trial)), {}};
+    rung.weights = loaded_bytes(rung.prepared->tensors());
+    // A wider file made of a narrower checkpoint brings nothing back.
+    if (!rungs_.empty() && rung.weights >= rungs_.back().weights) return false;
+    Result<Estimate> least = evaluate_least(*rung.prepared, trial);
+    if (!least) return fail(least.error());
+    if (least->verdict.kind == VerdictClass::impossible) {
+      refused_ = format;
+      // What the engine names instead of a checkpoint that it cannot load is the widest that is worth its room.
+      if (format == kCheckpoint && least->verdict.nearest_weights_format)
+        formats_.insert(formats_.begin() + 1, *least->verdict.nearest_weights_format);
+      return false;
+    }
+    rungs_.push_back(std::move(rung));
+    if (!surely_holds(*least, VerdictClass::fits)) return false;
+    Result<Estimate> answer = evaluate(*rungs_.back().prepared, trial);
+    if (!answer) return fail(answer.error());
+    if (!surely_holds(*answer, VerdictClass::fits)) return false;
+    settle(rungs_.back(), std::move(trial), std::move(*answer));
+    return true;
+  }
+
+  [[nodiscard]] bool shares_with_host() const { return engine_->is_llama_cpp() && scenario_.host && !scenario_.hardware.empty(); }
+
+  [[nodiscard]] Bytes all_memory() const {
+    Bytes sum = scenario_.host->capacity();
+    for (const DeviceGroup& group : scenario_.hardware) sum += group.capacity() * static_cast<std::uint64_t>(group.count);
+    return sum;
+  }
+
+  [[nodiscard]] std::size_t first_on_host() const {
+    const auto place = [](std::string_view format) { return std::find(loss_order().begin(), loss_order().end(), format); };
+    for (std::size_t index = 0; index < rungs_.size(); ++index)
+      if (rungs_[index].format != kCheckpoint && place(rungs_[index].format) >= place(kWidestOnHost)) return index;
+    return rungs_.size() - 1;
+  }
+
+  bool try_with_host(Rung& rung) {
+    if (rung.weights > all_memory()) return false;
+    Scenario trial = in_format(rung.format);
+    const Result<Estimate> whole = evaluate(*rung.prepared, trial);
+    if (!whole || !whole->engine.gpu_layers) return false;
+    // The host itself is what has too little.
+    if (holds(device_margin(*whole, Figure::high))) return false;
+    const std::optional<std::int64_t> layers = solve_gpu_layers(*rung.prepared, trial, *whole->engine.gpu_layers - 1);
+    if (!layers) return false;
+    trial.options.llama_cpp.n_gpu_layers = layers;
+    Result<Estimate> answer = evaluate(*rung.prepared, trial);
+    if (!answer || !surely_holds(*answer, VerdictClass::offload)) return false;
+    settle(rung, std::move(trial), std::move(*answer));
+    return true;
+  }
+
+  Result<BestWeights> too_large() {
+    Rung& rung = rungs_.back();
+    Scenario trial = in_format(rung.format);
+    Result<Estimate> answer = evaluate(*rung.prepared, trial);
+    if (!answer) return fail(answer.error());
+    settle(rung, std::move(trial), std::move(*answer));
+    return std::move(best_);
+  }
+
+  /// No format runs: the last one's refusal, in words.
+  Result<BestWeights> refused() {
+    best_.scenario = in_format(refused_);
+    best_.format = refused_;
+    best_.loaded = loaded_format(model_, best_.scenario);
+    Result<Estimate> answer = estimate(model_, best_.scenario);
+    if (!answer) return fail(answer.error());
+    best_.answer = std::move(*answer);
+    return std::move(best_);
+  }
+
+  void settle(Rung& rung, Scenario trial, Estimate answer) {
+    best_.format = rung.format;
+    best_.loaded = loaded_format(model_, trial);
+    best_.weights = rung.weights;
+    best_.scenario = std::move(trial);
+    best_.answer = std::move(answer);
+    best_.context_tokens = longest_context(*rung.prepared, best_.scenario);
+  }
+
+  [[nodiscard]] std::int64_t longest_context(Prepared& prepared, Scenario trial) const {
+    const std::int64_t asked = trial.context_tokens;
+    trial.options.max_model_len.reset();  // the answer is what to set it to
+    trial.options.llama_cpp.n_ctx.reset();
+    const auto room_at = [&](std::int64_t tokens) {
+      trial.context_tokens = tokens;
+      const Result<Estimate> answer = evaluate(prepared, trial);
+      return answer ? sure_room(*answer) : std::nullopt;
+    };
+    // What was asked for parts the search: one half is where the answer is not.
+    if (!holds(room_at(asked))) return largest_holding(asked - 1, room_at);
+    return asked + largest_holding(model_.max_context_tokens - asked, [&](std::int64_t more) { return room_at(asked + more); });
+  }
+
+  const Model& model_;
+  Scenario scenario_;
+  const Engine* engine_;
+  std::vector<std::string_view> formats_;
+  std::vector<Rung> rungs_;  ///< each smaller than the one before
+  std::string_view refused_;
+  BestWeights best_;
+};
+
+}  // namespace
+
+Result<BestWeights> solve_best_weights(const Model& model, const Scenario& scenario, std::string_view smallest) {
+  return Search(model, scenario, smallest).run();
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "weighbridge/estimate.hpp"
+
+namespace weighbridge {
+
+/// Room that is left; nothing if it cannot run this way.
+using Margin = std::optional<std::int64_t>;
+
+inline bool holds(Margin room) { return room && *room >= 0; }
+
+/// evaluate() without what takes the time to count, which can only add to the need.
+[[nodiscard]] Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario);
+
+/// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
+[[nodiscard]] Scenario without_fit(const Scenario& scenario);
+
+/// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
+/// both axes, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in two trials, the
+/// next one does, which bounds the search whatever the shape.
+template <class MarginOf>
+std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
+  if (most < 1) return 0;
+  Margin above = margin_of(most);
+  if (holds(above)) return most;
+  if (most == 1) return 0;
+  Margin below = margin_of(1);
+  if (!holds(below)) return 0;
+  std::int64_t good = 1;
+  std::int64_t bad = most;
+  std::int64_t widths[] = {2 * most, 2 * most};  // of the bracket before the last trials
+  for (std::size_t trial = 0; bad - good > 1; ++trial) {
+    std::int64_t next = good + (bad - good) / 2;
+    std::int64_t& width = widths[trial % 2];
+    const bool is_slow = bad - good > width / 2;
+    width = bad - good;
+    if (above && !is_slow) {
+      const double slope = (static_cast<double>(*below) - static_cast<double>(*above)) / static_cast<double>(bad - good);
+      // One value past the crossing on odd trials, so that both brackets close in.
+      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + static_cast<std::int64_t>(trial % 2);
+      next = std::clamp(next, good + 1, bad - 1);
+    }
+    const Margin room = margin_of(next);
+    if (holds(room)) {
+      good = next;
+      below = room;
+    } else {
+      bad = next;
+      above = room;
+    }
+  }
+  return good;
+}
+
+}  // namespace weighbridge

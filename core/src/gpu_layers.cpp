@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Apart from the other solvers, since a module without the engines that leave layers on the host does without it (wasm/without_rules.cpp).
+#include "fit_trial.hpp"
+#include "verdict.hpp"
+#include "weighbridge/fit.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// What all devices have left together, by the high bound.
+std::int64_t common_room(const Estimate& estimate) {
+  Bytes need;
+  Bytes limit;
+  for (const DevicePlan& device : estimate.devices) {
+    need += device.high() * static_cast<std::uint64_t>(device.count);
+    limit += device.limit * static_cast<std::uint64_t>(device.count);
+  }
+  return difference(limit, need);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most) {
+  Scenario trial = without_fit(scenario);
+  const auto least_at = [&](std::int64_t layers) {
+    trial.options.llama_cpp.n_gpu_layers = layers;
+    return evaluate_least(prepared, trial);
+  };
+  // With every layer less the devices need less together.
+  most = largest_holding(most, [&](std::int64_t layers) {
+    const Result<Estimate> least = least_at(layers);
+    return least ? Margin(common_room(*least)) : std::nullopt;
+  });
+  // From there downwards, since the need of the fullest one need not fall with every single layer. By the high bound: what is proposed as the way
+  // out must not end in an out-of-memory error.
+  for (std::int64_t layers = most; layers >= 0; --layers) {
+    const Result<Estimate> least = least_at(layers);
+    if (!least || !holds(device_margin(*least, Figure::high))) continue;
+    const Result<Estimate> result = evaluate(prepared, trial);
+    if (result && holds(device_margin(*result, Figure::high))) return layers;
+  }
+  return std::nullopt;
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// "What can my GPU run?": asked once, remembered here, every row with the core's own answer behind it.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, headline, open, test, verdict } from './page';
+
+const kFound = /\d+ of \d+ models run here/;
+
+test('one tap, and the models come; a row opens the calculator with the same answer', async ({ page }) => {
+  test.slow();
+  await open(page, 'reverse/');
+  await expect(headline(page)).toHaveText('What can my GPU run?');
+  await page.getByRole('button', { name: 'RTX 4090', exact: true }).click();
+  await expect(page.getByText(kFound)).toBeVisible({ timeout: 30_000 });
+  await expect(page).toHaveURL(/g=1xrtx-4090/);
+  // Larger models are listed before smaller ones, and what is called to fit says how much it needs.
+  const row = page.getByRole('row').filter({ hasText: 'Qwen3-32B' }).first();
+  await expect(row).toContainText('Fits');
+  await expect(row).toContainText('Q4_K_M');
+  await page.evaluate(() => scrollTo(0, 0));
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  }
+  await row.getByRole('link').click();
+  await expect(headline(page)).toHaveText('Qwen3-32B fits on RTX 4090');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+});
+
+test('it remembers the hardware in this browser, and forgets it', async ({ page }) => {
+  test.slow();
+  await open(page, 'zh/reverse/#v=1&ctx=8k&n=1&g=2xrtx-3090&ram=64&e=llama.cpp');
+  await expect(page.getByText(/个模型中有 \d+ 个能跑/)).toBeVisible({ timeout: 30_000 });
+  await page.getByRole('combobox', { name: '参数量' }).selectOption('130');
+  await expect(page.locator('tr[data-verdict=offload]').first()).toContainText('层在显卡上');
+  await page.goto('about:blank');
+  await open(page, 'reverse/');
+  await expect(page.getByText('NVIDIA GeForce RTX 3090', { exact: true })).toBeVisible();
+  await expect(page.getByRole('textbox', { name: 'System memory, GiB' })).toHaveValue('64');
+  await page.getByRole('button', { name: 'Forget it' }).click();
+  await expect(page.getByRole('heading', { name: 'Which GPU do you have?' })).toBeVisible();
+  expect(await page.evaluate(() => localStorage.getItem('myHardware'))).toBeNull();
+});

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/best_weights.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+
+#include "api_fixture.hpp"
+#include "embedded.hpp"
+#include "method.hpp"
+#include "request.hpp"
+#include "weighbridge/api.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+Json solve(const Json& request, const char* smallest = "gguf:Q2_K") {
+  const Json response = testing::call("solve", {{"find", "weights"}, {"request", request}, {"smallest", smallest}});
+  EXPECT_EQ(response["ok"], true) << response.dump();
+  return response["result"];
+}
+
+Json home(const char* model, const char* device, int count = 1, std::int64_t host_gib = 0) {
+  Json params{{"model", {{"id", model}}},
+              {"engine", {{"name", "llama.cpp"}}},
+              {"workload", {{"context_tokens", 8192}, {"sequences", 1}}},
+              {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+  if (host_gib > 0) params["host"] = {{"memory_bytes", host_gib * testing::kGiBytes}};
+  return params;
+}
+
+TEST(BestWeights, AreTheCheckpointWhereItHolds) {
+  const Json best = solve(home("Qwen/Qwen3-8B", "rtx-4090"));
+  EXPECT_EQ(best["weights"]["format"], "checkpoint");
+  EXPECT_EQ(best["weights"]["loaded"], "gguf:BF16");
+  EXPECT_EQ(best["verdict"]["class"], "fits");
+  EXPECT_TRUE(best["gpu_layers"].is_null());
+}
+
+TEST(BestWeights, BeginWithWhatTheEngineNamesInsteadOfACheckpointThatItCannotLoad) {
+  EXPECT_EQ(solve(home("openai/gpt-oss-20b", "rtx-4090"))["weights"]["format"], "gguf:MXFP4_MOE");
+  EXPECT_EQ(solve(home("Qwen/Qwen3-8B-FP8", "rtx-4090"))["weights"]["format"], "gguf:Q8_0");
+  EXPECT_EQ(solve(home("Qwen/Qwen3-8B-AWQ", "rtx-4090"))["weights"]["format"], "gguf:Q4_K_M");
+}
+
+TEST(BestWeights, ShareWithTheHostOnceItsMemoryIsKnownAndNoWiderThanFourBits) {
+  const Json params = home("meta-llama/Llama-3.3-70B-Instruct", "rtx-4090");
+  EXPECT_EQ(solve(params)["verdict"]["class"], "no");
+  const Json best = solve(home("meta-llama/Llama-3.3-70B-Instruct", "rtx-4090", 1, 256));
+  EXPECT_EQ(best["verdict"]["class"], "offload");
+  EXPECT_EQ(best["weights"]["format"], "gguf:Q4_K_M");
+  Json whole = home("meta-llama/Llama-3.3-70B-Instruct", "rtx-4090", 1, 256);
+  whole["weights"] = {{"format", "gguf:Q4_K_M"}};
+  EXPECT_EQ(testing::estimate(whole)["verdict"]["nearest"]["gpu_layers"], best["gpu_layers"]);
+}
+
+TEST(BestWeights, EndAtTheSmallestThatWasAllowed) {
+  const Json params = home("mistralai/Mistral-Small-3.1-24B-Instruct-2503", "rtx-3060-12gb");
+  const Json best = solve(params, "gguf:Q4_K_M");
+  EXPECT_EQ(best["verdict"]["class"], "no");
+  EXPECT_EQ(best["weights"]["format"], "gguf:Q4_K_M");
+  EXPECT_GT(best["verdict"]["shortfall_bytes"], 0);
+  EXPECT_EQ(solve(params, "gguf:Q3_K_M")["weights"]["format"], "gguf:Q3_K_M");
+}
+
+TEST(BestWeights, SayWhyNoFormatRuns) {
+  Json params = home("article/7b", "rtx-4090");
+  params["workload"]["context_tokens"] = 2048;
+  const Json best = solve(params);
+  EXPECT_EQ(best["verdict"]["class"], "impossible");
+  EXPECT_TRUE(best["verdict"]["reason"]["message"].is_string());
+}
+
+TEST(BestWeights, MethodRefusesWhatItDoesNotFind) {
+  const Json request = home("Qwen/Qwen3-8B", "rtx-4090");
+  EXPECT_EQ(testing::call("solve", {{"find", "weights"}})["error"]["where"], "params.request");
+  EXPECT_EQ(testing::call("solve", {{"find", "gold"}, {"request", request}})["error"]["where"], "params.find");
+  EXPECT_EQ(testing::call("solve", {{"find", "weights"}, {"request", request}, {"smallest", "q9"}})["error"]["where"], "params.smallest");
+}
+
+/// Room by the high bounds from the answer's own figures; what llama-server keeps of earlier prompts counts as it begins.
+bool surely_holds(const Result<Estimate>& answer) {
+  if (!answer || (answer->verdict.kind == VerdictClass::impossible)) return false;
+  for (const DevicePlan& device : answer->devices) {
+    Bytes inside;
+    Bytes on_card = device.reserved;
+    for (const Term& term : device.terms) {
+      if (term.inside_limit) inside += term.high;
+      if (!term.inside_limit) on_card = on_card - term.bytes + term.high;
+    }
+    if (inside > device.limit || on_card > device.capacity) return false;
+  }
+  if (!answer->host || !answer->host->capacity) return true;
+  Bytes need;
+  for (const Term& term : answer->host->terms) need += term.id == "prompt_cache" || term.id == "checkpoints" ? term.bytes : term.high;
+  return need <= *answer->host->capacity;
+}
+
+class Scenarios {
+ public:
+  Scenarios() : catalogue_(reading().read_config) {
+    EXPECT_TRUE(catalogue_.load(testing::parse(embedded("models.json")), testing::parse(embedded("gpus.json"))));
+  }
+
+  /// Any model on any machine, with a context and a size of system memory.
+  Result<Request> next(const char* engine) {
+    const CatalogueModel& model = pick(catalogue_.models());
+    const Device& device = pick(catalogue_.devices()).device;
+    const std::int64_t context = std::min(std::int64_t{256} << number(10), model.summary.max_context_tokens);
+    Json params{{"model", {{"id", model.id}}},
+                {"engine", {{"name", engine}}},
+                {"workload", {{"context_tokens", context - number(context / 2)}, {"sequences", number(4) == 0 ? 1 + number(8) : 1}}},
+                {"hardware", Json::array({{{"device", device.id}, {"count", number(3) == 0 ? std::int64_t{1} << number(4) : 1}}})}};
+    if (number(2) == 0) params["host"] = {{"memory_bytes", (std::int64_t{8} << number(6)) * testing::kGiBytes}};
+    Notices warnings;
+    return read_request(params, catalogue_, warnings);
+  }
+
+ private:
+  std::int64_t number(std::int64_t below) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below)); }
+  template <class List>
+  const typename List::value_type& pick(const List& list) {
+    return list[static_cast<std::size_t>(number(static_cast<std::int64_t>(list.size())))];
+  }
+
+  Catalogue catalogue_;
+  std::mt19937_64 random_{20261129};
+};
+
+Bytes weights_in(const Model& model, const Scenario& scenario) {
+  Bytes bytes;
+  for (const Tensor& tensor : tensors_in(model, loaded_format(model, scenario)))
+    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
+  return bytes;
+}
+
+Result<Estimate> evaluate_in(const Model& model, Scenario scenario, std::string_view format) {
+  scenario.weights_format = format;
+  Prepared prepared(model, loaded_format(model, scenario));
+  return evaluate(prepared, scenario);
+}
+
+/// Of formats that lose less, and are no wider than the model as it can be loaded, none fits.
+void expect_no_wider(const Model& model, const BestWeights& best) {
+  Scenario trial = best.scenario;
+  trial.options.llama_cpp.n_gpu_layers.reset();
+  std::string_view widest = "checkpoint";
+  if (const Result<Estimate> published = evaluate_in(model, trial, widest); published && published->verdict.kind == VerdictClass::impossible)
+    widest = published->verdict.nearest_weights_format.value_or(widest);
+  trial.weights_format = widest;
+  const Bytes most = weights_in(model, trial);
+  std::vector<std::string_view> formats = loss_order();
+  formats.insert(formats.begin(), widest);
+  for (const std::string_view format : formats) {
+    if (format == best.format) return;
+    trial.weights_format = format;
+    if (format != widest && weights_in(model, trial) >= most) continue;
+    const Result<Estimate> answer = evaluate_in(model, trial, format);
+    EXPECT_FALSE(answer && answer->verdict.kind == VerdictClass::fits && surely_holds(answer)) << format;
+  }
+}
+
+void expect_exact(const Request& request, const BestWeights& best) {
+  const Model& model = request.model();
+  Prepared prepared(model, best.loaded);
+  Scenario trial = best.scenario;
+  const VerdictClass kind = best.answer.verdict.kind;
+  const bool holds = kind == VerdictClass::fits || kind == VerdictClass::offload;
+  if (holds) {
+    EXPECT_TRUE(surely_holds(evaluate(prepared, trial)));
+    EXPECT_GE(best.context_tokens, trial.context_tokens);
+  }
+  if (best.context_tokens > 0) {
+    trial.context_tokens = best.context_tokens;
+    EXPECT_TRUE(surely_holds(evaluate(prepared, trial))) << best.context_tokens;
+  }
+  if (best.context_tokens < model.max_context_tokens) {
+    trial.context_tokens = best.context_tokens + 1;
+    EXPECT_FALSE(surely_holds(evaluate(prepared, trial))) << best.context_tokens + 1;
+  }
+  if (std::optional<std::int64_t>& layers = trial.options.llama_cpp.n_gpu_layers) {
+    trial.context_tokens = best.scenario.context_tokens;
+    ++*layers;
+    const Result<Estimate> more = evaluate(prepared, trial);
+    ASSERT_TRUE(more);
+    EXPECT_TRUE(std::any_of(more->devices.begin(), more->devices.end(), [](const DevicePlan& device) { return device.high() > device.capacity; }));
+  }
+  expect_no_wider(model, best);
+}
+
+/// WEIGHBRIDGE_SCENARIOS asks for more than a run of all tests has time for.
+int scenarios(int usual) {
+  const char* asked = std::getenv("WEIGHBRIDGE_SCENARIOS");
+  return asked != nullptr ? std::atoi(asked) : usual;
+}
+
+void expect_exact_in(const char* engine, int count) {
+  Scenarios random;
+  int holding = 0;
+  for (int i = 0; i < count; ++i) {
+    const Result<Request> request = random.next(engine);
+    ASSERT_TRUE(request) << request.error().message;
+    const Scenario& s = request->scenario;
+    SCOPED_TRACE(request->model().id + ", " + std::to_string(s.device_count()) + " x " + s.hardware[0].device.id + ", " +
+                 std::to_string(s.context_tokens) + " x " + std::to_string(s.sequences));
+    const Result<BestWeights> best = solve_best_weights(request->model(), s, "");
+    ASSERT_TRUE(best) << best.error().message;
+    if (best->answer.verdict.kind == VerdictClass::impossible) continue;
+    expect_exact(*request, *best);
+    if (best->context_tokens > 0) ++holding;
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(holding, count / 4);
+}
+
+TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_exact_in("llama.cpp", scenarios(250)); }
+TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vllm", scenarios(9750)); }
+
+}  // namespace
+}  // namespace weighbridge

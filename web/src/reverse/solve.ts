@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// One model on the person's machine: the core's own answer, and the link that opens the calculator with it.
+import type { Json, Methods, ModelChoice, Reply, Request } from '../core/wire';
+import type { SolvedModel, Task } from './task';
+
+export type Call = <M extends keyof Methods>(method: M, params: Methods[M]['params']) => Reply<Methods[M]['result']>;
+
+export function callOf(module: { call(text: string): string }): Call {
+  return (method, params) => JSON.parse(module.call(JSON.stringify({ method, params } as Json)));
+}
+
+/** `spec` is brought along by a model that the module's catalogue only lists. */
+export function solveModel(call: Call, task: Task, { id, most }: Task['models'][number], spec?: Json): SolvedModel {
+  const model: ModelChoice = spec === undefined ? { id } : { id, spec };
+  const asked = {
+    engine: { name: task.engine, options: {} },
+    workload: { context_tokens: Math.min(task.tokens, most), sequences: 1 },
+    hardware: task.hardware,
+    ...(task.host && { host: task.host }),
+  };
+  const reply = call('solve', { find: 'weights', request: { ...asked, model }, smallest: task.smallest });
+  if (!reply.ok) return { id, problem: reply.error, hash: '' };
+  const { weights, gpu_layers: layers } = reply.result;
+  const request: Request = {
+    ...asked,
+    model: { id },
+    weights: { format: weights.format },
+    kv_cache: { k: 'auto', v: 'auto' },
+    ...(layers !== null && { offload: { gpu_layers: layers } }),
+  };
+  const link = call('share.encode', { request, complete: true });
+  return { id, best: reply.result, hash: link.ok ? link.result.hash : '' };
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of "What can my GPU run?": the machine is the one in the calculator's settings, so that a link and a tab carry it along; here are
+// the filters, and what the worker found so far.
+import { computed, effect, signal, untracked, type ReadonlySignal, type Signal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { Core } from '../core/core';
+import type { CatalogueModel, HardwareRow, Notice, Request } from '../core/wire';
+import { followAddress, isState, readLink } from '../link';
+import type { Store } from '../store';
+import { remember, remembered, type Remembered } from './memory';
+import { laterTexts } from './messages';
+import { compareRows, isWanted, kNoFilters, likelyOrder, memoryOf, runs, type Filters, type Row } from './rows';
+import type { SolvedModel, Task } from './task';
+
+/** llama.cpp is what runs on one's own cards; vLLM is the other that people set up themselves. */
+export const kEngines = ['llama.cpp', 'vllm'] as const;
+export const kSmallest = ['gguf:Q4_K_M', 'gguf:Q3_K_M', 'gguf:Q2_K'] as const;
+const kUsualTokens = 8192;
+
+export interface Mine {
+  /** Whether the person has said what they have; until then the page asks. */
+  isKnown: Signal<boolean>;
+  smallest: Signal<string>;
+  filters: Signal<Filters>;
+  /** What passes the filters, sorted. */
+  rows: ReadonlySignal<Row[]>;
+  /** Why none of them can run, if the machine or the engine is the reason. */
+  refusal: ReadonlySignal<Notice | null>;
+  /** Of those that pass the filters of kind, licence and size. */
+  counts: ReadonlySignal<{ solved: number; running: number; models: number }>;
+  isDone: Signal<boolean>;
+  failed: Signal<'blocked' | 'broken' | null>;
+  have(hardware: HardwareRow[], host?: Request['host']): void;
+  forget(): void;
+  /** Takes what the link or this device says, and begins to count. */
+  open(core: Core): Promise<void>;
+}
+
+export function createMine(store: Store): Mine {
+  const isKnown = signal(false);
+  const smallest = signal<string>('gguf:Q3_K_M');
+  const filters = signal<Filters>(kNoFilters);
+  const solved = signal<ReadonlyMap<string, SolvedModel>>(new Map());
+  const isDone = signal(false);
+  const failed = signal<'blocked' | 'broken' | null>(null);
+  const models = computed(() => store.catalogue.value?.models ?? []);
+
+  const matching = computed<Row[]>(() => {
+    const rows = models.value.flatMap((model): Row[] => {
+      const one = isWanted(model, filters.value) ? solved.value.get(model.id) : undefined;
+      return one ? [{ ...one, model, class: one.best?.verdict.class ?? 'unknown' }] : [];
+    });
+    return rows.sort(compareRows);
+  });
+
+  function use(part: Remembered): void {
+    const { hardware, host, engine } = part;
+    store.take({
+      engine: { name: engine, options: {} },
+      hardware,
+      workload: { context_tokens: kUsualTokens, sequences: 1 },
+      ...(host && { host }),
+    });
+    isKnown.value = true;
+  }
+
+  async function readAddress(core: Core): Promise<boolean> {
+    if (!isState(location.hash)) return false;
+    await readLink(store, core, location.hash);
+    if (!/[#&]g=/.test(location.hash)) return false;
+    const { engine, workload, parallel: _split, offload: _layers, ...rest } = store.request.value;
+    // What runs llama.cpp counts as it does here.
+    const name = ['llama.cpp', 'ollama', 'lm-studio'].includes(engine.name) ? 'llama.cpp' : 'vllm';
+    store.request.value = { ...rest, engine: { name, options: {} }, workload: { ...workload, sequences: 1 } };
+    return true;
+  }
+
+  /** Sends what is asked to the worker whenever it changes. */
+  async function follow(): Promise<void> {
+    const [{ startWorker }] = await Promise.all([import('./start'), laterTexts()]);
+    let run = 0;
+    const send = startWorker((message) => {
+      if ('failed' in message) {
+        console.warn('Weighbridge: the worker failed.', message.cause);
+        failed.value = message.failed;
+        return;
+      }
+      if (message.run !== run) return;
+      const isFirst = task?.models[0]?.id === message.solved[0]?.id;
+      const all = new Map(isFirst ? [] : solved.value);
+      for (const one of message.solved) all.set(one.id, one);
+      solved.value = all;
+      isDone.value = message.done;
+    });
+    let task: Task | undefined;
+    effect(() => {
+      if (!isKnown.value) return;
+      const { engine, hardware, host, workload } = store.request.value;
+      const bytesOf = (id: string): number =>
+        untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
+      const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
+      const listed = models.value.filter(({ kind }) => kind !== 'generic');
+      const likely = ({ id, max_context_tokens: most }: CatalogueModel) => ({ id, most });
+      task = {
+        run: ++run,
+        engine: engine.name,
+        hardware,
+        host,
+        tokens: workload.context_tokens,
+        smallest: smallest.value,
+        // Those that are looked at first.
+        models: [
+          ...likelyOrder(
+            listed.filter((model) => isWanted(model, filters.peek())),
+            memory,
+          ),
+          ...likelyOrder(
+            listed.filter((model) => !isWanted(model, filters.peek())),
+            memory,
+          ),
+        ].map(likely),
+      };
+      isDone.value = false;
+      send(task);
+      remember({ engine: engine.name, hardware, ...(host && { host }) });
+    });
+  }
+
+  return {
+    isKnown,
+    smallest,
+    filters,
+    rows: computed(() =>
+      filters.value.shown === 'all' ? matching.value : matching.value.filter((row) => runs(row.class)),
+    ),
+    refusal: computed(() => matching.value[0]?.best?.verdict.reason ?? null),
+    counts: computed(() => ({
+      solved: matching.value.length,
+      running: matching.value.filter((row) => runs(row.class)).length,
+      models: models.value.filter((model) => isWanted(model, filters.value)).length,
+    })),
+    isDone,
+    failed,
+    have: (hardware, host) => use({ engine: kEngines[0], hardware, ...(host && { host }) }),
+    forget() {
+      remember(undefined);
+      isKnown.value = false;
+      solved.value = new Map();
+    },
+    async open(core) {
+      await store.bringDevices(core);
+      // Whoever was quicker than the core has answered already.
+      if (!isKnown.value) {
+        const isLinked = await readAddress(core);
+        const before = remembered();
+        if (isLinked) isKnown.value = true;
+        else if (before) use(before);
+      }
+      delete document.documentElement.dataset['link'];
+      followAddress(store, core);
+      await follow();
+    },
+  };
+}
+
+const MineContext = createContext<Mine | null>(null);
+export const MineProvider = MineContext.Provider;
+
+export function useMine(): Mine {
+  const mine = useContext(MineContext);
+  if (!mine) throw new Error('useMine outside of its provider');
+  return mine;
+}
