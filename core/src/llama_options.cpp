@@ -13,7 +13,6 @@ namespace weighbridge {
 
 namespace {
 
-constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
 constexpr std::size_t kMostOverrides = 256;  // more than one for each layer of any model; each is matched with every tensor
 constexpr std::array<std::string_view, 4> kSplitModes{"none", "layer", "row", "tensor"};  // in the order of SplitMode
 constexpr std::array<std::string_view, 4> kPoolingTypes{"none", "mean", "cls", "last"};   // in the order of PoolingType

@@ -12,7 +12,6 @@ namespace weighbridge {
 
 namespace {
 
-constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;
 constexpr std::int64_t kMostBlockSize = 4096;
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;
 

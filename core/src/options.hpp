@@ -6,6 +6,8 @@
 
 namespace weighbridge {
 
+inline constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;  ///< of one step, for any engine
+
 /// Most layers a request may name: beyond any model, and no larger than what a config may claim.
 inline constexpr std::int64_t kMostLayers = 4096;
 

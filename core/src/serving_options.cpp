@@ -3,12 +3,13 @@
 
 #include <vector>
 
+#include "options.hpp"
+
 namespace weighbridge {
 
 namespace {
 
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;
-constexpr std::int64_t kMostBatch = std::int64_t{1} << 24;
 constexpr double kMostRatio = 1000;
 
 /// An option by the engine's name, and where it is kept: with vLLM's of the same meaning, or among those that only others have. Numbers have
@@ -39,7 +40,7 @@ const std::vector<Names>& all_names() {
       {"sglang",
        {{"context_length", &E::max_model_len, nullptr, 1, kMaxContextTokens},
         {"max_running_requests", &E::max_num_seqs, nullptr, 1, kMaxSequences},
-        {"chunked_prefill_size", &E::max_num_batched_tokens, nullptr, -1, kMostBatch},
+        {"chunked_prefill_size", &E::max_num_batched_tokens, nullptr, -1, kMostBatchTokens},
         {"page_size", &E::block_size, nullptr, 1, 4096},
         {"max_total_tokens", nullptr, &S::max_total_tokens, 1, kMostTokens},
         {"cuda_graph_max_bs", nullptr, &S::cuda_graph_max_bs, 1, kMaxSequences},
@@ -57,7 +58,7 @@ const std::vector<Names>& all_names() {
       {"tensorrt-llm",
        {{"max_seq_len", &E::max_model_len, nullptr, 1, kMaxContextTokens},
         {"max_batch_size", &E::max_num_seqs, nullptr, 1, kMaxSequences},
-        {"max_num_tokens", &E::max_num_batched_tokens, nullptr, 1, kMostBatch},
+        {"max_num_tokens", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens},
         {"tokens_per_block", &E::block_size, nullptr, 1, 4096},
         {"moe_expert_parallel_size", nullptr, &S::ep_size, 1, kMaxDevices},
         {"num_nextn_predict_layers", nullptr, &S::speculative_num_draft_tokens, 0, 64}},

@@ -68,11 +68,11 @@ Bytes swizzled_scales(const Job& job, const Fp4Parts& parts) { return stored_for
 
 /// Other FP4 is laid out anew by kernels that were not read: DeepSeek-V4's experts took a quarter more on a card without FP4 units
 /// (SemiAnalysisAI/InferenceX#2128).
-Bytes repacked_at_most(const Job& job, const Fp4Parts& parts) {
+Bytes repacked_at_most(const Job& job, const Fp4Parts& parts, Bytes swizzled) {
   if (parts.values == Bytes()) return {};
   const int capability = job.scenario.hardware.front().device.compute_capability;
   const Bytes most = capability > 0 && capability < 100 ? std::max(parts.scales, parts.values / 4) : parts.scales;
-  return most - std::min(most, swizzled_scales(job, parts));
+  return most - std::min(most, swizzled);
 }
 
 /// Logs whose weights line we met: zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 in NVFP4 on four B200); sgl-project/sglang#6001 has a shared expert
@@ -109,16 +109,17 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   };
   const std::int64_t absorbed = absorbed_elements(job, s, stage);
   const Fp4Parts fp4 = fp4_parts(job, s, stage, padding);
-  add({"swizzled_scales", {}, swizzled_scales(job, fp4), true});
+  const Bytes swizzled = swizzled_scales(job, fp4);
+  add({"swizzled_scales", {}, swizzled, true});
   add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
   // layers/rotary_embedding.py: f32 on CUDA, the model's 16-bit type elsewhere.
   add(rotary_table_row(job.model, job.scenario.hardware.front().device.backend == "cuda" ? 4 : 2));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Upwards: kernels that lay out anew what they loaded, and what loaders leave in the allocator's hands; few logs bound it.
-  term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled_scales(job, fp4) -
+  term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled -
              encoder * static_cast<std::uint64_t>(s.tensor - 1) / static_cast<std::uint64_t>(s.tensor);
-  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4);
+  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4, swizzled);
   return term;
 }
 

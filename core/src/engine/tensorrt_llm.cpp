@@ -15,14 +15,9 @@ namespace weighbridge::tensorrt_llm {
 
 namespace {
 
-constexpr std::string_view kFormats[] = {"bf16", "fp16", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nvfp4", "mxfp4"};
-
 /// docs/source/legacy/reference/precision.md and support-matrix.md.
-int least_capability(std::string_view format) {
-  if (format == "nvfp4") return 100;
-  if (format == "mxfp4" || format == "fp8-block") return 90;
-  return format == "fp8" ? 89 : 80;
-}
+constexpr FormatRule kFormats[] = {{"bf16", 80}, {"fp16", 80},     {"fp32", 80},      {"fp8", 89},    {"fp8-block", 90}, {"int8", 80},
+                                   {"int4", 80}, {"awq-int4", 80}, {"gptq-int4", 80}, {"nvfp4", 100}, {"mxfp4", 90}};
 
 Bytes peak_of(const DevicePlan& device) {
   Bytes peak;
@@ -96,13 +91,13 @@ std::optional<Notice> refusal(const Job& job) {
     return notice::custom("unknown_backend", "params.hardware[0].device", "TensorRT-LLM runs on NVIDIA GPUs only: expected a CUDA device.", "backend",
                           device.backend, "cuda");
   const std::string format(stored_format(job));
-  if (format != "fp32" && std::find(std::begin(kFormats), std::end(kFormats), format) == std::end(kFormats))
+  const FormatRule* rule = rule_of(kFormats, format);
+  if (rule == nullptr)
     return notice::custom("unsupported", "params.weights.format",
                           "TensorRT-LLM does not run weights of the format " + format + ": expected another format.", "weights.format", format,
                           "fp8");
-  const int least = least_capability(format);
-  if (device.compute_capability != 0 && device.compute_capability < least)
-    return needs_capability("params.weights.format", format, least, device.compute_capability);
+  if (device.compute_capability != 0 && device.compute_capability < rule->capability)
+    return needs_capability("params.weights.format", format, rule->capability, device.compute_capability);
   return std::nullopt;
 }
 

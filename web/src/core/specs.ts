@@ -12,7 +12,8 @@ export interface SpecFile {
 
 /** The spec of a model, named by its id or its short name, with the names that it uses, or nothing for a model that is not of the catalogue. */
 export function specOf(file: SpecFile, id: string): Json | undefined {
-  const at = file.ids.findIndex((known) => known === id || known.replace(/.*\//, '').toLowerCase() === id);
+  const exact = file.ids.indexOf(id); // asked at every step of a slider: the names are taken apart only for a short one
+  const at = exact >= 0 ? exact : file.ids.findIndex((known) => known.replace(/.*\//, '').toLowerCase() === id);
   const spec = file.specs[file.of[at] ?? -1];
   if (!spec) return undefined;
   const used = [...new Set(spec.tensors.map(([name]) => name))];

@@ -5,7 +5,7 @@ import { computed, effect, signal, untracked, type ReadonlySignal, type Signal }
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Core } from '../core/core';
-import type { CatalogueModel, HardwareRow, Notice, Request } from '../core/wire';
+import type { HardwareRow, Notice, Request } from '../core/wire';
 import { followAddress, isState, readLink } from '../link';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
@@ -101,7 +101,6 @@ export function createMine(store: Store): Mine {
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
       const listed = models.value.filter(({ kind }) => kind !== 'generic');
-      const likely = ({ id, max_context_tokens: most }: CatalogueModel) => ({ id, most });
       task = {
         run: ++run,
         engine: engine.name,
@@ -110,16 +109,14 @@ export function createMine(store: Store): Mine {
         tokens: workload.context_tokens,
         smallest: smallest.value,
         // Those that are looked at first.
-        models: [
-          ...likelyOrder(
-            listed.filter((model) => isWanted(model, filters.peek())),
-            memory,
-          ),
-          ...likelyOrder(
-            listed.filter((model) => !isWanted(model, filters.peek())),
-            memory,
-          ),
-        ].map(likely),
+        models: [true, false]
+          .flatMap((isFirst) =>
+            likelyOrder(
+              listed.filter((model) => isWanted(model, filters.peek()) === isFirst),
+              memory,
+            ),
+          )
+          .map(({ id, max_context_tokens: most }) => ({ id, most })),
       };
       isDone.value = false;
       send(task);

@@ -2,16 +2,9 @@
 import type { VerdictClass } from '../core/wire';
 import { t } from '../i18n';
 import { Icon } from '../views/Icon';
+import { kTones } from './tone';
 
 const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
-const kTones: Record<VerdictClass, keyof typeof kIcons> = {
-  fits: 'ok',
-  tight: 'warn',
-  offload: 'warn',
-  no: 'bad',
-  impossible: 'bad',
-  unknown: 'plain',
-};
 
 export function VerdictChip({ verdict }: { verdict: VerdictClass }) {
   const tone = kTones[verdict];

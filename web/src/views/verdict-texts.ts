@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The verdict in words: one headline, one sentence with need, limit and difference, and three facts.
-import type { Estimate, VerdictClass } from '../core/wire';
+import type { Estimate } from '../core/wire';
 import { count, largeUnits, memory, parameters, tokensShort, unitName, type Unit } from '../format';
 import { sentences, t, tCode, type Values } from '../i18n';
 import { sayNotice } from '../notices';
+import { kTones, type Tone } from '../verdict/tone';
 
 export interface VerdictTexts {
-  tone: 'ok' | 'warn' | 'bad' | 'plain';
+  tone: Tone;
   headline: string;
   /** May hold <b>…</b>. */
   sentence: string;
@@ -16,15 +17,6 @@ export interface Fact {
   value: string;
   caption: string;
 }
-
-const kTones: Record<VerdictClass, VerdictTexts['tone']> = {
-  fits: 'ok',
-  tight: 'warn',
-  offload: 'warn',
-  no: 'bad',
-  impossible: 'bad',
-  unknown: 'plain',
-};
 
 /** A model that came as a file has no name: its architecture and size stand for it. */
 export const modelName = ({ model }: Estimate): string =>
