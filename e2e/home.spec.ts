@@ -25,6 +25,7 @@ test.describe('I have', () => {
 test('two RTX 3090 at 8,192 tokens: the cache of the 70B distillation is 2,684,354,560 bytes', async ({ page }) => {
   await open(page);
   await page.getByRole('button', { name: '2 × RTX 3090' }).click();
+  await expect(headline(page)).toContainText('DeepSeek-R1-Distill-Llama-70B fits on 2 × RTX 3090');
   await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
   await expect(page.locator('.math-kv')).toBeVisible();
   const shown = await page
@@ -112,6 +113,7 @@ test('more layers than there are: all of them, and a word about it', async ({ pa
 test('a Mac can give its GPU more than the system does by default', async ({ page }) => {
   await open(page);
   await page.getByRole('button', { name: 'Mac 64 GB' }).click();
+  await expect(headline(page)).toContainText('Mac');
   const before = Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', ''));
   await page.getByRole('checkbox', { name: /GPU limit raised/ }).check();
   await expect(page.getByText('iogpu.wired_limit_mb')).toBeVisible();

@@ -59,8 +59,10 @@ export interface Store {
   /** What a file or pasted text was, when it could not be read. */
   fileNotice: Signal<Notice | null>;
   outside: Signal<Outside | null>;
-  /** The last good answer. While `problem` is set it belongs to earlier settings. */
+  /** The last good answer. While `isBehind` it belongs to earlier settings. */
   answer: ReadonlySignal<Estimate>;
+  /** The present settings have no answer: not yet, since a part of the core is on its way, or not at all. */
+  isBehind: ReadonlySignal<boolean>;
   warnings: ReadonlySignal<Notice[]>;
   /** Why the present settings have no answer. */
   problem: ReadonlySignal<Notice | null>;
@@ -110,6 +112,7 @@ export function createStore(first: FirstAnswer): Store {
   const outside = signal<Outside | null>(null);
   const assumed = signal<Notice[]>([]);
   const answer = signal<Estimate>(first.answer);
+  const answered = signal<Request>(first.request);
   const warnings = signal<Notice[]>(first.warnings);
   const allWarnings = computed(() => [...assumed.value, ...warnings.value]);
   const problem = signal<Notice | null>(null);
@@ -147,6 +150,7 @@ export function createStore(first: FirstAnswer): Store {
     problem.value = reply.ok ? null : reply.error;
     if (!reply.ok) return;
     answer.value = reply.result;
+    answered.value = request.value;
     warnings.value = reply.warnings;
   });
 
@@ -209,6 +213,7 @@ export function createStore(first: FirstAnswer): Store {
     fileNotice,
     outside,
     answer,
+    isBehind: computed(() => answered.value !== request.value),
     warnings: allWarnings,
     problem,
     generation,

@@ -209,12 +209,12 @@ function Patterns() {
 
 /** `isBrief` leaves out what a monitor would show. */
 export function Bars({ isBrief = false }: { isBrief?: boolean }) {
-  const { answer, problem } = useStore();
+  const { answer, isBehind } = useStore();
   const { groups, devices } = answer.value;
   if (devices.length === 0 && answer.value.host.total_bytes === 0) return null;
   const hasPool = devices.some((device) => device.limit_bytes < device.capacity_bytes);
   return (
-    <section class="card" data-stale={problem.value !== null || undefined} aria-labelledby="bars">
+    <section class="card" data-stale={isBehind.value || undefined} aria-labelledby="bars">
       <header>
         <h2 id="bars">{t('bar.title', { devices: devices.length })}</h2>
         {devices.length > 1 && <span class="muted">{splitName(answer.value)}</span>}

@@ -128,7 +128,7 @@ function TotalNote({ device }: { device: DeviceAnswer }) {
 }
 
 export function Breakdown() {
-  const { answer, unit, problem } = useStore();
+  const { answer, unit, isBehind } = useStore();
   const fullest = fullestOf(answer.value);
   if (!fullest) return null;
   const parts = kParts.map((part) => ({ part, terms: termsOf(fullest, part) })).filter(({ terms }) => terms.length > 0);
@@ -142,7 +142,7 @@ export function Breakdown() {
     unit.value,
   );
   return (
-    <section class="card" data-stale={problem.value !== null || undefined} aria-labelledby="breakdown">
+    <section class="card" data-stale={isBehind.value || undefined} aria-labelledby="breakdown">
       <header>
         <h2 id="breakdown">{t('table.title')}</h2>
       </header>

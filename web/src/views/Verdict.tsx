@@ -76,16 +76,15 @@ function Nearest() {
 
 /** `isFixed`: nothing can be changed here, and nothing is announced: in a frame, on someone else's page. */
 export function Verdict({ isFixed = false }: { isFixed?: boolean }) {
-  const { answer, unit, problem } = useStore();
+  const { answer, unit, isBehind } = useStore();
   const deviceNames = useDeviceNames();
   const { tone, headline, sentence } = verdictTexts(answer.value, unit.value, deviceNames);
   const known = facts(answer.value, unit.value);
-  const isStale = problem.value !== null;
   return (
     <section
       class={`verdict ${tone}`}
       data-verdict={answer.value.verdict.class}
-      data-stale={isStale || undefined}
+      data-stale={isBehind.value || undefined}
       aria-labelledby="verdict"
     >
       <div class="verdict-words">
