@@ -41,3 +41,21 @@ test('it remembers the hardware in this browser, and forgets it', async ({ page 
   await expect(page.getByRole('heading', { name: 'Which GPU do you have?' })).toBeVisible();
   expect(await page.evaluate(() => localStorage.getItem('myHardware'))).toBeNull();
 });
+
+test('under vLLM the memory share that surely starts is named, and goes along', async ({ page }) => {
+  test.slow();
+  await open(page, 'reverse/#v=1&ctx=8k&n=1&g=2xrtx-3090');
+  await expect(page.getByText(kFound)).toBeVisible({ timeout: 30_000 });
+  const row = page.getByRole('row').filter({ hasText: /^Qwen3-8B8\.2B/ });
+  await expect(row).toContainText('Fits');
+  await expect(row).toContainText(/with gpu_memory_utilization 0\.\d\d/);
+  await row.getByRole('link').click();
+  await expect(headline(page)).toHaveText('Qwen3-8B fits on 2 × RTX 3090');
+  await expect(page).toHaveURL(/util=0\.\d\d/);
+});
+
+test('a GPU of a link that nobody knows is said, and asked for', async ({ page }) => {
+  await open(page, 'reverse/#v=1&g=rtx-3090x2');
+  await expect(page.getByRole('alert')).toContainText('rtx-3090x2');
+  await expect(page.getByRole('heading', { name: 'Which GPU do you have?' })).toBeVisible();
+});

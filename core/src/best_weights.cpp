@@ -108,7 +108,12 @@ class Search {
       return false;
     }
     rungs_.push_back(std::move(rung));
-    if (!surely_holds(*least, VerdictClass::fits)) return false;
+    if (!surely_holds(*least, VerdictClass::fits)) {
+      // An engine that takes a share of the memory may start with a smaller one.
+      std::optional<double>& share = trial.options.gpu_memory_utilization;
+      if (share || !least->verdict.nearest_share) return false;
+      share = least->verdict.nearest_share;
+    }
     Result<Estimate> answer = evaluate(*rungs_.back().prepared, trial);
     if (!answer) return fail(answer.error());
     if (!surely_holds(*answer, VerdictClass::fits)) return false;

@@ -102,9 +102,12 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       if (result.host) weigh_host(result.verdict, *result.host, result.devices.empty(), is_partly_on_host(prepared.model(), scenario, result.engine));
       const Verdict& v = result.verdict;
       result.verdict.nearest_share = v.kind == VerdictClass::no ? plan.nearest_share : std::nullopt;
-      if (v.card_binds && v.kind == VerdictClass::no && engine->shares_total) {
+      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total) {
         const DevicePlan& device = result.devices[v.device];
-        result.verdict.nearest_share = largest_utilization(device, scenario.hardware[device.group]);
+        const DeviceGroup& group = scenario.hardware[device.group];
+        const double most = plan.tight_at_best ? kSafeShareOfSystemMemory : 1;
+        result.verdict.nearest_share = sure_utilization(device, group, most);
+        if (v.kind == VerdictClass::no && !result.verdict.nearest_share) result.verdict.nearest_share = largest_utilization(device, group);
       }
     }
     if (!reason) return result;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The method `solve`: what the best answer to a request is when one of its settings is free.
+#include "engine/engine.hpp"
 #include "json_parse.hpp"
 #include "key_reader.hpp"
 #include "method.hpp"
@@ -14,11 +15,15 @@ namespace {
 
 JsonOut describe_best_weights(const BestWeights& best, const Model& model) {
   const EngineReport& engine = best.answer.engine;
+  Json options = Json::object();
+  if (const std::optional<double> share = best.scenario.options.gpu_memory_utilization)
+    options[std::string(find_engine(engine.name)->share_option)] = *share;
   const std::optional<std::int64_t>& layers = best.scenario.options.llama_cpp.n_gpu_layers;
   return {{"weights", {{"format", best.format}, {"loaded", best.loaded}, {"bytes", best.weights.count()}}},
           {"verdict", describe_verdict(best.answer, best.scenario.hardware)},
           {"safe_context_tokens", best.context_tokens},
           {"trained_context_tokens", model.max_context_tokens},
+          {"options", options},
           {"gpu_layers", layers ? JsonOut(*layers) : JsonOut()},
           {"all_gpu_layers", engine.all_gpu_layers ? JsonOut(*engine.all_gpu_layers) : JsonOut()},
           {"host_bytes", best.answer.host ? JsonOut(best.answer.host->total().count()) : JsonOut()}};

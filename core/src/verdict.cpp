@@ -99,17 +99,22 @@ Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best) {
   return verdict;
 }
 
-/// The largest share, in hundredths, at which what lies outside the engine's limit still finds room.
-std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group) {
+std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group, Figure figure) {
   Bytes outside;
   for (const Term& term : device.terms)
-    if (!term.inside_limit) outside += term.bytes;
-  const Bytes room = device.capacity - outside;
-  if (group.device.runtime_bytes == Bytes()) return std::nullopt;
-  const double share = static_cast<double>(room.count()) / static_cast<double>(group.device.runtime_bytes.count());
+    if (!term.inside_limit) outside += figure == Figure::high ? term.high : term.bytes;
+  if (group.device.runtime_bytes == Bytes() || outside > device.capacity) return std::nullopt;
+  const double share = static_cast<double>((device.capacity - outside).count()) / static_cast<double>(group.device.runtime_bytes.count());
   const double hundredths = std::floor(share * 100.0) / 100.0;
   if (hundredths < 0.01) return std::nullopt;
   return std::min(hundredths, 1.0);
+}
+
+std::optional<double> sure_utilization(const DevicePlan& device, const DeviceGroup& group, double most) {
+  std::optional<double> share = largest_utilization(device, group, Figure::high);
+  if (share) share = std::min(*share, most);
+  if (!share || engine_check(device, 0).high > scaled(group.device.runtime_bytes, *share)) return std::nullopt;
+  return share;
 }
 
 namespace {

@@ -18,7 +18,10 @@ void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_p
 /// margin() of the devices alone.
 [[nodiscard]] std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure);
 
-/// The largest share, in hundredths, at which what lies outside the engine's limit still finds room.
-[[nodiscard]] std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group);
+/// The largest share of `group`'s memory, in hundredths, at which what lies outside the engine's limit still finds room on the card.
+[[nodiscard]] std::optional<double> largest_utilization(const DevicePlan& device, const DeviceGroup& group, Figure outside = Figure::best);
+
+/// The same by the high bounds and at most `most`, if what lies inside surely finds room in it too: with this share the engine surely starts.
+[[nodiscard]] std::optional<double> sure_utilization(const DevicePlan& device, const DeviceGroup& group, double most);
 
 }  // namespace weighbridge

@@ -59,6 +59,22 @@ TEST(BestWeights, ShareWithTheHostOnceItsMemoryIsKnownAndNoWiderThanFourBits) {
   EXPECT_EQ(testing::estimate(whole)["verdict"]["nearest"]["gpu_layers"], best["gpu_layers"]);
 }
 
+TEST(BestWeights, TakeAShareOfTheMemoryThatSurelyStarts) {
+  Json request = home("Qwen/Qwen3-8B", "rtx-3090", 2);
+  request["engine"]["name"] = "vllm";
+  // What NCCL and the driver may take of each card beside a pool of 92 % is more than there is.
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "tight");
+  const Json share = testing::estimate(request)["verdict"]["nearest"]["gpu_memory_utilization"];
+  const Json best = solve(request);
+  EXPECT_EQ(best["weights"]["format"], "checkpoint");
+  EXPECT_EQ(best["verdict"]["class"], "fits");
+  EXPECT_EQ(best["options"], Json({{"gpu_memory_utilization", share}}));
+  request["engine"]["options"] = best["options"];
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits");
+  request["engine"]["options"]["gpu_memory_utilization"] = share.get<double>() + 0.01;
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "tight");
+}
+
 TEST(BestWeights, EndAtTheSmallestThatWasAllowed) {
   const Json params = home("mistralai/Mistral-Small-3.1-24B-Instruct-2503", "rtx-3060-12gb");
   const Json best = solve(params, "gguf:Q4_K_M");
@@ -142,6 +158,9 @@ Bytes weights_in(const Model& model, const Scenario& scenario) {
 Result<Estimate> evaluate_in(const Model& model, Scenario scenario, std::string_view format) {
   scenario.weights_format = format;
   Prepared prepared(model, loaded_format(model, scenario));
+  Result<Estimate> answer = evaluate(prepared, scenario);
+  if (!answer || !answer->verdict.nearest_share) return answer;
+  scenario.options.gpu_memory_utilization = answer->verdict.nearest_share;
   return evaluate(prepared, scenario);
 }
 
@@ -149,6 +168,7 @@ Result<Estimate> evaluate_in(const Model& model, Scenario scenario, std::string_
 void expect_no_wider(const Model& model, const BestWeights& best) {
   Scenario trial = best.scenario;
   trial.options.llama_cpp.n_gpu_layers.reset();
+  trial.options.gpu_memory_utilization.reset();
   std::string_view widest = "checkpoint";
   if (const Result<Estimate> published = evaluate_in(model, trial, widest); published && published->verdict.kind == VerdictClass::impossible)
     widest = published->verdict.nearest_weights_format.value_or(widest);

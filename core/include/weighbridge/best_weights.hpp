@@ -10,10 +10,12 @@ namespace weighbridge {
 
 /// What a machine makes of a model whose weights format is free.
 struct BestWeights {
-  std::string format;               ///< as a request names it; where nothing holds, the smallest that the engine runs
-  std::string loaded;               ///< what the engine loads: `gguf:BF16` for the checkpoint under llama.cpp
-  Bytes weights;                    ///< of the language model, on devices and host together
-  Scenario scenario;                ///< what was asked, with this format and, where layers stay on the host, their number
+  std::string format;  ///< as a request names it; where nothing holds, the smallest that the engine runs
+  std::string loaded;  ///< what the engine loads: `gguf:BF16` for the checkpoint under llama.cpp
+  Bytes weights;       ///< of the language model, on devices and host together
+  /// What was asked, with this format; where layers stay on the host, with the number of the others; where the engine surely starts only with a
+  /// smaller share of the memory than its default, with that.
+  Scenario scenario;
   Estimate answer;                  ///< to it, without formulas
   std::int64_t context_tokens = 0;  ///< longest context per sequence that surely holds that way, at most the trained length; 0 = none
 };

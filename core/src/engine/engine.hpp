@@ -65,6 +65,9 @@ struct Job {
   Memo* memo = nullptr;  ///< may be null
 };
 
+/// Of memory that a GPU shares with the operating system: hosts hung where an engine took more (vllm-project/vllm#46307).
+inline constexpr double kSafeShareOfSystemMemory = 0.85;
+
 /// What an engine answers: a plan for every device (equal ones once, with their count), or why it cannot run this way.
 struct Plan {
   EngineReport report;

@@ -108,7 +108,7 @@ Plan plan(const Job& job) {
   for (const Stage& stage : stages) plan.devices.push_back(plan_stage(job, settings, rules, stage));
   if (job.explain) report_pool(job, settings, stages, plan);
   if (!std::all_of(plan.devices.begin(), plan.devices.end(), holds)) plan.nearest_share = working_share(plan.devices);
-  plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.share > 0.85;
+  plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.share > kSafeShareOfSystemMemory;
   // The copies of the model follow one another; with one stage they are alike.
   const std::vector<DevicePlan> copy = plan.devices;
   if (settings.pipeline == 1) plan.devices.front().count *= settings.copies;

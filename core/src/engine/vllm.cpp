@@ -142,7 +142,7 @@ Plan plan_vllm(const Job& job) {
   const PageLayout layout = page_layout(job.model, settings);
   const std::vector<Stage> stages = pipeline_stages(job.model, settings.pipeline);
   for (const Stage& stage : stages) plan.devices.push_back(plan_stage(job, layout, settings, rules, stage));
-  plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.gpu_memory_utilization > 0.85;
+  plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.gpu_memory_utilization > kSafeShareOfSystemMemory;
   if (!job.explain) return plan;
   add_pool_report(plan.report, plan, job, layout, settings, stages);
   refuse_long_context(plan, job, layout, settings, stages);

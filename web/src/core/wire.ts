@@ -214,6 +214,8 @@ export interface BestWeights {
   /** Longest that surely holds; 0: none. */
   safe_context_tokens: number;
   trained_context_tokens: number;
+  /** Of the engine, beyond those asked: a share of the memory that surely starts. */
+  options: Record<string, number>;
   /** Of llama.cpp, where the others stay in system memory. */
   gpu_layers: number | null;
   all_gpu_layers: number | null;

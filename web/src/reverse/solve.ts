@@ -20,9 +20,10 @@ export function solveModel(call: Call, task: Task, { id, most }: Task['models'][
   };
   const reply = call('solve', { find: 'weights', request: { ...asked, model }, smallest: task.smallest });
   if (!reply.ok) return { id, problem: reply.error, hash: '' };
-  const { weights, gpu_layers: layers } = reply.result;
+  const { weights, options, gpu_layers: layers } = reply.result;
   const request: Request = {
     ...asked,
+    engine: { name: task.engine, options },
     model: { id },
     weights: { format: weights.format },
     kv_cache: { k: 'auto', v: 'auto' },

@@ -68,7 +68,8 @@ export function createMine(store: Store): Mine {
   async function readAddress(core: Core): Promise<boolean> {
     if (!isState(location.hash)) return false;
     await readLink(store, core, location.hash);
-    if (!/[#&]g=/.test(location.hash)) return false;
+    const isUnread = store.linkNotices.value.some(({ where }) => where === 'link.g');
+    if (isUnread || !/[#&]g=/.test(location.hash)) return false;
     const { engine, workload, parallel: _split, offload: _layers, ...rest } = store.request.value;
     // What runs llama.cpp counts as it does here.
     const name = ['llama.cpp', 'ollama', 'lm-studio'].includes(engine.name) ? 'llama.cpp' : 'vllm';

@@ -40,7 +40,7 @@ export function NoticeList({ notices, isFixed = false }: { notices: Notice[]; is
 }
 
 /** All that a link said and we did not understand; takes the focus once, when the link is opened. */
-function LinkSummary() {
+export function LinkSummary() {
   const { linkNotices } = useStore();
   const box = useRef<HTMLDivElement>(null);
   const notices = linkNotices.value;

@@ -5,6 +5,7 @@ import { t } from '../../i18n';
 import { kEngines, useMine } from '../../reverse/store';
 import { useStore } from '../../store';
 import { InPageLink } from '../InPageLink';
+import { LinkSummary } from '../Notices';
 import { Rich } from '../Rich';
 import { TopBar } from '../TopBar';
 import { Ask } from './Ask';
@@ -76,6 +77,7 @@ export function Reverse() {
             <h1>{t('nav.reverse')}</h1>
             <p>{t('reverse.lead')}</p>
           </div>
+          <LinkSummary />
           <Failure />
           {hasAnswered && known && <known.Rows />}
           <Rule />

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { BestWeights } from '../../core/wire';
 import { count, memory, parameters, type Unit } from '../../format';
-import { t, tCode } from '../../i18n';
+import { sentences, t, tCode } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { kKinds, kLicences, kShown, kSizes, type Filters as Wanted, type Row } from '../../reverse/rows';
 import { useMine } from '../../reverse/store';
@@ -60,7 +60,13 @@ export function Filters() {
   );
 }
 
-/** One sentence of what the machine has to do for it, or lacks. */
+/** The setting that it takes, where the engine's default does not surely start. */
+function setting({ options }: BestWeights): string {
+  const [[name, value] = []] = Object.entries(options);
+  return name === undefined || value === undefined ? '' : t('reverse.with', { name, value });
+}
+
+/** What the machine has to do for it, or lacks. */
 function outcome(row: Row, unit: Unit): string {
   const { best, problem } = row;
   if (problem) return sayNotice(problem);
@@ -81,7 +87,8 @@ function outcome(row: Row, unit: Unit): string {
     short: memory(verdict.shortfall_bytes, unit),
   };
   if (row.class === 'no') return t('reverse.lacks', figures);
-  return t(row.class === 'tight' ? 'reverse.mayNeed' : 'reverse.needs', figures);
+  if (row.class === 'tight') return t('reverse.mayNeed', figures);
+  return sentences(t('reverse.needs', figures), setting(best));
 }
 
 function Context({ best }: { best: BestWeights }) {
@@ -110,7 +117,9 @@ function ModelRow({ row, unit }: { row: Row; unit: Unit }) {
       </th>
       <td>
         <VerdictChip verdict={row.class} />
-        <small>{outcome(row, unit)}</small>
+        <small>
+          <Rich text={outcome(row, unit)} />
+        </small>
       </td>
       <td>
         {best && best.weights.bytes > 0 && (
