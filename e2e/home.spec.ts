@@ -113,7 +113,7 @@ test('more layers than there are: all of them, and a word about it', async ({ pa
 test('a Mac can give its GPU more than the system does by default', async ({ page }) => {
   await open(page);
   await page.getByRole('button', { name: 'Mac 64 GB' }).click();
-  await expect(headline(page)).toContainText('Mac');
+  await expect(headline(page)).toContainText('Llama-3.3-70B-Instruct fits on');
   const before = Number((await page.locator('.facts dd').first().textContent())?.replaceAll(',', ''));
   await page.getByRole('checkbox', { name: /GPU limit raised/ }).check();
   await expect(page.getByText('iogpu.wired_limit_mb')).toBeVisible();

@@ -46,11 +46,11 @@ test('under vLLM the memory share that surely starts is named, and goes along', 
   test.slow();
   await open(page, 'reverse/#v=1&ctx=8k&n=1&g=2xrtx-3090');
   await expect(page.getByText(kFound)).toBeVisible({ timeout: 30_000 });
-  const row = page.getByRole('row').filter({ hasText: /^Qwen3-8B8\.2B/ });
+  const row = page.getByRole('row').filter({ hasText: /^Qwen3-32B/ });
   await expect(row).toContainText('Fits');
   await expect(row).toContainText(/with gpu_memory_utilization 0\.\d\d/);
   await row.getByRole('link').click();
-  await expect(headline(page)).toHaveText('Qwen3-8B fits on 2 × RTX 3090');
+  await expect(headline(page)).toHaveText('Qwen3-32B fits on 2 × RTX 3090');
   await expect(page).toHaveURL(/util=0\.\d\d/);
 });
 

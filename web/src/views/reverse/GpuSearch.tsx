@@ -27,9 +27,9 @@ export function GpuSearch({ label }: { label: string }) {
   const found = text.trim() ? picker?.find(text).slice(0, kMostFound) : undefined;
   return (
     <div class="field">
-      <label for="my-gpu">{label}</label>
+      <label for="gpu">{label}</label>
       <input
-        id="my-gpu"
+        id="gpu"
         class="gpu-search"
         type="search"
         autocomplete="off"
