@@ -104,6 +104,14 @@ test('expert settings give the command to start the engine with, a draft model i
   await expect(page).toHaveURL(/o\.draft_model=qwen3-0\.6b/);
 });
 
+test('expert settings give the command of a server too', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-8b&ctx=8k&n=4&g=2xrtx-3090&util=0.85');
+  await page.locator('.expert summary').click();
+  await expect(page.locator('.expert-flags')).toHaveText(
+    'vllm serve Qwen/Qwen3-8B --tensor-parallel-size 2 --gpu-memory-utilization 0.85 --max-model-len 8192 --max-num-seqs 4',
+  );
+});
+
 test('more layers than there are: all of them, and a word about it', async ({ page }) => {
   await open(page, '#v=1&m=qwen3-8b&w=q4_k_m&n=1&ctx=8k&g=1xrtx-4090&e=llama.cpp&ngl=999');
   await expect(page.getByText('999 means all of them')).toBeVisible();

@@ -39,23 +39,24 @@ test('a config.json can be picked, or pasted into the model field', async ({ pag
   await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
 });
 
-for (const [name, text, sentence] of [
-  ['invalid JSON', "{\n  'hidden_size': 4096\n}", /not valid JSON/],
-  ['an unknown architecture', '{"model_type":"foo_bar","hidden_size":64}', /foo_bar/],
-  ['zero heads', changed({ num_attention_heads: 0 }), /num_attention_heads.*from 1 to .*got 0/],
-  ['negative layers', changed({ num_hidden_layers: -1 }), /num_hidden_layers.*got -1/],
-  ['an absurd size', changed({ hidden_size: 1e18 }), /hidden_size/],
-  ['a missing key', JSON.stringify({ model_type: 'llama', hidden_size: 4096 }), /is missing/],
-] as const)
-  test(`a file with ${name} gets one sentence, and changes nothing`, async ({ page }) => {
-    await open(page);
+test('a file that is no model gets one sentence, and changes nothing', async ({ page }) => {
+  await open(page);
+  for (const [text, sentence] of [
+    ["{\n  'hidden_size': 4096\n}", /not valid JSON/],
+    ['{"model_type":"foo_bar","hidden_size":64}', /foo_bar/],
+    [changed({ num_attention_heads: 0 }), /num_attention_heads.*from 1 to .*got 0/],
+    [changed({ num_hidden_layers: -1 }), /num_hidden_layers.*got -1/],
+    [changed({ hidden_size: 1e18 }), /hidden_size/],
+    [JSON.stringify({ model_type: 'llama', hidden_size: 4096 }), /is missing/],
+  ] as const) {
     await page.getByLabel(kFile).setInputFiles(json(text));
     await expect(page.locator('.notice.bad')).toContainText(sentence);
     await expect(page.locator('#message-model')).toContainText(sentence);
     await expect(page.getByRole('combobox', { name: 'Model' })).toHaveValue('DeepSeek-R1');
     await expect(page.locator('.outside')).toHaveCount(0);
     await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
-  });
+  }
+});
 
 test('a file of another kind is named', async ({ page }) => {
   await open(page);
@@ -135,22 +136,24 @@ test.describe('links', () => {
     await expect(page).toHaveURL(/n=5&foo=3$/);
   });
 
-  for (const [hash, sentence] of [
-    ['ctx=9999999', /ctx=9999999.*163,840/],
-    ['ctx=0', /ctx=0/],
-    ['n=1000000000', /n=1000000000/],
-    ['g=8xh300', /h300/],
-    ['m=gpt-9', /gpt-9/],
-    ['c=zdamaged', /damaged/],
-    ['w=int3', /int3/],
-    ['e=warp', /warp/],
-    ['v=99', /newer/],
-  ] as const)
-    test(`with ${hash}: the rest counts, the part is named`, async ({ page }) => {
-      await open(page, `#v=1&${hash}`.replace('v=1&v=', 'v='));
+  test('with a fault in them: the rest counts, the part is named', async ({ page }) => {
+    await open(page);
+    for (const [hash, sentence] of [
+      ['v=1&ctx=9999999', /ctx=9999999.*163,840/],
+      ['v=1&ctx=0', /ctx=0/],
+      ['v=1&n=1000000000', /n=1000000000/],
+      ['v=1&g=8xh300', /h300/],
+      ['v=1&m=gpt-9', /gpt-9/],
+      ['v=1&c=zdamaged', /damaged/],
+      ['v=1&w=int3', /int3/],
+      ['v=1&e=warp', /warp.*vllm.*sglang/],
+      ['v=99', /newer/],
+    ] as const) {
+      await page.evaluate((to) => (location.hash = to), hash);
       await expect(page.locator('.notice.warn')).toContainText(sentence);
       await expect(headline(page)).toContainText('DeepSeek-R1');
-    });
+    }
+  });
 
   test('stay as they came until something changes', async ({ page }) => {
     await open(page, '#v=1&m=gpt-9&ctx=64k&g=4xh300');
@@ -161,9 +164,13 @@ test.describe('links', () => {
   });
 
   test('with hostile text create nothing', async ({ page }) => {
+    const kHostile = '%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E';
+    await open(page, `#v=1&m=${kHostile}`);
     for (const key of ['m', 'g', 'e', 'w', 'ctx', 'n', 'c', 'kv', 'x']) {
-      await page.goto('about:blank');
-      await open(page, `#v=1&${key}=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E`);
+      await page.evaluate((to) => (location.hash = to), `v=1&${key}=${kHostile}`);
+      // A cache type is refused by the engine, all else by the reader of links.
+      const says = page.locator(key === 'kv' ? '.verdict' : '.notice.warn');
+      await expect(says).toContainText(key === 'c' ? 'damaged' : 'onerror');
       await expect(page.locator('img')).toHaveCount(0);
     }
   });

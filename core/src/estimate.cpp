@@ -75,11 +75,7 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
 
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
   const Engine* engine = find_engine(scenario.engine);
-  if (engine == nullptr) {
-    std::vector<std::string_view> names;
-    for (const Engine& known : engines()) names.push_back(known.name);
-    return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, join(names)));
-  }
+  if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
   if (engine->plan == nullptr)
     return fail(notice::custom("engine_elsewhere", "params.engine.module", "The rules of " + scenario.engine + " are in another module.",
                                "engine.name", scenario.engine, ""));

@@ -226,7 +226,7 @@ class LinkReader {
   void read_engine(const std::string& value) {
     const std::size_t sign = value.find('@');
     const std::string name = lower_case(value.substr(0, sign));
-    if (find_engine(name) == nullptr) return reject("e", value, "vllm, llama.cpp or article; vllm was counted", "unknown_engine");
+    if (find_engine(name) == nullptr) return reject("e", value, "one of " + engine_names() + "; vllm was counted", "unknown_engine");
     request_["engine"]["name"] = name;
     if (sign != std::string::npos) request_["engine"]["version"] = value.substr(sign + 1);
   }

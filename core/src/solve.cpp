@@ -49,6 +49,9 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
 
 }  // namespace
 
-void add_solving(std::vector<Method>& methods) { methods.push_back({"solve", call_solve}); }
+void add_solving(std::vector<Method>& methods) {
+  methods.push_back({"solve", call_solve});
+  methods.push_back({"launch", call_launch});
+}
 
 }  // namespace weighbridge

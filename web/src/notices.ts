@@ -12,6 +12,7 @@ const kPhrases: [RegExp, string][] = [
   [/^a number above 0, up to (.+)$/, 'fraction'],
   [/^one of (.+), or memory_bytes$/, 'oneOfOrMemory'],
   [/^one of (.+), or a config.json$/, 'oneOfOrConfig'],
+  [/^one of (.+); (.+) was counted$/, 'countedOneOf'],
   [/^one of (.+)$/, 'oneOf'],
   [/^a model of the catalogue; (.+) was counted$/, 'catalogueModel'],
   [/^a GPU of the catalogue, or its memory/, 'catalogueDevice'],

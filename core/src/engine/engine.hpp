@@ -139,6 +139,8 @@ struct Engine {
 
 [[nodiscard]] const std::vector<Engine>& engines();
 [[nodiscard]] const Engine* find_engine(std::string_view name);
+/// "vllm, sglang, …": what a refusal of any other name expects.
+[[nodiscard]] std::string engine_names();
 [[nodiscard]] const Engine& article_engine();
 [[nodiscard]] const Engine& llama_cpp_engine();
 [[nodiscard]] const Engine& lm_studio_engine();

@@ -27,4 +27,10 @@ const Engine* find_engine(std::string_view name) {
   return nullptr;
 }
 
+std::string engine_names() {
+  std::string names;
+  for (const Engine& engine : engines()) names += (names.empty() ? "" : ", ") + std::string(engine.name);
+  return names;
+}
+
 }  // namespace weighbridge

@@ -2,6 +2,7 @@
 // The settings of an answer as flags of llama-server: ggml-org/llama.cpp v0.5.0 common/arg.cpp. What equals the server's default is left out.
 #include <string>
 
+#include "command_line.hpp"
 #include "engine/llama_cpp.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -14,11 +15,7 @@ namespace {
 std::string file_of(const Model& model, std::string_view format, std::string_view fallback) {
   const std::string& name = model.id.empty() ? model.name : model.id;
   const std::string base = name.substr(name.rfind('/') + 1);
-  // Only what a shell takes as it is.
-  for (const char c : base)
-    if (std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-").find(c) == std::string_view::npos)
-      return std::string(fallback);
-  if (base.empty() || base.front() == '-') return std::string(fallback);
+  if (!is_plain_word(base)) return std::string(fallback);
   return base + (format.starts_with("gguf:") ? "-" + std::string(format.substr(5)) : "") + ".gguf";
 }
 
@@ -30,25 +27,7 @@ std::string share_text(double share) {
   return text;
 }
 
-class Line {
- public:
-  explicit Line(std::string start) : text_(std::move(start)) {}
-  void add(std::string_view flag) { text_ += " " + std::string(flag); }
-  void add(std::string_view flag, const std::string& value) { text_ += " " + std::string(flag) + " " + value; }
-  void add(std::string_view flag, std::int64_t value) { add(flag, std::to_string(value)); }
-  void add(std::string_view flag, const std::optional<std::int64_t>& value) {
-    if (value) add(flag, *value);
-  }
-  void add_if(bool condition, std::string_view flag) {
-    if (condition) add(flag);
-  }
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
-void add_placement(const Job& job, const Settings& s, Line& line) {
+void add_placement(const Job& job, const Settings& s, CommandLine& line) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   if (job.scenario.hardware.empty()) return;
   line.add("-ngl", s.gpu_layers);
@@ -65,7 +44,7 @@ void add_placement(const Job& job, const Settings& s, Line& line) {
   line.add_if(!s.op_offload, "--no-op-offload");
 }
 
-void add_context(const Job& job, const Settings& s, Line& line) {
+void add_context(const Job& job, const Settings& s, CommandLine& line) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   line.add("-c", s.n_ctx);
   line.add("-np", s.n_seq_max);
@@ -78,7 +57,7 @@ void add_context(const Job& job, const Settings& s, Line& line) {
   line.add_if(s.swa_full, "--swa-full");
 }
 
-void add_extras(const Job& job, Line& line) {
+void add_extras(const Job& job, CommandLine& line) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   if (o.mmproj.value_or(false)) line.add("--mmproj", "mmproj.gguf");
   line.add_if(o.mmproj.value_or(false) && !o.mmproj_offload.value_or(true), "--no-mmproj-offload");
@@ -102,7 +81,7 @@ void add_extras(const Job& job, Line& line) {
 
 std::string command_line(const Job& job, const Settings& s) {
   const std::string_view format = loaded_format(job.model, job.scenario);
-  Line line("llama-server -m " + file_of(job.model, format, "model.gguf"));
+  CommandLine line("llama-server -m " + file_of(job.model, format, "model.gguf"));
   add_context(job, s, line);
   add_placement(job, s, line);
   add_extras(job, line);

@@ -18,6 +18,9 @@ export const kMissingSpec = 'params.model.spec';
 /** Where it says that the rules of an engine are in another module. */
 export const kMissingEngine = 'params.engine.module';
 
+/** Methods whose params are a request. */
+const kAsking: (keyof Methods)[] = ['estimate', 'launch'];
+
 export interface CoreModule {
   call(request: string): string;
 }
@@ -43,10 +46,13 @@ export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<b
 export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {
   let module = first;
   let hasDevices = false;
+  let full: Promise<CoreModule> | undefined;
   let complete = (params: Partial<Request>): Partial<Request> => params;
   return {
     async bringEngines() {
-      module = await loadFull();
+      full ??= loadFull();
+      full.catch(() => (full = undefined)); // asked for again, it may come
+      module = await full;
     },
     async bringDevices() {
       if (hasDevices) return;
@@ -54,7 +60,7 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
       hasDevices = true;
     },
     call(method, params) {
-      const completed = method === 'estimate' ? complete(params as Partial<Request>) : params;
+      const completed = kAsking.includes(method) ? complete(params as Partial<Request>) : params;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
     async bringSpecs() {

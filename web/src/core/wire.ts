@@ -297,6 +297,7 @@ export interface Methods {
   estimate: { params: Request; result: Estimate };
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
+  launch: { params: Request; result: { command: string | null } };
   solve: { params: { find: 'weights'; request: SolveRequest; smallest?: string }; result: BestWeights };
   'share.encode': {
     params: {

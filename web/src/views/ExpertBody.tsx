@@ -9,6 +9,7 @@ import { choiceOf } from '../reader/choice';
 import { theReader } from '../reader/start';
 import { readTexts } from '../reader/take';
 import { useStore } from '../store';
+import { CommandRow } from './CommandRow';
 import { FieldMessage } from './Field';
 import { Icon } from './Icon';
 import { NumberField, unreadable } from './NumberField';
@@ -364,27 +365,6 @@ function FitRow() {
     <div class="expert-row">
       <span>{t('expert.fitFlags')}</span>
       <code class="expert-flags">{fit.flags}</code>
-    </div>
-  );
-}
-
-/** The engine with the settings that hold the model best here, to be pasted into a shell. */
-function CommandRow() {
-  const [said, setSaid] = useState('');
-  const { command } = useStore().answer.value.engine;
-  if (!command) return null;
-  const copy = (): void => {
-    const tell = (text: string) => (): void => setSaid(text);
-    navigator.clipboard.writeText(command).then(tell(t('share.copied')), tell(t('share.refused', { link: command })));
-  };
-  return (
-    <div class="expert-row">
-      <span>{t('expert.command')}</span>
-      <button class="button small" type="button" onClick={copy}>
-        {t('expert.copyCommand')}
-      </button>
-      <code class="expert-flags">{command}</code>
-      <small role="status">{said}</small>
     </div>
   );
 }

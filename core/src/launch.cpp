@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// The method `launch`: an engine with the settings of a request, as a line for a shell. A setting's name is that of its flag: vLLM makes flags of
+// the fields of its configs (vllm-project/vllm vllm/engine/arg_utils.py), SGLang of those of ServerArgs (sgl-project/sglang@001067f
+// python/sglang/srt/server_args.py); TensorRT-LLM takes some as flags (NVIDIA/TensorRT-LLM tensorrt_llm/commands/serve.py) and all in a file.
+#include <algorithm>
+
+#include "command_line.hpp"
+#include "engine/engine.hpp"
+#include "method.hpp"
+#include "options.hpp"
+#include "request.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// What a server is started with: its settings as they were asked for, and the length and number of requests that were counted.
+Json settings_of(const Scenario& scenario) {
+  EngineOptions options = scenario.options;
+  options.max_model_len = options.max_model_len.value_or(scenario.context_tokens);
+  const std::int64_t engines = scenario.engine == "vllm" ? scenario.parallel.data : 1;  // vLLM's number is that of one engine
+  options.max_num_seqs = options.max_num_seqs.value_or(ceil_div(scenario.sequences, engines));
+  return describe_options(options, scenario.engine);
+}
+
+/// "max_model_len" as "--max-model-len".
+std::string dashed(std::string_view name) {
+  std::string flag = "--" + std::string(name);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+/// `--name value`, `--name` for true. For false `--no-name` where `has_no`; else nothing, as that is the default.
+void add_setting(CommandLine& line, const std::string& flag, const Json& value, bool has_no) {
+  if (!value.is_boolean()) return line.add(flag, value.is_string() ? value.get<std::string>() : value.dump());
+  if (value.get<bool>())
+    line.add(flag);
+  else if (has_no)
+    line.add("--no-" + flag.substr(2));
+}
+
+/// What the engine loads: the repository, or where a copy in the asked format has to come from first.
+std::string source_of(const Model& model, bool is_copy, const std::string& format) {
+  const std::string& id = model.id;
+  if (!is_plain_word(id, "/")) return "MODEL";
+  return is_copy ? "path/to/" + id.substr(id.rfind('/') + 1) + "-" + format : id;
+}
+
+/// The flag with which an engine makes `format` of a 16-bit checkpoint as it loads; empty: it takes a copy that somebody made.
+std::string conversion(const Model& model, const Scenario& scenario) {
+  const std::string& format = scenario.weights_format;
+  const std::string_view stored = checkpoint_format(model);
+  if (scenario.engine == "tensorrt-llm" || (stored != "bf16" && stored != "fp16" && stored != "fp32")) return "";
+  if (format == "fp8") return "--quantization fp8";
+  if (format == "nf4") return "--quantization bitsandbytes";
+  if (format == "bf16") return "--dtype bfloat16";
+  if (format == "fp16") return "--dtype float16";
+  if (format == "fp32") return "--dtype float32";
+  return "";
+}
+
+/// The start of a line: environment and program, then what is loaded.
+CommandLine start(std::string_view program, const Model& model, const Scenario& scenario) {
+  const bool is_published = scenario.weights_format == "checkpoint" || is_as_published(model, scenario.weights_format);
+  const std::string made = is_published ? "" : conversion(model, scenario);
+  CommandLine line(std::string(program) + " " + source_of(model, !is_published && made.empty(), scenario.weights_format));
+  line.add_if(!made.empty(), made);
+  return line;
+}
+
+void add_if_several(CommandLine& line, std::string_view flag, std::int64_t count) {
+  if (count > 1) line.add(flag, count);
+}
+
+std::string launch_vllm(const Model& model, const Scenario& scenario) {
+  Json settings = settings_of(scenario);
+  const auto take = [&](const char* name) {
+    Json value = settings.value(name, Json());
+    settings.erase(name);
+    return value;
+  };
+  const Json sampler = take("flashinfer_sampler");
+  const Json method = take("speculative_method");
+  const Json drafted = take("num_speculative_tokens");
+  std::string program = "vllm serve";
+  if (sampler.is_boolean()) program = std::string("VLLM_USE_FLASHINFER_SAMPLER=") + (sampler.get<bool>() ? "1 " : "0 ") + program;
+  CommandLine line = start(program, model, scenario);
+  add_if_several(line, "--tensor-parallel-size", scenario.parallel.tensor);
+  add_if_several(line, "--pipeline-parallel-size", scenario.parallel.pipeline);
+  add_if_several(line, "--data-parallel-size", scenario.parallel.data);
+  line.add_if(scenario.parallel.expert, "--enable-expert-parallel");
+  for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, true);
+  if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type);
+  const bool drafts = method.is_string() || (drafted.is_number() && !model.mtp_layers.empty());
+  if (drafts) {
+    const Json config{{"method", method.is_string() ? method : Json("mtp")}, {"num_speculative_tokens", drafted.is_number() ? drafted : Json(1)}};
+    line.add("--speculative-config", "'" + config.dump() + "'");
+  }
+  return line.text();
+}
+
+std::string launch_sglang(const Model& model, const Scenario& scenario) {
+  Json settings = settings_of(scenario);
+  const Json drafted = settings.value("speculative_num_draft_tokens", Json());
+  CommandLine line = start("python3 -m sglang.launch_server --model-path", model, scenario);
+  add_if_several(line, "--tp-size", scenario.parallel.tensor);
+  add_if_several(line, "--pp-size", scenario.parallel.pipeline);
+  if (!settings.contains("dp_size")) add_if_several(line, "--dp-size", scenario.parallel.data);
+  if (!settings.contains("ep_size") && scenario.parallel.expert) line.add("--ep-size", scenario.parallel.tensor);
+  for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, false);
+  // A chain of drafts: one step fewer than tokens that are verified.
+  if (scenario.options.serving.speculative_algorithm) line.add("--speculative-algorithm", *scenario.options.serving.speculative_algorithm);
+  if (drafted.is_number()) {
+    line.add("--speculative-num-steps", std::max<std::int64_t>(1, drafted.get<std::int64_t>() - 1));
+    line.add("--speculative-eagle-topk", 1);
+  }
+  if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type == "fp8" ? "fp8_e4m3" : scenario.kv_type);
+  return line.text();
+}
+
+std::string launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
+  const Json settings = settings_of(scenario);
+  CommandLine line = start("trtllm-serve", model, scenario);
+  add_if_several(line, "--tp_size", scenario.parallel.tensor);
+  add_if_several(line, "--pp_size", scenario.parallel.pipeline);
+  if (!settings.contains("moe_expert_parallel_size") && scenario.parallel.expert) line.add("--ep_size", scenario.parallel.tensor);
+  std::string cache;
+  std::string rest;
+  for (const auto& [name, value] : settings.items()) {
+    if (name == "moe_expert_parallel_size")
+      line.add("--ep_size", value.dump());
+    else if (name == "free_gpu_memory_fraction")
+      line.add("--kv_cache_free_gpu_memory_fraction", value.dump());
+    else if (name == "tokens_per_block")
+      cache += "  tokens_per_block: " + value.dump() + "\n";
+    else if (name == "enable_attention_dp")
+      rest += "enable_attention_dp: " + value.dump() + "\n";
+    else if (name == "num_nextn_predict_layers")
+      rest += "speculative_config:\n  decoding_type: MTP\n  num_nextn_predict_layers: " + value.dump() + "\n";
+    else
+      add_setting(line, "--" + name, value, false);
+  }
+  if (scenario.kv_type.starts_with("fp8") || scenario.kv_type == "nvfp4")
+    cache += "  dtype: " + std::string(scenario.kv_type == "nvfp4" ? "nvfp4" : "fp8") + "\n";
+  const std::string text = (cache.empty() ? "" : "kv_cache_config:\n" + cache) + rest;
+  if (text.empty()) return line.text();
+  line.add("--extra_llm_api_options", "options.yaml");
+  return "cat > options.yaml <<'END'\n" + text + "END\n" + line.text();
+}
+
+/// For each engine that is a server of its own; llama.cpp's line comes with its plan.
+constexpr std::pair<std::string_view, std::string (*)(const Model&, const Scenario&)> kLaunches[] = {{"vllm", launch_vllm},
+                                                                                                {"sglang", launch_sglang},
+                                                                                                {"tensorrt-llm", launch_tensorrt_llm}};
+
+}  // namespace
+
+Result<JsonOut> call_launch(const Json& params, Context& context) {
+  const Result<Request> request = read_request(params, context.catalogue, context.warnings);
+  if (!request) return fail(request.error());
+  const Result<Estimate> answer = estimate(request->model(), request->scenario);
+  if (!answer) return fail(answer.error());
+  std::string command = answer->engine.command;
+  if (answer->verdict.kind != VerdictClass::impossible)
+    for (const auto& [engine, line] : kLaunches)
+      if (engine == answer->engine.name) command = line(request->model(), request->scenario);
+  return JsonOut{{"command", command.empty() ? JsonOut() : JsonOut(command)}};
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lines that start an engine: what was counted is what they set, and what is the engine's default is left to it.
+#include <gtest/gtest.h>
+
+#include "api_fixture.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+Json launch(const Json& request) {
+  const Json response = testing::call("launch", request);
+  EXPECT_EQ(response["ok"], true) << response.dump();
+  return response["result"];
+}
+
+Json serving(const char* engine, const char* model, const char* device, int count, Json options = Json::object()) {
+  return {{"model", {{"id", model}}},
+          {"engine", {{"name", engine}, {"options", std::move(options)}}},
+          {"workload", {{"context_tokens", 8192}, {"sequences", 4}}},
+          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+}
+
+TEST(Launch, SetsTheLengthAndTheRequestsThatWereCounted) {
+  EXPECT_EQ(launch(serving("vllm", "Qwen/Qwen3-8B", "rtx-3090", 2))["command"],
+            "vllm serve Qwen/Qwen3-8B --tensor-parallel-size 2 --max-model-len 8192 --max-num-seqs 4");
+  EXPECT_EQ(launch(serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"],
+            "python3 -m sglang.launch_server --model-path Qwen/Qwen3-8B --context-length 8192 --max-running-requests 4");
+  EXPECT_EQ(launch(serving("tensorrt-llm", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"],
+            "trtllm-serve Qwen/Qwen3-8B --max_seq_len 8192 --max_batch_size 4");
+}
+
+TEST(Launch, NamesWhatWasChanged) {
+  Json request = serving(
+      "vllm", "deepseek-ai/DeepSeek-R1", "h200", 8,
+      {{"gpu_memory_utilization", 0.88}, {"enforce_eager", true}, {"enable_prefix_caching", false}, {"num_speculative_tokens", 1}});
+  request["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
+  request["parallel"] = {{"tensor", 4}, {"data", 2}, {"expert", true}};
+  EXPECT_EQ(launch(request)["command"],
+            "vllm serve deepseek-ai/DeepSeek-R1 --tensor-parallel-size 4 --data-parallel-size 2 --enable-expert-parallel "
+            "--gpu-memory-utilization 0.88 --max-model-len 8192 --max-num-seqs 2 --enforce-eager --no-enable-prefix-caching "
+            "--kv-cache-dtype fp8 --speculative-config '{\"method\":\"mtp\",\"num_speculative_tokens\":1}'");
+}
+
+TEST(Launch, MakesAFormatAsItLoadsOrNamesACopy) {
+  Json request = serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1);
+  request["weights"] = {{"format", "fp8"}};
+  EXPECT_EQ(launch(request)["command"], "vllm serve Qwen/Qwen3-8B --quantization fp8 --max-model-len 8192 --max-num-seqs 4");
+  request["weights"] = {{"format", "awq-int4"}};
+  EXPECT_EQ(launch(request)["command"], "vllm serve path/to/Qwen3-8B-awq-int4 --max-model-len 8192 --max-num-seqs 4");
+}
+
+TEST(Launch, PutsIntoAFileWhatTheLineDoesNotTake) {
+  Json request = serving("tensorrt-llm", "deepseek-ai/DeepSeek-R1", "h200", 8, {{"enable_attention_dp", true}, {"free_gpu_memory_fraction", 0.8}});
+  request["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
+  EXPECT_EQ(launch(request)["command"],
+            "cat > options.yaml <<'END'\nkv_cache_config:\n  dtype: fp8\nenable_attention_dp: true\nEND\n"
+            "trtllm-serve deepseek-ai/DeepSeek-R1 --tp_size 8 --max_seq_len 8192 --max_batch_size 4 --kv_cache_free_gpu_memory_fraction 0.8 "
+            "--extra_llm_api_options options.yaml");
+}
+
+TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {
+  EXPECT_TRUE(launch(serving("vllm", "deepseek-ai/DeepSeek-R1", "h200", 6))["command"].is_null());
+  EXPECT_TRUE(launch(serving("transformers", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"].is_null());
+  EXPECT_EQ(launch(serving("llama.cpp", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"].get<std::string>().rfind("llama-server -m Qwen3-8B", 0), 0U);
+}
+
+}  // namespace
+}  // namespace weighbridge
