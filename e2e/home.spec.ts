@@ -110,6 +110,12 @@ test('expert settings give the command of a server too', async ({ page }) => {
   await expect(page.locator('.expert-flags')).toHaveText(
     'vllm serve Qwen/Qwen3-8B --tensor-parallel-size 2 --gpu-memory-utilization 0.85 --max-model-len 8192 --max-num-seqs 4',
   );
+  await page.getByRole('textbox', { name: 'Pipeline parallel' }).fill('2');
+  await expect(page.locator('.expert-flags')).toContainText(
+    'vllm serve Qwen/Qwen3-8B --pipeline-parallel-size 2 --gpu',
+  );
+  await page.getByRole('textbox', { name: 'Average length of a request' }).fill('2000');
+  await expect(page).toHaveURL(/n=4&.*avg=2000&pp=2/);
 });
 
 test('more layers than there are: all of them, and a word about it', async ({ page }) => {

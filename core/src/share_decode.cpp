@@ -161,6 +161,14 @@ class LinkReader {
     request_["workload"]["sequences"] = *number;
   }
 
+  void read_tokens(const std::string& key, const char* member, const std::string& value) {
+    const std::optional<std::int64_t> number = digits_of(value);
+    if (!number || *number < 1 || *number > kMaxContextTokens) return reject(key, value, "1 to " + grouped(kMaxContextTokens), "out_of_range");
+    request_["workload"][member] = *number;
+  }
+  void read_average(const std::string& value) { read_tokens("avg", "average_tokens", value); }
+  void read_prefix(const std::string& value) { read_tokens("prefix", "shared_prefix_tokens", value); }
+
   /// "8xh200", "h200", "2x24gib"; nothing if it is none of these.
   [[nodiscard]] Json device_row(std::string_view text) {
     std::int64_t count = 1;
@@ -363,7 +371,7 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 29> kHandlers{{
+  static constexpr std::array<Handler, 31> kHandlers{{
       {"v", &LinkReader::read_version},
       {"c", &LinkReader::read_custom},
       {"hf", &LinkReader::read_hub},
@@ -372,6 +380,8 @@ class LinkReader {
       {"w", &LinkReader::read_weights},
       {"ctx", &LinkReader::read_context},
       {"n", &LinkReader::read_sequences},
+      {"avg", &LinkReader::read_average},
+      {"prefix", &LinkReader::read_prefix},
       {"g", &LinkReader::read_hardware},
       {"used", &LinkReader::read_used},
       {"raised", &LinkReader::read_raised},

@@ -158,6 +158,12 @@ void write_parallel(LinkWriter& link, const Json& request) {
   if (at(request, {"parallel", "expert"}) == true) link.add("ep", "1");
 }
 
+/// What requests hold less than at full length.
+void write_paging(LinkWriter& link, const Json& request) {
+  write_count(link, "avg", at(request, {"workload", "average_tokens"}), 0, false);
+  write_count(link, "prefix", at(request, {"workload", "shared_prefix_tokens"}), 0, false);
+}
+
 void write_view(LinkWriter& link, const Json& view) {
   const std::string unit = text_of(at(view, {"unit"}));
   if (!unit.empty() && unit != "gib") link.add("unit", unit);
@@ -193,6 +199,7 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
     if (std::any_of(hardware.begin(), hardware.end(), [](const Json& row) { return at(row, {"raised_limit"}) == true; })) link.add("raised", "1");
   if (const Json& memory = at(request, {"host", "memory_bytes"}); memory.is_number()) link.add("ram", decimal_text(memory.get<double>() / kGiBytes));
   write_engine(link, request, complete);
+  write_paging(link, request);
   write_parallel(link, request);
   write_options(link, request);
   write_other_options(link, request);

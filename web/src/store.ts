@@ -93,6 +93,8 @@ export interface Store {
   /** Of keys and values; `v` left out means the same. */
   setCacheType(k: string, v?: string): void;
   setParallel(parallel: Parallel | undefined): void;
+  /** `undefined` means full length, and nothing shared; what is not named stays. */
+  setPaging(part: { average_tokens?: number | undefined; shared_prefix_tokens?: number | undefined }): void;
   reset(): void;
   /** A part of the page that comes when it is used, or nothing; then it is said. */
   bring<T>(part: Promise<T>): Promise<T | undefined>;
@@ -282,6 +284,12 @@ export function createStore(first: FirstAnswer): Store {
     setParallel(parallel) {
       const { parallel: _replaced, ...rest } = request.value;
       request.value = parallel ? { ...rest, parallel } : rest;
+    },
+    setPaging(part) {
+      const { context_tokens, sequences, ...held } = request.value.workload;
+      const { average_tokens, shared_prefix_tokens } = { ...held, ...part };
+      const workload = { context_tokens, sequences, ...(average_tokens && { average_tokens }) };
+      change({ workload: { ...workload, ...(shared_prefix_tokens && { shared_prefix_tokens }) } });
     },
     readCatalogue,
     bringDevices: async (core) => {

@@ -46,13 +46,22 @@ export interface Parallel {
   expert?: boolean;
 }
 
+export interface Workload {
+  context_tokens: number;
+  sequences: number;
+  /** Of a request, where its cache is given out in pages; left out: all are full. */
+  average_tokens?: number;
+  /** That all requests begin with. */
+  shared_prefix_tokens?: number;
+}
+
 /** Params of `estimate`, and the whole state of the page apart from how it looks. */
 export interface Request {
   model: ModelChoice;
   weights: { format: string };
   kv_cache: { k: string; v: string };
   engine: EngineChoice;
-  workload: { context_tokens: number; sequences: number };
+  workload: Workload;
   hardware: HardwareRow[];
   host?: { memory_bytes?: number; used_bytes?: number };
   parallel?: Parallel;

@@ -10,11 +10,17 @@ import { Icon } from './Icon';
 export function Expert() {
   const { request } = useStore();
   const [Body, setBody] = useState<ComponentType | null>(null);
-  const { engine, hardware, kv_cache, parallel, offload } = request.value;
+  const { engine, hardware, kv_cache, parallel, offload, workload } = request.value;
   const changed =
     Object.keys(engine.options ?? {}).length +
-    [engine.version !== undefined, kv_cache.k !== 'auto', parallel !== undefined, offload !== undefined].filter(Boolean)
-      .length +
+    [
+      engine.version !== undefined,
+      kv_cache.k !== 'auto',
+      parallel !== undefined,
+      offload !== undefined,
+      workload.average_tokens !== undefined,
+      workload.shared_prefix_tokens !== undefined,
+    ].filter(Boolean).length +
     hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
   const bring = (): void =>
     void import('./ExpertBody').then(async ({ ExpertBody, expertTexts }) => {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's own settings by its own flag names. Which there are, and their defaults, the core says.
-import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { CatalogueEngine, EngineOption, HardwareRow, Json } from '../core/wire';
 import { count, memory, parseCount, parseFraction, parseGiB } from '../format';
@@ -10,9 +9,9 @@ import { theReader } from '../reader/start';
 import { readTexts } from '../reader/take';
 import { useStore } from '../store';
 import { CommandRow } from './CommandRow';
-import { FieldMessage } from './Field';
-import { Icon } from './Icon';
-import { NumberField, unreadable } from './NumberField';
+import { ExpertRow, NumberRow } from './ExpertRows';
+import { LayoutRows } from './LayoutRows';
+import { PagingRows } from './PagingRows';
 import { useDeviceNames } from './use-device-names';
 
 /** Its words come with it. */
@@ -92,86 +91,6 @@ function flagOf(engine: string, option: string): string {
 
 const isObject = (value: Json | undefined): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-interface ExpertRowProps {
-  id: string;
-  label: string;
-  flag?: string;
-  hint?: string;
-  isChanged: boolean;
-  onReset: () => void;
-  children: ComponentChildren;
-}
-
-function ExpertRow({ id, label, flag, hint, isChanged, onReset, children }: ExpertRowProps) {
-  return (
-    <div class="expert-row">
-      <label for={id}>
-        {label}
-        {flag && <code>{flag}</code>}
-      </label>
-      <div class="expert-value">
-        {children}
-        <button
-          class="reset-dot"
-          type="button"
-          disabled={!isChanged}
-          aria-label={t('expert.reset', { name: label })}
-          onClick={onReset}
-        >
-          {isChanged && <Icon name="undo" />}
-        </button>
-      </div>
-      {hint && <small>{hint}</small>}
-    </div>
-  );
-}
-
-function NumberRow({
-  label,
-  flag,
-  hint,
-  value,
-  shown,
-  parse,
-  onValue,
-}: {
-  label: string;
-  flag?: string;
-  hint?: string;
-  value: number | undefined;
-  shown: (value: number) => string;
-  parse: (text: string) => number | undefined;
-  onValue: (value: number | undefined) => void;
-}) {
-  const id = useId();
-  const [unread, setUnread] = useState<string | undefined>(undefined);
-  return (
-    <>
-      <ExpertRow
-        id={id}
-        label={label}
-        {...(flag ? { flag } : {})}
-        {...(hint ? { hint } : {})}
-        isChanged={value !== undefined}
-        onReset={() => onValue(undefined)}
-      >
-        <NumberField
-          id={id}
-          label={label}
-          value={value === undefined ? '' : shown(value)}
-          placeholder={t('expert.default')}
-          parse={parse}
-          onValue={onValue}
-          onEmpty={() => onValue(undefined)}
-          onUnreadable={setUnread}
-          invalid={unread !== undefined}
-        />
-      </ExpertRow>
-      {unread !== undefined && <FieldMessage id={`${id}-unread`} text={unreadable(unread)} />}
-    </>
-  );
-}
 
 function OptionRow({ option }: { option: EngineOption }) {
   const id = useId();
@@ -307,22 +226,6 @@ function CacheRows({ engine }: { engine: CatalogueEngine }) {
       <CacheTypeRow label={t('expert.keyType')} types={types} value={k} onValue={(type) => setCacheType(type, v)} />
       <CacheTypeRow label={t('expert.valueType')} types={types} value={v} onValue={(type) => setCacheType(k, type)} />
     </>
-  );
-}
-
-function TensorRow({ flag }: { flag: string }) {
-  const { request, setParallel } = useStore();
-  const devices = request.value.hardware.reduce((sum, row) => sum + row.count, 0);
-  return (
-    <NumberRow
-      label={t('expert.tensor')}
-      flag={flag}
-      hint={t('expert.defaultIs', { value: count(devices) })}
-      value={request.value.parallel?.tensor}
-      shown={count}
-      parse={parseCount}
-      onValue={(tensor) => setParallel(tensor === undefined ? undefined : { tensor })}
-    />
   );
 }
 
@@ -483,9 +386,8 @@ export function ExpertBody() {
   return (
     <>
       <VersionRow engine={engine} />
-      {has('gpu_memory_utilization') && <TensorRow flag="--tensor-parallel-size" />}
-      {has('mem_fraction_static') && <TensorRow flag="--tp-size" />}
-      {has('free_gpu_memory_fraction') && <TensorRow flag="--tp_size" />}
+      <LayoutRows />
+      <PagingRows />
       <ContextDefaultRow engine={engine.name} />
       {has('n_gpu_layers') && <LayersRow flag="-ngl" />}
       {has('num_gpu') && <LayersRow flag="num_gpu" />}
