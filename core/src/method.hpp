@@ -28,7 +28,7 @@ struct Method {
   Result<JsonOut> (*run)(const Json& params, Context& context);
 };
 
-/// Adds what needs the rules of every engine and is brought with them, `solve`; nothing where they are not (wasm/without_rules.cpp).
+/// Adds what needs the rules of every engine and is brought with them, `solve`, `speed` and `receipts`; nothing where they are not (wasm/without_rules.cpp).
 void add_solving(std::vector<Method>& methods);
 
 /// What a build that reads files adds to one that only counts.

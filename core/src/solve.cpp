@@ -5,6 +5,7 @@
 #include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
+#include "speed_methods.hpp"
 #include "weighbridge/best_weights.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -44,6 +45,9 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
 
 }  // namespace
 
-void add_solving(std::vector<Method>& methods) { methods.push_back({"solve", call_solve}); }
+void add_solving(std::vector<Method>& methods) {
+  methods.push_back({"solve", call_solve});
+  add_speed(methods);
+}
 
 }  // namespace weighbridge

@@ -43,10 +43,13 @@ export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<b
 export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {
   let module = first;
   let hasDevices = false;
+  let full: Promise<CoreModule> | undefined;
   let complete = (params: Partial<Request>): Partial<Request> => params;
   return {
     async bringEngines() {
-      module = await loadFull();
+      full ??= loadFull();
+      full.catch(() => (full = undefined)); // asked for again, it may come
+      module = await full;
     },
     async bringDevices() {
       if (hasDevices) return;
@@ -54,7 +57,13 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
       hasDevices = true;
     },
     call(method, params) {
-      const completed = method === 'estimate' ? complete(params as Partial<Request>) : params;
+      const { request } = params as { request?: Request };
+      const completed =
+        method === 'estimate' || method === 'receipts'
+          ? complete(params as Partial<Request>)
+          : method === 'speed' && request
+            ? { ...params, request: complete(request) }
+            : params;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
     async bringSpecs() {
