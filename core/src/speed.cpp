@@ -53,17 +53,18 @@ Between peak(const Device& device, const Engine& engine, std::string_view format
 
 /// How the devices share a step.
 struct Layout {
-  double concurrent = 1;   ///< devices that work on one layer at the same time
-  bool is_chain = false;   ///< the others follow one after the other
-  std::int64_t ranks = 1;  ///< that add up their parts of each layer
+  double concurrent = 1;      ///< devices that work on one layer at the same time
+  bool is_chain = false;      ///< the others follow one after the other
+  std::int64_t ranks = 1;     ///< that add up their parts of each layer
+  std::int64_t replicas = 1;  ///< that each take a part of the sequences
 };
 
 Layout layout_of(const Scenario& scenario, const Engine& engine, const SpeedBand& band) {
   const Parallel& p = scenario.parallel;
-  Layout layout{static_cast<double>(p.tensor * p.data), p.pipeline > 1, p.tensor};
+  Layout layout{static_cast<double>(p.tensor * p.data), p.pipeline > 1, p.tensor, p.data};
   const SplitMode mode = scenario.options.llama_cpp.split_mode.value_or(SplitMode::layer);
   const bool splits_layers = engine.is_llama_cpp() && (mode == SplitMode::row || mode == SplitMode::tensor);
-  if (band.in_turn && !splits_layers) layout = {1, true, 1};
+  if (band.in_turn && !splits_layers) layout = {1, true, 1, 1};
   return layout;
 }
 
@@ -107,7 +108,9 @@ Between link_time(const Run& run, const Step& step) {
   double slowest = run.scenario.hardware.front().device.link_gb_s;
   for (const DeviceGroup& group : run.scenario.hardware) slowest = std::min(slowest, group.device.link_gb_s);
   const Between link = slowest > 0 ? Between{slowest, slowest} : kUnknownLink;
-  const double values = static_cast<double>(step.sequences * step.new_tokens * run.prepared.model().hidden_size * run.prepared.model().n_layers());
+  const Model& model = run.prepared.model();
+  const std::int64_t tokens = ceil_div(step.sequences, run.layout.replicas) * step.new_tokens;
+  const double values = static_cast<double>(tokens) * static_cast<double>(model.hidden_size * model.n_layers());
   return time_for(2 * 2 * values * 2 * (ranks - 1) / ranks, {link.low * kLinkShare.low * kGiga, link.high * kLinkShare.high * kGiga});
 }
 
@@ -127,7 +130,10 @@ Times times_of(const Run& run, const Step& step, const StepReads& reads, Between
     weights += reads.devices[i].weights * static_cast<double>(estimate.devices[i].count);
     devices += static_cast<double>(estimate.devices[i].count);
   }
-  const double operations = operations_of(run.prepared.model(), step);
+  // One sequence is with one replica, whatever the others do.
+  const auto replicas = static_cast<double>(run.layout.replicas);
+  const double idle = replicas / std::min(replicas, static_cast<double>(step.sequences));
+  const double operations = operations_of(run.prepared.model(), step) * idle;
   Times times{};
   Between longest;
   for (std::size_t i = 0; i < estimate.devices.size(); ++i) {
@@ -168,8 +174,6 @@ Between together(const Times& times) {
 Between rate_of(double tokens, Between seconds) { return {tokens / seconds.high, tokens / seconds.low}; }
 
 void decode(const Run& run, Speed& speed) {
-  const Parallel& p = run.scenario.parallel;
-  const std::int64_t replicas = run.layout.is_chain && run.band.in_turn ? 1 : p.data;
   const Step step{run.scenario.sequences, 1, speed.tokens};
   const StepReads reads = reads_of(run.prepared, run.estimate, step);
   double weights = 0;
@@ -191,10 +195,7 @@ void decode(const Run& run, Speed& speed) {
     speed.no_decode = SpeedGap::several_on_host;
     return;
   }
-  Step linked = step;
-  linked.sequences = ceil_div(step.sequences, replicas);
-  Times times = times_of(run, step, reads, {1, 1});
-  time_of(times, SpeedCause::link) = link_time(run, linked);
+  const Times times = times_of(run, step, reads, {1, 1});
   speed.decode = rate_of(static_cast<double>(step.sequences), together(times));
   for (std::size_t cause = 0; cause < times.size(); ++cause)
     if (times[cause].high > 0) speed.parts.push_back({static_cast<SpeedCause>(cause), times[cause]});

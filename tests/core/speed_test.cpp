@@ -143,6 +143,15 @@ TEST(Speed, LayersOnSeveralCardsFollowEachOtherAndPartsOfALayerDoNot) {
   EXPECT_GT(eight, 2 * two);
 }
 
+TEST(Speed, AReplicaTakesAPromptAlone) {
+  Json request = ask("vllm", "Qwen/Qwen3-8B", "h100-sxm", 4, 8192, 8);
+  request["parallel"] = {{"tensor", 1}, {"data", 4}};
+  const Json four = speed(request);
+  const Json one = speed(ask("vllm", "Qwen/Qwen3-8B", "h100-sxm", 1, 8192, 2));
+  EXPECT_DOUBLE_EQ(high(four["prefill"]["tokens_per_second"]), high(one["prefill"]["tokens_per_second"]));
+  EXPECT_DOUBLE_EQ(high(four["decode"]["tokens_per_second_each"]), high(one["decode"]["tokens_per_second_each"]));
+}
+
 TEST(Speed, ASlowLinkIsFeltByAPromptMoreThanByAToken) {
   const Json fast = speed(ask("vllm", "meta-llama/Llama-3.3-70B-Instruct", "h100-sxm", 4, 4096, 1));
   const Json slow = speed(ask("vllm", "meta-llama/Llama-3.3-70B-Instruct", "l40s", 4, 4096, 1));
