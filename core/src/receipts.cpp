@@ -50,7 +50,7 @@ Result<Receipts> compare_with_rules(Prepared& prepared, const Scenario& scenario
   const std::int64_t parameters = model.parameters_by_name > 0 ? model.parameters_by_name : count_parameters(model.tensors).text;
   const std::int64_t bits = bits_by_name(scenario.weights_format == "checkpoint" ? checkpoint_format(model) : scenario.weights_format);
   add(Thumb::two_bytes, bits_of(parameters, 16));
-  add(Thumb::format_bits, bits_of(parameters, bits));
+  if (bits != 16) add(Thumb::format_bits, bits_of(parameters, bits));
   add(Thumb::format_bits_and_20, bits_of(parameters, bits) * 6 / 5);
   if (first_moe(model) != nullptr) add(Thumb::active_bits, bits_of(count_active_parameters(model), bits));
   add(Thumb::article, by_article(model, scenario));

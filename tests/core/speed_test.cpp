@@ -245,6 +245,9 @@ TEST(Receipts, LeaveOutARuleThatHasNoWordForTheCase) {
   for (const Json& receipt : answer["receipts"]) rules.push_back(receipt["rule"]);
   EXPECT_EQ(rules, (std::vector<std::string>{"two_bytes", "format_bits", "format_bits_and_20"}));
   EXPECT_EQ(answer["receipts"][1]["bytes"], 8'190'735'360 / 2);
+  const Json plain = receipts(ask("vllm", "Qwen/Qwen3-8B", "h100-sxm", 1, 2048, 1));  // bf16: two bytes are its bits
+  ASSERT_EQ(plain["receipts"].size(), 3U);
+  EXPECT_EQ(plain["receipts"][1]["rule"], "format_bits_and_20");
   EXPECT_TRUE(receipts(ask("vllm", "Qwen/Qwen3-8B", "apple-m4-max-64gb", 1, 2048, 1))["receipts"].empty());
 }
 

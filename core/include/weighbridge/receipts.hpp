@@ -12,7 +12,7 @@ namespace weighbridge {
 /// A rule of thumb for the memory that a model needs.
 enum class Thumb {
   two_bytes,           ///< two bytes a parameter, whatever the format
-  format_bits,         ///< as many bits a parameter as the format has in its name
+  format_bits,         ///< as many bits a parameter as the format has in its name; 16 are the rule above
   format_bits_and_20,  ///< the same and a fifth more (EleutherAI, "Transformer Math 101", Total Inference Memory)
   active_bits,         ///< only the parameters that one token uses, for a model with experts
   article,             ///< the article that engine/article.cpp follows: weights, one activation a token, a cache without layers
