@@ -186,6 +186,10 @@ void decode(const Run& run, Speed& speed) {
   speed.cache_read = Bytes(static_cast<std::uint64_t>(cache));
   speed.host_read = Bytes(static_cast<std::uint64_t>(reads.host.total()));
   speed.operations = operations_of(run.prepared.model(), step);
+  if (!generates(run.prepared.model())) {
+    speed.no_decode = SpeedGap::reads_only;
+    return;
+  }
   if (drafts(run.scenario.options)) {
     speed.no_decode = SpeedGap::drafts;
     return;

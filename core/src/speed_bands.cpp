@@ -13,7 +13,7 @@ namespace weighbridge {
 namespace {
 
 constexpr std::array kBands{
-    SpeedBand{"llama.cpp", {0.45, 0.9}, {0.15, 0.5}, {0.4, 1.1}, {20e-6, 160e-6}, true, 512, 119, 102, 25},
+    SpeedBand{"llama.cpp", {0.45, 0.9}, {0.15, 0.5}, {0.4, 1.1}, {20e-6, 160e-6}, true, 512, 124, 107, 28},
     SpeedBand{"vllm", {0.5, 0.85}, {0.3, 0.8}, {0.3, 0.8}, {60e-6, 160e-6}, false, 2048, 85, 2, 6},
     SpeedBand{"sglang", {0.33, 0.85}, {0.3, 0.8}, {0.3, 0.8}, {50e-6, 160e-6}, false, 2048, 20, 0, 1},
     SpeedBand{"tensorrt-llm", {0.5, 0.85}, {0.3, 0.8}, {0.3, 0.8}, {40e-6, 160e-6}, false, 8192, 11, 14, 3},

@@ -151,13 +151,18 @@ double share_of_cache(const Model& model, std::int64_t context_tokens) {
   return sum.stored > 0 ? sum.read / sum.stored : 1;
 }
 
+bool generates(const Model& model) {
+  return std::none_of(model.layers.begin(), model.layers.end(),
+                      [](const LayerSpec& layer) { return std::holds_alternative<EncoderAttention>(layer.mixer); });
+}
+
 StepReads reads_of(const Prepared& prepared, const Estimate& estimate, const Step& step) {
   const Model& model = prepared.model();
   ReadShares shares;
   shares.experts = share_of_experts(model, step.sequences * step.new_tokens);
   bool has_head = estimate.host && has_row(estimate.host->terms, "output_head");
   for (const DevicePlan& device : estimate.devices) has_head = has_head || has_row(device.terms, "output_head");
-  if (!has_head) {
+  if (!has_head && model.tied_embeddings && generates(model)) {
     Bytes tied;
     Bytes all;
     for (const Tensor& tensor : prepared.tensors()) {

@@ -40,6 +40,9 @@ struct StepReads {
 /// indexer chooses what is read; above 1 where layers read what others store.
 [[nodiscard]] double share_of_cache(const Model& model, std::int64_t context_tokens);
 
+/// Whether a token follows the last one: attention in both directions makes a vector of a text instead.
+[[nodiscard]] bool generates(const Model& model);
+
 /// Multiplications and additions of a step, of all devices together.
 [[nodiscard]] double operations_of(const Model& model, const Step& step);
 

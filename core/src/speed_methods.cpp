@@ -17,8 +17,8 @@ namespace weighbridge {
 namespace {
 
 constexpr std::array<std::string_view, 6> kCauses{"weights", "cache", "host", "operations", "layers", "link"};
-constexpr std::array<std::string_view, 8> kGaps{"does_not_run", "does_not_fit", "unknown_bandwidth", "unknown_operations",
-                                                "drafts",       "part_on_host", "several_on_host",   "no_layers"};
+constexpr std::array<std::string_view, 9> kGaps{"does_not_run", "does_not_fit",    "unknown_bandwidth", "unknown_operations", "drafts",
+                                                "part_on_host", "several_on_host", "no_layers",         "reads_only"};
 constexpr std::array<std::string_view, 5> kThumbs{"two_bytes", "format_bits", "format_bits_and_20", "active_bits", "article"};
 
 JsonOut describe(const Between& range) { return {{"low", range.low}, {"high", range.high}}; }
@@ -35,7 +35,8 @@ JsonOut describe_bound(const std::vector<SpeedPart>& parts) {
 
 JsonOut describe_band(const SpeedBand& band) {
   const Between layer{1e6 * band.layer_seconds.low, 1e6 * band.layer_seconds.high};
-  return {{"bandwidth", describe(band.bandwidth)},
+  return {{"engine", band.engine},
+          {"bandwidth", describe(band.bandwidth)},
           {"operations", describe(band.operations)},
           {"layer_microseconds", describe(layer)},
           {"records", band.records},

@@ -182,7 +182,20 @@ TEST(Speed, WhatIsNotKnownIsNotGuessed) {
   EXPECT_EQ(drafting["decode"]["gap"], "drafts");
   EXPECT_TRUE(drafting["decode"]["tokens_per_second"].is_null());
   EXPECT_FALSE(drafting["prefill"]["tokens_per_second"].is_null());
+  const Json encoder = speed(testing::llama_cpp_request("answerdotai/ModernBERT-base", Json::array({{{"device", "rtx-4090"}, {"count", 1}}})));
+  EXPECT_EQ(encoder["decode"]["gap"], "reads_only");
+  EXPECT_FALSE(encoder["prefill"]["first_token_seconds"].is_null());
   EXPECT_EQ(testing::call("speed", {{"request", article}, {"host_bandwidth_gb_s", -1}})["error"]["where"], "params.host_bandwidth_gb_s");
+}
+
+TEST(Speed, WhatRunsLlamaCppRestsOnItsRecords) {
+  Json request = testing::llama_cpp_request("Qwen/Qwen3-8B", Json::array({{{"device", "rtx-4090"}, {"count", 1}}}));
+  const Json own = speed(request);
+  request["engine"]["name"] = "ollama";
+  const Json other = speed(request);
+  EXPECT_EQ(other["band"]["engine"], "llama.cpp");
+  EXPECT_EQ(other["band"], own["band"]);
+  EXPECT_EQ(speed_band("an engine of next year").records, 0);
 }
 
 Json machine(const char* provider, int count, double per_hour, const char* currency = "USD", const char* device = "h200-sxm") {

@@ -235,7 +235,8 @@ export type SpeedGap =
   | 'drafts'
   | 'part_on_host'
   | 'several_on_host'
-  | 'no_layers';
+  | 'no_layers'
+  | 'reads_only';
 
 export type SpeedCause = 'weights' | 'cache' | 'host' | 'operations' | 'layers' | 'link';
 
@@ -279,6 +280,8 @@ export interface Speed {
   };
   /** Shares of what the devices can do, and what each layer takes beside; from `records` measured runs and `prompts`, of `groups` hands. */
   band: {
+    /** Whose runs they are: one engine may run another. Empty: of all. */
+    engine: string;
     bandwidth: Range;
     operations: Range;
     layer_microseconds: Range;

@@ -148,6 +148,11 @@ function SpeedBody({ speed }: { speed: Speed }) {
               <Rich text={sentence} />
             </p>
           ))}
+        {decode.tokens_per_second && speed.band.records > 0 && (
+          <p>
+            <a href="accuracy/#speed">{t('speed.accuracy')}</a>
+          </p>
+        )}
         <Costs speed={speed} />
       </div>
     </>

@@ -42,7 +42,7 @@ export function speedSentences(
     host: memory(decode.host_read_bytes, unit),
   };
   const basis: Values = {
-    engine: engineName(engine),
+    engine: engineName(band.engine || engine),
     records: band.records,
     groups: band.groups,
     bandwidth: range({ low: 100 * band.bandwidth.low, high: 100 * band.bandwidth.high }),
