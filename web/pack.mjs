@@ -49,6 +49,9 @@ const kCounted = [
   'compute_capability',
   'backend',
   'memory',
+  'bandwidth_gb_s',
+  'link_gb_s',
+  'tflops',
 ];
 const kCountedMemory = [
   'marketed_gb',

@@ -115,6 +115,12 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.raised_limit_bytes = scaled(kMiB, number_of(*memory, "raised_limit_mib"));
   device.raise_command = text_of(*memory, "raise_command");
   device.formats = texts_of(row, "formats");
+  device.bandwidth_gb_s = number_of(row, "bandwidth_gb_s");
+  device.link_gb_s = number_of(row, "link_gb_s");
+  const auto tflops = row.find("tflops");
+  if (tflops != row.end() && tflops->is_object())
+    device.tflops = {number_of(*tflops, "fp32"), number_of(*tflops, "fp16"), number_of(*tflops, "fp16_fp16acc"),
+                     number_of(*tflops, "int8"), number_of(*tflops, "fp8"),  number_of(*tflops, "fp4")};
   entry.aliases = texts_of(row, "aliases");
   if (!is_backend(device.backend) && !is_listed_backend(device.backend))
     return fail(notice::unknown("unknown_backend", where + ".backend", "backend", device.backend, std::string(kBackendNames)));

@@ -133,6 +133,7 @@ Prepared::Prepared(const Model& model, std::string_view weights_format) : model_
 Prepared::~Prepared() = default;
 
 Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario) { return run(prepared, scenario, false); }
+Result<Estimate> evaluate_with_rows(Prepared& prepared, const Scenario& scenario) { return run(prepared, scenario, true); }
 
 namespace {
 

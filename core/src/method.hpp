@@ -31,7 +31,8 @@ struct Method {
 /// `launch`: the engine with the settings of a request, as a line for a shell (launch.cpp).
 [[nodiscard]] Result<JsonOut> call_launch(const Json& params, Context& context);
 
-/// Adds what needs the rules of every engine and is brought with them, `solve` and `launch`; nothing where they are not (wasm/without_rules.cpp).
+/// Adds what needs the rules of every engine and is brought with them, `solve` and those it names; nothing where they are not
+/// (wasm/without_rules.cpp).
 void add_solving(std::vector<Method>& methods);
 
 /// What a build that reads files adds to one that only counts.

@@ -6,6 +6,7 @@
 #include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
+#include "speed_methods.hpp"
 #include "weighbridge/best_weights.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -52,6 +53,7 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
 void add_solving(std::vector<Method>& methods) {
   methods.push_back({"solve", call_solve});
   methods.push_back({"launch", call_launch});
+  add_speed(methods);
 }
 
 }  // namespace weighbridge

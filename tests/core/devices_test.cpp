@@ -84,6 +84,7 @@ TEST(Devices, EveryFigureHasItsSourceAndItsBasis) {
     } else {
       EXPECT_EQ(device["bandwidth_basis"], "unknown") << id;
     }
+    EXPECT_LE(device.contains("link_gb_s"), device.contains("interconnect")) << id;
     for (const char* part : {"tflops", "interconnect"})
       if (device.contains(part)) expect_sourced(device, part, id);
     if (memory.contains("windows_mib")) expect_sourced(memory, "windows", id);
@@ -139,6 +140,23 @@ TEST(Devices, BandwidthIsBusTimesRate) {
     ++checked;
   }
   EXPECT_GE(checked, 230);
+}
+
+// The words count both directions of NVLink and one of PCIe, as vendors do; the number is that of one.
+TEST(Devices, ALinkIsThatOfOneDirection) {
+  const std::map<std::string, double> links{{"h100-sxm", 450}, {"a100-sxm4-80gb", 300}, {"rtx-4090", 31.504}, {"rtx-5090", 63.008}, {"mi300x", 448}};
+  std::size_t found = 0;
+  for (const Json& device : devices()) {
+    if (!device.contains("link_gb_s")) continue;
+    const double link = device["link_gb_s"].get<double>();
+    EXPECT_GE(link, 7) << device["id"];
+    EXPECT_LE(link, 1800) << device["id"];
+    const auto known = links.find(device["id"].get<std::string>());
+    if (known == links.end()) continue;
+    ++found;
+    EXPECT_DOUBLE_EQ(link, known->second) << device["id"];
+  }
+  EXPECT_EQ(found, links.size());
 }
 
 TEST(Devices, RatesAreDenseAndHalveWithTheBits) {

@@ -33,6 +33,8 @@ using Models = std::map<std::string, Model>;
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
 /// Figures of serving engines. A miss of weights or of a pool's tokens above 1 % says why under `miss`; one without a reason fails.
 [[nodiscard]] bool check_serving(const std::string& folder, Scoreboard& board);
+/// Tokens a second. A band that does not say how many records it rests on fails.
+[[nodiscard]] bool check_speed(const std::string& folder, Scoreboard& board);
 /// The engine's automatic fit.
 [[nodiscard]] bool check_fits(const std::string& folder, const std::string& catalogue);
 

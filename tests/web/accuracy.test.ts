@@ -7,10 +7,13 @@ import {
   kPlaces,
   kServing,
   kServingTerms,
+  kSpeed,
+  kSpeedTerms,
   kStated,
   kTerms,
   rowsOf,
   servingOf,
+  speedOf,
   type Scoreboard,
 } from '../../web/src/accuracy/scoreboard';
 
@@ -25,11 +28,17 @@ describe('the scoreboard', () => {
   it('has architectures', () => expect(architecturesOf(board).length).toBeGreaterThan(40));
   it('leaves out no place of a device', () => {
     const places = new Set(board.rows.map(({ place }) => place).filter((place) => !place.startsWith('host beside')));
-    expect([...places].sort()).toEqual([...kPlaces, ...kStated].sort());
+    expect([...places].sort()).toEqual([...kPlaces, ...kStated, kSpeed].sort());
   });
   it('shows every row of a serving engine', () => {
-    const rows = board.rows.filter(({ engine }) => engine !== 'llama.cpp');
+    const rows = board.rows.filter(({ engine, place }) => engine !== 'llama.cpp' && place !== kSpeed);
     expect(kServing.flatMap((engine) => servingOf(board, engine)).length).toBe(rows.length);
+  });
+  it('shows the speed of every engine, most records inside the range', () => {
+    const rows = speedOf(board);
+    expect(rows.length).toBe(board.rows.filter(({ place }) => place === kSpeed).length);
+    for (const { engine, term, inside } of rows)
+      expect({ engine, term, inside: inside >= 0.9 }).toEqual({ engine, term, inside: true });
   });
   it('names the models that are not exact, each with its cause', () => {
     const { records, exact, missed } = board.models;
@@ -46,7 +55,7 @@ describe('the scoreboard', () => {
     const ids = [
       ...kPlaces.map((place) => `place.${place.replaceAll(' ', '_')}`),
       ...kStated.map((place) => `place.${place.replaceAll(' ', '_')}`),
-      ...[...kTerms, ...kServingTerms].map((term) => `term.${term.replaceAll(' ', '_')}`),
+      ...[...kTerms, ...kServingTerms, ...kSpeedTerms].map((term) => `term.${term.replaceAll(' ', '_')}`),
     ];
     for (const id of ids) expect(texts(locale)).toHaveProperty([`accuracy.${id}`]);
   });

@@ -10,6 +10,7 @@ import type howEnglish from '../messages/how.en.json';
 import type mathEnglish from '../messages/math.en.json';
 import type readEnglish from '../messages/read.en.json';
 import type reverseEnglish from '../messages/reverse.en.json';
+import type speedEnglish from '../messages/speed.en.json';
 
 export type MessageId =
   | keyof typeof english
@@ -21,7 +22,8 @@ export type MessageId =
   | keyof typeof howEnglish
   | keyof typeof mathEnglish
   | keyof typeof readEnglish
-  | keyof typeof reverseEnglish;
+  | keyof typeof reverseEnglish
+  | keyof typeof speedEnglish;
 export type Locale = 'en' | 'zh-CN';
 export type Values = Record<string, string | number>;
 

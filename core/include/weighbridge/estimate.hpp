@@ -189,6 +189,10 @@ class Prepared {
 /// `prepared` must be in the loaded_format() of `scenario`.
 [[nodiscard]] Result<Estimate> evaluate(Prepared& prepared, const Scenario& scenario);
 
+/// estimate() with formulas but without the solved limits: for what reads the rows of its terms.
+/// `prepared` must be in the loaded_format() of `scenario`.
+[[nodiscard]] Result<Estimate> evaluate_with_rows(Prepared& prepared, const Scenario& scenario);
+
 /// Which figure of a need is held against a limit.
 enum class Figure { best, high };
 

@@ -14,6 +14,16 @@ namespace weighbridge {
 inline constexpr std::string_view kBackendNames = "cuda, rocm, metal or vulkan";
 [[nodiscard]] constexpr bool is_backend(std::string_view name) { return name == "cuda" || name == "rocm" || name == "metal" || name == "vulkan"; }
 
+/// Dense operations a second, in 10^12, by what is multiplied; 0: not known. Matrix units where a device has them.
+struct Tflops {
+  double fp32 = 0;
+  double fp16 = 0;          ///< FP16 and BF16, sums in 32 bits
+  double fp16_fp16acc = 0;  ///< FP16, sums in 16 bits, where that is a rate of its own (GeForce)
+  double int8 = 0;
+  double fp8 = 0;
+  double fp4 = 0;
+};
+
 /// An accelerator as the catalogue knows it.
 struct Device {
   std::string id;
@@ -34,6 +44,9 @@ struct Device {
   Bytes raised_limit_bytes;          ///< what it lets it take after `raise_command`, with room left for the system
   std::string raise_command;         ///< the command or kernel parameter that raises the limit; empty if none
   std::vector<std::string> formats;  ///< formats its matrix units run: fp16, bf16, fp8, int8, int4
+  double bandwidth_gb_s = 0;         ///< of its memory, in 10^9 bytes a second; 0: not known
+  double link_gb_s = 0;              ///< to another device beside it, in one direction, as delivered; 0: not known
+  Tflops tflops;
 
   [[nodiscard]] bool runs(std::string_view format) const;
 };

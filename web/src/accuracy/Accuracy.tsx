@@ -7,7 +7,17 @@ import { InPageLink } from '../views/InPageLink';
 import { Rich } from '../views/Rich';
 import { TopBar } from '../views/TopBar';
 import { engineName } from '../views/verdict-texts';
-import { architecturesOf, kPlaces, kServing, rowsOf, servingOf, type Scoreboard, type ScoreRow } from './scoreboard';
+import {
+  architecturesOf,
+  kPlaces,
+  kServing,
+  kSpeed,
+  rowsOf,
+  servingOf,
+  speedOf,
+  type Scoreboard,
+  type ScoreRow,
+} from './scoreboard';
 
 /** Two digits are what an error is worth. */
 const percent = (share: number): string => `${Number((100 * share).toPrecision(2))}\u00a0%`;
@@ -44,7 +54,7 @@ function Scores({
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={row.place + row.term + row.architecture}>
+          <tr key={row.engine + row.place + row.term + row.architecture}>
             <th scope="row">{name(row)}</th>
             {kColumns.map((column) => (
               <td class="number" key={column}>
@@ -80,6 +90,7 @@ function Contents() {
     [kArchitectures, t('accuracy.architectures')] as const,
     [kModels, t('accuracy.models')] as const,
     ...kServing.map((engine) => [engine, engineName(engine)] as const),
+    [kSpeed, t('accuracy.speed')] as const,
   ];
   return (
     <nav class="contents" aria-labelledby="contents">
@@ -175,6 +186,25 @@ function Serving({ board, engine }: { board: Scoreboard; engine: string }) {
   );
 }
 
+/** An error of a range's middle says little: how many records lie inside does. */
+function Speed({ board }: { board: Scoreboard }) {
+  return (
+    <Card id={kSpeed} title={t('accuracy.speed')}>
+      <p>{t('accuracy.speedText')}</p>
+      <Scores
+        rows={speedOf(board)}
+        first={t('accuracy.engine')}
+        name={(row) => (
+          <>
+            {engineName(row.engine)}
+            <small>{tCode('accuracy.term', idOf(row.term))}</small>
+          </>
+        )}
+      />
+    </Card>
+  );
+}
+
 export function Accuracy({ board }: { board: Scoreboard }) {
   return (
     <>
@@ -207,6 +237,7 @@ export function Accuracy({ board }: { board: Scoreboard }) {
           {kServing.map((engine) => (
             <Serving board={board} engine={engine} key={engine} />
           ))}
+          <Speed board={board} />
         </main>
       </div>
     </>

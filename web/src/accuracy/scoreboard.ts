@@ -57,6 +57,13 @@ export const servingOf = ({ rows }: Scoreboard, engine: string): ScoreRow[] =>
     ),
   );
 
+/** Tokens a second: what is scored is whether a record lies inside the range. */
+export const kSpeed = 'speed';
+export const kSpeedTerms = ['decode speed', 'prefill speed'] as const;
+
+export const speedOf = ({ rows }: Scoreboard): ScoreRow[] =>
+  kSpeedTerms.flatMap((term) => rows.filter((row) => row.place === kSpeed && row.term === term));
+
 /** All architectures together, the terms of one place. */
 export const rowsOf = ({ rows }: Scoreboard, place: string): ScoreRow[] =>
   kTerms.flatMap((term) =>

@@ -19,7 +19,7 @@ export const kMissingSpec = 'params.model.spec';
 export const kMissingEngine = 'params.engine.module';
 
 /** Methods whose params are a request. */
-const kAsking: (keyof Methods)[] = ['estimate', 'launch'];
+const kAsking: (keyof Methods)[] = ['estimate', 'launch', 'receipts'];
 
 export interface CoreModule {
   call(request: string): string;
@@ -60,7 +60,10 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
       hasDevices = true;
     },
     call(method, params) {
-      const completed = kAsking.includes(method) ? complete(params as Partial<Request>) : params;
+      const { request } = params as { request?: Request };
+      const holds = method === 'speed' && request;
+      const whole = holds ? { ...params, request: complete(request) } : params;
+      const completed = kAsking.includes(method) ? complete(params as Partial<Request>) : whole;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
     async bringSpecs() {

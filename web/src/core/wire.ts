@@ -231,6 +231,89 @@ export interface BestWeights {
   host_bytes: number | null;
 }
 
+/** A figure between two bounds. */
+export interface Range {
+  low: number;
+  high: number;
+}
+
+/** Why `speed` has no figure. */
+export type SpeedGap =
+  | 'does_not_run'
+  | 'does_not_fit'
+  | 'unknown_bandwidth'
+  | 'unknown_operations'
+  | 'drafts'
+  | 'part_on_host'
+  | 'several_on_host'
+  | 'no_layers'
+  | 'reads_only';
+
+export type SpeedCause = 'weights' | 'cache' | 'host' | 'operations' | 'layers' | 'link';
+
+/** What a run costs on a machine that can be hired, as a whole. */
+export interface Cost {
+  machine: string;
+  provider: string;
+  name: string;
+  count: number;
+  per_hour: number;
+  currency: string;
+  date: string;
+  region: string;
+  basis: string;
+  /** Generated ones, while all sequences generate. */
+  per_million_tokens: Range;
+}
+
+/** Result of `speed`: a range each, or the reason why there is none. */
+export interface Speed {
+  decode: {
+    tokens_per_second: Range | null;
+    tokens_per_second_each: Range | null;
+    gap: SpeedGap | null;
+    context_tokens: number;
+    sequences: number;
+    /** What takes most of a step. */
+    bound: SpeedCause | null;
+    /** Low is the fastest reading. */
+    parts: { cause: SpeedCause; seconds: Range }[];
+    weights_read_bytes: number;
+    cache_read_bytes: number;
+    host_read_bytes: number;
+    operations: number;
+  };
+  prefill: {
+    tokens_per_second: Range | null;
+    first_token_seconds: Range | null;
+    gap: SpeedGap | null;
+    prompt_tokens: number;
+  };
+  /** Shares of what the devices can do, and what each layer takes beside; from `records` measured runs and `prompts`, of `groups` hands. */
+  band: {
+    /** Whose runs they are: one engine may run another. Empty: of all. */
+    engine: string;
+    bandwidth: Range;
+    operations: Range;
+    layer_microseconds: Range;
+    records: number;
+    prompts: number;
+    groups: number;
+  };
+  assumed: { key: 'host_bandwidth_gb_s' | 'link_gb_s'; value: Range }[];
+  costs: Cost[];
+}
+
+/** Result of `receipts`: what rules of thumb say of the same case; `factor` is their share of the counted total. */
+export interface Receipts {
+  total_bytes: number;
+  receipts: {
+    rule: 'two_bytes' | 'format_bits' | 'format_bits_and_20' | 'active_bits' | 'article';
+    bytes: number;
+    factor: number;
+  }[];
+}
+
 export interface CatalogueModel {
   id: string;
   slug: string;
@@ -308,6 +391,9 @@ export interface Methods {
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
   launch: { params: Request; result: { command: string | null } };
   solve: { params: { find: 'weights'; request: SolveRequest; smallest?: string }; result: BestWeights };
+  /** `machines` are rows of build/catalogue/machines.json. */
+  speed: { params: { request: Request; machines?: Json; host_bandwidth_gb_s?: number }; result: Speed };
+  receipts: { params: Request; result: Receipts };
   'share.encode': {
     params: {
       request: Request;

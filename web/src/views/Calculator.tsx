@@ -6,6 +6,7 @@ import { Bars } from './Bars';
 import { Breakdown } from './Breakdown';
 import { Dock } from './Dock';
 import { InPageLink } from './InPageLink';
+import { LaterCards } from './LaterCards';
 import { Assumptions, Notices } from './Notices';
 import { Setup } from './Setup';
 import { TopBar } from './TopBar';
@@ -82,6 +83,7 @@ export function Calculator() {
           <Assumptions />
           <Bars />
           <Breakdown />
+          <LaterCards />
         </main>
       </div>
       <Footer />
