@@ -75,6 +75,7 @@ struct Run {
   const Engine& engine;
   const SpeedBand& band;
   const Estimate& estimate;
+  const Estimate* apart;  ///< the same with a prefix of its own for each sequence, whose kernels may read a shared one again; null: none is shared
   Layout layout;
   std::string_view format;
   std::optional<double> host_gb_s;
@@ -199,7 +200,11 @@ void decode(const Run& run, Speed& speed) {
     speed.no_decode = SpeedGap::several_on_host;
     return;
   }
-  const Times times = times_of(run, step, reads, {1, 1});
+  Times times = times_of(run, step, reads, {1, 1});
+  if (run.apart != nullptr) {
+    Times each = times_of(run, step, reads_of(run.prepared, *run.apart, step), {1, 1});
+    time_of(times, SpeedCause::cache).high = time_of(each, SpeedCause::cache).high;
+  }
   speed.decode = rate_of(static_cast<double>(step.sequences), together(times));
   for (std::size_t cause = 0; cause < times.size(); ++cause)
     if (times[cause].high > 0) speed.parts.push_back({static_cast<SpeedCause>(cause), times[cause]});
@@ -253,12 +258,20 @@ Result<Speed> estimate_speed(Prepared& prepared, const Scenario& scenario, std::
     speed.no_decode = speed.no_prefill = gap;
     return speed;
   }
+  std::optional<Result<Estimate>> apart;
+  if (scenario.shared_prefix_tokens > 0) {
+    Scenario own = scenario;
+    own.shared_prefix_tokens = 0;
+    apart = evaluate_with_rows(prepared, own);
+    if (!*apart) return fail(apart->error());
+  }
   const std::string_view asked = scenario.weights_format;
   const Run run{prepared,
                 scenario,
                 engine,
                 speed.band,
                 *estimate,
+                apart ? &**apart : nullptr,
                 layout_of(scenario, engine, speed.band),
                 asked == "checkpoint" ? checkpoint_format(prepared.model()) : asked,
                 host_gb_s};

@@ -143,6 +143,16 @@ TEST(Speed, LayersOnSeveralCardsFollowEachOtherAndPartsOfALayerDoNot) {
   EXPECT_GT(eight, 2 * two);
 }
 
+TEST(Speed, ASharedPrefixIsReadOnceAtBestAndByEachSequenceAtWorst) {
+  Json request = ask("vllm", "Qwen/Qwen3-8B", "h100-sxm", 1, 8192, 8);
+  const Json own = speed(request)["decode"];
+  request["workload"]["shared_prefix_tokens"] = 4096;
+  const Json shared = speed(request)["decode"];
+  EXPECT_DOUBLE_EQ(low(shared["tokens_per_second"]), low(own["tokens_per_second"]));
+  EXPECT_GT(high(shared["tokens_per_second"]), 1.05 * high(own["tokens_per_second"]));
+  EXPECT_LT(shared["cache_read_bytes"], own["cache_read_bytes"]);
+}
+
 TEST(Speed, AReplicaTakesAPromptAlone) {
   Json request = ask("vllm", "Qwen/Qwen3-8B", "h100-sxm", 4, 8192, 8);
   request["parallel"] = {{"tensor", 1}, {"data", 4}};

@@ -24,28 +24,34 @@ const percent = (share: number): string => `${Number((100 * share).toPrecision(2
 /** Rounded down: all is said of all only. */
 const atLeast = (share: number): string => `${Math.floor(10_000 * share) / 100}\u00a0%`;
 
-const shown = (row: ScoreRow, column: (typeof kColumns)[number]): string => {
+type Column = (typeof kColumns)[number];
+
+const shown = (row: ScoreRow, column: Column): string => {
   if (column === 'records') return count(row.records);
   return column === 'inside' ? atLeast(row.inside) : percent(row[column]);
 };
 
 const kColumns = ['records', 'median', 'p95', 'worst', 'inside', 'width'] as const;
+/** Of a range: it has no error, since nothing says where in it a figure lies. */
+const kRangeColumns: readonly Column[] = ['records', 'inside', 'width'];
 
 function Scores({
   rows,
   first,
   name,
+  columns = kColumns,
 }: {
   rows: ScoreRow[];
   first: string;
   name: (row: ScoreRow) => ComponentChildren;
+  columns?: readonly Column[];
 }) {
   return (
     <table class="table stacked">
       <thead>
         <tr>
           <th scope="col">{first}</th>
-          {kColumns.map((column) => (
+          {columns.map((column) => (
             <th scope="col" class="number" key={column}>
               {t(`accuracy.${column}`)}
             </th>
@@ -56,7 +62,7 @@ function Scores({
         {rows.map((row) => (
           <tr key={row.engine + row.place + row.term + row.architecture}>
             <th scope="row">{name(row)}</th>
-            {kColumns.map((column) => (
+            {columns.map((column) => (
               <td class="number" key={column}>
                 {shown(row, column)}
               </td>
@@ -186,13 +192,14 @@ function Serving({ board, engine }: { board: Scoreboard; engine: string }) {
   );
 }
 
-/** An error of a range's middle says little: how many records lie inside does. */
+/** Tokens a second against the range that is stated. */
 function Speed({ board }: { board: Scoreboard }) {
   return (
     <Card id={kSpeed} title={t('accuracy.speed')}>
       <p>{t('accuracy.speedText')}</p>
       <Scores
         rows={speedOf(board)}
+        columns={kRangeColumns}
         first={t('accuracy.engine')}
         name={(row) => (
           <>
