@@ -31,6 +31,9 @@ struct Method {
 /// `launch`: the engine with the settings of a request, as a line for a shell (launch.cpp).
 [[nodiscard]] Result<JsonOut> call_launch(const Json& params, Context& context);
 
+/// `advise`: what would make a request fit, or give it more room (advise_method.cpp).
+[[nodiscard]] Result<JsonOut> call_advise(const Json& params, Context& context);
+
 /// Adds what needs the rules of every engine and is brought with them, `solve` and those it names; nothing where they are not
 /// (wasm/without_rules.cpp).
 void add_solving(std::vector<Method>& methods);

@@ -53,6 +53,7 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
 void add_solving(std::vector<Method>& methods) {
   methods.push_back({"solve", call_solve});
   methods.push_back({"launch", call_launch});
+  methods.push_back({"advise", call_advise});
   add_speed(methods);
 }
 

@@ -34,7 +34,7 @@ TEST_P(Links, ReadAndWrittenAgainAreTheSame) {
 INSTANTIATE_TEST_SUITE_P(
     RoundTrip, Links,
     ::testing::Values("v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090", "v=1&ctx=1000&n=3&g=1xh100+2xh200",
-                      "v=1&m=qwen3-8b&n=64&avg=2000&prefix=500&g=2xh100&pp=2", "v=1&g=2x24gib&used=1.5",
+                      "v=1&m=qwen3-8b&n=64&g=2xh100&avg=2000&prefix=500&pp=2", "v=1&g=2x24gib&used=1.5",
                       "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article", "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark",
                       "v=1&g=none", "v=1&c=zAbC-_09", "v=1&m=qwen3-32b&w=q8_0&n=2&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
                       "v=1&m=qwen3-32b&w=checkpoint&n=16&g=1xm4-max-64gb&raised=1&e=llama.cpp", "v=1&m=qwen3-8b&g=1xrtx-4090&e=llama.cpp",

@@ -19,7 +19,7 @@ export const kMissingSpec = 'params.model.spec';
 export const kMissingEngine = 'params.engine.module';
 
 /** Methods whose params are a request. */
-const kAsking: (keyof Methods)[] = ['estimate', 'launch', 'receipts'];
+const kAsking: (keyof Methods)[] = ['estimate', 'advise', 'launch', 'receipts'];
 
 export interface CoreModule {
   call(request: string): string;

@@ -314,6 +314,36 @@ export interface Receipts {
   }[];
 }
 
+/** One setting moved, by the codes of core/include/weighbridge/advise.hpp. */
+export interface AdviceChange {
+  strategy: string;
+  from: Json;
+  to: Json;
+  price: string;
+  /** What was published about the quality of a format. */
+  note: { code: string; value: string; text: string; url: string } | null;
+}
+
+export interface AdviceRow {
+  changes: AdviceChange[];
+  /** A JSON merge patch of the request. */
+  patch: { [key: string]: Json };
+  /** Of room, where the verdict is decided. */
+  gained_bytes: number | null;
+  /** Not so: named only because people try it. */
+  enough: boolean;
+  verdict: Verdict;
+  host_bytes: number | null;
+}
+
+/** Result of `advise`. */
+export interface AdviceList {
+  goal: 'fit' | 'room';
+  rows: AdviceRow[];
+  /** Smaller relatives of the model that the core knows by name only. */
+  unread_relatives: string[];
+}
+
 export interface CatalogueModel {
   id: string;
   slug: string;
@@ -389,6 +419,7 @@ export interface Methods {
   estimate: { params: Request; result: Estimate };
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
+  advise: { params: Request & { relatives?: ModelChoice[] }; result: AdviceList };
   launch: { params: Request; result: { command: string | null } };
   solve: { params: { find: 'weights'; request: SolveRequest; smallest?: string }; result: BestWeights };
   /** `machines` are rows of build/catalogue/machines.json. */
