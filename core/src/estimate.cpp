@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "fit_trial.hpp"
 #include "json_text.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
@@ -177,6 +178,11 @@ void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& 
 
 }  // namespace
 
+void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result) {
+  offer_offload(prepared, scenario, result);
+  offer_raised_limit(prepared, scenario, result);
+}
+
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
   Prepared prepared(model, loaded_format(model, scenario));
   return estimate(prepared, scenario);
@@ -185,8 +191,7 @@ Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
 Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
-  offer_offload(prepared, scenario, *result);
-  offer_raised_limit(prepared, scenario, *result);
+  offer_ways_out(prepared, scenario, *result);
   const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
   if (has_needs && result->verdict.kind != VerdictClass::unknown) {
     result->max_context_tokens = solve_max_context(prepared, scenario);

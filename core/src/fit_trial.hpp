@@ -17,6 +17,9 @@ inline bool holds(Margin room) { return room && *room >= 0; }
 /// evaluate() without what takes the time to count, which can only add to the need.
 [[nodiscard]] Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario);
 
+/// What estimate() adds to a verdict that is not `fits`: layers on the host, and a system limit that can be raised.
+void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result);
+
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 [[nodiscard]] Scenario without_fit(const Scenario& scenario);
 

@@ -28,7 +28,10 @@ struct Method {
   Result<JsonOut> (*run)(const Json& params, Context& context);
 };
 
-/// Adds what needs the rules of every engine and is brought with them, `solve`; nothing where they are not (wasm/without_rules.cpp).
+/// `advise`: what would make a request fit, or give it more room (advise_method.cpp).
+[[nodiscard]] Result<JsonOut> call_advise(const Json& params, Context& context);
+
+/// Adds what needs the rules of every engine and is brought with them, `solve` and `advise`; nothing where they are not (wasm/without_rules.cpp).
 void add_solving(std::vector<Method>& methods);
 
 /// What a build that reads files adds to one that only counts.

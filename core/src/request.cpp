@@ -286,6 +286,19 @@ Result<Request> read_model_choice(const Json& choice, const std::string& where, 
   return request;
 }
 
+Result<Scenario> read_scenario(const Json& params, const Model& model, const Catalogue& catalogue, Notices& warnings) {
+  Scenario scenario;
+  if (auto read = read_engine(params, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_hardware(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_workload(params, model, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_formats(params, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_parallel(params, scenario, warnings); !read) return fail(read.error());
+  if (auto read = read_host(params, scenario, warnings); !read) return fail(read.error());
+  if (const auto read_draft = local_rules().read_draft; read_draft != nullptr)
+    if (auto read = read_draft(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  return scenario;
+}
+
 Result<Request> read_request(const Json& params, const Catalogue& catalogue, Notices& warnings) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object"));
   KeyReader keys(params, "params", warnings);
@@ -294,15 +307,9 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   if (choice == params.end()) return fail(notice::missing_key("params.model", "model", "an object with id or config"));
   Result<Request> request = read_model_choice(*choice, "params.model", catalogue, warnings);
   if (!request) return request;
-  Scenario& scenario = request->scenario;
-  if (auto read = read_engine(params, scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_hardware(params, catalogue, scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_workload(params, request->model(), scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_formats(params, scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_parallel(params, scenario, warnings); !read) return fail(read.error());
-  if (auto read = read_host(params, scenario, warnings); !read) return fail(read.error());
-  if (const auto read_draft = local_rules().read_draft; read_draft != nullptr)
-    if (auto read = read_draft(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  Result<Scenario> scenario = read_scenario(params, request->model(), catalogue, warnings);
+  if (!scenario) return fail(scenario.error());
+  request->scenario = std::move(*scenario);
   return request;
 }
 

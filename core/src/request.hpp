@@ -21,6 +21,9 @@ struct Request {
 /// Reads params of the wire contract. Errors: everything a person can get wrong in one field. Assumptions and unknown keys land in `warnings`.
 [[nodiscard]] Result<Request> read_request(const Json& params, const Catalogue& catalogue, Notices& warnings);
 
+/// All but the model, which is `model`.
+[[nodiscard]] Result<Scenario> read_scenario(const Json& params, const Model& model, const Catalogue& catalogue, Notices& warnings);
+
 /// The model part alone, `{"id"}` or `{"config"}`; `where` is its path.
 [[nodiscard]] Result<Request> read_model_choice(const Json& choice, const std::string& where, const Catalogue& catalogue, Notices& warnings);
 

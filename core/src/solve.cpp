@@ -44,6 +44,9 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
 
 }  // namespace
 
-void add_solving(std::vector<Method>& methods) { methods.push_back({"solve", call_solve}); }
+void add_solving(std::vector<Method>& methods) {
+  methods.push_back({"solve", call_solve});
+  methods.push_back({"advise", call_advise});
+}
 
 }  // namespace weighbridge

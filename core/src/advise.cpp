@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/advise.hpp"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "advise_trials.hpp"
+#include "engine/engine.hpp"
+#include "fit_trial.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+constexpr std::size_t kMostAlike = 2;    // rows that a strategy is part of
+constexpr std::int64_t kLeastShare = 4;  // a change that is not enough alone gains at least a fourth of what is missing
+
+/// Prices that nobody pays for room beyond what is needed.
+bool is_only_for_need(Price price) {
+  return price == Price::experts_on_host || price == Price::layers_on_host || price == Price::weights_3bit || price == Price::weights_2bit ||
+         price == Price::more_devices;
+}
+
+bool is_offload(const Change& change) { return change.strategy == Strategy::experts || change.strategy == Strategy::layers; }
+
+/// Changes that others are solved on top of: narrower formats by what people have published files for.
+bool is_ground(const Change& change) {
+  return change.price == Price::cache_8bit || change.price == Price::weights_8bit || change.price == Price::weights_4bit;
+}
+
+bool costs_no_more(const Change& a, const Change& b) {
+  return a.strategy == b.strategy && std::tie(a.price, a.extent) <= std::tie(b.price, b.extent);
+}
+
+/// Nothing in `a` costs more than what `b` has of the same.
+bool costs_no_more(const Advice& a, const Advice& b) {
+  return std::all_of(a.changes.begin(), a.changes.end(), [&](const Change& change) {
+    return std::any_of(b.changes.begin(), b.changes.end(), [&](const Change& other) { return costs_no_more(change, other); });
+  });
+}
+
+/// The room that the verdict counts; nothing where nothing was counted.
+std::optional<std::int64_t> free_of(const Estimate& answer) {
+  if (answer.devices.empty() && !answer.host) return std::nullopt;
+  return difference(answer.verdict.limit, answer.verdict.need);
+}
+
+bool loses_less(const Advice& a, const Advice& b) {
+  const auto key = [](const Advice& row) {
+    const Change& last = row.changes.back();
+    const bool is_pair = row.changes.size() > 1;
+    return std::make_tuple(row.changes.front().price, is_pair, is_pair ? last.price : Price::less_for_others, row.changes.front().extent);
+  };
+  return key(a) < key(b);
+}
+
+class Search {
+ public:
+  Search(const Json& params, const Model& model, const std::vector<Model>& relatives, const Catalogue& catalogue)
+      : trials_(params, model, relatives, catalogue) {}
+
+  Result<AdviceList> run() {
+    const Result<Setup> setup = trials_.read(Json::object());
+    if (!setup) return fail(setup.error());
+    Result<Estimate> base = trials_.evaluate_exactly(*setup);
+    if (!base) return fail(base.error());
+    const VerdictClass kind = base->verdict.kind;
+    base_free_ = free_of(*base);
+    base_room_ = margin(*base, Figure::high);
+    const bool is_shared = kind == VerdictClass::offload || kind == VerdictClass::unknown;
+    const bool is_held = kind == VerdictClass::fits || (is_shared && trials_.asks_for_offload() && holds(base_room_));
+    list_.goal = is_held ? AdviceGoal::room : AdviceGoal::fit;
+    // What an engine left on the host to make room is not room that a change has to win.
+    if (is_shared && !is_held) base_free_ = base_room_ = std::nullopt;
+    base_.emplace(Situation{trials_, Json::object(), *setup, std::move(*base), list_.goal});
+    try_singles();
+    try_pairs();
+    choose();
+    return std::move(list_);
+  }
+
+ private:
+  /// What an outcome is worth: 0 surely works, 1 may just, 2 does not.
+  [[nodiscard]] int rank(const Advice& row) const {
+    const VerdictClass kind = row.answer.verdict.kind;
+    if (kind == VerdictClass::fits) return 0;
+    if (list_.goal == AdviceGoal::room) return kind == base_->answer.verdict.kind ? 0 : 2;
+    if (kind == VerdictClass::offload || kind == VerdictClass::unknown)
+      return std::any_of(row.changes.begin(), row.changes.end(), is_offload) ? 0 : 2;
+    return kind == VerdictClass::tight && base_->answer.verdict.kind != VerdictClass::tight ? 1 : 2;
+  }
+
+  [[nodiscard]] bool works(const Advice& row) const { return rank(row) < 2; }
+
+  [[nodiscard]] bool is_dominated_by(const Advice& row, const Advice& other) const {
+    if (!costs_no_more(other, row)) return false;
+    return list_.goal == AdviceGoal::room ? other.gained >= row.gained : rank(other) <= rank(row);
+  }
+
+  [[nodiscard]] bool is_dominated(const Advice& row) const {
+    return std::any_of(rows_.begin(), rows_.end(), [&](const Advice& other) { return works(other) && is_dominated_by(row, other); });
+  }
+
+  /// Counts what `changes` come to, and keeps it if that is more room than before, or room where nothing was counted.
+  void weigh(std::vector<Change> changes) {
+    Advice row;
+    row.patch = Json::object();
+    for (const Change& change : changes) row.patch = together(std::move(row.patch), change.patch);
+    Result<Setup> setup = trials_.read(row.patch);
+    if (!setup) return;
+    Result<Estimate> outcome = trials_.evaluate(*setup);
+    if (!outcome || outcome->verdict.kind == VerdictClass::impossible) return;
+    if (const std::optional<std::int64_t> free = free_of(*outcome); free && base_free_) row.gained = *free - *base_free_;
+    if (row.gained && *row.gained <= 0) return;
+    std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.price > b.price; });
+    row.changes = std::move(changes);
+    row.scenario = std::move(setup->scenario);
+    row.answer = std::move(*outcome);
+    if (list_.goal == AdviceGoal::room && (!row.gained || !works(row))) return;
+    rows_.push_back(std::move(row));
+  }
+
+  void try_singles() {
+    for (const auto& proposed : {setting_changes(*base_), solved_changes(*base_), model_changes(*base_, list_.unread_relatives)})
+      for (const Change& change : proposed)
+        if (list_.goal == AdviceGoal::fit || !is_only_for_need(change.price)) weigh({change});
+    singles_ = rows_.size();
+  }
+
+  /// Of two changes that do not fit alone: each gains no more beside the other than by itself, so that two which are too little together are not
+  /// counted.
+  [[nodiscard]] bool may_be_enough(const Advice& a, const Advice& b) const {
+    const std::optional<std::int64_t> room_a = margin(a.answer, Figure::high);
+    const std::optional<std::int64_t> room_b = margin(b.answer, Figure::high);
+    return !base_room_ || !room_a || !room_b || *room_a + *room_b >= *base_room_;
+  }
+
+  [[nodiscard]] bool may_be_paired(const Advice& single) const {
+    const Change& change = single.changes.front();
+    if (list_.goal == AdviceGoal::room) return change.price <= Price::weights_4bit;
+    return rank(single) > 0 && change.strategy != Strategy::devices && change.strategy != Strategy::model && !is_offload(change);
+  }
+
+  void try_pairs() {
+    for (std::size_t i = 0; i < singles_; ++i)
+      for (std::size_t j = i + 1; j < singles_; ++j) {
+        const Change first = rows_[i].changes.front();
+        const Change second = rows_[j].changes.front();
+        if (first.strategy == second.strategy || !may_be_paired(rows_[i]) || !may_be_paired(rows_[j])) continue;
+        if (list_.goal == AdviceGoal::fit && !may_be_enough(rows_[i], rows_[j])) continue;
+        weigh_if_worth({first, second});
+      }
+    if (list_.goal == AdviceGoal::room) return;
+    for (std::size_t i = 0; i < singles_; ++i)
+      if (const Change ground = rows_[i].changes.front(); is_ground(ground) && rank(rows_[i]) > 0) solve_on(ground, rows_[i]);
+  }
+
+  void solve_on(const Change& ground, const Advice& single) {
+    const Situation on{trials_, ground.patch, {single.scenario, trials_.read(ground.patch)->prepared}, single.answer, list_.goal};
+    for (const Change& change : solved_changes(on)) weigh_if_worth({ground, change});
+  }
+
+  void weigh_if_worth(std::vector<Change> changes) {
+    Advice asked;
+    asked.changes = changes;
+    if (list_.goal == AdviceGoal::fit &&
+        std::any_of(rows_.begin(), rows_.end(), [&](const Advice& row) { return rank(row) == 0 && costs_no_more(row, asked); }))
+      return;
+    weigh(std::move(changes));
+  }
+
+  /// Indices of the rows that work and that no other is better than; of equal ones the first.
+  [[nodiscard]] std::vector<std::size_t> undominated() const {
+    std::vector<std::size_t> kept;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      bool is_kept = works(rows_[i]);
+      for (std::size_t j = 0; j < rows_.size() && is_kept; ++j)
+        if (j != i && works(rows_[j]) && is_dominated_by(rows_[i], rows_[j])) is_kept = j > i && is_dominated_by(rows_[j], rows_[i]);
+      if (is_kept) kept.push_back(i);
+    }
+    return kept;
+  }
+
+  [[nodiscard]] bool comes_first(std::size_t a, std::size_t b) const {
+    return list_.goal == AdviceGoal::room ? rows_[a].gained > rows_[b].gained : loses_less(rows_[a], rows_[b]);
+  }
+
+  void choose() {
+    std::vector<std::size_t> order = undominated();
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      // Where it fits already, two changes are only for the places that single ones leave.
+      if (list_.goal == AdviceGoal::room && (a < singles_) != (b < singles_)) return a < singles_;
+      return comes_first(a, b);
+    });
+    const std::optional<std::size_t> hopeless = list_.goal == AdviceGoal::fit ? not_enough_alone(order) : std::nullopt;
+    std::vector<std::size_t> chosen;
+    for (const std::size_t index : order) {
+      if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
+      const std::vector<Change>& changes = rows_[index].changes;
+      if (std::all_of(changes.begin(), changes.end(), [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; }))
+        chosen.push_back(index);
+    }
+    std::stable_sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) { return comes_first(a, b); });
+    if (hopeless) chosen.push_back(*hopeless);
+    for (const std::size_t index : chosen) {
+      list_.rows.push_back(std::move(rows_[index]));
+      if (!works(list_.rows.back())) tell_all(list_.rows.back());
+    }
+  }
+
+  /// The outcome of a row that is not enough, as estimate() has it.
+  void tell_all(Advice& row) {
+    row.is_enough = false;
+    Result<Setup> setup = trials_.read(row.patch);
+    if (!setup) return;
+    Result<Estimate> outcome = trials_.evaluate_exactly(*setup);
+    if (!outcome) return;
+    offer_ways_out(*setup->prepared, setup->scenario, *outcome);
+    row.answer = std::move(*outcome);
+    if (const std::optional<std::int64_t> free = free_of(row.answer); free && base_free_) row.gained = *free - *base_free_;
+  }
+
+  [[nodiscard]] std::size_t uses(const std::vector<std::size_t>& chosen, Strategy strategy) const {
+    std::size_t count = 0;
+    for (const std::size_t index : chosen)
+      for (const Change& change : rows_[index].changes) count += change.strategy == strategy ? 1 : 0;
+    return count;
+  }
+
+  /// The single change that gains most and does not fit, of a strategy that no single one of `order` has. Of what gains little nobody expects
+  /// that it is enough.
+  [[nodiscard]] std::optional<std::size_t> not_enough_alone(const std::vector<std::size_t>& order) const {
+    if (!base_room_) return std::nullopt;
+    const std::int64_t little = -*base_room_ / kLeastShare;
+    std::optional<std::size_t> most;
+    for (std::size_t i = 0; i < singles_; ++i) {
+      const Strategy strategy = rows_[i].changes.front().strategy;
+      const bool is_shown = std::any_of(order.begin(), order.end(),
+                                        [&](std::size_t j) { return rows_[j].changes.size() == 1 && rows_[j].changes.front().strategy == strategy; });
+      if (works(rows_[i]) || is_shown || !rows_[i].gained || *rows_[i].gained < little) continue;
+      if (!most || rows_[i].gained > rows_[*most].gained) most = i;
+    }
+    return most;
+  }
+
+  Trials trials_;
+  std::optional<Situation> base_;
+  std::optional<std::int64_t> base_free_;
+  std::optional<std::int64_t> base_room_;  ///< by the high bounds
+  std::vector<Advice> rows_;               ///< the single changes first
+  std::size_t singles_ = 0;
+  AdviceList list_;
+};
+
+}  // namespace
+
+std::string_view name_of(Strategy strategy) {
+  constexpr std::array<std::string_view, 15> names{"share",   "raised_limit", "drafting",  "step",    "split",  "graphs", "images", "cache",
+                                                   "weights", "context",      "sequences", "experts", "layers", "model",  "devices"};
+  return names[static_cast<std::size_t>(strategy)];
+}
+
+std::string_view name_of(Price price) {
+  constexpr std::array<std::string_view, 20> names{"less_for_others", "no_drafts",    "slower_prompts",  "more_traffic",   "slower_tokens",
+                                                   "cache_8bit",      "weights_8bit", "weights_6bit",    "weights_5bit",   "weights_4bit",
+                                                   "cache_4bit",      "no_images",    "shorter_context", "fewer_requests", "experts_on_host",
+                                                   "layers_on_host",  "weights_3bit", "weights_2bit",    "smaller_model",  "more_devices"};
+  return names[static_cast<std::size_t>(price)];
+}
+
+Result<AdviceList> advise(const Json& params, const Model& model, const std::vector<Model>& relatives, const Catalogue& catalogue) {
+  return Search(params, model, relatives, catalogue).run();
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// What advice proposes of settings whose value is looked for.
+#include <algorithm>
+#include <cmath>
+
+#include "advise_trials.hpp"
+#include "engine/engine.hpp"
+#include "fit_trial.hpp"
+#include "relatives.hpp"
+#include "verdict.hpp"
+#include "weighbridge/fit.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+// What engines call a setting that the request has a place of its own for; given, the option wins, so it goes.
+constexpr std::string_view kContextOptions[] = {"max_model_len", "max_seq_len", "context_length", "n_ctx", "num_ctx"};
+constexpr std::string_view kSequenceOptions[] = {"max_num_seqs", "max_running_requests", "max_batch_size", "n_seq_max", "num_parallel", "parallel"};
+constexpr std::string_view kLayerOptions[] = {"n_gpu_layers", "num_gpu"};
+constexpr std::string_view kSplitOptions[] = {"tensor_split", "decode_context_parallel_size", "dp_size", "ep_size", "enable_dp_attention"};
+constexpr std::string_view kTokenCounts[] = {"average_tokens", "prompt_tokens", "shared_prefix_tokens"};
+
+constexpr std::int64_t kRoundContext = 1024;  // people ask for contexts in whole 1024 tokens
+constexpr std::int64_t kMostShare = 98;       // in hundredths: beyond, what the driver and other programs take is not there
+constexpr std::int64_t kUsualShare = 90;
+constexpr std::int64_t kMostGpus = 64;
+
+template <class Names>
+Json leave_out(const Trials& trials, Json patch, const Names& names) {
+  for (const std::string_view name : names)
+    if (!trials.option(name).is_null()) patch["engine"]["options"][std::string(name)] = nullptr;
+  return patch;
+}
+
+bool has_option(const Engine& engine, std::string_view name) {
+  return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
+}
+
+void take_more_share(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
+  if (!has_option(engine, engine.share_option) || now.answer.devices.empty()) return;
+  const std::optional<double>& given = now.scenario().options.gpu_memory_utilization;
+  const std::int64_t least = given ? static_cast<std::int64_t>(std::floor(*given * 100)) : kUsualShare;
+  const auto patch_of = [&](std::int64_t share) {
+    return Json{{"engine", {{"options", {{std::string(engine.share_option), static_cast<double>(share) / 100}}}}}};
+  };
+  for (std::int64_t share = least + 1; share <= kMostShare; ++share) {
+    const bool is_last = share == kMostShare;
+    if (now.goal == AdviceGoal::room ? !is_last : !is_last && !now.fits_with(patch_of(share))) continue;
+    const double to = static_cast<double>(share) / 100;
+    changes.push_back({Strategy::share, Price::less_for_others, to, given ? Json(*given) : Json(), to, patch_of(share)});
+    return;
+  }
+}
+
+Json context_patch(const Situation& now, std::int64_t tokens) {
+  Json workload{{"context_tokens", tokens}};
+  const Json given = now.trials.params().value("workload", Json::object());
+  for (const std::string_view name : kTokenCounts)
+    if (const auto found = given.find(name); found != given.end() && found->is_number() && found->get<double>() > static_cast<double>(tokens))
+      workload[std::string(name)] = nullptr;
+  return leave_out(now.trials, Json{{"workload", std::move(workload)}}, kContextOptions);
+}
+
+/// A shorter context: the longest that surely fits, at least an eighth of what was asked; else a quarter, to show how far that goes.
+void shorten_context(const Situation& now, std::vector<Change>& changes) {
+  const std::int64_t asked = now.scenario().context_tokens;
+  if (asked < 2) return;
+  std::int64_t tokens = asked / 2;
+  if (now.goal == AdviceGoal::fit) {
+    tokens = solve_safe_context(*now.setup.prepared, now.scenario(), asked - 1);
+    if (tokens < asked / 8) tokens = std::max<std::int64_t>(1, asked / 4);
+  }
+  if (tokens > kRoundContext) tokens = tokens / kRoundContext * kRoundContext;
+  const double lost = 1 - static_cast<double>(tokens) / static_cast<double>(asked);
+  changes.push_back({Strategy::context, Price::shorter_context, lost, asked, tokens, context_patch(now, tokens)});
+}
+
+void take_fewer_requests(const Situation& now, std::vector<Change>& changes) {
+  const std::int64_t asked = now.scenario().sequences;
+  if (asked < 2) return;
+  std::int64_t sequences = asked / 2;
+  if (now.goal == AdviceGoal::fit) sequences = std::max<std::int64_t>(1, solve_safe_sequences(*now.setup.prepared, now.scenario(), asked - 1));
+  const double lost = 1 - static_cast<double>(sequences) / static_cast<double>(asked);
+  changes.push_back({Strategy::sequences, Price::fewer_requests, lost, asked, sequences,
+                     leave_out(now.trials, Json{{"workload", {{"sequences", sequences}}}}, kSequenceOptions)});
+}
+
+bool has_memory_of_its_own(const Scenario& scenario) {
+  return !scenario.hardware.empty() &&
+         std::none_of(scenario.hardware.begin(), scenario.hardware.end(), [](const DeviceGroup& g) { return g.device.unified_memory; });
+}
+
+/// The fewest layers whose experts go to system memory so that the devices surely hold the rest.
+void move_experts(const Situation& now, std::vector<Change>& changes) {
+  const std::int64_t layers = now.trials.model().n_layers();
+  Scenario trial = without_fit(now.scenario());
+  const auto room_with = [&](std::int64_t kept) -> Margin {
+    trial.cpu_moe_layers = layers - kept;
+    const Result<Estimate> outcome = evaluate(*now.setup.prepared, trial);
+    return outcome ? device_margin(*outcome, Figure::high) : std::nullopt;
+  };
+  const std::int64_t kept = largest_holding(layers - 1 - now.scenario().cpu_moe_layers, room_with);
+  const std::int64_t moved = layers - kept;
+  changes.push_back({Strategy::experts,
+                     Price::experts_on_host,
+                     static_cast<double>(moved),
+                     now.scenario().cpu_moe_layers,
+                     moved,
+                     {{"offload", {{"cpu_moe_layers", moved}}}}});
+}
+
+void move_layers(const Situation& now, std::vector<Change>& changes) {
+  const std::int64_t on_devices = now.answer.engine.gpu_layers.value_or(0);
+  if (on_devices == 0) return;
+  const std::optional<std::int64_t> kept = solve_gpu_layers(*now.setup.prepared, now.scenario(), on_devices - 1);
+  if (!kept) return;
+  changes.push_back({Strategy::layers, Price::layers_on_host, static_cast<double>(on_devices - *kept), on_devices, *kept,
+                     leave_out(now.trials, Json{{"offload", {{"gpu_layers", *kept}}}}, kLayerOptions)});
+}
+
+/// More GPUs of the first kind: the fewest with which it fits.
+void add_devices(const Situation& now, std::vector<Change>& changes) {
+  const Scenario& s = now.scenario();
+  if (!has_memory_of_its_own(s)) return;
+  const std::int64_t count = s.hardware.front().count;
+  std::vector<std::int64_t> counts{count + 1, count + 2, count + 3, 2 * count, 4 * count, 8 * count};
+  if (now.goal == AdviceGoal::room) counts = {2 * count};
+  std::sort(counts.begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  for (const std::int64_t more : counts) {
+    if (more > kMostGpus) break;
+    Json rows = now.trials.params()["hardware"];
+    rows[0]["count"] = more;
+    Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
+    if (now.trials.params().contains("parallel")) patch["parallel"] = nullptr;
+    if (more != counts.back() && !now.fits_with(patch)) continue;
+    changes.push_back({Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(patch)});
+    return;
+  }
+}
+
+}  // namespace
+
+std::vector<Change> solved_changes(const Situation& now) {
+  std::vector<Change> changes;
+  const Scenario& s = now.scenario();
+  const Engine* engine = find_engine(s.engine);
+  if (engine == nullptr) return changes;
+  take_more_share(now, *engine, changes);
+  shorten_context(now, changes);
+  take_fewer_requests(now, changes);
+  if (now.goal == AdviceGoal::fit && s.engine == "llama.cpp" && has_memory_of_its_own(s)) {
+    if (first_moe(now.trials.model()) != nullptr) move_experts(now, changes);
+    move_layers(now, changes);
+  }
+  add_devices(now, changes);
+  return changes;
+}
+
+std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread) {
+  std::vector<Change> changes;
+  const std::vector<const CatalogueModel*> relatives = smaller_relatives(now.trials.catalogue(), now.trials.model().id);
+  for (const CatalogueModel* relative : relatives) {
+    if (now.trials.find_relative(relative->id) == nullptr) {
+      unread.push_back(relative->id);
+      continue;
+    }
+    if (!changes.empty()) continue;
+    // The request's own model may have come with its spec; a relative is one of the catalogue.
+    Json patch{{"model", {{"id", relative->id}, {"spec", nullptr}, {"config", nullptr}, {"name", nullptr}, {"hub", nullptr}}}};
+    const std::int64_t most = relative->summary.max_context_tokens;
+    if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now, most));
+    const bool is_last = relative == relatives.back();
+    if (!is_last && !(now.goal == AdviceGoal::room ? now.with(patch).has_value() : now.fits_with(patch))) continue;
+    changes.push_back({Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,
+                       relative->name, std::move(patch)});
+  }
+  return changes;
+}
+
+}  // namespace weighbridge

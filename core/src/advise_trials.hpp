@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "json_text.hpp"
+#include "weighbridge/advise.hpp"
+
+namespace weighbridge {
+
+/// `first` and then `second`, as one merge patch: what both name is what the second says.
+[[nodiscard]] Json together(Json first, const Json& second);
+
+/// A request with changes, read and ready to be counted.
+struct Setup {
+  Scenario scenario;
+  Prepared* prepared = nullptr;
+};
+
+/// Requests that differ from one by a patch. They are read as any request is, so that an outcome is that of what the patch makes; each model is
+/// prepared once in each format.
+class Trials {
+ public:
+  Trials(const Json& params, const Model& model, const std::vector<Model>& relatives, const Catalogue& catalogue);
+
+  /// Fails if the request cannot be read: a value that the model or the engine does not take.
+  [[nodiscard]] Result<Setup> read(const Json& patch);
+  [[nodiscard]] Result<Estimate> evaluate(const Setup& setup) { return weighbridge::evaluate(*setup.prepared, setup.scenario); }
+  /// The same to the byte even if it does not fit by far.
+  [[nodiscard]] Result<Estimate> evaluate_exactly(const Setup& setup);
+
+  /// A smaller relative with its layers; null if the catalogue only lists it.
+  [[nodiscard]] const Model* find_relative(const std::string& id) const;
+  [[nodiscard]] const Model& model() const { return model_; }
+  [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
+  /// What the request says of anything but its model.
+  [[nodiscard]] const Json& params() const { return params_; }
+  /// Whether it leaves some of the model on the host itself, and not the engine because it has to.
+  [[nodiscard]] bool asks_for_offload() const;
+  /// The option's value in the request; null if it is not given.
+  [[nodiscard]] Json option(std::string_view name) const;
+
+ private:
+  Json params_;
+  const Model& model_;
+  const std::vector<Model>& relatives_;
+  const Catalogue& catalogue_;
+  std::map<std::pair<const Model*, std::string>, std::unique_ptr<Prepared>> prepared_;
+};
+
+/// A request on the way to more room: what was changed already, and what that comes to.
+struct Situation {
+  Trials& trials;
+  Json patch;
+  Setup setup;
+  Estimate answer;
+  AdviceGoal goal = AdviceGoal::fit;
+
+  [[nodiscard]] const Scenario& scenario() const { return setup.scenario; }
+  /// The answer with one more patch; nothing if it cannot be read or does not run.
+  [[nodiscard]] std::optional<Estimate> with(const Json& more) const;
+  [[nodiscard]] bool fits_with(const Json& more) const;
+};
+
+/// Settings with values of their own. The order is that of Strategy.
+[[nodiscard]] std::vector<Change> setting_changes(const Situation& now);
+
+/// Settings whose value is looked for: the one that surely fits, or else one that shows how far it goes.
+[[nodiscard]] std::vector<Change> solved_changes(const Situation& now);
+
+/// The largest smaller relative that fits, or the smallest if none does. `unread` is given those that could not be counted.
+[[nodiscard]] std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread);
+
+}  // namespace weighbridge

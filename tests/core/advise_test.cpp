@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weighbridge/advise.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "api_fixture.hpp"
+#include "embedded.hpp"
+#include "method.hpp"
+#include "relatives.hpp"
+#include "weighbridge/api.hpp"
+
+namespace weighbridge {
+namespace {
+
+using testing::Json;
+
+Json advice(const Json& request) {
+  const Json response = testing::call("advise", request);
+  EXPECT_EQ(response["ok"], true) << response.dump();
+  return response["result"];
+}
+
+Json asked(const char* engine, const char* model, const char* device, int count, int context, int sequences, const char* format = "checkpoint") {
+  return {{"model", {{"id", model}}},
+          {"weights", {{"format", format}}},
+          {"engine", {{"name", engine}}},
+          {"workload", {{"context_tokens", context}, {"sequences", sequences}}},
+          {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
+}
+
+/// Too large, tight, refused and roomy, under every kind of engine.
+std::vector<Json> many_requests() {
+  std::vector<Json> requests{asked("vllm", "deepseek-ai/DeepSeek-R1", "h200-sxm", 8, 32768, 16),
+                             asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16),
+                             asked("vllm", "meta-llama/Llama-3.3-70B-Instruct", "h100-sxm", 2, 32768, 16),
+                             asked("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, 32768, 4),
+                             asked("sglang", "meta-llama/Llama-3.3-70B-Instruct", "h100-sxm", 2, 32768, 16),
+                             asked("tensorrt-llm", "meta-llama/Llama-3.3-70B-Instruct", "h100-sxm", 2, 32768, 16),
+                             asked("llama.cpp", "Qwen/Qwen3-32B", "rtx-4090", 1, 32768, 1, "gguf:Q4_K_M"),
+                             asked("llama.cpp", "meta-llama/Llama-3.3-70B-Instruct", "apple-m4-max-64gb", 1, 32768, 1, "gguf:Q5_K_M"),
+                             asked("ollama", "Qwen/Qwen3-32B", "rtx-4090", 1, 32768, 1, "gguf:Q4_K_M"),
+                             asked("transformers", "Qwen/Qwen3-32B", "rtx-4090", 1, 8192, 1),
+                             asked("mlx", "Qwen/Qwen3-32B", "apple-m4-max-64gb", 1, 32768, 1),
+                             asked("article", "article/30b", "rtx-4090", 1, 2048, 1)};
+  Json with_host = asked("llama.cpp", "Qwen/Qwen3-30B-A3B", "rtx-4090", 1, 8192, 1, "gguf:Q8_0");
+  with_host["host"] = {{"memory_bytes", 64 * testing::kGiBytes}};
+  requests.push_back(with_host);
+  return requests;
+}
+
+Json changed(Json request, const Json& row) {
+  request.merge_patch(row["patch"]);
+  return request;
+}
+
+TEST(Advice, SaysOfEachRowWhatAnEstimateOfTheChangedRequestSays) {
+  for (const Json& request : many_requests()) {
+    const Json before = testing::estimate(request)["verdict"];
+    const Json list = advice(request);
+    EXPECT_FALSE(list["rows"].empty()) << request.dump();
+    EXPECT_LE(list["rows"].size(), kMostAdvice);
+    EXPECT_EQ(list["goal"], before["class"] == "fits" ? "room" : "fit");
+    for (const Json& row : list["rows"]) {
+      const Json after = testing::estimate(changed(request, row))["verdict"];
+      EXPECT_EQ(row["verdict"], after) << request.dump() << row.dump();
+      if (!row["gained_bytes"].is_null()) {
+        EXPECT_EQ(row["gained_bytes"].get<std::int64_t>(), after["free_bytes"].get<std::int64_t>() - before["free_bytes"].get<std::int64_t>());
+        EXPECT_GT(row["gained_bytes"], 0);
+      }
+      const std::string kind = after["class"];
+      EXPECT_FALSE(row["enough"] == true && (kind == "no" || kind == "impossible")) << row.dump();
+    }
+  }
+}
+
+std::size_t place_of_price(const Json& change) {
+  for (std::size_t place = 0; place <= static_cast<std::size_t>(Price::more_devices); ++place)
+    if (name_of(static_cast<Price>(place)) == change["price"].get<std::string>()) return place;
+  ADD_FAILURE() << change.dump();
+  return 0;
+}
+
+TEST(Advice, ComesByLossWhereItDoesNotFitAndByGainWhereItDoes) {
+  for (const Json& request : many_requests()) {
+    const Json list = advice(request);
+    std::int64_t last = list["goal"] == "fit" ? -1 : INT64_MAX;
+    for (const Json& row : list["rows"]) {
+      EXPECT_LE(row["changes"].size(), 2u);
+      if (row["enough"] == false) {
+        EXPECT_EQ(row, list["rows"].back());
+        continue;
+      }
+      if (list["goal"] == "fit") {
+        const auto loss = static_cast<std::int64_t>(place_of_price(row["changes"][0]));
+        EXPECT_GE(loss, last) << list.dump();
+        last = loss;
+      } else {
+        EXPECT_LE(row["gained_bytes"].get<std::int64_t>(), last) << list.dump();
+        last = row["gained_bytes"];
+      }
+    }
+  }
+}
+
+/// What the changes of a row come to, as texts that can be compared.
+std::vector<std::string> changes_of(const Json& row) {
+  std::vector<std::string> texts;
+  for (const Json& change : row["changes"]) texts.push_back(change["strategy"].dump() + change["to"].dump());
+  return texts;
+}
+
+TEST(Advice, HasNoPairOfWhichOneChangeDoesAsMuch) {
+  for (const Json& request : many_requests()) {
+    const Json list = advice(request);
+    if (list["goal"] != "fit") continue;
+    for (const Json& pair : list["rows"])
+      for (const Json& single : list["rows"]) {
+        if (pair["changes"].size() != 2 || single["changes"].size() != 1 || single["verdict"]["class"] != "fits") continue;
+        const std::vector<std::string> both = changes_of(pair);
+        EXPECT_EQ(std::count(both.begin(), both.end(), changes_of(single)[0]), 0) << list.dump();
+      }
+  }
+}
+
+const Json* find_row(const Json& list, const char* strategy) {
+  for (const Json& row : list["rows"])
+    if (row["changes"].size() == 1 && row["changes"][0]["strategy"] == strategy) return &row;
+  return nullptr;
+}
+
+// 131,072 values a token in 64 layers, 32,768 tokens: q8_0 takes 34 bytes for 32 of them, f16 64.
+TEST(Advice, CountsWhatAnEightBitCacheGainsToTheByte) {
+  const Json list = advice(asked("llama.cpp", "Qwen/Qwen3-32B", "rtx-4090", 1, 32768, 1, "gguf:Q4_K_M"));
+  const Json* row = find_row(list, "cache");
+  ASSERT_NE(row, nullptr) << list.dump();
+  EXPECT_EQ((*row)["gained_bytes"], 131'072LL * 32768 * 30 / 32);
+  EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  EXPECT_EQ((*row)["changes"][0]["note"]["url"], "https://github.com/ggml-org/llama.cpp/pull/7412");
+}
+
+TEST(Advice, LeavesOutWhatTheEngineRefuses) {
+  Json request = asked("llama.cpp", "Qwen/Qwen3-32B", "rtx-4090", 1, 32768, 1, "gguf:Q4_K_M");
+  request["engine"]["options"] = {{"flash_attn", "off"}};  // without it, values are never quantized
+  EXPECT_EQ(find_row(advice(request), "cache"), nullptr);
+}
+
+TEST(Advice, TakesOptionsAwayThatWouldWin) {
+  Json request = asked("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, 32768, 4);
+  request["engine"]["options"] = {{"max_model_len", 32768}, {"max_num_seqs", 4}};
+  const Json list = advice(request);
+  const Json* context = find_row(list, "context");
+  ASSERT_NE(context, nullptr) << list.dump();
+  EXPECT_TRUE((*context)["patch"]["engine"]["options"]["max_model_len"].is_null());
+  EXPECT_EQ(changed(request, *context)["engine"]["options"], Json({{"max_num_seqs", 4}}));
+}
+
+TEST(Advice, NamesADistillationOfTheModel) {
+  const Json request = asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16);
+  const Json list = advice(request);
+  const Json* row = find_row(list, "model");
+  ASSERT_NE(row, nullptr) << list.dump();
+  EXPECT_EQ((*row)["patch"]["model"]["id"], "deepseek-ai/DeepSeek-R1-Distill-Llama-70B");
+  EXPECT_TRUE(list["unread_relatives"].empty());
+}
+
+TEST(Advice, FailsAsAnEstimateDoes) {
+  const Json request = asked("vllm", "nobody/nothing", "h100-sxm", 8, 32768, 16);
+  EXPECT_EQ(testing::call("advise", request)["error"], testing::call("estimate", request)["error"]);
+}
+
+TEST(Relatives, DifferInTheSizeOfTheirNameOnly) {
+  EXPECT_EQ(sized_name("Qwen/Qwen2.5-72B-Instruct"), (SizedName{"qwen2.5", "instruct", true}));
+  EXPECT_EQ(sized_name("Qwen/Qwen3-30B-A3B"), sized_name("Qwen/Qwen3-8B"));
+  EXPECT_EQ(sized_name("google/gemma-4-26B-A4B-it"), sized_name("google/gemma-4-E2B-it"));
+  EXPECT_NE(sized_name("Qwen/Qwen3-30B-A3B-Instruct-2507"), sized_name("Qwen/Qwen3-30B-A3B"));
+  EXPECT_FALSE(sized_name("deepseek-ai/DeepSeek-R1").has_size);
+}
+
+TEST(Relatives, OfDeepSeekR1AreItsSixDistillations) {
+  Catalogue catalogue(reading().read_config);
+  ASSERT_TRUE(catalogue.load(testing::parse(embedded("models.json")), testing::parse(embedded("gpus.json"))));
+  const std::vector<const CatalogueModel*> relatives = smaller_relatives(catalogue, "deepseek-ai/DeepSeek-R1");
+  ASSERT_EQ(relatives.size(), 6u);
+  EXPECT_EQ(relatives.front()->id, "deepseek-ai/DeepSeek-R1-Distill-Llama-70B");
+  EXPECT_EQ(relatives.back()->id, "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B");
+  for (const CatalogueModel* sibling : smaller_relatives(catalogue, "Qwen/Qwen3-32B")) EXPECT_EQ(sibling->id.rfind("Qwen/Qwen3-", 0), 0u);
+}
+
+}  // namespace
+}  // namespace weighbridge
