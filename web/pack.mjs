@@ -72,8 +72,11 @@ const firstDevices = readJson('web/first-devices.json').map((id) => {
 });
 
 mkdirSync('build/catalogue', { recursive: true });
-// What only a list shows comes when it is opened.
-const counted = models.map(({ license: _licence, relation: _relation, ...row }) => row);
+// What only a list shows comes when it is opened. Whom a small model descends from the core has to know, to name it (core/src/relatives.cpp).
+const isDescent = (relation) => /\b(distilled from|the small one of) /.test(relation ?? '');
+const counted = models.map(({ license: _licence, relation, ...row }) =>
+  isDescent(relation) ? { ...row, relation } : row,
+);
 const listed = models.map(({ id, license, relation }) => [id, { license, relation }]);
 writeFileSync(
   'build/catalogue/models.json',

@@ -122,7 +122,7 @@ class Search {
   }
 
   void try_singles() {
-    for (const auto& proposed : {setting_changes(*base_), solved_changes(*base_), model_changes(*base_, list_.unread_relatives)})
+    for (const auto& proposed : {setting_changes(*base_), solved_changes(*base_, true), model_changes(*base_, list_.unread_relatives)})
       for (const Change& change : proposed)
         if (list_.goal == AdviceGoal::fit || !is_only_for_need(change.price)) weigh({change});
     singles_ = rows_.size();
@@ -158,7 +158,10 @@ class Search {
 
   void solve_on(const Change& ground, const Advice& single) {
     const Situation on{trials_, ground.patch, {single.scenario, trials_.read(ground.patch)->prepared}, single.answer, list_.goal};
-    for (const Change& change : solved_changes(on)) weigh_if_worth({ground, change});
+    // Once system memory is enough, a second change that keeps a layer more on the GPUs is none worth naming.
+    const bool host_is_enough = std::any_of(rows_.begin(), rows_.end(),
+                                            [&](const Advice& row) { return works(row) && is_offload(row.changes.front()); });
+    for (const Change& change : solved_changes(on, !host_is_enough)) weigh_if_worth({ground, change});
   }
 
   void weigh_if_worth(std::vector<Change> changes) {

@@ -91,23 +91,25 @@ bool has_memory_of_its_own(const Scenario& scenario) {
          std::none_of(scenario.hardware.begin(), scenario.hardware.end(), [](const DeviceGroup& g) { return g.device.unified_memory; });
 }
 
-/// The fewest layers whose experts go to system memory so that the devices surely hold the rest.
+/// The fewest layers whose experts go to system memory so that the devices surely hold the rest. Without the buffers of graphs, which take the time
+/// to count, the search comes to no more than that; from there it goes on layer by layer.
 void move_experts(const Situation& now, std::vector<Change>& changes) {
   const std::int64_t layers = now.trials.model().n_layers();
+  const std::int64_t before = now.scenario().cpu_moe_layers;
+  Prepared& prepared = *now.setup.prepared;
   Scenario trial = without_fit(now.scenario());
-  const auto room_with = [&](std::int64_t kept) -> Margin {
+  const auto room = [](const Result<Estimate>& outcome) { return outcome ? device_margin(*outcome, Figure::high) : std::nullopt; };
+  const auto room_beside = [&](std::int64_t kept) -> Margin {
     trial.cpu_moe_layers = layers - kept;
-    const Result<Estimate> outcome = evaluate(*now.setup.prepared, trial);
-    return outcome ? device_margin(*outcome, Figure::high) : std::nullopt;
+    return room(evaluate_least(prepared, trial));
   };
-  const std::int64_t kept = largest_holding(layers - 1 - now.scenario().cpu_moe_layers, room_with);
-  const std::int64_t moved = layers - kept;
-  changes.push_back({Strategy::experts,
-                     Price::experts_on_host,
-                     static_cast<double>(moved),
-                     now.scenario().cpu_moe_layers,
-                     moved,
-                     {{"offload", {{"cpu_moe_layers", moved}}}}});
+  std::int64_t moved = layers - largest_holding(layers - 1 - before, room_beside);
+  for (; moved < layers; ++moved) {
+    trial.cpu_moe_layers = moved;
+    if (holds(room(evaluate(prepared, trial)))) break;
+  }
+  changes.push_back(
+      {Strategy::experts, Price::experts_on_host, static_cast<double>(moved), before, moved, {{"offload", {{"cpu_moe_layers", moved}}}}});
 }
 
 void move_layers(const Situation& now, std::vector<Change>& changes) {
@@ -142,7 +144,7 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
 
 }  // namespace
 
-std::vector<Change> solved_changes(const Situation& now) {
+std::vector<Change> solved_changes(const Situation& now, bool with_host) {
   std::vector<Change> changes;
   const Scenario& s = now.scenario();
   const Engine* engine = find_engine(s.engine);
@@ -150,7 +152,7 @@ std::vector<Change> solved_changes(const Situation& now) {
   take_more_share(now, *engine, changes);
   shorten_context(now, changes);
   take_fewer_requests(now, changes);
-  if (now.goal == AdviceGoal::fit && s.engine == "llama.cpp" && has_memory_of_its_own(s)) {
+  if (with_host && now.goal == AdviceGoal::fit && s.engine == "llama.cpp" && has_memory_of_its_own(s)) {
     if (first_moe(now.trials.model()) != nullptr) move_experts(now, changes);
     move_layers(now, changes);
   }

@@ -69,8 +69,9 @@ struct Situation {
 /// Settings with values of their own. The order is that of Strategy.
 [[nodiscard]] std::vector<Change> setting_changes(const Situation& now);
 
-/// Settings whose value is looked for: the one that surely fits, or else one that shows how far it goes.
-[[nodiscard]] std::vector<Change> solved_changes(const Situation& now);
+/// Settings whose value is looked for: the one that surely fits, or else one that shows how far it goes. `with_host`:
+/// what may lie in system memory is looked for as well.
+[[nodiscard]] std::vector<Change> solved_changes(const Situation& now, bool with_host);
 
 /// The largest smaller relative that fits, or the smallest if none does. `unread` is given those that could not be counted.
 [[nodiscard]] std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread);

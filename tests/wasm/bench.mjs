@@ -104,3 +104,39 @@ for (const [device, count, gib, engine] of [
     `${name.padEnd(42)} ${rows.length} models ${sum(times)} ms, first ${kFirstScreen} ${first} ms, slowest ${Math.max(...times).toFixed(0)} ms`,
   );
 }
+
+// Advice with its pairs: of an engine that is counted by formulas, and of one whose graphs are replayed.
+const asked = (model, device, count, engine, tokens, sequences, format = 'checkpoint') => ({
+  model: { id: model },
+  weights: { format },
+  engine: { name: engine },
+  workload: { context_tokens: tokens, sequences },
+  hardware: [{ device, count }],
+  host: { memory_bytes: 1024 * 2 ** 30 },
+});
+const advised = {
+  'DeepSeek-R1 on 8 x H100': asked('deepseek-ai/DeepSeek-R1', 'h100-sxm', 8, 'vllm', 32_768, 16),
+  '32B on one RTX 4090, llama.cpp': asked('Qwen/Qwen3-32B', 'rtx-4090', 1, 'llama.cpp', 32_768, 1, 'gguf:Q4_K_M'),
+  '70B on one RTX 4090, llama.cpp': asked(
+    'meta-llama/Llama-3.3-70B-Instruct',
+    'rtx-4090',
+    1,
+    'llama.cpp',
+    8192,
+    1,
+    'gguf:Q4_K_M',
+  ),
+  'DeepSeek-R1 on 4 x H100, llama.cpp': asked(
+    'deepseek-ai/DeepSeek-R1',
+    'h100-sxm',
+    4,
+    'llama.cpp',
+    8192,
+    1,
+    'gguf:Q4_K_M',
+  ),
+};
+for (const [name, params] of Object.entries(advised)) {
+  const text = JSON.stringify({ method: 'advise', params });
+  time(`advise, ${name}`, 3, () => solver(text));
+}

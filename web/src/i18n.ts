@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setupI18n, type I18n, type Messages } from '@lingui/core';
 import type accuracyEnglish from '../messages/accuracy.en.json';
+import type adviceEnglish from '../messages/advice.en.json';
 import type english from '../messages/en.json';
 import type devicesEnglish from '../messages/devices.en.json';
 import type embedEnglish from '../messages/embed.en.json';
@@ -14,6 +15,7 @@ import type reverseEnglish from '../messages/reverse.en.json';
 export type MessageId =
   | keyof typeof english
   | keyof typeof accuracyEnglish
+  | keyof typeof adviceEnglish
   | keyof typeof devicesEnglish
   | keyof typeof embedEnglish
   | keyof typeof enginesEnglish

@@ -43,10 +43,13 @@ export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<b
 export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {
   let module = first;
   let hasDevices = false;
+  let hasEngines = false;
   let complete = (params: Partial<Request>): Partial<Request> => params;
   return {
     async bringEngines() {
+      if (hasEngines) return;
       module = await loadFull();
+      hasEngines = true;
     },
     async bringDevices() {
       if (hasDevices) return;
@@ -54,7 +57,7 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
       hasDevices = true;
     },
     call(method, params) {
-      const completed = method === 'estimate' ? complete(params as Partial<Request>) : params;
+      const completed = method === 'estimate' || method === 'advise' ? complete(params as Partial<Request>) : params;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
     },
     async bringSpecs() {

@@ -30,13 +30,17 @@ export function withSpec(file: SpecFile, model: ModelChoice): ModelChoice {
   return spec === undefined ? model : { ...model, spec };
 }
 
-/** `params` with the specs of its models: the one that is asked about, and one that drafts for it. */
-export function withSpecs(file: SpecFile, params: Partial<Request>): Partial<Request> & { draft?: ModelChoice } {
-  const { model, engine } = params;
+/** `params` with the specs of its models: the one that is asked about, one that drafts for it, and relatives that advice may name. */
+export function withSpecs(
+  file: SpecFile,
+  params: Partial<Request> & { relatives?: ModelChoice[] },
+): Partial<Request> & { draft?: ModelChoice } {
+  const { model, engine, relatives } = params;
   const id = engine?.options?.['draft_model'];
   return {
     ...params,
     ...(model && { model: withSpec(file, model) }),
+    ...(relatives && { relatives: relatives.map((relative) => withSpec(file, relative)) }),
     ...(typeof id === 'string' && { draft: withSpec(file, { id }) }),
   };
 }

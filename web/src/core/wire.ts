@@ -220,6 +220,36 @@ export interface BestWeights {
   host_bytes: number | null;
 }
 
+/** One setting moved, by the codes of core/include/weighbridge/advise.hpp. */
+export interface AdviceChange {
+  strategy: string;
+  from: Json;
+  to: Json;
+  price: string;
+  /** What was published about the quality of a format. */
+  note: { code: string; value: string; text: string; url: string } | null;
+}
+
+export interface AdviceRow {
+  changes: AdviceChange[];
+  /** A JSON merge patch of the request. */
+  patch: { [key: string]: Json };
+  /** Of room, where the verdict is decided. */
+  gained_bytes: number | null;
+  /** Not so: named only because people try it. */
+  enough: boolean;
+  verdict: Verdict;
+  host_bytes: number | null;
+}
+
+/** Result of `advise`. */
+export interface AdviceList {
+  goal: 'fit' | 'room';
+  rows: AdviceRow[];
+  /** Smaller relatives of the model that the core knows by name only. */
+  unread_relatives: string[];
+}
+
 export interface CatalogueModel {
   id: string;
   slug: string;
@@ -295,6 +325,7 @@ export interface Methods {
   estimate: { params: Request; result: Estimate };
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
+  advise: { params: Request & { relatives?: ModelChoice[] }; result: AdviceList };
   solve: { params: { find: 'weights'; request: SolveRequest; smallest?: string }; result: BestWeights };
   'share.encode': {
     params: {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { useStore } from '../store';
@@ -49,6 +50,19 @@ function usePageDrop(): boolean {
   return isOver;
 }
 
+/** What would make it fit, which comes once the core can be asked. */
+function LazyAdvice() {
+  const isReady = useStore().coreState.value.status === 'ready';
+  const [Card, setCard] = useState<ComponentType>();
+  useEffect(() => {
+    if (isReady)
+      import('../advice/Advice')
+        .then(({ adviceCard }) => adviceCard.then((card) => setCard(() => card)))
+        .catch(() => {});
+  }, [isReady]);
+  return Card ? <Card /> : null;
+}
+
 function Footer() {
   const { answer } = useStore();
   const { engine } = answer.value;
@@ -82,6 +96,7 @@ export function Calculator() {
           <Assumptions />
           <Bars />
           <Breakdown />
+          <LazyAdvice />
         </main>
       </div>
       <Footer />

@@ -29,7 +29,7 @@ export function CountSlider({
   const notices = useFieldNotices(field);
   const isWrong = unread !== undefined || notices.length > 0;
   return (
-    <div class="field">
+    <div class="field" data-field={field}>
       <div class="field-head">
         <label for={id}>{label}</label>
         <NumberField

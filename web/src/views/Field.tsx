@@ -51,7 +51,7 @@ export function Group({
   field: FieldName;
 }) {
   return (
-    <fieldset class="field" aria-describedby={messageId(field)}>
+    <fieldset class="field" data-field={field} aria-describedby={messageId(field)}>
       <legend>{label}</legend>
       <div class={className}>{children}</div>
       <FieldMessages field={field} />

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
-import type { Parallel } from '../core/wire';
 import { useStore, type Store } from '../store';
 import { t } from '../i18n';
 import { count } from '../format';
 import { Icon } from './Icon';
+import { layoutText } from './layout-text';
 import { Rich } from './Rich';
 import { engineName, facts, verdictTexts } from './verdict-texts';
 import { weightsName } from './weights-name';
@@ -26,12 +26,6 @@ function Announcer({ text }: { text: string }) {
     </p>
   );
 }
-
-/** As people write layouts: TP2 × PP2, with the parts that are more than one. */
-const layoutText = ({ tensor, pipeline = 1, data = 1, expert = false }: Parallel): string =>
-  [tensor && `TP${tensor}`, pipeline > 1 && `PP${pipeline}`, data > 1 && `DP${data}`, expert && 'EP']
-    .filter(Boolean)
-    .join(' × ');
 
 /** The nearest working setting, one tap away: its words, and what the tap does. */
 function nearestOf(store: Store): [words: string, take: () => void] | undefined {

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What would make it fit: rows of the core, tried and undone with one click each.
+import { expect, open, test, verdict } from './page';
+
+const kTooLarge = 'v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090&e=llama.cpp';
+
+test('it does not fit, one click makes it fit, and one more undoes that', async ({ page }) => {
+  await open(page, `#${kTooLarge}`);
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+  const card = page.getByRole('region', { name: 'What would make it fit' });
+  const rows = card.getByRole('listitem');
+  await expect(rows.first()).toContainText('Q8_0 KV cache');
+  await expect(rows.first()).toContainText('+3.75 GiB');
+  await expect(rows.first()).toContainText('fits, 596 MiB free');
+  await expect(card.locator('li', { hasText: 'Q3_K_M weights' })).toContainText('Perplexity of Llama-3-8B: +0.6569');
+  await card.getByRole('button', { name: 'Try: A context of 18,432 tokens' }).click();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+  await expect(page).toHaveURL(/ctx=18k/);
+  await expect(page.locator('[data-field="context"]')).toHaveAttribute('data-tried', '');
+  const undo = page.getByRole('button', { name: 'Undo' });
+  await expect(undo).toBeFocused();
+  await expect(page.getByRole('status').filter({ has: undo })).toContainText('Changed: A context of 18,432 tokens');
+  await expect(page.getByRole('heading', { name: 'How to get more room' })).toBeVisible();
+  await undo.click();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+  await expect(page.getByRole('heading', { name: 'What would make it fit' })).toBeFocused();
+  await expect(page).not.toHaveURL(/ctx=/);
+  await expect(page.locator('[data-tried]')).toHaveCount(0);
+});
+
+test('Chinese: a distillation, whose layers come when it is named, and its way back', async ({ page }) => {
+  await open(page, 'zh/#v=1&g=8xh100-sxm');
+  const card = page.getByRole('region', { name: '怎样才装得下' });
+  const row = card.locator('li', { hasText: 'DeepSeek-R1-Distill-Llama-70B' });
+  await expect(row).toContainText('换成更小的模型');
+  await expect(card.locator('li').last()).toContainText('只改这一项还不够');
+  await row.getByRole('button', { name: '试试' }).click();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+  await expect(page.locator('#model')).toHaveValue('DeepSeek-R1-Distill-Llama-70B');
+  await page.getByRole('button', { name: '撤销' }).click();
+  await expect(page.locator('#model')).toHaveValue('DeepSeek-R1');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+});
