@@ -138,37 +138,39 @@ function Advice() {
     title.current?.focus();
   }
   return (
-    <section class="card advice" data-stale={isBehind || undefined} aria-labelledby="advice">
-      <header>
-        <h2 id="advice" tabIndex={-1} ref={title}>
-          {t(`advice.${goal}.title`)}
-        </h2>
-        {rows.length > 0 && <span class="muted">{t(`advice.${goal}.order`)}</span>}
-      </header>
-      <div class="card-body">
-        {rows.length > 0 ? (
-          <ol class="advice-rows">
-            {rows.map((row, index) => (
-              <Row
-                key={JSON.stringify(row.patch)}
-                row={row}
-                index={index}
-                goal={goal}
-                names={names}
-                onTry={() => take(row)}
-              />
-            ))}
-          </ol>
-        ) : advised ? (
-          <p>{t(`advice.${goal}.none`)}</p>
-        ) : answer.value.verdict.class !== 'fits' || isAsked ? (
-          <p class="muted">{t('advice.loading')}</p>
-        ) : (
-          <button class="button small" type="button" onClick={() => setAsked(true)}>
-            {t('advice.show')}
-          </button>
-        )}
-      </div>
+    <>
+      <section class="card advice" data-stale={isBehind || undefined} aria-labelledby="advice">
+        <header>
+          <h2 id="advice" tabIndex={-1} ref={title}>
+            {t(`advice.${goal}.title`)}
+          </h2>
+          {rows.length > 0 && <span class="muted">{t(`advice.${goal}.order`)}</span>}
+        </header>
+        <div class="card-body">
+          {rows.length > 0 ? (
+            <ol class="advice-rows">
+              {rows.map((row, index) => (
+                <Row
+                  key={JSON.stringify(row.patch)}
+                  row={row}
+                  index={index}
+                  goal={goal}
+                  names={names}
+                  onTry={() => take(row)}
+                />
+              ))}
+            </ol>
+          ) : advised ? (
+            <p>{t(`advice.${goal}.none`)}</p>
+          ) : answer.value.verdict.class !== 'fits' || isAsked ? (
+            <p class="muted">{t('advice.loading')}</p>
+          ) : (
+            <button class="button small" type="button" onClick={() => setAsked(true)}>
+              {t('advice.show')}
+            </button>
+          )}
+        </div>
+      </section>
       <div class="toast-place" role="status">
         {isUndoable && (
           <Toast
@@ -181,7 +183,7 @@ function Advice() {
           />
         )}
       </div>
-    </section>
+    </>
   );
 }
 
