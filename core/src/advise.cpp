@@ -208,13 +208,14 @@ class Search {
     if (hopeless) chosen.push_back(*hopeless);
     for (const std::size_t index : chosen) {
       list_.rows.push_back(std::move(rows_[index]));
-      if (!works(list_.rows.back())) tell_all(list_.rows.back());
+      Advice& row = list_.rows.back();
+      row.is_enough = works(row);
+      if (row.answer.verdict.kind != VerdictClass::fits) tell_all(row);
     }
   }
 
-  /// The outcome of a row that is not enough, as estimate() has it.
+  /// The outcome of a row that does not plainly fit, as estimate() has it.
   void tell_all(Advice& row) {
-    row.is_enough = false;
     Result<Setup> setup = trials_.read(row.patch);
     if (!setup) return;
     Result<Estimate> outcome = trials_.evaluate_exactly(*setup);
@@ -265,10 +266,11 @@ std::string_view name_of(Strategy strategy) {
 }
 
 std::string_view name_of(Price price) {
-  constexpr std::array<std::string_view, 20> names{"less_for_others", "no_drafts",    "slower_prompts",  "more_traffic",   "slower_tokens",
-                                                   "cache_8bit",      "weights_8bit", "weights_6bit",    "weights_5bit",   "weights_4bit",
-                                                   "cache_4bit",      "no_images",    "shorter_context", "fewer_requests", "experts_on_host",
-                                                   "layers_on_host",  "weights_3bit", "weights_2bit",    "smaller_model",  "more_devices"};
+  constexpr std::array<std::string_view, 21> names{"less_for_others", "less_cache",     "no_drafts",    "slower_prompts",  "more_traffic",
+                                                   "slower_tokens",   "cache_8bit",     "weights_8bit", "weights_6bit",    "weights_5bit",
+                                                   "weights_4bit",    "cache_4bit",     "no_images",    "shorter_context", "fewer_requests",
+                                                   "experts_on_host", "layers_on_host", "weights_3bit", "weights_2bit",    "smaller_model",
+                                                   "more_devices"};
   return names[static_cast<std::size_t>(price)];
 }
 

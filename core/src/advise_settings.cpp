@@ -113,6 +113,8 @@ void take_smaller_steps(const Situation& now, std::vector<Change>& changes) {
     if (option.engine != now.scenario().engine) continue;
     const Json given = now.trials.option(option.name);
     for (const std::int64_t tokens : option.tokens) {
+      // Where it fits already, the smallest step stands for all.
+      if (now.goal == AdviceGoal::room && tokens != option.tokens.back()) continue;
       if (tokens < now.scenario().sequences || (given.is_number() && given.get<double>() <= static_cast<double>(tokens))) continue;
       changes.push_back({Strategy::step, Price::slower_prompts, 1.0 / static_cast<double>(tokens), given, tokens, option_patch(option.name, tokens)});
     }

@@ -22,8 +22,9 @@ constexpr std::string_view kSplitOptions[] = {"tensor_split", "decode_context_pa
 constexpr std::string_view kTokenCounts[] = {"average_tokens", "prompt_tokens", "shared_prefix_tokens"};
 
 constexpr std::int64_t kRoundContext = 1024;  // people ask for contexts in whole 1024 tokens
-constexpr std::int64_t kMostShare = 98;       // in hundredths: beyond, what the driver and other programs take is not there
-constexpr std::int64_t kUsualShare = 90;
+constexpr std::int64_t kMostShare = 98;       // in hundredths: of a whole card the context always has some
+constexpr std::int64_t kLeastShare = 50;
+constexpr std::int64_t kUsualShare = 92;  // the largest default of an engine
 constexpr std::int64_t kMostGpus = 64;
 
 template <class Names>
@@ -37,20 +38,29 @@ bool has_option(const Engine& engine, std::string_view name) {
   return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
 }
 
-void take_more_share(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
+/// Another share of each card. Where the engine's own limit is short: the smallest larger one that surely fits. Where the card is, since what lies
+/// outside the limit finds no room: the largest smaller one.
+void take_other_share(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
   if (!has_option(engine, engine.share_option) || now.answer.devices.empty()) return;
   const std::optional<double>& given = now.scenario().options.gpu_memory_utilization;
-  const std::int64_t least = given ? static_cast<std::int64_t>(std::floor(*given * 100)) : kUsualShare;
-  const auto patch_of = [&](std::int64_t share) {
-    return Json{{"engine", {{"options", {{std::string(engine.share_option), static_cast<double>(share) / 100}}}}}};
-  };
-  for (std::int64_t share = least + 1; share <= kMostShare; ++share) {
-    const bool is_last = share == kMostShare;
-    if (now.goal == AdviceGoal::room ? !is_last : !is_last && !now.fits_with(patch_of(share))) continue;
+  const DevicePlan& device = now.answer.devices[now.answer.verdict.device];
+  const Bytes whole = now.scenario().hardware[device.group].device.runtime_bytes;
+  const double usual = static_cast<double>(device.limit.count()) / static_cast<double>(whole.count());
+  const auto present = static_cast<std::int64_t>(std::floor(given.value_or(usual) * 100));
+  const auto propose = [&](std::int64_t share, Price price, bool is_sure) {
     const double to = static_cast<double>(share) / 100;
-    changes.push_back({Strategy::share, Price::less_for_others, to, given ? Json(*given) : Json(), to, patch_of(share)});
+    Json patch{{"engine", {{"options", {{std::string(engine.share_option), to}}}}}};
+    if (!is_sure && !now.fits_with(patch)) return false;
+    changes.push_back({Strategy::share, price, std::abs(static_cast<double>(share - present)), given ? Json(*given) : Json(), to, std::move(patch)});
+    return true;
+  };
+  if (now.goal == AdviceGoal::fit && now.answer.verdict.card_binds) {
+    for (std::int64_t share = std::min(present, kMostShare); share >= kLeastShare; --share)
+      if (propose(share, Price::less_cache, false)) return;
     return;
   }
+  for (std::int64_t share = now.goal == AdviceGoal::room ? kMostShare : present + 1; share <= kMostShare; ++share)
+    if (propose(share, Price::less_for_others, share == kMostShare)) return;
 }
 
 Json context_patch(const Situation& now, std::int64_t tokens) {
@@ -149,7 +159,7 @@ std::vector<Change> solved_changes(const Situation& now, bool with_host) {
   const Scenario& s = now.scenario();
   const Engine* engine = find_engine(s.engine);
   if (engine == nullptr) return changes;
-  take_more_share(now, *engine, changes);
+  take_other_share(now, *engine, changes);
   shorten_context(now, changes);
   take_fewer_requests(now, changes);
   if (with_host && now.goal == AdviceGoal::fit && s.engine == "llama.cpp" && has_memory_of_its_own(s)) {

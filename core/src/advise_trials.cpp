@@ -59,10 +59,10 @@ Result<Setup> Trials::read(const Json& patch) {
 }
 
 Result<Estimate> Trials::evaluate_exactly(const Setup& setup) {
-  bool& counts_hopeless = setup.prepared->memo().counts_hopeless;
-  counts_hopeless = true;
+  bool& is_shown = setup.prepared->memo().is_shown;
+  is_shown = true;
   Result<Estimate> outcome = evaluate(setup);
-  counts_hopeless = false;
+  is_shown = false;
   return outcome;
 }
 

@@ -35,6 +35,7 @@ enum class Strategy {
 /// then quality that nobody would call the same, then another model, and money last.
 enum class Price {
   less_for_others,
+  less_cache,
   no_drafts,
   slower_prompts,
   more_traffic,

@@ -35,8 +35,9 @@ struct Memo {
   /// llama.cpp: whether bounds are wanted beside the figures; without them what only widens a bound is not replayed.
   bool bounds = true;
 
-  /// llama.cpp: whether what does not fit anyway is counted to the byte too; else its graphs are bounds, which take no time.
-  bool counts_hopeless = false;
+  /// Whether the answer is shown, though it is not explained: what does not fit anyway is then counted to the byte too (llama.cpp; else its graphs
+  /// are bounds, which take no time), and what would wait is no reason to refuse (Ollama).
+  bool is_shown = false;
 
   /// llama.cpp: taken for what replays would give, which take the time; devices that it does not name have none.
   std::optional<GraphTerms> graphs;

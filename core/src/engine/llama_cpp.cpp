@@ -154,7 +154,7 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   for (std::size_t device = 0; device < groups.size(); ++device)
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));
   // A solver that passes by needs no exact figure of what does not fit anyway.
-  const bool is_shown = job.explain || (job.memo != nullptr && job.memo->counts_hopeless);
+  const bool is_shown = job.explain || (job.memo != nullptr && job.memo->is_shown);
   const bool is_hopeless = !is_shown && std::any_of(plan.devices.begin(), plan.devices.end(),
                                                     [](const DevicePlan& device) { return device.total() > device.limit; });
   ComputeTerms graphs = graph_terms(job, settings, loads, placement, is_hopeless);

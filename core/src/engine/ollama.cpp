@@ -210,7 +210,8 @@ Plan plan(const Job& job) {
   settle(job, scenario);
   const Job settled{job.model, job.tensors, scenario, job.explain, job.memo};
   Plan plan;
-  if (!job.explain && job.scenario.sequences > scenario.sequences)  // a solver's question: it queues them
+  const bool is_shown = job.explain || (job.memo != nullptr && job.memo->is_shown);
+  if (!is_shown && job.scenario.sequences > scenario.sequences)  // a solver's question: it queues them
     plan.impossible = notice::out_of_range("params.workload.sequences", "sequences", "", "1");
   else if (mixes_backends(job.scenario))
     plan.impossible = notice::custom("unsupported", "params.hardware", "Ollama runs a model on the GPUs of one backend: expected all of one backend.",

@@ -71,7 +71,12 @@ function Row({ row, index, goal, names, onTry }: RowProps) {
         </small>
       </div>
       <div class="advice-outcome">
-        {gained !== null && <b>{(gained < 0 ? kMinus : '+') + memory(Math.abs(gained), unit.value)}</b>}
+        {gained !== null && (
+          <b>
+            {(gained < 0 ? kMinus : '+') + memory(Math.abs(gained), unit.value)}
+            <span class="visually-hidden"> {t('advice.moreRoom')}</span>
+          </b>
+        )}
         <small>{outcomeText(row, goal, unit.value)}</small>
       </div>
       <button class="button small" type="button" aria-label={t('advice.tryThis', { change: words })} onClick={onTry}>
