@@ -24,7 +24,6 @@ constexpr std::string_view kTokenCounts[] = {"average_tokens", "prompt_tokens", 
 constexpr std::int64_t kRoundContext = 1024;  // people ask for contexts in whole 1024 tokens
 constexpr std::int64_t kMostShare = 98;       // in hundredths: of a whole card the context always has some
 constexpr std::int64_t kLeastShare = 50;
-constexpr std::int64_t kUsualShare = 92;  // the largest default of an engine
 constexpr std::int64_t kMostGpus = 64;
 
 template <class Names>
