@@ -98,10 +98,6 @@ class Search {
     return list_.goal == AdviceGoal::room ? other.gained >= row.gained : rank(other) <= rank(row);
   }
 
-  [[nodiscard]] bool is_dominated(const Advice& row) const {
-    return std::any_of(rows_.begin(), rows_.end(), [&](const Advice& other) { return works(other) && is_dominated_by(row, other); });
-  }
-
   /// Counts what `changes` come to, and keeps it if that is more room than before, or room where nothing was counted.
   void weigh(std::vector<Change> changes) {
     Advice row;

@@ -124,7 +124,7 @@ function Advice() {
   const [tried, setTried] = useState<Tried>();
   const title = useRef<HTMLHeadingElement>(null);
   const names = useNames();
-  const advised = useAdvice(isAsked || answer.value.verdict.class !== 'fits');
+  const advised = useAdvice(isAsked || answer.value.verdict.class !== 'fits', isAsked);
   const isBehind = advised !== undefined && advised.request !== request.value;
   const goal = advised?.list.goal ?? (answer.value.verdict.class === 'fits' ? 'room' : 'fit');
   const rows = advised?.list.rows ?? [];

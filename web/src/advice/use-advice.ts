@@ -32,8 +32,11 @@ export interface Advised {
   list: AdviceList;
 }
 
-/** Advice for the settings that the answer in sight is for; of earlier ones until then. */
-export function useAdvice(isWanted: boolean): Advised | undefined {
+/**
+ * Advice for the settings that the answer in sight is for; of earlier ones until then. A part that does not arrive is said only to who asked for
+ * advice.
+ */
+export function useAdvice(isWanted: boolean, isAsked: boolean): Advised | undefined {
   const { coreState, request, isBehind, bring } = useStore();
   const [advised, setAdvised] = useState<Advised>();
   const state = coreState.value;
@@ -42,13 +45,12 @@ export function useAdvice(isWanted: boolean): Advised | undefined {
   useEffect(() => {
     if (!isReady) return undefined;
     let isOver = false;
-    const timer = setTimeout(
-      () =>
-        void bring(ask(state.core, asked)).then((list) => {
-          if (list && !isOver) setAdvised({ request: asked, list });
-        }),
-      kSettled,
-    );
+    const timer = setTimeout(() => {
+      const asking = ask(state.core, asked);
+      void (isAsked ? bring(asking) : asking.catch(() => undefined)).then((list) => {
+        if (list && !isOver) setAdvised({ request: asked, list });
+      });
+    }, kSettled);
     return () => {
       isOver = true;
       clearTimeout(timer);

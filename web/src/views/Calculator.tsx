@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { useStore } from '../store';
@@ -51,19 +50,6 @@ function usePageDrop(): boolean {
   return isOver;
 }
 
-/** What would make it fit, which comes once the core can be asked. */
-function LazyAdvice() {
-  const isReady = useStore().coreState.value.status === 'ready';
-  const [Card, setCard] = useState<ComponentType>();
-  useEffect(() => {
-    if (isReady)
-      import('../advice/Advice')
-        .then(({ adviceCard }) => adviceCard.then((card) => setCard(() => card)))
-        .catch(() => {});
-  }, [isReady]);
-  return Card ? <Card /> : null;
-}
-
 function Footer() {
   const { answer } = useStore();
   const { engine } = answer.value;
@@ -97,7 +83,6 @@ export function Calculator() {
           <Assumptions />
           <Bars />
           <Breakdown />
-          <LazyAdvice />
           <LaterCards />
         </main>
       </div>

@@ -10,8 +10,8 @@ export function LaterCards() {
   const isReady = coreState.value.status === 'ready';
   useEffect(() => {
     if (isReady)
-      import('../speed/Cards').then(
-        ({ speedCards }) => speedCards.then((cards) => setCards(() => cards)),
+      import('../later').then(
+        ({ laterCards }) => laterCards.then((cards) => setCards(() => cards)),
         () => undefined,
       );
   }, [isReady]);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands below the answer, once the texts of all of it are there.
+import { adviceCard } from './advice/Advice';
+import { speedCards } from './speed/Cards';
+
+export const laterCards = Promise.all([adviceCard, speedCards]).then(([Advice, Speed]) => () => (
+  <>
+    <Advice />
+    <Speed />
+  </>
+));
