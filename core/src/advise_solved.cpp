@@ -71,13 +71,16 @@ Json context_patch(const Situation& now, std::int64_t tokens) {
   return leave_out(now.trials, Json{{"workload", std::move(workload)}}, kContextOptions);
 }
 
-/// A shorter context: the longest that surely fits, at least an eighth of what was asked; else a quarter, to show how far that goes.
+/// A shorter context, at least an eighth of what was asked: the longest that surely fits, or where none does, the longest at the best estimate; else
+/// a quarter, to show how far that goes.
 void shorten_context(const Situation& now, std::vector<Change>& changes) {
   const std::int64_t asked = now.scenario().context_tokens;
   if (asked < 2) return;
   std::int64_t tokens = asked / 2;
   if (now.goal == AdviceGoal::fit) {
-    tokens = solve_safe_context(*now.setup.prepared, now.scenario(), asked - 1);
+    const std::int64_t may = std::min(solve_max_context(*now.setup.prepared, now.scenario()), asked - 1);
+    tokens = solve_safe_context(*now.setup.prepared, now.scenario(), may);
+    if (tokens < asked / 8) tokens = may;
     if (tokens < asked / 8) tokens = std::max<std::int64_t>(1, asked / 4);
   }
   if (tokens > kRoundContext) tokens = tokens / kRoundContext * kRoundContext;
@@ -89,7 +92,11 @@ void take_fewer_requests(const Situation& now, std::vector<Change>& changes) {
   const std::int64_t asked = now.scenario().sequences;
   if (asked < 2) return;
   std::int64_t sequences = asked / 2;
-  if (now.goal == AdviceGoal::fit) sequences = std::max<std::int64_t>(1, solve_safe_sequences(*now.setup.prepared, now.scenario(), asked - 1));
+  if (now.goal == AdviceGoal::fit) {
+    const std::int64_t may = std::min(solve_max_sequences(*now.setup.prepared, now.scenario()), asked - 1);
+    sequences = solve_safe_sequences(*now.setup.prepared, now.scenario(), may);
+    if (sequences == 0) sequences = std::max<std::int64_t>(1, may);
+  }
   const double lost = 1 - static_cast<double>(sequences) / static_cast<double>(asked);
   changes.push_back({Strategy::sequences, Price::fewer_requests, lost, asked, sequences,
                      leave_out(now.trials, Json{{"workload", {{"sequences", sequences}}}}, kSequenceOptions)});
@@ -130,7 +137,7 @@ void move_layers(const Situation& now, std::vector<Change>& changes) {
                      leave_out(now.trials, Json{{"offload", {{"gpu_layers", *kept}}}}, kLayerOptions)});
 }
 
-/// More GPUs of the first kind: the fewest with which it fits.
+/// More GPUs of the first kind: the fewest with which it surely fits; else the fewest with which it may.
 void add_devices(const Situation& now, std::vector<Change>& changes) {
   const Scenario& s = now.scenario();
   if (!has_memory_of_its_own(s)) return;
@@ -139,16 +146,20 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
   if (now.goal == AdviceGoal::room) counts = {2 * count};
   std::sort(counts.begin(), counts.end());
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  std::optional<Change> best;
+  VerdictClass reached = VerdictClass::no;
   for (const std::int64_t more : counts) {
-    if (more > kMostGpus) break;
+    if (more > kMostGpus || reached == VerdictClass::fits) break;
     Json rows = now.trials.params()["hardware"];
     rows[0]["count"] = more;
     Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
     if (now.trials.params().contains("parallel")) patch["parallel"] = nullptr;
-    if (more != counts.back() && !now.fits_with(patch)) continue;
-    changes.push_back({Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(patch)});
-    return;
+    const std::optional<Estimate> outcome = now.with(patch);
+    if (!outcome || (reached == VerdictClass::tight && outcome->verdict.kind != VerdictClass::fits)) continue;
+    reached = outcome->verdict.kind;
+    best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(patch)};
   }
+  if (best) changes.push_back(std::move(*best));
 }
 
 }  // namespace
