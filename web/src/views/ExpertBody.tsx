@@ -20,20 +20,22 @@ export const expertTexts = addMessages({
   'zh-CN': () => import('../../messages/expert.zh-CN.json'),
 });
 
-/** Options that have a field of their own in the form, and those that nobody sets by hand. */
+/** Options that have a field of their own in the form, and those that nobody sets by hand; so have those that follow the workload. */
 const kElsewhere = new Set([
   ...['n_ctx', 'n_seq_max', 'n_gpu_layers', 'n_outputs', 'type_k', 'type_v'],
-  ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length'],
-  ...[
-    'max_model_len',
-    'max_num_seqs',
-    'kv_cache_dtype',
-    'block_size',
-    'max_running_requests',
-    'max_seq_len',
-    'max_batch_size',
-  ],
+  ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length', 'kv_cache_dtype', 'block_size'],
 ]);
+const isElsewhere = ({ name, default: usual }: EngineOption): boolean =>
+  usual.startsWith('workload.') || kElsewhere.has(name);
+
+const kTensorFlags: Record<string, string> = {
+  vllm: '--tensor-parallel-size',
+  sglang: '--tp-size',
+  'tensorrt-llm': '--tp_size',
+  lmdeploy: '--tp',
+  tgi: '--num-shard',
+  'mlc-llm': 'tensor_parallel_shards',
+};
 
 /** Flags that are not the option's name with dashes. */
 const kFlags: Record<string, string> = {
@@ -60,10 +62,11 @@ const kFlags: Record<string, string> = {
   speculative_method: '--speculative-config',
   num_speculative_tokens: '--speculative-config',
   flashinfer_sampler: 'VLLM_USE_FLASHINFER_SAMPLER',
+  attention: 'ATTENTION',
 };
 
 /** Engines whose settings are fields, not flags of a command line. */
-const kFields = new Set(['ollama', 'lm-studio', 'transformers']);
+const kFields = new Set(['ollama', 'lm-studio', 'transformers', 'exllamav3', 'mlc-llm', 'web-llm']);
 
 const kChoices: Record<string, string[]> = {
   split_mode: ['layer', 'none', 'row', 'tensor'],
@@ -72,6 +75,8 @@ const kChoices: Record<string, string[]> = {
   cache_implementation: ['dynamic', 'static', 'offloaded', 'quantized'],
   speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram'],
   device_map: ['auto', 'balanced_low_0', 'sequential'],
+  mode: ['auto', 'local', 'interactive', 'server'],
+  attention: ['auto', 'flashinfer', 'flashdecoding', 'paged'],
 };
 const kExamples: Record<string, string> = {
   tensor_split: '3,1',
@@ -499,13 +504,12 @@ export function ExpertBody() {
   const { engine: choice, hardware } = request.value;
   const engine = catalogue.value?.engines.find(({ name }) => name === choice.name);
   if (!engine) return <p class="hint">{t('expert.loading')}</p>;
+  const tensorFlag = kTensorFlags[engine.name];
   const has = (name: string): boolean => engine.options.some((option) => option.name === name);
   return (
     <>
       <VersionRow engine={engine} />
-      {has('gpu_memory_utilization') && <TensorRow flag="--tensor-parallel-size" />}
-      {has('mem_fraction_static') && <TensorRow flag="--tp-size" />}
-      {has('free_gpu_memory_fraction') && <TensorRow flag="--tp_size" />}
+      {tensorFlag && <TensorRow flag={tensorFlag} />}
       <ContextDefaultRow engine={engine.name} />
       {has('n_gpu_layers') && <LayersRow flag="-ngl" />}
       {has('num_gpu') && <LayersRow flag="num_gpu" />}
@@ -513,7 +517,7 @@ export function ExpertBody() {
       <FitRow />
       <CommandRow />
       {engine.options
-        .filter(({ name }) => !kElsewhere.has(name))
+        .filter((option) => !isElsewhere(option))
         .map((option) => (
           <OptionRow key={option.name} option={option} />
         ))}
