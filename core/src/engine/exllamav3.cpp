@@ -209,6 +209,7 @@ Plan plan(const Job& job) {
     for (std::int64_t i = 0; i < job.scenario.hardware[group].count; ++i) plan.devices.push_back(plan_device(job, s, stages[index++], step, group));
   pass_on_excess(plan.devices);
   plan.host = plan_host(job, s);
+  plan.report.all_gpu_layers = job.model.n_layers() + 1;
   plan.report.kv_cache_tokens = s.cache_tokens;
   plan.report.max_concurrency = static_cast<double>(s.cache_tokens) / static_cast<double>(job.scenario.context_tokens);
   return plan;

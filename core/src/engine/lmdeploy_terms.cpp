@@ -142,7 +142,7 @@ Term compute_term(const Job& job, const Settings& s) {
   rows.push_back(make_row(
       job.explain, "flattened_cache",
       {{"cached_tokens", std::max(s.context, s.batch_tokens)}, {"values_of_heads", heads.keys * heads.values_per_head}, {"bytes_per_value", 2}}));
-  rows.push_back(make_row(job.explain, "sampler", {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}}));
+  rows.push_back(make_row(job.explain, "logits", {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}}));
   Term term;
   term.id = "compute";
   term.basis = Basis::modelled;

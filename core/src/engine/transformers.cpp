@@ -252,6 +252,7 @@ Plan plan(const Job& job) {
   }
   plan_devices(job, rules, settings, placement, plan);
   HostPlan host = plan_host_beside(job, rules, settings, placement);
+  plan.report.all_gpu_layers = job.model.n_layers() + 1;
   plan.report.tensors_on_host = !placement.host.empty();
   if (!host.terms.empty()) {
     if (job.scenario.host) host.capacity = job.scenario.host->capacity();
