@@ -26,6 +26,9 @@ Tensor held_by_shard(const Job& job, const Settings& s, const Tensor& tensor) {
   return is_whole || s.tensor == 1 ? tensor : share_of(job.model, tensor, s.split());
 }
 
+/// One page more than the tokens fill.
+std::int64_t pool_tokens(const Settings& s) { return (ceil_div(s.cache_tokens, kPage) + 1) * kPage; }
+
 bool is_loaded(const Tensor& tensor) { return tensor.part == ModelPart::text && !tensor.is_copy; }
 
 /// deepseek_v2_model.py w_uk and w_uv: the two halves of the up-projection, beside it, never quantized.
@@ -114,10 +117,9 @@ std::int64_t token_bytes(const Model& model, const Settings& s) {
   return values * s.value_bytes;
 }
 
-/// One page more than the tokens fill; layers with a window have pages for all tokens, too.
+/// Layers with a window have pages for all tokens, too.
 Term cache_term(const Job& job, const Settings& s) {
-  FormulaRow row = make_row(job.explain, "full_sequences",
-                            {{"pool_tokens", (ceil_div(s.cache_tokens, kPage) + 1) * kPage}, {"bytes_of_a_token", token_bytes(job.model, s)}});
+  FormulaRow row = make_row(job.explain, "full_sequences", {{"pool_tokens", pool_tokens(s)}, {"bytes_of_a_token", token_bytes(job.model, s)}});
   Term term;
   term.id = "kv_cache";
   term.source = kCacheSource;
@@ -148,8 +150,8 @@ Bytes largest_tensor(const Job& job, const Settings& s) {
   for (const Tensor& tensor : job.tensors)
     if (is_loaded(tensor)) most = std::max(most, tensor.bytes() / static_cast<std::uint64_t>(tensor.layers.count));
   // All pages of a layer are one tensor.
-  const auto layers = static_cast<std::uint64_t>(std::max<std::int64_t>(1, job.model.n_layers()));
-  return std::max(most, Bytes(static_cast<std::uint64_t>((ceil_div(s.cache_tokens, kPage) + 1) * kPage * token_bytes(job.model, s))) / layers);
+  const std::int64_t layers = std::max<std::int64_t>(1, job.model.n_layers());
+  return std::max(most, value_of({{"", pool_tokens(s)}, {"", token_bytes(job.model, s)}, {"", layers, Op::divide}}));
 }
 
 std::optional<Notice> refusal(const Job& job, const Engine& engine, const std::string& name, Plan& plan) {

@@ -3,6 +3,7 @@
 //   after the largest prefill, blocks = free memory - (1 - cuda_memory_fraction * 0.9) * total memory,  over the bytes of a block
 // so context, weights, that prefill and the cache share 90 % of the card, and CUDA graphs are captured in the rest.
 #include <algorithm>
+#include <cmath>
 
 #include "engine/device_context.hpp"
 #include "engine/formula.hpp"
@@ -87,26 +88,24 @@ std::int64_t token_bytes(const Model& model, const Settings& s) {
 }
 
 /// Operations of one token as main.rs Config::flop counts them.
-std::int64_t operations(const Model& model) {
+double operations(const Model& model) {
   const FullAttention* a = first_grouped_attention(model.layers);
   if (a == nullptr || model.vision) return 0;
   const MoeFfn* moe = first_moe(model);
   const std::int64_t ffn = moe != nullptr ? moe->moe_ffn_size * moe->n_experts_used + moe->shared_ffn_size : largest_dense_ffn(model);
   const std::int64_t heads = 3 * a->n_heads * a->head_dim_k + 2 * a->n_kv_heads * a->head_dim_k;
-  return 2 * model.n_layers() * model.hidden_size * (heads + 3 * ffn);
+  return 2.0 * static_cast<double>(model.n_layers() * model.hidden_size) * static_cast<double>(heads + 3 * ffn);
 }
 
 /// What the card computes in a second, but no more than the model's longest sequence; a card that the launcher does not know: 4,096.
 std::int64_t default_prefill(const Job& job, std::int64_t ranks) {
   const Device& device = job.scenario.hardware.front().device;
-  const std::int64_t each = operations(job.model);
+  const double each = operations(job.model);
   std::int64_t tokens = kPrefillTokens;
   for (const Speed& speed : kSpeeds) {
     const bool is_named = device.id == speed.device || device.id.starts_with(std::string(speed.device) + "-");
-    const std::int64_t optimal = is_named && each > 0
-                                     ? static_cast<std::int64_t>(1e12 * static_cast<double>(speed.tera * ranks) / static_cast<double>(each))
-                                     : 0;
-    if (optimal > 100) tokens = optimal;
+    const double optimal = is_named && each > 0 ? std::floor(1e12 * static_cast<double>(speed.tera * ranks) / each) : 0;
+    if (optimal > 100) tokens = static_cast<std::int64_t>(optimal);
   }
   return std::min(tokens, job.model.max_context_tokens);
 }
