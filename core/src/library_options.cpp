@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <span>
 
+#include "options.hpp"
+
 namespace weighbridge {
 
 namespace {
@@ -17,6 +19,17 @@ struct NumberOption {
   std::int64_t most;
 };
 
+struct FractionOption {
+  std::string_view name;
+  std::optional<double> L::*kept;
+  double most;
+};
+
+struct FlagOption {
+  std::string_view name;
+  std::optional<bool> L::*kept;
+};
+
 /// One of a few words, of which `expected` tells.
 struct WordOption {
   std::string_view name;
@@ -28,8 +41,11 @@ struct WordOption {
 struct Known {
   std::span<const NumberOption> numbers;
   std::span<const WordOption> words;
-  std::string_view max_memory;  ///< what the engine calls the most that a GPU takes, in GiB; empty: it has no such option
+  std::span<const FractionOption> fractions;
+  std::span<const FlagOption> flags;
 };
+
+constexpr double kMostGib = 1 << 20;
 
 constexpr std::string_view kAttention[] = {"sdpa", "eager", "flash_attention_2"};
 constexpr std::string_view kCaches[] = {"dynamic", "static", "offloaded", "quantized"};
@@ -42,22 +58,30 @@ constexpr WordOption kTransformersWords[] = {
     {"attn_implementation", &L::attn_implementation, kAttention, "\"sdpa\", \"eager\" or \"flash_attention_2\""},
     {"cache_implementation", &L::cache_implementation, kCaches, "\"dynamic\", \"static\", \"offloaded\" or \"quantized\""},
     {"device_map", &L::device_map, kDeviceMaps, "\"auto\", \"balanced\", \"balanced_low_0\" or \"sequential\""}};
+constexpr FractionOption kTransformersFractions[] = {{"max_memory", &L::max_memory_gib, kMostGib}};
 constexpr NumberOption kMlxNumbers[] = {{"max_tokens", &L::new_tokens, 1, kMaxContextTokens},
                                         {"prefill_step_size", &L::prefill_tokens, 1, kMaxContextTokens},
                                         {"max_kv_size", &L::max_kv_size, 1, kMaxContextTokens},
                                         {"kv_group_size", &L::kv_group_size, 32, 128},
                                         {"prompt_cache_size", &L::prompt_caches, 0, kMaxSequences}};
 
+constexpr NumberOption kExLlamaNumbers[] = {{"cache_size", &L::cache_tokens, 1, kMostTokens},
+                                            {"k_bits", &L::k_bits, 2, 16},
+                                            {"v_bits", &L::v_bits, 2, 16},
+                                            {"max_chunk_size", &L::prefill_tokens, 1, kMaxContextTokens}};
+constexpr FractionOption kExLlamaFractions[] = {{"reserve_per_device", &L::reserve_gib, kMostGib}};
+constexpr FlagOption kExLlamaFlags[] = {{"swa_full", &L::whole_window_cache}};
+
 std::optional<Known> known_of(std::string_view engine) {
-  if (engine == "transformers") return Known{kTransformersNumbers, kTransformersWords, "max_memory"};
-  if (engine == "mlx") return Known{kMlxNumbers, {}, ""};
+  if (engine == "transformers") return Known{kTransformersNumbers, kTransformersWords, kTransformersFractions, {}};
+  if (engine == "mlx") return Known{kMlxNumbers, {}, {}, {}};
+  if (engine == "exllamav3") return Known{kExLlamaNumbers, {}, kExLlamaFractions, kExLlamaFlags};
   return std::nullopt;
 }
 
 }  // namespace
 
 bool read_library_options(KeyReader& reader, Scenario& scenario) {
-  constexpr double most_gib = 1 << 20;
   const std::optional<Known> known = known_of(scenario.engine);
   if (!known) return false;
   LibraryOptions& o = scenario.options.library;
@@ -73,9 +97,13 @@ bool read_library_options(KeyReader& reader, Scenario& scenario) {
       reader.fail(notice::wrong_type(reader.path(option.name), std::string(option.name), excerpt(*word), std::string(option.expected)));
     o.*option.kept = std::move(word);
   }
-  if (!known->max_memory.empty()) {
-    names.push_back(known->max_memory);
-    o.max_memory_gib = reader.fraction(known->max_memory, most_gib);
+  for (const FractionOption& option : known->fractions) {
+    names.push_back(option.name);
+    o.*option.kept = reader.fraction(option.name, option.most);
+  }
+  for (const FlagOption& option : known->flags) {
+    names.push_back(option.name);
+    o.*option.kept = reader.flag_if_given(option.name);
   }
   reader.warn_of_other_keys(std::span<const std::string_view>(names));
   return true;
@@ -84,11 +112,14 @@ bool read_library_options(KeyReader& reader, Scenario& scenario) {
 bool describe_library_options(const LibraryOptions& options, std::string_view engine, Json& json) {
   const std::optional<Known> known = known_of(engine);
   if (!known) return false;
-  for (const NumberOption& option : known->numbers)
-    if (const std::optional<std::int64_t>& number = options.*option.kept) json[std::string(option.name)] = *number;
-  for (const WordOption& option : known->words)
-    if (const std::optional<std::string>& word = options.*option.kept) json[std::string(option.name)] = *word;
-  if (options.max_memory_gib && !known->max_memory.empty()) json[std::string(known->max_memory)] = *options.max_memory_gib;
+  const auto add_all = [&](const auto& list) {
+    for (const auto& option : list)
+      if (const auto& value = options.*option.kept) json[std::string(option.name)] = *value;
+  };
+  add_all(known->numbers);
+  add_all(known->words);
+  add_all(known->fractions);
+  add_all(known->flags);
   return true;
 }
 

@@ -6,7 +6,7 @@
 
 namespace weighbridge {
 
-/// Reads the options of transformers and MLX; false for any other engine.
+/// Reads the options of the libraries (LibraryOptions); false for any other engine.
 [[nodiscard]] bool read_library_options(KeyReader& reader, Scenario& scenario);
 
 /// The options that were given, as they would be asked for again of `engine`; false for an engine that is none of these.

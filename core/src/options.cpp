@@ -4,9 +4,8 @@
 #include <span>
 
 #include "engine/local_rules.hpp"
-#include "library_options.hpp"
+#include "engine/serving_rules.hpp"
 #include "llama_options.hpp"
-#include "serving_options.hpp"
 
 namespace weighbridge {
 
@@ -37,10 +36,13 @@ void add(Json& json, std::string_view name, const std::optional<T>& value) {
 }  // namespace
 
 void read_options(KeyReader& reader, Scenario& scenario) {
-  if (read_serving_options(reader, scenario) || read_library_options(reader, scenario)) return;
-  EngineOptions& o = scenario.options;
-  const LocalRules rules = local_rules();
   const Engine* engine = find_engine(scenario.engine);
+  if (engine != nullptr && engine->plan == nullptr) return;  // the module with its rules reads them
+  const LocalRules rules = local_rules();
+  const ServingRules serving = serving_rules();
+  if (serving.read_options != nullptr && serving.read_options(reader, scenario)) return;
+  if (rules.read_library_options != nullptr && rules.read_library_options(reader, scenario)) return;
+  EngineOptions& o = scenario.options;
   if (engine != nullptr && engine->is_llama_cpp() && rules.read_options != nullptr) rules.read_options(reader, scenario);
   if (is_preset(scenario.engine)) return;
   static const std::vector<std::string_view> names = [] {
@@ -67,7 +69,10 @@ void read_options(KeyReader& reader, Scenario& scenario) {
 
 Json describe_options(const EngineOptions& o, std::string_view engine) {
   Json json = Json::object();
-  if (describe_serving_options(o, engine, json) || describe_library_options(o.library, engine, json)) return json;
+  const LocalRules rules = local_rules();
+  const ServingRules serving = serving_rules();
+  if (serving.describe_options != nullptr && serving.describe_options(o, engine, json)) return json;
+  if (rules.describe_library_options != nullptr && rules.describe_library_options(o.library, engine, json)) return json;
   if (!is_preset(engine)) {
     add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
     add(json, "max_model_len", o.max_model_len);
@@ -79,7 +84,7 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
     for (const auto& [name, kept] : kVllmFlags) add(json, name, o.vllm.*kept);
     for (const auto& [name, kept] : kVllmTexts) add(json, name, o.vllm.*kept);
   }
-  if (const auto describe = local_rules().describe_options; describe != nullptr) describe(o.llama_cpp, engine, json);
+  if (rules.describe_options != nullptr) rules.describe_options(o.llama_cpp, engine, json);
   return json;
 }
 

@@ -8,6 +8,8 @@ namespace weighbridge {
 
 inline constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;  ///< of one step, for any engine
 
+inline constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;  ///< of a cache, for any engine
+
 /// Most layers a request may name: beyond any model, and no larger than what a config may claim.
 inline constexpr std::int64_t kMostLayers = 4096;
 

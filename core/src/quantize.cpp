@@ -55,11 +55,17 @@ class Packer {
         return dtype::e2m1_pair;
       case WeightQuantization::mlx_affine:
         return dtype::mlx_int(layout_.bits);
-      case WeightQuantization::exl:
+      case WeightQuantization::mlc:
+        return dtype::mlc_int(layout_.bits);
+      case WeightQuantization::exl2:
         return whole_row(layout_.bits_x1000);
+      case WeightQuantization::exl3:
+        return is_whole(layout_.bits_x1000) ? dtype::exl3_int(layout_.bits_x1000 / 1000) : whole_row(layout_.bits_x1000);
     }
     return weight_.type;
   }
+
+  [[nodiscard]] static bool is_whole(std::int64_t bits_x1000) { return bits_x1000 % 1000 == 0 && bits_x1000 >= 1000 && bits_x1000 <= 8000; }
 
   /// A type of which one row is one block: only the average of its bits is known.
   [[nodiscard]] DType whole_row(std::int64_t bits_x1000) const {
@@ -70,8 +76,12 @@ class Packer {
   void add_scales() {
     switch (layout_.quantization) {
       case WeightQuantization::none:
-      case WeightQuantization::exl:
+      case WeightQuantization::exl2:
         return;
+      case WeightQuantization::exl3:
+        return add_exl3_signs();
+      case WeightQuantization::mlc:
+        return add(rows_, groups(), layout_.scales);
       case WeightQuantization::fp8_block:
         return add(weight_.shards * ceil_div(ceil_div(rows_, weight_.shards), layout_.block_rows), groups(), layout_.scales);
       case WeightQuantization::fp8_per_channel:
@@ -129,6 +139,17 @@ class Packer {
     add_uncounted(kBnbNestedLevels, 1, dtype::f32);
   }
 
+  /// Inputs and outputs are rounded up to 128 (modules/linear.py pad_to); suh and svh are signs and scales of each, mul1 is the codebook's mark.
+  void add_exl3_signs() {
+    constexpr std::int64_t tile = 128;
+    const std::int64_t rows = ceil_div(rows_, tile) * tile;
+    const std::int64_t cols = ceil_div(cols_, tile) * tile;
+    if (const std::int64_t padding = rows * cols - rows_ * cols_; padding > 0) add_uncounted(padding, 1, weight_.type);
+    add_uncounted(1, cols, dtype::f16);
+    add_uncounted(rows, 1, dtype::f16);
+    add_uncounted(1, 1, dtype::int32);
+  }
+
   [[nodiscard]] std::int64_t groups() const { return layout_.block_cols == 0 ? 1 : ceil_div(cols_, layout_.block_cols); }
   /// Zero points are packed along the outputs.
   [[nodiscard]] std::int64_t zero_rows() const { return ceil_div(rows_ * layout_.bits, kWordBits); }
@@ -176,6 +197,24 @@ bool is_quantized_by_mlx(const Model& model, const Tensor& tensor, std::int64_t 
     }
     default:
       return true;
+  }
+}
+
+/// ExLlama 3 has bits of its own for the head, and leaves latent attention's up-projection as it is (modules/mla_attn.py).
+bool is_quantized_by_exl3(TensorRole role) { return role == TensorRole::output_head || (is_quantizable(role) && role != TensorRole::latent_kv_up); }
+
+/// MLC quantizes every Linear and Embedding but the gates of experts and encoders (mlc-ai/mlc-llm
+/// python/mlc_llm/quantization/group_quantization.py).
+bool is_quantized_by_mlc(const Tensor& tensor) {
+  switch (tensor.role) {
+    case TensorRole::norm:
+    case TensorRole::router:
+    case TensorRole::attention_sinks:
+    case TensorRole::recurrent_state:
+    case TensorRole::tower:
+      return false;
+    default:
+      return tensor.part != ModelPart::tower;
   }
 }
 
@@ -234,6 +273,8 @@ bool has_experts(const Model& model) {
 bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout) {
   if (tensor.cols <= 1 || tensor.is_copy || layout.quantization == WeightQuantization::none) return false;
   if (layout.whole_model) return is_quantized_by_mlx(model, tensor, layout.block_cols);
+  if (layout.quantization == WeightQuantization::mlc) return is_quantized_by_mlc(tensor);
+  if (layout.quantization == WeightQuantization::exl3) return is_quantized_by_exl3(tensor.role);
   if (layout.experts_only && !is_expert(tensor.role) && has_experts(model)) return false;
   return is_quantizable(tensor.role) || is_quantized_by_name(tensor);
 }
@@ -253,12 +294,14 @@ std::vector<Tensor> tensors_in_layout(const Model& model, const WeightsLayout& l
   std::vector<Tensor> tensors;
   for (Tensor weight : model.plain) {
     const bool takes_it = takes(model, weight, layout);
+    WeightsLayout own = layout;
+    if (layout.quantization == WeightQuantization::exl3 && weight.role == TensorRole::output_head) own.bits_x1000 = 1000 * kExl3HeadBits;
     if (weight.type == model.base) weight.type = layout.base;
     weight.recipe = 0;
     if (weight.role == TensorRole::generic)
       append_by_size(tensors, weight, layout);
     else if (takes_it)
-      append(tensors, weight, layout);
+      append(tensors, weight, own);
     else
       tensors.push_back(weight);
   }

@@ -16,7 +16,7 @@ namespace weighbridge {
 
 namespace {
 
-/// Formats that no engine here makes: ExLlama 2 and 3 at an average of bits, its head counted in 16 bits, and the less usual widths of MLX.
+/// Formats that no engine here makes: ExLlama 2 and 3 at an average of bits, 2's head counted in 16 bits, and the less usual widths of MLX.
 std::optional<WeightsLayout> foreign_layout(const std::string& format) {
   const std::string_view name = format;
   if (name.size() == 8 && name.starts_with("mlx-") && name.ends_with("bit") && std::string_view("2356").find(name[4]) != std::string_view::npos) {
@@ -28,7 +28,7 @@ std::optional<WeightsLayout> foreign_layout(const std::string& format) {
   const Json bits = Json::parse(name.substr(5, name.size() - 8), nullptr, false);
   if (!bits.is_number() || bits.get<double>() < 1 || bits.get<double>() > 8) return std::nullopt;
   WeightsLayout layout;
-  layout.quantization = WeightQuantization::exl;
+  layout.quantization = name[3] == '2' ? WeightQuantization::exl2 : WeightQuantization::exl3;
   layout.base = dtype::f16;
   layout.bits_x1000 = std::lround(1000 * bits.get<double>());
   return layout;

@@ -5,9 +5,9 @@
 
 #include "engine/engine.hpp"
 #include "engine/local_rules.hpp"
+#include "engine/serving_rules.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
-#include "serving_options.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -151,7 +151,8 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
   const std::optional<std::int64_t>& longest = is_llama_cpp ? o.llama_cpp.n_ctx : o.max_model_len;
   const std::optional<std::int64_t>& slots = is_llama_cpp ? o.llama_cpp.n_seq_max : o.max_num_seqs;
   if (longest && *longest > model.max_context_tokens && !is_llama_cpp) {
-    const std::string name(longest_sequence_option(scenario.engine));
+    const auto name_of = serving_rules().longest_sequence_option;
+    const std::string name(name_of != nullptr ? name_of(scenario.engine) : "max_model_len");
     return fail(notice::out_of_range("params.engine.options." + name, name, grouped(*longest),
                                      "a whole number from 1 to " + grouped(model.max_context_tokens)));
   }

@@ -9,7 +9,6 @@ namespace weighbridge {
 
 namespace {
 
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;
 constexpr double kMostRatio = 1000;
 
 /// An option by the engine's name, and where it is kept: with vLLM's of the same meaning, or among those that only others have. Numbers have
@@ -65,6 +64,36 @@ const std::vector<Names>& all_names() {
        {{"free_gpu_memory_fraction", &E::gpu_memory_utilization, nullptr, 0, 1}},
        {{"enable_attention_dp", nullptr, &S::enable_dp_attention}},
        {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}}},
+      {"mlc-llm",
+       {{"context_window_size", &E::max_model_len, nullptr, 1, kMaxContextTokens},
+        {"max_num_sequence", &E::max_num_seqs, nullptr, 1, kMaxSequences},
+        {"prefill_chunk_size", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens},
+        {"max_total_seq_length", nullptr, &S::max_total_tokens, 1, kMostTokens}},
+       {{"gpu_memory_utilization", &E::gpu_memory_utilization, nullptr, 0, 1}},
+       {},
+       {{"mode", nullptr, &S::mode}}},
+      {"web-llm",
+       {{"context_window_size", &E::max_model_len, nullptr, 1, kMaxContextTokens},
+        {"prefill_chunk_size", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens}},
+       {},
+       {},
+       {}},
+      {"lmdeploy",
+       {{"session_len", &E::max_model_len, nullptr, 1, kMaxContextTokens},
+        {"max_batch_size", &E::max_num_seqs, nullptr, 1, kMaxSequences},
+        {"max_prefill_token_num", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens},
+        {"cache_block_seq_len", &E::block_size, nullptr, 1, 4096},
+        {"quant_policy", nullptr, &S::quant_policy, 0, 8}},
+       {{"cache_max_entry_count", &E::gpu_memory_utilization, nullptr, 0, 1}},
+       {},
+       {}},
+      {"tgi",
+       {{"max_total_tokens", &E::max_model_len, nullptr, 1, kMaxContextTokens},
+        {"max_batch_prefill_tokens", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens},
+        {"cuda_graphs", nullptr, &S::cuda_graph_max_bs, 0, kMaxSequences}},
+       {{"cuda_memory_fraction", &E::gpu_memory_utilization, nullptr, 0, 1}},
+       {},
+       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}, {"attention", nullptr, &S::attention}}},
   };
   return all;
 }
@@ -118,6 +147,8 @@ bool describe_serving_options(const EngineOptions& options, std::string_view eng
   add_all(names->wholes);
   add_all(names->fractions);
   add_all(names->flags);
+  for (const Option<std::string>& option : names->texts)  // what the others say is said by the request's kv_cache
+    if (option.own != nullptr && options.serving.*option.own) json[std::string(option.name)] = *(options.serving.*option.own);
   return true;
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::array<std::string_view, std::variant_size_v<Ffn>> kFfns{"d
 
 /// The last enumerator of each kind that a spec holds as a number.
 constexpr int last_of(RecurrentKind) { return static_cast<int>(RecurrentKind::rwkv7); }
-constexpr int last_of(WeightQuantization) { return static_cast<int>(WeightQuantization::exl); }
+constexpr int last_of(WeightQuantization) { return static_cast<int>(WeightQuantization::mlc); }
 constexpr int last_of(TensorRole) { return static_cast<int>(TensorRole::generic); }
 constexpr int last_of(ModelPart) { return static_cast<int>(ModelPart::speech); }
 

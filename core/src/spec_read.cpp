@@ -139,7 +139,7 @@ bool is_sound(const Model& model) {
   const auto divides = [&](const WeightsLayout& l) {
     using Q = WeightQuantization;
     const bool is_packed = l.quantization == Q::packed_int || l.quantization == Q::gptq || l.quantization == Q::awq ||
-                           l.quantization == Q::mlx_affine;
+                           l.quantization == Q::mlx_affine || l.quantization == Q::mlc;
     const bool has_bits = !is_packed || (l.bits >= 2 && l.bits <= 8);
     const bool has_rows = l.quantization != Q::fp8_block || (l.block_rows > 0 && l.block_cols > 0);
     return has_bits && has_rows && in_range(l.block_cols) && in_range(l.block_rows) && l.bits_x1000 >= 0 && l.bits_x1000 <= 16000;

@@ -62,6 +62,20 @@ WeightsLayout mlx(std::int64_t bits) {
   return layout;
 }
 
+/// mlc-ai/mlc-llm python/mlc_llm/quantization/quantization.py
+WeightsLayout mlc(std::int64_t bits, DType base) {
+  WeightsLayout layout = make(Q::mlc, base, bits == 3 ? 40 : 32, bits);
+  layout.scales = base;
+  return layout;
+}
+
+/// turboderp-org/exllamav3 convert.py `--bits`: every matrix at so many.
+WeightsLayout exl3(std::int64_t bits) {
+  WeightsLayout layout = make(Q::exl3, dtype::f16);
+  layout.bits_x1000 = 1000 * bits;
+  return layout;
+}
+
 /// The recipe that most of the checkpoint's elements take; none if it has none.
 WeightsLayout main_layout(const Model& model) {
   std::vector<std::int64_t> elements(model.recipes.size(), 0);
@@ -109,6 +123,15 @@ const std::vector<WeightsFormat>& weights_formats() {
       {"nvfp4", nvfp4()},
       {"mlx-4bit", mlx(4)},
       {"mlx-8bit", mlx(8)},
+      {"exl3-2bpw", exl3(2)},
+      {"exl3-3bpw", exl3(3)},
+      {"exl3-4bpw", exl3(4)},
+      {"exl3-5bpw", exl3(5)},
+      {"exl3-6bpw", exl3(6)},
+      {"exl3-8bpw", exl3(8)},
+      {"q3f16_1", mlc(3, dtype::f16)},
+      {"q4f16_1", mlc(4, dtype::f16)},
+      {"q4f32_1", mlc(4, dtype::f32)},
   };
   return formats;
 }
@@ -155,8 +178,12 @@ std::string_view checkpoint_format(const Model& model) {
       return "nvfp4";
     case Q::mlx_affine:
       return by_bits(main.bits, {"mlx-2bit", "mlx-3bit", "mlx-4bit", "mlx-5bit", "mlx-6bit", "mlx-7bit", "mlx-8bit"});
-    case Q::exl:
-      return "exl";
+    case Q::exl2:
+      return "exl2";
+    case Q::exl3:
+      return "exl3";
+    case Q::mlc:
+      return by_bits(main.bits, {"", "q3f16_1", "q4f16_1", "", "", "", ""});
     case Q::none:
       break;
   }

@@ -69,6 +69,15 @@ inline constexpr DType fp8_e5m2{"fp8_e5m2", 1, 1};
   constexpr std::string_view names[] = {"mlx-2bit", "mlx-3bit", "mlx-4bit", "mlx-5bit", "mlx-6bit", "mlx-7bit", "mlx-8bit"};
   return {names[bits - 2], 32, static_cast<std::int32_t>(4 * bits), static_cast<std::int32_t>(bits)};
 }
+
+/// Integers of 3 or 4 bits as MLC packs them: whole ones in 32-bit words, four words for a group of 40 or 32.
+[[nodiscard]] constexpr DType mlc_int(std::int64_t bits) { return bits == 3 ? DType{"mlc-3bit", 40, 16} : DType{"mlc-4bit", 32, 16}; }
+
+/// Tiles of 16 x 16 values at `bits` bits each, as ExLlama 3 stores them.
+[[nodiscard]] constexpr DType exl3_int(std::int64_t bits) {
+  constexpr std::string_view names[] = {"exl3-1bit", "exl3-2bit", "exl3-3bit", "exl3-4bit", "exl3-5bit", "exl3-6bit", "exl3-7bit", "exl3-8bit"};
+  return {names[bits - 1], 16, static_cast<std::int32_t>(2 * bits)};
+}
 }  // namespace dtype
 
 /// Bytes of `elements` elements; a last, partial block takes a whole one.

@@ -265,7 +265,9 @@ enum class WeightQuantization {
   mxfp8,             ///< E4M3 with one E8M0 byte per `block_cols` (32) inputs
   nvfp4,             ///< E2M1 with one E4M3 scale per `block_cols` (16) inputs, two f32 scalars
   mlx_affine,        ///< scale and bias per `block_cols` inputs
-  exl,               ///< ExLlama 2 and 3: an average of `bits_x1000` / 1000 bits a value, whatever the mix
+  exl2,              ///< ExLlama 2: an average of `bits_x1000` / 1000 bits a value, whatever the mix
+  exl3,              ///< ExLlama 3: the same average, or that many bits where it is whole; signs of 16 bits for each input and output
+  mlc,               ///< MLC: whole 32-bit words of `bits` bits each, a scale per `block_cols` inputs
 };
 
 struct WeightsLayout {

@@ -107,6 +107,9 @@ struct ServingOptions {
   std::optional<std::string> speculative_algorithm;  ///< "EAGLE", "EAGLE3" or "NEXTN": the model's own prediction layers; "NGRAM": no weights
   std::optional<double> swa_full_tokens_ratio;       ///< tokens that the layers with a window keep, as a share of the others'
   std::optional<double> mamba_full_memory_ratio;     ///< memory of recurrent states, as a share of the cache's
+  std::optional<std::int64_t> quant_policy;          ///< LMDeploy: bits of the cache, 4 or 8; 0: those of the model
+  std::optional<std::string> mode;                   ///< MLC: "local", "interactive" or "server"
+  std::optional<std::string> attention;              ///< TGI: "flashinfer", "flashdecoding" or "paged"
   std::optional<bool> enable_dp_attention;
   std::optional<bool> disable_radix_cache;
   std::optional<bool> enable_symm_mem;
@@ -117,13 +120,18 @@ struct LibraryOptions {
   std::optional<std::string> attn_implementation;   ///< transformers: "sdpa", "eager", "flash_attention_2"
   std::optional<std::string> cache_implementation;  ///< transformers: "dynamic", "static", "offloaded", "quantized"
   std::optional<std::string> device_map;            ///< transformers: "auto", "balanced_low_0", "sequential"
-  std::optional<double> max_memory_gib;             ///< transformers, ExLlama: weights that each GPU takes at most
+  std::optional<double> max_memory_gib;             ///< transformers: weights that each GPU takes at most
   std::optional<std::int64_t> new_tokens;           ///< of the context: generated, not in the prompt
   std::optional<std::int64_t> prefill_tokens;       ///< of the prompt that one step takes
   std::optional<std::int64_t> logits_to_keep;       ///< transformers: 0: of every token
   std::optional<std::int64_t> max_kv_size;          ///< MLX: tokens that a layer keeps at most
   std::optional<std::int64_t> prompt_caches;        ///< MLX: caches of earlier prompts that its server keeps
   std::optional<std::int64_t> kv_group_size;        ///< MLX: values of the cache that share a scale
+  std::optional<std::int64_t> cache_tokens;         ///< ExLlama: of all sequences together
+  std::optional<std::int64_t> k_bits;               ///< ExLlama: of a cached key; 16: not quantized
+  std::optional<std::int64_t> v_bits;               ///< ExLlama: of a cached value
+  std::optional<double> reserve_gib;                ///< ExLlama: that loading leaves free on each GPU
+  std::optional<bool> whole_window_cache;           ///< ExLlama: layers with a window keep all tokens
 };
 
 /// The engine's own settings; empty = the engine's default. The names are vLLM's: what another engine calls the same is kept here too.

@@ -20,7 +20,7 @@ struct GraphTerms {
 struct Memo {
   std::int64_t ranks = 0;             ///< the split that `weights` was counted for and that the model allows, as the engine numbers it; 0 = none yet
   Term weights;                       ///< without its formula
-  std::shared_ptr<const void> loads;  ///< llama.cpp: what each layer weighs
+  std::shared_ptr<const void> loads;  ///< what each layer weighs: llama.cpp's Loads, or the ModuleSizes of engines that deal layers out
   std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)
   std::shared_ptr<void> replays;      ///< llama.cpp: buffers by what they depend on (llama_graph/simulate.cpp)
   std::shared_ptr<void> draft;        ///< llama.cpp: the model that drafts, in its format (llama_cpp_draft_model.cpp)
@@ -131,6 +131,9 @@ struct Engine {
   bool shares_total = true;                                  ///< a share of the whole card, and not of what is free at some moment
   bool loads_speech = false;                                 ///< what speaks beside the language model is loaded too
 
+  /// Whether it runs weights of `format`, which a checkpoint may have.
+  [[nodiscard]] bool loads(std::string_view format) const;
+
   /// Plans as llama.cpp does, with its options, and with settings of its own.
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
 };
@@ -141,18 +144,26 @@ struct Engine {
 /// That the figures are by the rules of `used`, since nobody read those of `asked`.
 [[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);
 
+/// The plan of an engine of which one version was read; `name` is what people call it.
+[[nodiscard]] Plan plan_of_one_version(const Job& job, const Engine& engine, std::string_view name);
+
 [[nodiscard]] const std::vector<Engine>& engines();
 [[nodiscard]] const Engine* find_engine(std::string_view name);
 /// "vllm, sglang, …": what a refusal of any other name expects.
 [[nodiscard]] std::string engine_names();
 [[nodiscard]] const Engine& article_engine();
+[[nodiscard]] const Engine& exllamav3_engine();
 [[nodiscard]] const Engine& llama_cpp_engine();
+[[nodiscard]] const Engine& lmdeploy_engine();
 [[nodiscard]] const Engine& lm_studio_engine();
+[[nodiscard]] const Engine& mlc_engine();
 [[nodiscard]] const Engine& mlx_engine();
 [[nodiscard]] const Engine& ollama_engine();
 [[nodiscard]] const Engine& sglang_engine();
 [[nodiscard]] const Engine& tensorrt_llm_engine();
+[[nodiscard]] const Engine& tgi_engine();
 [[nodiscard]] const Engine& transformers_engine();
 [[nodiscard]] const Engine& vllm_engine();
+[[nodiscard]] const Engine& web_llm_engine();
 
 }  // namespace weighbridge

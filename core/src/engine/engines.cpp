@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "engine/engine.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(),       tensorrt_llm_engine(), llama_cpp_engine(), ollama_engine(),
-                                       lm_studio_engine(), transformers_engine(), mlx_engine(),          article_engine()};
+  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(), tensorrt_llm_engine(), lmdeploy_engine(),     tgi_engine(),
+                                       llama_cpp_engine(), ollama_engine(), lm_studio_engine(),    transformers_engine(), mlx_engine(),
+                                       exllamav3_engine(), mlc_engine(),    web_llm_engine(),      article_engine()};
   return all;
 }
 
@@ -19,6 +22,20 @@ Notice unread_version(std::string_view engine, const std::string& asked, std::st
   return notice::custom("unknown_version", "params.engine.version",
                         "We have not read " + std::string(engine) + " " + asked + "; it was counted by the rules of " + std::string(used) + ".",
                         "engine.version", asked, std::string(used));
+}
+
+Plan plan_of_one_version(const Job& job, const Engine& engine, std::string_view name) {
+  Plan plan;
+  plan.report.name = engine.name;
+  plan.report.version = engine.versions.back();
+  const std::string& asked = job.scenario.engine_version;
+  if (job.explain && !asked.empty() && asked != plan.report.version) plan.warnings.push_back(unread_version(name, asked, plan.report.version));
+  return plan;
+}
+
+bool Engine::loads(std::string_view format) const {
+  const auto has = [&](const std::vector<std::string_view>& names) { return std::find(names.begin(), names.end(), format) != names.end(); };
+  return has(weights_formats) || has(checkpoint_formats);
 }
 
 const Engine* find_engine(std::string_view name) {

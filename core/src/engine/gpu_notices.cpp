@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "json_text.hpp"
+#include "options.hpp"
 
 namespace weighbridge {
 
@@ -25,6 +26,19 @@ Notice needs_capability(std::string where, const std::string& what, int expected
                         value, least);
 }
 
+Notice unknown_architecture(const std::string& engine, const std::string& architecture) {
+  return notice::custom("no_code_for_model", "params.model",
+                        engine + " has no code for models of the architecture " + architecture + ": expected another model.", "model_type",
+                        architecture, engine);
+}
+
+Notice unloadable_format(const std::string& engine, std::string_view format, std::string_view nearest) {
+  const std::string name(format);
+  const std::string other(nearest);
+  return notice::custom("unsupported", "params.weights.format", engine + " does not load " + name + " weights: expected " + other + ".",
+                        "weights.format", name, other);
+}
+
 std::optional<Notice> unequal_gpus(const Scenario& scenario, const std::string& engine, const char* none) {
   if (scenario.hardware.empty()) return notice::custom("needs_device", "params.hardware", none, "hardware", "[]", "at least one GPU");
   if (scenario.hardware.size() == 1) return std::nullopt;
@@ -32,6 +46,18 @@ std::optional<Notice> unequal_gpus(const Scenario& scenario, const std::string& 
   return notice::custom("unlike_devices", "params.hardware",
                         engine + " splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
                         "one kind of GPU");
+}
+
+std::optional<Notice> only_tensor_parallel(const Scenario& scenario, const std::string& engine) {
+  const Parallel& p = scenario.parallel;
+  if (p.pipeline == 1 && p.data == 1 && !p.expert) return std::nullopt;
+  return notice::custom("layout_not_counted", "params.parallel", engine + " is counted with tensor parallel only: expected it over all GPUs.",
+                        "parallel", "pipeline " + grouped(p.pipeline) + ", data " + grouped(p.data), "tensor parallel over all GPUs");
+}
+
+std::optional<Notice> too_small_cache(const std::string& name, const std::optional<std::int64_t>& given, std::int64_t needed) {
+  if (!given || *given >= needed) return std::nullopt;
+  return notice::out_of_range("params.engine.options." + name, name, grouped(*given), grouped(needed) + " to " + grouped(kMostTokens));
 }
 
 Notice sliding_counted_full(std::int64_t window) {

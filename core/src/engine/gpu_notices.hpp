@@ -22,8 +22,20 @@ struct FormatRule {
 /// `what` needs a newer card than one of `capability`.
 [[nodiscard]] Notice needs_capability(std::string where, const std::string& what, int expected, int capability);
 
+/// `engine` has no code for models of this model_type.
+[[nodiscard]] Notice unknown_architecture(const std::string& engine, const std::string& architecture);
+
+/// `engine` does not load weights of `format`; it would those of `nearest`.
+[[nodiscard]] Notice unloadable_format(const std::string& engine, std::string_view format, std::string_view nearest);
+
 /// No GPU at all, which `none` says in a sentence, or GPUs of several kinds.
 [[nodiscard]] std::optional<Notice> unequal_gpus(const Scenario& scenario, const std::string& engine, const char* none);
+
+/// Pipeline, data or expert parallel, which are not counted for `engine`.
+[[nodiscard]] std::optional<Notice> only_tensor_parallel(const Scenario& scenario, const std::string& engine);
+
+/// The option `name` sets a cache of `given` tokens, less than the workload's `needed`.
+[[nodiscard]] std::optional<Notice> too_small_cache(const std::string& name, const std::optional<std::int64_t>& given, std::int64_t needed);
 
 /// Layers with a sliding window whose cache was counted as if they had none.
 [[nodiscard]] Notice sliding_counted_full(std::int64_t window);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "json_text.hpp"
 #include "quantize.hpp"
 #include "tensor_layer.hpp"
 #include "weighbridge/weights.hpp"
@@ -222,6 +223,14 @@ std::optional<Uneven> uneven_size(const Job& job, const Split& split) {
     if (moe->moe_ffn_size % split.experts != 0) return Uneven{"moe_intermediate_size", moe->moe_ffn_size, 1, split.experts};
   }
   return cut_block(job, split);
+}
+
+std::optional<Notice> uneven_tensor_parallel(const Job& job, const Split& split) {
+  const std::optional<Uneven> found = uneven_size(job, split);
+  if (!found) return std::nullopt;
+  std::string expected = "a multiple of " + grouped(found->ranks) + ", the ranks that share it";
+  if (found->block > 1) expected += " in whole blocks of " + grouped(found->block);
+  return notice::not_divisible("params.parallel.tensor", std::string(found->key), grouped(found->value), std::move(expected));
 }
 
 std::int64_t nearest_tensor_parallel(const Job& job, std::int64_t wanted) {

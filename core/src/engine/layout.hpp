@@ -46,6 +46,8 @@ struct Uneven {
 
 /// The first size that does not divide (divide() of distributed/utils.py), or nothing.
 [[nodiscard]] std::optional<Uneven> uneven_size(const Job& job, const Split& split);
+/// The same for an engine that splits by tensor parallel only, as it is said; not where everything is whole.
+[[nodiscard]] std::optional<Notice> uneven_tensor_parallel(const Job& job, const Split& split);
 /// The working number of ranks nearest to `wanted` that all share everything, smaller on a tie.
 [[nodiscard]] std::int64_t nearest_tensor_parallel(const Job& job, std::int64_t wanted);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// transformers and MLX as a form shows them. Their rules may be elsewhere (local_rules.hpp).
+// transformers, MLX, ExLlama and MLC as a form shows them. Their rules may be elsewhere (local_rules.hpp).
 #include "engine/engine.hpp"
 #include "engine/local_rules.hpp"
 
@@ -45,6 +45,64 @@ const Engine& mlx_engine() {
                              false,
                              local_rules().mlx_workload,
                              {"mlx-4bit", 1}};
+  return engine;
+}
+
+const Engine& exllamav3_engine() {
+  static const Engine engine{"exllamav3",
+                             {exllamav3::kVersion},
+                             {{"cache_size", OptionType::integer, "context_tokens x sequences"},
+                              {"k_bits", OptionType::integer, "16"},
+                              {"v_bits", OptionType::integer, "16"},
+                              {"max_chunk_size", OptionType::integer, "2048"},
+                              {"reserve_per_device", OptionType::number, "0.5"},
+                              {"swa_full", OptionType::flag, "false"}},
+                             {"exl3-2bpw", "exl3-3bpw", "exl3-4bpw", "exl3-5bpw", "exl3-6bpw", "exl3-8bpw", "bf16", "fp16"},
+                             {"f16", "q8", "q6", "q5", "q4", "q3", "q2"},
+                             local_rules().exllamav3,
+                             {"exl3"},
+                             nullptr,
+                             false,
+                             local_rules().exllamav3_workload,
+                             {"exl3-4bpw", 1},
+                             ""};
+  return engine;
+}
+
+const Engine& mlc_engine() {
+  static const Engine engine{"mlc-llm",
+                             {mlc::kVersion},
+                             {{"gpu_memory_utilization", OptionType::number, "0.85"},
+                              {"mode", OptionType::text, "by workload"},
+                              {"max_num_sequence", OptionType::integer, "workload.sequences"},
+                              {"context_window_size", OptionType::integer, "workload.context_tokens"},
+                              {"max_total_seq_length", OptionType::integer, "context_tokens x sequences"},
+                              {"prefill_chunk_size", OptionType::integer, "2048 or 8192, by model"}},
+                             {"q3f16_1", "q4f16_1", "q4f32_1", "fp16", "bf16", "fp32"},
+                             {"f16"},
+                             local_rules().mlc,
+                             {"awq-int4"},
+                             nullptr,
+                             false,
+                             local_rules().mlc_workload,
+                             {"q4f16_1", 4}};
+  return engine;
+}
+
+const Engine& web_llm_engine() {
+  static const Engine engine{"web-llm",
+                             {web_llm::kVersion},
+                             {{"context_window_size", OptionType::integer, "workload.context_tokens"},
+                              {"prefill_chunk_size", OptionType::integer, "1024"}},
+                             {"q3f16_1", "q4f16_1", "q4f32_1", "fp16", "fp32"},
+                             {"f16"},
+                             local_rules().web_llm,
+                             {},
+                             nullptr,
+                             false,
+                             local_rules().web_llm_workload,
+                             {"q4f16_1", 1},
+                             ""};
   return engine;
 }
 

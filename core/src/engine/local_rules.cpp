@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/local_rules.hpp"
 
+#include "library_options.hpp"
 #include "llama_options.hpp"
 
 namespace weighbridge {
@@ -15,7 +16,15 @@ LocalRules local_rules() {
           transformers::usual_workload,
           mlx::plan,
           mlx::usual_workload,
+          exllamav3::plan,
+          exllamav3::usual_workload,
+          mlc::plan,
+          mlc::usual_workload,
+          web_llm::plan,
+          web_llm::usual_workload,
           llama_cpp::read_draft,
+          read_library_options,
+          describe_library_options,
           read_llama_options,
           describe_llama_options};
 }

@@ -39,7 +39,25 @@ namespace mlx {
 [[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
 }  // namespace mlx
 
-/// How llama.cpp, what runs it, and the libraries plan.
+namespace exllamav3 {
+inline constexpr std::string_view kVersion = "1.4.1";
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace exllamav3
+
+namespace mlc {
+inline constexpr std::string_view kVersion = "0.26";
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace mlc
+
+namespace web_llm {
+inline constexpr std::string_view kVersion = "0.2.83";
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace web_llm
+
+/// How llama.cpp, what runs it, and the libraries plan, and read their options.
 struct LocalRules {
   Plan (*llama_cpp)(const Job& job) = nullptr;
   Plan (*ollama)(const Job& job) = nullptr;
@@ -50,7 +68,15 @@ struct LocalRules {
   UsualWorkload (*transformers_workload)(const Model& model, const Scenario& scenario) = nullptr;
   Plan (*mlx)(const Job& job) = nullptr;
   UsualWorkload (*mlx_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  Plan (*exllamav3)(const Job& job) = nullptr;
+  UsualWorkload (*exllamav3_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  Plan (*mlc)(const Job& job) = nullptr;
+  UsualWorkload (*mlc_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  Plan (*web_llm)(const Job& job) = nullptr;
+  UsualWorkload (*web_llm_workload)(const Model& model, const Scenario& scenario) = nullptr;
   Result<void> (*read_draft)(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) = nullptr;
+  bool (*read_library_options)(KeyReader& reader, Scenario& scenario) = nullptr;
+  bool (*describe_library_options)(const LibraryOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   void (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
   void (*describe_options)(const LlamaCppOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
 };

@@ -15,7 +15,6 @@ namespace weighbridge::mlx {
 
 namespace {
 
-constexpr std::string_view kVersion = "0.32";
 constexpr std::int64_t kPrefillStep = 2048;  // generate_step prefill_step_size
 constexpr Source kWeightsSource{"ml-explore/mlx-lm mlx_lm/utils.py load_model; ml-explore/mlx python/mlx/nn/layers/quantized.py",
                                 "https://github.com/ml-explore/mlx-lm/blob/d78bf58e217c904ec282ed8da9b947491f78c022/mlx_lm/utils.py"};
@@ -228,9 +227,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
       return notice::custom("not_counted", "params.model", "We have not read how MLX caches compressed attention: expected another model.", "model",
                             job.model.architecture, "a model without compressed attention");
   const std::string format(s.weights_format == "checkpoint" ? checkpoint_format(job.model) : std::string_view(s.weights_format));
-  const Engine& engine = mlx_engine();
-  const auto has = [&](const std::vector<std::string_view>& names) { return std::find(names.begin(), names.end(), format) != names.end(); };
-  if (has(engine.weights_formats) || has(engine.checkpoint_formats)) return std::nullopt;
+  if (mlx_engine().loads(format)) return std::nullopt;
   plan.nearest_weights_format = format.ends_with("8") || format.starts_with("fp8") ? "mlx-8bit" : "mlx-4bit";
   return notice::custom("unsupported", "params.weights.format",
                         "MLX does not run " + format + " weights: expected " + std::string(*plan.nearest_weights_format) + ".", "weights.format",
@@ -250,13 +247,9 @@ Kept kept_of(const LayerSpec& layer, const Settings& settings) {
 }
 
 Plan plan(const Job& job) {
-  Plan plan;
-  plan.report.name = "mlx";
-  plan.report.version = kVersion;
+  Plan plan = plan_of_one_version(job, mlx_engine(), "MLX");
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
-  const std::string& version = job.scenario.engine_version;
-  if (job.explain && !version.empty() && version != kVersion) plan.warnings.push_back(unread_version("MLX", version, kVersion));
   const Settings settings = settle(job);
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;

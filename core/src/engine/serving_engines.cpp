@@ -63,4 +63,47 @@ const Engine& tensorrt_llm_engine() {
   return engine;
 }
 
+const Engine& lmdeploy_engine() {
+  static const Engine engine{"lmdeploy",
+                             {lmdeploy::kVersion},
+                             {{"cache_max_entry_count", OptionType::number, "0.8"},
+                              {"session_len", OptionType::integer, "workload.context_tokens"},
+                              {"max_batch_size", OptionType::integer, "workload.sequences"},
+                              {"max_prefill_token_num", OptionType::integer, "8192"},
+                              {"cache_block_seq_len", OptionType::integer, "64"},
+                              {"quant_policy", OptionType::integer, "0"}},
+                             {"bf16", "fp16", "fp8-block", "int4", "awq-int4", "gptq-int4"},
+                             {"int8", "int4"},
+                             serving_rules().lmdeploy,
+                             {"fp8", "mxfp4"},
+                             nullptr,
+                             false,
+                             nullptr,
+                             {},
+                             "cache_max_entry_count",
+                             false};
+  return engine;
+}
+
+const Engine& tgi_engine() {
+  static const Engine engine{"tgi",
+                             {tgi::kVersion},
+                             {{"cuda_memory_fraction", OptionType::number, "1"},
+                              {"max_total_tokens", OptionType::integer, "workload.context_tokens"},
+                              {"max_batch_prefill_tokens", OptionType::integer, "by GPU and model"},
+                              {"attention", OptionType::text, "auto"},
+                              {"cuda_graphs", OptionType::integer, "32"}},
+                             {"bf16", "fp16", "fp8", "int4", "awq-int4", "gptq-int4", "nf4", "bnb-int8"},
+                             {"bf16", "fp8_e4m3fn", "fp8_e5m2"},
+                             serving_rules().tgi,
+                             {"exl2"},
+                             nullptr,
+                             false,
+                             nullptr,
+                             {},
+                             "cuda_memory_fraction",
+                             false};
+  return engine;
+}
+
 }  // namespace weighbridge

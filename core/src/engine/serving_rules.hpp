@@ -2,10 +2,13 @@
 #pragma once
 
 #include <array>
+#include <nlohmann/json_fwd.hpp>
 
 #include "engine/engine.hpp"
 
 namespace weighbridge {
+
+class KeyReader;
 
 namespace sglang {
 /// Releases whose sources were read, oldest first.
@@ -18,10 +21,25 @@ inline constexpr std::array<std::string_view, 2> kVersions{"1.2", "1.3"};
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tensorrt_llm
 
-/// How serving engines other than vLLM plan.
+namespace lmdeploy {
+inline constexpr std::string_view kVersion = "0.16";
+[[nodiscard]] Plan plan(const Job& job);
+}  // namespace lmdeploy
+
+namespace tgi {
+inline constexpr std::string_view kVersion = "3.3.7";
+[[nodiscard]] Plan plan(const Job& job);
+}  // namespace tgi
+
+/// How serving engines other than vLLM plan, and read their options.
 struct ServingRules {
   Plan (*sglang)(const Job& job) = nullptr;
   Plan (*tensorrt_llm)(const Job& job) = nullptr;
+  Plan (*lmdeploy)(const Job& job) = nullptr;
+  Plan (*tgi)(const Job& job) = nullptr;
+  bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
+  bool (*describe_options)(const EngineOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
+  std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
 };
 
 /// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).

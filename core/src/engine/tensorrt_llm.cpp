@@ -108,11 +108,7 @@ std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
   if (s.expert_groups > 1 && (moe == nullptr || moe->n_experts % s.expert_groups != 0 || s.tensor % s.expert_groups != 0))
     return notice::not_divisible("params.engine.options.moe_expert_parallel_size", "num_experts", grouped(moe == nullptr ? 0 : moe->n_experts),
                                  "a multiple of moe_expert_parallel_size " + grouped(s.expert_groups) + ", itself a divisor of tensor parallel");
-  const std::optional<Uneven> found = uneven_size(job, s.split());
-  if (!found) return std::nullopt;
-  std::string expected = "a multiple of " + grouped(found->ranks) + ", the ranks that share it";
-  if (found->block > 1) expected += " in whole blocks of " + grouped(found->block);
-  return notice::not_divisible("params.parallel.tensor", std::string(found->key), grouped(found->value), std::move(expected));
+  return uneven_tensor_parallel(job, s.split());
 }
 
 Plan plan(const Job& job) {

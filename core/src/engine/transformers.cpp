@@ -60,9 +60,7 @@ Term overhead_term(const Job& job, const Device& device, Bytes moving) {
 
 std::optional<Notice> format_problem(const Job& job, Plan& plan) {
   const std::string format(stored_format(job));
-  const Engine& engine = transformers_engine();
-  const auto has = [&](const std::vector<std::string_view>& names) { return std::find(names.begin(), names.end(), format) != names.end(); };
-  if (!has(engine.weights_formats) && !has(engine.checkpoint_formats)) {
+  if (!transformers_engine().loads(format)) {
     plan.nearest_weights_format = "nf4";
     return notice::custom("unsupported", "params.weights.format",
                           "transformers does not load checkpoints of the format " + format + ": expected another format, such as nf4.",
@@ -254,6 +252,7 @@ Plan plan(const Job& job) {
   }
   plan_devices(job, rules, settings, placement, plan);
   HostPlan host = plan_host_beside(job, rules, settings, placement);
+  plan.report.all_gpu_layers = job.model.n_layers() + 1;
   plan.report.tensors_on_host = !placement.host.empty();
   if (!host.terms.empty()) {
     if (job.scenario.host) host.capacity = job.scenario.host->capacity();

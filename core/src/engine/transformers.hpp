@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/engine.hpp"
+#include "engine/module_sizes.hpp"
 
 namespace weighbridge::transformers {
 
@@ -60,12 +60,6 @@ struct Placement {
   Part host;
 };
 
-/// What each module weighs; kept between evaluations.
-struct ModuleSizes {
-  std::vector<Bytes> bytes;
-};
-
-[[nodiscard]] const ModuleSizes& module_sizes(const Job& job, ModuleSizes& scratch);
 /// accelerate's infer_auto_device_map with the memory of get_balanced_memory.
 [[nodiscard]] Placement place(const Job& job, const ModuleSizes& sizes);
 

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "json_text.hpp"
+#include "quantize.hpp"
 #include "read/plan_builder.hpp"
 
 namespace weighbridge {
@@ -209,13 +210,15 @@ class PlanReader {
   }
 
   /// What ExLlama's mix of types comes to on average; the head has bits of its own.
-  void read_exl() {
+  void read_exl2() { read_exl(Q::exl2); }
+  void read_exl3() { read_exl(Q::exl3); }
+  void read_exl(Q quantization) {
     const auto average = [&](std::string_view key, double fallback) {
       return static_cast<std::int64_t>(std::lround(1000 * b_.config.fraction(key, 16).value_or(fallback)));
     };
     if (!b_.config.has("bits")) return b_.config.fail(notice::missing_key(b_.config.path("bits"), "bits", "the average bits of a weight"));
-    WeightsLayout layout = b_.layout_of(Q::exl);
-    layout.bits_x1000 = average("head_bits", 6);
+    WeightsLayout layout = b_.layout_of(quantization);
+    layout.bits_x1000 = average("head_bits", kExl3HeadBits);
     add_targets({"lm_head"}, layout);
     layout.bits_x1000 = average("bits", 4);
     b_.add_usual(layout);
@@ -233,8 +236,8 @@ const std::array<PlanReader::Method, 12> PlanReader::kMethods{{
     {"awq", &PlanReader::read_awq},
     {"bitsandbytes", &PlanReader::read_bitsandbytes},
     {"compressed-tensors", &PlanReader::read_compressed},
-    {"exl2", &PlanReader::read_exl},
-    {"exl3", &PlanReader::read_exl},
+    {"exl2", &PlanReader::read_exl2},
+    {"exl3", &PlanReader::read_exl3},
     {"fbgemm_fp8", &PlanReader::read_fbgemm},
     {"fp8", &PlanReader::read_fp8},
     {"gptq", &PlanReader::read_gptq},

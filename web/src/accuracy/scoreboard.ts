@@ -36,7 +36,7 @@ export const kTerms = ['weights', 'cache', 'compute', 'total'] as const;
 
 /** What the records of serving engines leave unsaid: nothing that is counted with, or settings that were left at the engine's defaults. */
 export const kStated = ['settings stated', 'defaults filled in'] as const;
-export const kServing = ['vllm', 'sglang', 'tensorrt-llm', 'transformers', 'mlx'] as const;
+export const kServing = ['vllm', 'sglang', 'tensorrt-llm', 'transformers', 'mlx', 'exllamav3', 'mlc-llm'] as const;
 export const kServingTerms = [
   'weights',
   'KV pool',

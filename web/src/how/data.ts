@@ -54,7 +54,8 @@ export interface HowData {
     engine: string;
     version: string;
     sources: { text: string; url: string | null }[];
-    engines: { name: string; versions: string[] }[];
+    /** Names, and versions as a list says them: the text is in the page twice, and compresses to one. */
+    engines: [string, string][];
     models: number;
     devices: number;
     measuredDevices: number;
@@ -175,7 +176,7 @@ function sure(core: Core, first: Estimate, figures: CaseFigures): HowData['sure'
     engine: first.engine.name,
     version: first.engine.version,
     sources: [...sources.values()],
-    engines: engines.map(({ name, versions }) => ({ name, versions })),
+    engines: engines.map(({ name, versions }) => [name, versions.join(', ')]),
     models: models.length,
     devices: devices.length,
     measuredDevices: devices.filter(({ capacity_basis: basis }) => basis === 'measured').length,

@@ -20,20 +20,13 @@ export const expertTexts = addMessages({
   'zh-CN': () => import('../../messages/expert.zh-CN.json'),
 });
 
-/** Options that have a field of their own in the form, and those that nobody sets by hand. */
+/** Options that have a field of their own in the form, and those that nobody sets by hand; so have those that follow the workload. */
 const kElsewhere = new Set([
   ...['n_ctx', 'n_seq_max', 'n_gpu_layers', 'n_outputs', 'type_k', 'type_v'],
-  ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length'],
-  ...[
-    'max_model_len',
-    'max_num_seqs',
-    'kv_cache_dtype',
-    'block_size',
-    'max_running_requests',
-    'max_seq_len',
-    'max_batch_size',
-  ],
+  ...['num_ctx', 'num_parallel', 'num_gpu', 'kv_cache_type', 'context_length', 'kv_cache_dtype', 'block_size'],
 ]);
+const isElsewhere = ({ name, default: usual }: EngineOption): boolean =>
+  usual.startsWith('workload.') || kElsewhere.has(name);
 
 /** Flags that are not the option's name with dashes. */
 const kFlags: Record<string, string> = {
@@ -60,10 +53,11 @@ const kFlags: Record<string, string> = {
   speculative_method: '--speculative-config',
   num_speculative_tokens: '--speculative-config',
   flashinfer_sampler: 'VLLM_USE_FLASHINFER_SAMPLER',
+  attention: 'ATTENTION',
 };
 
 /** Engines whose settings are fields, not flags of a command line. */
-const kFields = new Set(['ollama', 'lm-studio', 'transformers']);
+const kFields = new Set(['ollama', 'lm-studio', 'transformers', 'exllamav3', 'mlc-llm', 'web-llm']);
 
 const kChoices: Record<string, string[]> = {
   split_mode: ['layer', 'none', 'row', 'tensor'],
@@ -72,6 +66,8 @@ const kChoices: Record<string, string[]> = {
   cache_implementation: ['dynamic', 'static', 'offloaded', 'quantized'],
   speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram'],
   device_map: ['auto', 'balanced_low_0', 'sequential'],
+  mode: ['auto', 'local', 'interactive', 'server'],
+  attention: ['auto', 'flashinfer', 'flashdecoding', 'paged'],
 };
 const kExamples: Record<string, string> = {
   tensor_split: '3,1',
@@ -395,7 +391,7 @@ export function ExpertBody() {
       <FitRow />
       <CommandRow />
       {engine.options
-        .filter(({ name }) => !kElsewhere.has(name))
+        .filter((option) => !isElsewhere(option))
         .map((option) => (
           <OptionRow key={option.name} option={option} />
         ))}

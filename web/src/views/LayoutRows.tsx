@@ -19,6 +19,9 @@ const kFlags: Record<string, Partial<Record<Axis | 'expert', string>>> = {
   },
   sglang: { tensor: '--tp-size', pipeline: '--pp-size' },
   'tensorrt-llm': { tensor: '--tp_size', pipeline: '--pp_size' },
+  lmdeploy: { tensor: '--tp' },
+  tgi: { tensor: '--num-shard' },
+  'mlc-llm': { tensor: 'tensor_parallel_shards' },
 };
 
 const kAxes: Axis[] = ['tensor', 'pipeline', 'data'];

@@ -19,15 +19,8 @@ import { WeightsField } from './WeightsField';
 const kMostSequencesOnSlider = 1024;
 const kShortContext = 8192; // models up to here get finer stops
 const kEnginesBeforeTheCatalogue = [
-  'vllm',
-  'sglang',
-  'tensorrt-llm',
-  'llama.cpp',
-  'ollama',
-  'lm-studio',
-  'transformers',
-  'mlx',
-  'article',
+  ...['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'llama.cpp', 'ollama', 'lm-studio', 'transformers', 'mlx'],
+  ...['exllamav3', 'mlc-llm', 'web-llm', 'article'],
 ];
 
 function ContextField() {

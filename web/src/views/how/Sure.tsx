@@ -79,9 +79,9 @@ export function Sure() {
       <Text id="how.sure.limitsText" values={setup} />
       <h3>{t('how.sure.engines')}</h3>
       <ul>
-        {sure.engines.map(({ name, versions }) => (
+        {sure.engines.map(([name, versions]) => (
           <li key={name}>
-            <b>{engineName(name)}</b>: {versions.join(', ')}
+            <b>{engineName(name)}</b>: {versions}
           </li>
         ))}
       </ul>
