@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The method `launch`: an engine with the settings of a request, as a line for a shell. A setting's name is that of its flag: vLLM makes flags of
 // the fields of its configs (vllm-project/vllm vllm/engine/arg_utils.py), SGLang of those of ServerArgs (sgl-project/sglang@001067f
-// python/sglang/srt/server_args.py); TensorRT-LLM takes some as flags (NVIDIA/TensorRT-LLM tensorrt_llm/commands/serve.py) and all in a file.
+// python/sglang/srt/server_args.py); TensorRT-LLM takes some as flags (NVIDIA/TensorRT-LLM tensorrt_llm/commands/serve.py) and all in a file;
+// InternLM/lmdeploy lmdeploy/cli/serve.py; huggingface/text-generation-inference launcher/src/main.rs; mlc-ai/mlc-llm
+// python/mlc_llm/interface/help.py.
 #include <algorithm>
 
 #include "command_line.hpp"
@@ -149,10 +151,54 @@ std::string launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
   return "cat > options.yaml <<'END'\n" + text + "END\n" + line.text();
 }
 
+std::string launch_lmdeploy(const Model& model, const Scenario& scenario) {
+  const Json settings = settings_of(scenario);
+  CommandLine line = start("lmdeploy serve api_server", model, scenario);
+  add_if_several(line, "--tp", scenario.parallel.tensor);
+  for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, false);
+  return line.text();
+}
+
+std::string launch_tgi(const Model& model, const Scenario& scenario) {
+  const ServingOptions& own = scenario.options.serving;
+  const std::string environment = own.attention && is_plain_word(*own.attention) ? "ATTENTION=" + *own.attention + " " : "";
+  const Json settings = settings_of(scenario);
+  CommandLine line = start(environment + "text-generation-launcher --model-id", model, scenario);
+  add_if_several(line, "--num-shard", scenario.parallel.tensor);
+  for (const auto& [name, value] : settings.items()) {
+    if (name == "attention") continue;
+    if (name != "cuda_graphs") {
+      add_setting(line, dashed(name), value, false);
+      continue;
+    }
+    std::string sizes = "0";
+    for (std::int64_t size = 1; size <= value.get<std::int64_t>(); size *= 2) sizes = (size == 1 ? "" : sizes + ",") + std::to_string(size);
+    line.add("--cuda-graphs", sizes);
+  }
+  if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type);
+  return line.text();
+}
+
+std::string launch_mlc(const Model& model, const Scenario& scenario) {
+  const Json settings = settings_of(scenario);
+  CommandLine line = start("mlc_llm serve", model, scenario);
+  std::string overrides;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    overrides += (overrides.empty() ? "" : ";") + std::string(name) + "=" + value;
+  };
+  if (scenario.parallel.tensor > 1) add("tensor_parallel_shards", std::to_string(scenario.parallel.tensor));
+  for (const auto& [name, value] : settings.items())
+    if (name != "mode") add(name, value.dump());
+  if (const std::optional<std::string>& mode = scenario.options.serving.mode; mode && *mode != "auto" && is_plain_word(*mode))
+    line.add("--mode", *mode);
+  if (!overrides.empty()) line.add("--overrides", "'" + overrides + "'");
+  return line.text();
+}
+
 /// For each engine that is a server of its own; llama.cpp's line comes with its plan.
-constexpr std::pair<std::string_view, std::string (*)(const Model&, const Scenario&)> kLaunches[] = {{"vllm", launch_vllm},
-                                                                                                {"sglang", launch_sglang},
-                                                                                                {"tensorrt-llm", launch_tensorrt_llm}};
+constexpr std::pair<std::string_view, std::string (*)(const Model&, const Scenario&)> kLaunches[] = {
+    {"vllm", launch_vllm},         {"sglang", launch_sglang}, {"tensorrt-llm", launch_tensorrt_llm},
+    {"lmdeploy", launch_lmdeploy}, {"tgi", launch_tgi},       {"mlc-llm", launch_mlc}};
 
 }  // namespace
 

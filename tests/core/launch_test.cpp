@@ -31,6 +31,17 @@ TEST(Launch, SetsTheLengthAndTheRequestsThatWereCounted) {
             "trtllm-serve Qwen/Qwen3-8B --max_seq_len 8192 --max_batch_size 4");
 }
 
+TEST(Launch, KnowsTheServersThatAreNotOfTheFirstThree) {
+  EXPECT_EQ(launch(serving("lmdeploy", "Qwen/Qwen3-8B", "rtx-3090", 2, {{"cache_max_entry_count", 0.5}, {"quant_policy", 8}}))["command"],
+            "lmdeploy serve api_server Qwen/Qwen3-8B --tp 2 --session-len 8192 --max-batch-size 4 --quant-policy 8 --cache-max-entry-count 0.5");
+  EXPECT_EQ(launch(serving("tgi", "Qwen/Qwen3-8B", "rtx-3090", 2, {{"cuda_graphs", 4}}))["command"],
+            "text-generation-launcher --model-id Qwen/Qwen3-8B --num-shard 2 --max-total-tokens 8192 --cuda-graphs 1,2,4");
+  Json request = serving("mlc-llm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mode", "server"}});
+  request["weights"] = {{"format", "q4f16_1"}};
+  EXPECT_EQ(launch(request)["command"],
+            "mlc_llm serve path/to/Qwen3-8B-q4f16_1 --mode server --overrides 'context_window_size=8192;max_num_sequence=4'");
+}
+
 TEST(Launch, NamesWhatWasChanged) {
   Json request = serving(
       "vllm", "deepseek-ai/DeepSeek-R1", "h200", 8,

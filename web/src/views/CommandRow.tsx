@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { useStore } from '../store';
 
-const kServers = ['vllm', 'sglang', 'tensorrt-llm'];
+const kServers = ['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'mlc-llm'];
 
 function useCommand(): string {
   const { answer, coreState, bring } = useStore();
