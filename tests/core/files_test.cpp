@@ -24,7 +24,8 @@ class Files : public ::testing::Test {
   [[nodiscard]] Json ask(const Json& request) { return testing::parse(call_with_files(api_, request.dump())); }
 
   Api api_{reading()};
-  const std::string path_ = ::testing::TempDir() + "weighbridge.config.json";
+  /// Tests run in several processes at once: a file for each.
+  const std::string path_ = ::testing::TempDir() + "weighbridge." + ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".config.json";
 };
 
 TEST_F(Files, AConfigOfThisMachineIsAModel) {
