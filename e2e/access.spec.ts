@@ -12,6 +12,8 @@ const kStates: [string, string][] = [
   ['link with faults', '#v=1&ctx=9999999&g=8xh300&foo=3'],
   ['model to be read', '#v=1&hf=owner/model-GGUF/blob/main/model-Q4_K_M.gguf&n=1&e=llama.cpp'],
 ];
+/** Those with parts that the others have not, looked at in one column too. */
+const kNarrow = new Set(['does not fit', 'link with faults', 'model to be read']);
 const kTags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 /** What is wider than the card it stands in. */
@@ -59,7 +61,7 @@ for (const path of ['', 'zh/'])
         await page.locator('.expert summary').click();
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
         // What axe finds follows from the colours and from the order of one column or two, hardly from the language, and takes seconds.
-        if (path === '' ? width === 1440 : width === 320) {
+        if (path === '' ? width === 1440 : width === 320 && kNarrow.has(state)) {
           const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
           expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The default answer, what it is made of, and that every input changes it.
-import { expect, headline, open, test, verdict } from './page';
+import { choose, expect, headline, open, test, verdict } from './page';
 
 test('the first answer stands in the HTML of both languages without any script', async ({ browser, baseURL }) => {
   const context = await browser.newContext({ javaScriptEnabled: false });
@@ -85,7 +85,7 @@ test.describe('each input', () => {
 
   test('weights', async ({ page }) => {
     await open(page);
-    await page.getByRole('radio', { name: /BF16/ }).check({ force: true });
+    await choose(page, page.getByRole('radio', { name: /BF16/ }));
     await expect(headline(page)).toHaveText('DeepSeek-R1 does not fit on 8 × H200');
     await expect(page.locator('.facts')).toContainText('fewest H200');
     await expect(page).toHaveURL(/w=bf16/);
@@ -166,7 +166,7 @@ test.describe('each input', () => {
 
   test('engine', async ({ page }) => {
     await open(page);
-    await page.getByRole('radio', { name: 'Rule of thumb' }).check({ force: true });
+    await choose(page, page.getByRole('radio', { name: 'Rule of thumb' }));
     await page.getByRole('button', { name: 'Show the math: KV cache' }).click();
     await expect(page.locator('.math')).toContainText('leaves out the number of layers');
     await expect(page).toHaveURL(/e=article/);

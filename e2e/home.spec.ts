@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machines that people own: one tap sets GPUs, engine and a model that suits them; llama.cpp with its layers, file types and system memory.
-import { expect, headline, open, test, verdict } from './page';
+import { choose, expect, headline, open, test, verdict } from './page';
 
 test.describe('I have', () => {
   for (const [machine, model] of [
@@ -58,16 +58,16 @@ test('file types: the common ones as chips, all of them in a list', async ({ pag
   await page.getByRole('combobox', { name: 'All file types, with their sizes' }).selectOption('gguf:IQ3_XXS');
   await expect(page).toHaveURL(/w=iq3_xxs/);
   await expect(page.locator('.chip')).toHaveCount(5);
-  await page.getByRole('radio', { name: /Q8_0/ }).check({ force: true });
+  await choose(page, page.getByRole('radio', { name: /Q8_0/ }));
   await expect(page).toHaveURL(/w=q8_0/);
 });
 
 test('the engine brings its own defaults, and gives them back', async ({ page }) => {
   await open(page);
-  await page.getByRole('radio', { name: 'llama.cpp' }).check({ force: true });
+  await choose(page, page.getByRole('radio', { name: 'llama.cpp' }));
   await expect(page).toHaveURL(/#v=1&e=llama\.cpp$/); // its format and one request go without saying
   await expect(page.getByLabel('Requests at the same time, number')).toHaveValue('1');
-  await page.getByRole('radio', { name: 'vLLM' }).check({ force: true });
+  await choose(page, page.getByRole('radio', { name: 'vLLM' }));
   await expect(page).toHaveURL(/\/$/);
 });
 
@@ -75,7 +75,7 @@ test('unlike GPUs: llama.cpp uses both, vLLM says that it cannot', async ({ page
   await open(page, '#v=1&m=qwen3-32b&w=q4_k_m&n=1&g=1xrtx-4090+1xrtx-3090&e=llama.cpp');
   await expect(headline(page)).toHaveText('Qwen3-32B fits on RTX 4090 + RTX 3090');
   await expect(page.locator('.device')).toHaveCount(3);
-  await page.getByRole('radio', { name: 'vLLM' }).check({ force: true });
+  await choose(page, page.getByRole('radio', { name: 'vLLM' }));
   await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
   await expect(verdict(page)).toContainText('one kind of GPU');
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What people bring along: files, pasted text, links; also the broken ones. The input stays, the last good answer stays in sight.
-import { expect, fixture, headline, open, test, verdict } from './page';
+import { choose, expect, fixture, headline, open, test, verdict } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
 const kFile = 'Model files from this device';
@@ -98,7 +98,7 @@ test.describe('links', () => {
     await open(page);
     await page.getByRole('combobox', { name: 'Model' }).fill('qwen 32b');
     await page.getByRole('combobox', { name: 'Model' }).press('Enter');
-    await page.getByRole('radio', { name: /INT4/ }).check({ force: true });
+    await choose(page, page.getByRole('radio', { name: /INT4/ }));
     await page.getByLabel('Context length, number').fill('20000');
     await page.getByLabel('Requests at the same time, number').fill('3');
     await page.locator('.expert summary').click();

@@ -50,6 +50,12 @@ export async function open(page: Page, path = ''): Promise<void> {
   await page.waitForFunction(() => performance.getEntriesByName('weighbridge:ready').length > 0);
 }
 
+/** Chooses what lies under its own label, once nothing moves any more: an answer that arrives moves the form. */
+export async function choose(page: Page, radio: Locator): Promise<void> {
+  await expect(verdict(page)).not.toHaveAttribute('data-stale');
+  await radio.check({ force: true });
+}
+
 export const headline = (page: Page): Locator => page.getByRole('heading', { level: 1 });
 export const verdict = (page: Page): Locator => page.locator('.verdict');
 

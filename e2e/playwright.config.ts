@@ -9,6 +9,8 @@ export default defineConfig({
   testDir: '.',
   outputDir: '../build/e2e',
   workers: 2,
+  // A machine with much else to do may miss a wait; a test that needed its second try is printed as flaky.
+  retries: 1,
   forbidOnly: Boolean(process.env['CI']),
   reporter: [['list']],
   use: {

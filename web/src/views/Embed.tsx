@@ -113,7 +113,8 @@ export function Embed() {
         <span>{t('brand')}</span>
         <FullPage text={t('embed.change')} isButton />
         <p class="refused" role="status" hidden>
-          {t('embed.noTab')} <code />
+          {/* Filled by embed-boot.js, maybe before this page has started, which must not empty it. */}
+          {t('embed.noTab')} <code dangerouslySetInnerHTML={{ __html: '' }} />
         </p>
       </footer>
     </div>

@@ -134,6 +134,7 @@ function OptionRow({ option }: { option: EngineOption }) {
       <ExpertRow {...row} hint={example ? t('expert.listHint', { example }) : hint}>
         <input
           id={id}
+          class="number-input"
           type="text"
           autocomplete="off"
           spellcheck={false}
