@@ -21,6 +21,11 @@ const kStates: [string, string][] = [
   ['no answer', tooLong()],
 ];
 
+type View = [width: number, scheme: 'light' | 'dark'];
+const kWide: View = [700, 'light'];
+const kNarrow: View = [390, 'dark'];
+const kLeast: View = [240, 'light'];
+
 const change = (page: Page) => page.getByRole('link', { name: /^(Change settings|修改设置)/ });
 const tooWide = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -28,11 +33,7 @@ const tooWide = (page: Page): Promise<number> =>
 for (const path of ['embed/', 'zh/embed/'])
   for (const [state, hash] of kStates)
     test(`axe and width: ${path}, ${state}`, async ({ page }) => {
-      for (const [width, scheme] of [
-        [700, 'light'],
-        [390, 'dark'],
-        [240, 'light'],
-      ] as const) {
+      for (const [width, scheme] of [path === 'embed/' ? kWide : kNarrow, kLeast]) {
         await page.setViewportSize({ width, height: 600 });
         await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
         await page.goto('about:blank');
@@ -41,7 +42,8 @@ for (const path of ['embed/', 'zh/embed/'])
         for (const button of await page.locator('.math-button').all()) await button.click();
         for (const cell of await page.locator('.math-cell').all())
           await expect(cell.locator('.math').first()).toBeVisible();
-        if (path === 'embed/' ? width === 700 : scheme === 'dark') {
+        // What axe finds hardly depends on the language, and takes seconds.
+        if (path === 'embed/' ? width !== 240 : width !== 240 && state === 'everything') {
           const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
           expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
         }
