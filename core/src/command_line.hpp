@@ -17,13 +17,24 @@ namespace weighbridge {
   return true;
 }
 
+/// `text` as one word of a shell, whatever is in it: a link may have brought it.
+[[nodiscard]] inline std::string shell_word(std::string_view text) {
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
 /// A line for a shell, flag by flag; what is not given is left out.
 class CommandLine {
  public:
   explicit CommandLine(std::string start) : text_(std::move(start)) {}
   void add(std::string_view flag) { text_ += " " + std::string(flag); }
-  void add(std::string_view flag, const std::string& value) { text_ += " " + std::string(flag) + " " + value; }
-  void add(std::string_view flag, std::int64_t value) { add(flag, std::to_string(value)); }
+  /// Quoted where a shell would not take it as it is.
+  void add(std::string_view flag, const std::string& value) {
+    text_ += " " + std::string(flag) + " " + (is_plain_word(value, "/,=:") ? value : shell_word(value));
+  }
+  void add_quoted(std::string_view flag, std::string_view value) { text_ += " " + std::string(flag) + " " + shell_word(value); }
+  void add(std::string_view flag, std::int64_t value) { text_ += " " + std::string(flag) + " " + std::to_string(value); }
   void add(std::string_view flag, const std::optional<std::int64_t>& value) {
     if (value) add(flag, *value);
   }

@@ -23,6 +23,7 @@ Json settings_of(const Scenario& scenario) {
   options.max_model_len = options.max_model_len.value_or(scenario.context_tokens);
   const std::int64_t engines = scenario.engine == "vllm" ? scenario.parallel.data : 1;  // vLLM's number is that of one engine
   options.max_num_seqs = options.max_num_seqs.value_or(ceil_div(scenario.sequences, engines));
+  options.kv_cache_dtype.reset();  // each line says the cache type that was counted
   return describe_options(options, scenario.engine);
 }
 
@@ -35,7 +36,8 @@ std::string dashed(std::string_view name) {
 
 /// `--name value`, `--name` for true. For false `--no-name` where `has_no`; else nothing, as that is the default.
 void add_setting(CommandLine& line, const std::string& flag, const Json& value, bool has_no) {
-  if (!value.is_boolean()) return line.add(flag, value.is_string() ? value.get<std::string>() : value.dump());
+  if (value.is_string()) return line.add(flag, value.get<std::string>());
+  if (!value.is_boolean()) return line.add(flag + " " + value.dump());
   if (value.get<bool>())
     line.add(flag);
   else if (has_no)
@@ -97,7 +99,7 @@ std::string launch_vllm(const Model& model, const Scenario& scenario) {
   const bool drafts = method.is_string() || (drafted.is_number() && !model.mtp_layers.empty());
   if (drafts) {
     const Json config{{"method", method.is_string() ? method : Json("mtp")}, {"num_speculative_tokens", drafted.is_number() ? drafted : Json(1)}};
-    line.add("--speculative-config", "'" + config.dump() + "'");
+    line.add_quoted("--speculative-config", config.dump());
   }
   return line.text();
 }
@@ -112,7 +114,6 @@ std::string launch_sglang(const Model& model, const Scenario& scenario) {
   if (!settings.contains("ep_size") && scenario.parallel.expert) line.add("--ep-size", scenario.parallel.tensor);
   for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, false);
   // A chain of drafts: one step fewer than tokens that are verified.
-  if (scenario.options.serving.speculative_algorithm) line.add("--speculative-algorithm", *scenario.options.serving.speculative_algorithm);
   if (drafted.is_number()) {
     line.add("--speculative-num-steps", std::max<std::int64_t>(1, drafted.get<std::int64_t>() - 1));
     line.add("--speculative-eagle-topk", 1);
@@ -191,7 +192,7 @@ std::string launch_mlc(const Model& model, const Scenario& scenario) {
     if (name != "mode") add(name, value.dump());
   if (const std::optional<std::string>& mode = scenario.options.serving.mode; mode && *mode != "auto" && is_plain_word(*mode))
     line.add("--mode", *mode);
-  if (!overrides.empty()) line.add("--overrides", "'" + overrides + "'");
+  if (!overrides.empty()) line.add_quoted("--overrides", overrides);
   return line.text();
 }
 

@@ -71,6 +71,17 @@ TEST(Launch, PutsIntoAFileWhatTheLineDoesNotTake) {
             "--extra_llm_api_options options.yaml");
 }
 
+TEST(Launch, QuotesWhatALinkMayHaveBrought) {
+  Json request = serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mamba_ssm_cache_dtype", "auto; rm -rf ~"}, {"speculative_method", "a'b $(c)"}});
+  EXPECT_EQ(launch(request)["command"],
+            "vllm serve Qwen/Qwen3-8B --max-model-len 8192 --max-num-seqs 4 --mamba-ssm-cache-dtype 'auto; rm -rf ~' "
+            "--speculative-config '{\"method\":\"a'\\''b $(c)\",\"num_speculative_tokens\":1}'");
+  request = serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_algorithm", "`id`"}, {"kv_cache_dtype", "fp8_e5m2"}});
+  EXPECT_EQ(launch(request)["command"],
+            "python3 -m sglang.launch_server --model-path Qwen/Qwen3-8B --context-length 8192 --max-running-requests 4 "
+            "--speculative-algorithm '`id`' --kv-cache-dtype fp8_e5m2");
+}
+
 TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {
   EXPECT_TRUE(launch(serving("vllm", "deepseek-ai/DeepSeek-R1", "h200", 6))["command"].is_null());
   EXPECT_TRUE(launch(serving("transformers", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"].is_null());

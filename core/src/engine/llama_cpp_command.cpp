@@ -39,7 +39,7 @@ void add_placement(const Job& job, const Settings& s, CommandLine& line) {
   if (job.scenario.cpu_moe_layers > 0) line.add("--n-cpu-moe", job.scenario.cpu_moe_layers);
   std::string rules;
   for (const TensorOverride& rule : o.override_tensor) rules += (rules.empty() ? "" : ",") + rule.pattern + "=" + rule.buffer;
-  if (!rules.empty() && rules.find('\'') == std::string::npos) line.add("-ot", "'" + rules + "'");
+  if (!rules.empty()) line.add_quoted("-ot", rules);
   line.add_if(!s.offload_kqv, "--no-kv-offload");
   line.add_if(!s.op_offload, "--no-op-offload");
 }
