@@ -188,6 +188,7 @@ test.describe('a plain page with a strict policy of its own', () => {
 
     await send('set', { state: '' });
     await expect(said(inside(page))).toHaveText('DeepSeek-R1 fits on 8 × H200');
+    await expectFit(page);
     const [, frame] = page.frames();
     const height = await card(page)
       .locator('iframe')

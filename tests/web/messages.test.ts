@@ -6,7 +6,7 @@ import { compileMessage } from '@lingui/message-utils/compileMessage';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Estimate, Reply } from '../../web/src/core/wire';
 import { useLocale } from '../../web/src/i18n';
-import { sayNotice } from '../../web/src/notices';
+import { noticeTexts, sayNotice } from '../../web/src/notices';
 import { weightsName } from '../../web/src/views/weights-name';
 
 const read = (name: string): Record<string, string> => JSON.parse(readFileSync(`web/messages/${name}.json`, 'utf8'));
@@ -170,12 +170,13 @@ describe('codes of the core', () => {
 
 describe('refusals in Chinese', () => {
   // What goes wrong with a config has its words with those of reading.
-  beforeAll(() =>
-    useLocale('zh-CN', {
+  beforeAll(async () => {
+    await useLocale('zh-CN', {
       en: () => import('../../web/messages/read.en.json'),
       'zh-CN': () => import('../../web/messages/read.zh-CN.json'),
-    }),
-  );
+    });
+    await noticeTexts();
+  });
   const config = JSON.parse(readFileSync('tests/fixtures/deepseek-r1.config.json', 'utf8'));
   const of = (keys: object): object => ({ method: 'read_config', params: { config: { ...config, ...keys } } });
   const cases: [string, object][] = [

@@ -7,7 +7,7 @@ import type { Core } from './core/core';
 import type { Notice } from './core/wire';
 import { t, type MessageFiles } from './i18n';
 import { currentHash, readLink } from './link';
-import { sayNotice } from './notices';
+import { noticeTexts, sayNotice } from './notices';
 import type { Address } from './start';
 import type { Store } from './store';
 
@@ -108,7 +108,10 @@ export const kFrame: Address = {
     });
     effect(() => {
       const notices = store.problem.value ? [store.problem.value, ...store.linkNotices.value] : store.linkNotices.value;
-      for (const notice of notices) post('error', { code: notice.code, text: sayNotice(notice) });
+      if (notices.length === 0) return;
+      void noticeTexts().then(() => {
+        for (const notice of notices) post('error', { code: notice.code, text: sayNotice(notice) });
+      });
     });
     addEventListener('hashchange', () => void show(store, core, location.hash));
     addEventListener('message', ({ source, data }: MessageEvent) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setupI18n, type I18n, type Messages } from '@lingui/core';
+import { signal } from '@preact/signals';
 import type accuracyEnglish from '../messages/accuracy.en.json';
 import type adviceEnglish from '../messages/advice.en.json';
 import type english from '../messages/en.json';
@@ -37,7 +38,10 @@ const kCommon: MessageFiles = {
   'zh-CN': () => import('../messages/zh-CN.json'),
 };
 
-const isMessage = (id: string): id is MessageId => id in translator.messages;
+/** Counts the groups of texts that arrived later: what was said without them is said again. */
+const arrived = signal(0);
+
+const has = (id: string): id is MessageId => arrived.value >= 0 && id in translator.messages;
 
 export const translator: I18n = setupI18n();
 
@@ -52,11 +56,13 @@ export async function useLocale(locale: Locale, own?: MessageFiles): Promise<voi
 export async function addMessages(files: MessageFiles): Promise<void> {
   const locale = currentLocale();
   translator.load(locale, (await files[locale]()).default as Messages);
+  arrived.value += 1;
 }
 
 export const currentLocale = (): Locale => (translator.locale === 'zh-CN' ? 'zh-CN' : 'en');
 
 export function t(id: MessageId, values?: Values): string {
+  void arrived.value;
   return translator._(id, values);
 }
 
@@ -66,10 +72,10 @@ export const sentences = (...texts: string[]): string =>
 
 /** A message that not every language has, or nothing: English takes the core's own sentences as they are. */
 export const translated = (id: string, values: Values): string | undefined =>
-  id in translator.messages ? translator._(id, values) : undefined;
+  has(id) ? translator._(id, values) : undefined;
 
 /** A message whose id is built from a code of the core; codes that have no text yet are shown as they are. */
 export function tCode(prefix: string, code: string, values?: Values): string {
   const id = `${prefix}.${code}`;
-  return isMessage(id) ? t(id, values) : code.replaceAll('_', ' ');
+  return has(id) ? t(id, values) : code.replaceAll('_', ' ');
 }

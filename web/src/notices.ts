@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences about bad input come from the core in English, with their values; other languages say the same from code and values.
 import type { Notice } from './core/wire';
-import { translated } from './i18n';
+import { addMessages, currentLocale, translated } from './i18n';
+
+let texts: Promise<void> | undefined;
+
+/** The words for notices, which come when there is something to say. English has the core's own. */
+export function noticeTexts(): Promise<void> {
+  if (currentLocale() === 'en') return Promise.resolve();
+  texts ??= addMessages({
+    en: () => import('../messages/notices.en.json'),
+    'zh-CN': () => import('../messages/notices.zh-CN.json'),
+  }).catch(() => {
+    texts = undefined; // asked for again, they may come; until then the core's sentence stands
+  });
+  return texts;
+}
 
 /** Parts of sentences that the core writes in English, by their shape; the more particular first. */
 const kPhrases: [RegExp, string][] = [
@@ -54,6 +68,7 @@ function phrase(text: string): string {
 
 /** The sentence of a notice in the page's language; in English it is the core's own, or the page's where the page noticed it. */
 export function sayNotice(notice: Notice): string {
+  void noticeTexts();
   const { key, value, expected } = notice.values;
   const file = notice.where.startsWith('files') ? 'files.' : '';
   return (

@@ -15,6 +15,7 @@ import { frameMessages } from './frame';
 import { howData } from './how/data';
 import { howMessages } from './how/messages';
 import { t, useLocale, type Locale, type MessageFiles } from './i18n';
+import { noticeTexts } from './notices';
 import { reverseMessages } from './reverse/messages';
 import { createMine, MineProvider } from './reverse/store';
 import { kPaths, type PageName } from './site';
@@ -158,6 +159,7 @@ async function writePage(
   const template = readFileSync(join(kSite, path, 'index.html'), 'utf8');
   for (const { locale, folder } of kLanguages) {
     await useLocale(locale, messages);
+    await noticeTexts();
     const target = join(kSite, folder, path, 'index.html');
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, html(template, locale));

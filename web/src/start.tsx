@@ -5,6 +5,7 @@ import { bringMissing, type Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale, type MessageFiles } from './i18n';
 import { followAddress, isState, readLink } from './link';
+import { noticeTexts } from './notices';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
 
 /** Where the state of a page comes from when it opens, and what it is kept in step with afterwards. */
@@ -23,6 +24,7 @@ async function bringCore(store: Store, loading: Promise<Core>, address: Address)
     const core = await loading;
     store.readCatalogue(core);
     if (location.hash.length > 1) {
+      await noticeTexts(); // a link may hold what cannot be read
       await address.read(store, core);
       // At most both of what may be missing, one after the other.
       for (

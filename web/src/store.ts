@@ -130,18 +130,18 @@ export function createStore(first: FirstAnswer): Store {
       return undefined;
     });
 
-  /** Words that only llama.cpp and what runs it need; an answer that came before them is said again. */
-  const wordsArrived = signal(false);
+  /** Words that the engine of the first answer does not need. */
+  let hasWords = false;
   const bringWords = (): Promise<unknown> =>
     addMessages({
       en: () => import('../messages/engines.en.json'),
       'zh-CN': () => import('../messages/engines.zh-CN.json'),
-    }).then(() => (wordsArrived.value = true));
+    }).then(() => (hasWords = true));
 
   effect(() => {
     const state = coreState.value;
     if (state.status !== 'ready') return;
-    if (!wordsArrived.value && !kWithWords.includes(request.value.engine.name)) void bring(bringWords());
+    if (!hasWords && !kWithWords.includes(request.value.engine.name)) void bring(bringWords());
     const arrived = arrivedParts.value;
     const reply = state.core.call('estimate', request.value);
     const missing = reply.ok ? '' : reply.error.where;
