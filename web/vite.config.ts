@@ -41,5 +41,10 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   server: { fs: { allow: ['..'] } },
-  test: { include: ['../tests/web/**/*.test.{ts,tsx}'], testTimeout: 30_000, maxWorkers: 2 }, // some start the native program for each answer
+  test: {
+    include: ['../tests/web/**/*.test.{ts,tsx}'],
+    testTimeout: 30_000,
+    maxWorkers: 2,
+    benchmark: { include: ['../tests/web/**/*.bench.ts'] },
+  }, // some start the native program for each answer
 });
