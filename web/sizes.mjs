@@ -8,6 +8,7 @@ const kSite = 'build/site';
 // The module counts every kind of layer there is and every layout of vLLM; the list of models and devices takes less than half of what data may,
 // so that all together stay below.
 const kPage = { html: 10_000, js: 45_000, css: 12_000, wasm: 129_000, json: 16_000, all: 206_000 };
+const kCompare = { ...kPage, js: 50_000, all: 208_000 }; // the calculator once more, with what holds setups against each other
 const kFrame = { ...kPage, js: 43_000, css: 7_000, all: 199_500 }; // a frame has no form
 // Ten segments of a first answer hold 14,600 bytes.
 const kText = { ...kPage, html: 14_600, js: 54_000, all: 222_000 }; // a long text, in a file of its own once more for its script
@@ -17,6 +18,8 @@ const kPages = [
   ['zh/index.html', 'zh-CN', kPage],
   ['embed/index.html', 'en', kFrame, 'embed'],
   ['zh/embed/index.html', 'zh-CN', kFrame, 'embed'],
+  ['compare/index.html', 'en', kCompare, 'compare'],
+  ['zh/compare/index.html', 'zh-CN', kCompare, 'compare'],
   ['reverse/index.html', 'en', kPage, 'reverse'],
   ['zh/reverse/index.html', 'zh-CN', kPage, 'reverse'],
   ['how/index.html', 'en', kText, 'how'],
@@ -41,10 +44,12 @@ function filesOf(page, locale, own) {
   const named = [...html.matchAll(/(?:src|href)="([^"#:]+\.(?:js|css))"/g)].map(([, address]) =>
     join(kSite, dirname(page), address),
   );
+  const isOwn = (path) => path.includes(`/${own}-page-`); // brought by a script that pages share
   const isText = (path) => path.includes(`/${locale}-`) || path.includes(`/${own}.${locale}-`);
   const brought = assets.filter(
     (path) =>
       isText(path) ||
+      isOwn(path) ||
       (/\.(wasm|json)$/.test(path) &&
         !/\/(weighbridge-full|weighbridge-read|specs|devices|facts|listed|machines)-/.test(path)),
   );

@@ -18,6 +18,7 @@ export default defineConfig({
     rollupOptions: {
       input: {
         calculator: page(''),
+        compare: page('compare/'),
         embed: page('embed/'),
         how: page('how/'),
         reverse: page('reverse/'),
@@ -30,7 +31,7 @@ export default defineConfig({
           groups: [
             {
               name: 'shared',
-              test: /^(?!.*\/(src\/devices|src\/reader|src\/search|src\/verdict|minisearch)\/).*\.m?[jt]sx?$/,
+              test: /^(?!.*\/(src\/(advice|compare|devices|pages|reader|search|speed|verdict|views\/calculator)|minisearch)\/).*\.m?[jt]sx?$/,
               minShareCount: 2,
             },
           ],

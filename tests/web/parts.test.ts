@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useLocale } from '../../web/src/i18n';
-import { kMachines } from '../../web/src/machines';
+import { kMachines } from '../../web/src/views/calculator/owned-machines';
 import { packConfig, unpackConfig } from '../../web/src/link';
 import { fieldOf } from '../../web/src/notices';
-import { matches } from '../../web/src/views/Combobox';
+import { matches } from '../../web/src/views/calculator/Combobox';
 import { memoryChoice } from '../../web/src/devices/search';
 import { marksOf, octaveStops } from '../../web/src/views/stops';
 

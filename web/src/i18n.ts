@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import type accuracyEnglish from '../messages/accuracy.en.json';
 import type adviceEnglish from '../messages/advice.en.json';
 import type english from '../messages/en.json';
+import type compareEnglish from '../messages/compare.en.json';
 import type devicesEnglish from '../messages/devices.en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type enginesEnglish from '../messages/engines.en.json';
@@ -18,6 +19,7 @@ export type MessageId =
   | keyof typeof english
   | keyof typeof accuracyEnglish
   | keyof typeof adviceEnglish
+  | keyof typeof compareEnglish
   | keyof typeof devicesEnglish
   | keyof typeof embedEnglish
   | keyof typeof enginesEnglish

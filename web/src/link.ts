@@ -3,7 +3,7 @@
 // (share.encode, share.decode); here are the address bar, and the packing of a model that is not in the catalogue.
 import { effect, untracked } from '@preact/signals';
 import type { Core } from './core/core';
-import type { DecodedLink, Json, Notice } from './core/wire';
+import type { DecodedLink, Json, LinkView, Notice, Request } from './core/wire';
 import type { Store } from './store';
 
 const kWriteDelay = 300; // ms; typing and dragging settle before the address changes
@@ -62,24 +62,33 @@ export async function unpackConfig(packed: string): Promise<{ [key: string]: Jso
 /** Settings are `key=value`; anything else behind a `#` is a part of the page. */
 export const isState = (hash: string): boolean => hash.includes('=');
 
-/** The text behind `#` for the present state. */
-export async function currentHash(
-  store: Store,
+/** What a link says beside the settings themselves. */
+interface LinkExtra {
+  complete?: boolean;
+  shared?: { data: string; total_gib: number };
+}
+
+/** The text behind `#` for a state. */
+export async function hashOf(
   core: Core,
-  extra: { complete?: boolean; shared?: { data: string; total_gib: number } } = {},
+  { request, view, kept }: { request: Request; view: LinkView; kept: [string, string][] },
+  extra: LinkExtra = {},
 ): Promise<string> {
-  const request = store.request.value;
   const { config, spec, hub } = request.model;
   const custom = (config && (await packConfig(config))) ?? ((config ?? spec) && !hub ? kNotCarried : undefined);
   const reply = core.call('share.encode', {
     request,
-    view: store.view.value,
-    kept: store.kept.value,
+    view,
+    kept,
     ...(custom ? { custom } : {}),
     ...extra,
   });
   return reply.ok ? reply.result.hash : '';
 }
+
+/** The text behind `#` for the present state. */
+export const currentHash = (store: Store, core: Core, extra?: LinkExtra): Promise<string> =>
+  hashOf(core, { request: store.request.value, view: store.view.value, kept: store.kept.value }, extra);
 
 const brokenModel = (key: string, value: string): Notice => ({
   code: 'broken_model',
@@ -115,21 +124,28 @@ export async function readLink(store: Store, core: Core, hash: string): Promise<
   if (reference) store.outside.value = { state: 'offer', reference, isLinked: true };
 }
 
-/** Keeps the address and the state the same, in both directions. `core` must be ready. */
-export function followAddress(store: Store, core: Core): void {
+/** A state that an address is kept in step with. */
+export interface Followed {
+  /** All that the address depends on; read in an effect. */
+  state(): unknown[];
+  hash(): Promise<string>;
+  read(hash: string): Promise<void>;
+}
+
+/** Keeps the address and a state the same, in both directions. */
+export function follow({ state, hash: hashOfState, read }: Followed): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let written = location.hash.replace(/^#/, '');
-  const state = (): unknown[] => [store.request.value, store.view.value, store.kept.value];
   // A link stays as it came, with what could not be read in it, until the person changes something.
   let opened = untracked(state);
   effect(() => {
     const now = state();
     clearTimeout(timer);
-    if (now.every((part, index) => part === opened[index])) return;
+    if (now.length === opened.length && now.every((part, index) => part === opened[index])) return;
     timer = setTimeout(() => void write(), kWriteDelay);
   });
   async function write(): Promise<void> {
-    const hash = await currentHash(store, core);
+    const hash = await hashOfState();
     if (hash === written) return;
     written = hash;
     history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
@@ -138,9 +154,17 @@ export function followAddress(store: Store, core: Core): void {
     const arrived = location.hash.replace(/^#/, '');
     if (arrived === written || (arrived && !isState(arrived))) return;
     written = arrived;
-    void readLink(store, core, location.hash).then(() => {
+    void read(location.hash).then(() => {
       opened = untracked(state);
       clearTimeout(timer);
     });
   });
 }
+
+/** Keeps the address and the settings the same. `core` must be ready. */
+export const followAddress = (store: Store, core: Core): void =>
+  follow({
+    state: () => [store.request.value, store.view.value, store.kept.value],
+    hash: () => currentHash(store, core),
+    read: (hash) => readLink(store, core, hash),
+  });

@@ -39,6 +39,7 @@ const kPhrases: [RegExp, string][] = [
   [/^at most (.+)$/, 'atMost'],
   [/^at least (\w+), (.+)$/, 'atLeastKey'],
   [/^line (\d+), column (\d+)$/, 'place'],
+  [/^each key once; the last one counts$/, 'onceEach'],
   [/^one kind of GPU$/, 'oneKind'],
   [/^at least one (?:GPU|device)$/, 'oneGpu'],
   [/^tensor parallel over all GPUs$/, 'tensorOnly'],

@@ -8,6 +8,8 @@ import createModule from '../../build/wasm/weighbridge-full.mjs';
 import { Accuracy } from './accuracy/Accuracy';
 import { accuracyMessages } from './accuracy/messages';
 import type { Scoreboard } from './accuracy/scoreboard';
+import { compareMessages } from './compare/messages';
+import { createSides, SidesProvider } from './compare/sides';
 import { coreOf, loadCatalogue, type Core } from './core/core';
 import type { SpecFile } from './core/specs';
 import type { Request } from './core/wire';
@@ -20,7 +22,8 @@ import { reverseMessages } from './reverse/messages';
 import { createMine, MineProvider } from './reverse/store';
 import { kPaths, type PageName } from './site';
 import { createStore, StoreProvider, useStore, type FirstAnswer } from './store';
-import { Calculator } from './views/Calculator';
+import { Calculator } from './views/calculator/Calculator';
+import { Compare } from './views/compare/Compare';
 import { Embed } from './views/Embed';
 import { How } from './views/how/How';
 import { Reverse } from './views/reverse/Reverse';
@@ -62,6 +65,15 @@ const kPages: Record<AskingPage, PageRecipe> = {
     namesOnly: true,
     texts: () => ({ title: t('nav.reverse'), description: t('reverse.description') }),
     messages: reverseMessages,
+  },
+  compare: {
+    view: () => (
+      <SidesProvider value={createSides(useStore())}>
+        <Compare />
+      </SidesProvider>
+    ),
+    texts: () => ({ title: t('nav.compare'), description: t('compare.description') }),
+    messages: compareMessages,
   },
   how: {
     view: How,

@@ -2,12 +2,13 @@
 // The pages of the site. Each has its HTML under its path, in English, and the same again under zh/.
 import { currentLocale } from './i18n';
 
-export type PageName = 'calculator' | 'reverse' | 'how' | 'accuracy' | 'embed';
+export type PageName = 'calculator' | 'reverse' | 'compare' | 'how' | 'accuracy' | 'embed';
 
 /** Where a page lies below the root of its language. */
 export const kPaths: Record<PageName, string> = {
   calculator: '',
   reverse: 'reverse/',
+  compare: 'compare/',
   how: 'how/',
   accuracy: 'accuracy/',
   embed: 'embed/',

@@ -55,15 +55,19 @@ export interface StartOptions {
   /** Texts that only this page has. */
   messages?: MessageFiles;
   address?: Address;
+  /** Made by a page that needs it before it starts. */
+  store?: Store;
 }
+
+/** The state that a page opens with: what stands in its HTML. */
+export const firstStore = (): Store => createStore(embedded<FirstAnswer>('first'));
 
 export async function start(
   Page: ComponentType,
-  { messages, address = kAddressBar }: StartOptions = {},
+  { messages, address = kAddressBar, store = firstStore() }: StartOptions = {},
 ): Promise<void> {
   const root = document.getElementById('app');
   if (!root) throw new Error('the page has no place for itself');
-  const store = createStore(embedded<FirstAnswer>('first'));
   const loading = loadCore();
   loading.catch(() => undefined); // handled in bringCore, once there is a page to say it on
   await useLocale(document.documentElement.lang as Locale, messages);

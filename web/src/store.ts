@@ -59,6 +59,8 @@ export interface Store {
   /** What a file or pasted text was, when it could not be read. */
   fileNotice: Signal<Notice | null>;
   outside: Signal<Outside | null>;
+  /** What the reader of a model that is not of the catalogue took for granted. */
+  assumed: Signal<Notice[]>;
   /** The last good answer. While `isBehind` it belongs to earlier settings. */
   answer: ReadonlySignal<Estimate>;
   /** The present settings have no answer: not yet, since a part of the core is on its way, or not at all. */
@@ -214,6 +216,7 @@ export function createStore(first: FirstAnswer): Store {
     linkNotices,
     fileNotice,
     outside,
+    assumed,
     answer,
     isBehind: computed(() => answered.value !== request.value),
     warnings: allWarnings,

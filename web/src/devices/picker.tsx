@@ -8,7 +8,7 @@ import { memory, type Unit } from '../format';
 import { t, tCode } from '../i18n';
 import { CatalogueSearch } from '../search/catalogue';
 import type { Store } from '../store';
-import type { Choice } from '../views/Combobox';
+import type { Choice } from '../views/calculator/Combobox';
 import { hardwareOf, hostBytes, isMachine, machineFacts, machineName, type MachineRow } from './machines';
 import { kMemoryPrefix, memoryChoice, deviceSearch, searchedMachine } from './search';
 import { deviceTexts } from './texts';

@@ -5,7 +5,7 @@ import { memory } from '../format';
 import { t, tCode } from '../i18n';
 import { machineName, type MachineRow } from './machines';
 import { CatalogueSearch, type Searched } from '../search/catalogue';
-import type { Choice } from '../views/Combobox';
+import type { Choice } from '../views/calculator/Combobox';
 
 /** A row to be found by, and what it stands for. */
 type Found<T> = Searched & { row: T };

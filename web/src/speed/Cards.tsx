@@ -2,15 +2,14 @@
 // "How fast, and what it costs" and "What rules of thumb would say". Both ask the full core, which comes when the first is seen or the second opened.
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import machinesUrl from '../../../build/catalogue/machines.json?url';
-import type { Json, Methods, Receipts, Reply, Request, Speed } from '../core/wire';
+import type { Methods, Receipts, Reply, Request, Speed } from '../core/wire';
 import { count, memory } from '../format';
 import { t } from '../i18n';
 import { sayNotice } from '../notices';
 import { useStore } from '../store';
 import { Icon } from '../views/Icon';
 import { Rich } from '../views/Rich';
-import { ask } from './ask';
+import { ask, withMachines } from './ask';
 import { costSentence, costsShown, factorText, missText, range, seconds, speedSentences, speedTexts } from './texts';
 import '../../styles/speed.css';
 
@@ -63,21 +62,6 @@ function useSeen(): [(element: Element | null) => void, boolean] {
   };
   return [watch, isSeen];
 }
-
-let machines: Promise<Json> | undefined;
-
-/** Prices are for who asks; without them there is still a speed. */
-function bringMachines(): Promise<Json> {
-  machines ??= fetch(machinesUrl)
-    .then((response) => response.json() as Promise<Json>)
-    .catch(() => ((machines = undefined), []));
-  return machines;
-}
-
-const withMachines = async (request: Request): Promise<Methods['speed']['params']> => ({
-  request,
-  machines: await bringMachines(),
-});
 
 /** What stands in place of an answer, if there is none. */
 function Missing({ asked }: { asked: Asked<unknown> }) {

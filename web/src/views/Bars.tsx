@@ -20,7 +20,7 @@ interface Segment {
  * From the left: what counts inside the engine's limit, what is free up to it, the limit, what the engine takes beside it (context and
  * the like), and what stays on the card.
  */
-function segmentsOf(device: DeviceAnswer): { segments: Segment[]; scale: number } {
+function segmentsOf(device: DeviceAnswer): { segments: Segment[]; extent: number } {
   const segments: Segment[] = [];
   let at = 0;
   const add = (part: Segment['part'], bytes: number): void => {
@@ -33,7 +33,7 @@ function segmentsOf(device: DeviceAnswer): { segments: Segment[]; scale: number 
   add('free', device.limit_bytes - at);
   kParts.forEach(split(false));
   add('held', device.capacity_bytes - at);
-  return { segments, scale: Math.max(at, device.capacity_bytes) };
+  return { segments, extent: Math.max(at, device.capacity_bytes) };
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(3)}%`;
@@ -84,13 +84,23 @@ function describe(device: DeviceAnswer, unit: Unit): string {
   });
 }
 
-function Bar({ device, name, unit }: { device: DeviceAnswer; name: string; unit: Unit }) {
-  const { answer } = useStore();
-  const { segments, scale } = segmentsOf(device);
+/** The bytes that the whole width of a device's bar stands for. */
+export const extentOf = (device: DeviceAnswer): number => segmentsOf(device).extent;
+
+interface BarProps {
+  device: DeviceAnswer;
+  name: string;
+  unit: Unit;
+  engine: string;
+  /** Bytes of the whole width, where several bars share a scale. */
+  scale?: number;
+}
+
+export function Bar({ device, name, unit, engine, scale = extentOf(device) }: BarProps) {
+  const { segments, extent } = segmentsOf(device);
   const limit = device.limit_bytes / scale;
-  const engine = engineName(answer.value.engine.name);
   const hasOwnLimit = device.limit_bytes < device.capacity_bytes;
-  const label = t('bar.limit', { engine, limit: largeUnits(device.limit_bytes, unit) });
+  const label = t('bar.limit', { engine: engineName(engine), limit: largeUnits(device.limit_bytes, unit) });
   return (
     <div class="bar">
       {hasOwnLimit && (
@@ -112,7 +122,7 @@ function Bar({ device, name, unit }: { device: DeviceAnswer; name: string; unit:
           />
         ))}
         <Overrun from={device.limit_bytes} to={device.need_inside_bytes} scale={scale} />
-        <Overrun from={Math.max(device.capacity_bytes, device.need_inside_bytes)} to={scale} scale={scale} />
+        <Overrun from={Math.max(device.capacity_bytes, device.need_inside_bytes)} to={extent} scale={scale} />
         <Labels segments={segments} scale={scale} unit={unit} />
       </svg>
       {hasOwnLimit && (
@@ -142,7 +152,7 @@ function DeviceRow({ group }: { group: Group }) {
           {group.count > 1 ? t('bar.alike', { count: group.count, device: device.device_name }) : device.device_name}
         </small>
       </div>
-      <Bar device={device} name={groupName(group)} unit={shown} />
+      <Bar device={device} name={groupName(group)} unit={shown} engine={answer.value.engine.name} />
       <div class="device-total">
         <b>{memory(device.total_bytes, shown)}</b>
         <small>{t('bar.of', { card: memory(device.capacity_bytes, shown) })}</small>
@@ -163,7 +173,7 @@ function HostRow() {
         <b>{t('bar.host')}</b>
         <small>{host.capacity_bytes ? t(`class.${host.class ?? 'unknown'}`) : t('bar.hostUnknown')}</small>
       </div>
-      <Bar device={hostAsDevice(host)} name={t('bar.host')} unit={shown} />
+      <Bar device={hostAsDevice(host)} name={t('bar.host')} unit={shown} engine={answer.value.engine.name} />
       <div class="device-total">
         <b>{memory(host.total_bytes, shown)}</b>
         {host.capacity_bytes ? <small>{t('bar.of', { card: memory(host.capacity_bytes, shown) })}</small> : null}
@@ -191,7 +201,7 @@ function Observed() {
 const splitName = ({ engine, request }: Estimate): string =>
   engine.all_gpu_layers ? t('bar.layers') : t('bar.split', { tensor: request.parallel?.tensor ?? 1 });
 
-function Patterns() {
+export function Patterns() {
   return (
     <svg class="patterns" aria-hidden="true">
       <defs>
@@ -207,12 +217,35 @@ function Patterns() {
   );
 }
 
+export function Legend({ devices }: { devices: DeviceAnswer[] }) {
+  const hasPool = devices.some((device) => device.limit_bytes < device.capacity_bytes);
+  return (
+    <ul class="legend">
+      {kParts.map((part) => (
+        <li key={part}>
+          <span class={`swatch ${part}`} />
+          {t(`part.${part}`)}
+        </li>
+      ))}
+      <li>
+        <span class="swatch free" />
+        {t(hasPool ? 'part.freePool' : 'part.free')}
+      </li>
+      {hasPool && (
+        <li>
+          <span class="swatch held" />
+          {t('part.held')}
+        </li>
+      )}
+    </ul>
+  );
+}
+
 /** `isBrief` leaves out what a monitor would show. */
 export function Bars({ isBrief = false }: { isBrief?: boolean }) {
   const { answer, isBehind } = useStore();
   const { groups, devices } = answer.value;
   if (devices.length === 0 && answer.value.host.total_bytes === 0) return null;
-  const hasPool = devices.some((device) => device.limit_bytes < device.capacity_bytes);
   return (
     <section class="card" data-stale={isBehind.value || undefined} aria-labelledby="bars">
       <header>
@@ -225,24 +258,7 @@ export function Bars({ isBrief = false }: { isBrief?: boolean }) {
           <DeviceRow key={group.first} group={group} />
         ))}
         <HostRow />
-        <ul class="legend">
-          {kParts.map((part) => (
-            <li key={part}>
-              <span class={`swatch ${part}`} />
-              {t(`part.${part}`)}
-            </li>
-          ))}
-          <li>
-            <span class="swatch free" />
-            {t(hasPool ? 'part.freePool' : 'part.free')}
-          </li>
-          {hasPool && (
-            <li>
-              <span class="swatch held" />
-              {t('part.held')}
-            </li>
-          )}
-        </ul>
+        <Legend devices={devices} />
         {!isBrief && <Observed />}
       </div>
     </section>

@@ -6,7 +6,7 @@ import type { DeviceAnswer, Estimate, Term } from '../core/wire';
 import { column, count, memory, unitName, type Unit } from '../format';
 import { t, tCode } from '../i18n';
 import { useStore } from '../store';
-import { hostAsDevice, kParts, sum, termsOf, type Part } from './parts';
+import { fullestOf, kParts, sum, termsOf, type Part } from './parts';
 import { LazyMath } from './LazyMath';
 import { MathButton } from './MathButton';
 import { engineName } from './verdict-texts';
@@ -57,14 +57,6 @@ function captionOf(part: Part, answer: Estimate): string {
   }
   if (part === 'act') return t('table.activations');
   return t('table.overhead');
-}
-
-/** The device that decides; its group's first device carries the formulas. Without any, system memory does. */
-function fullestOf(answer: Estimate): DeviceAnswer | undefined {
-  if (answer.devices.length === 0) return answer.host.total_bytes > 0 ? hostAsDevice(answer.host) : undefined;
-  const index = answer.verdict.device ?? 0;
-  const group = answer.groups.find(({ first, count: n }) => index >= first && index < first + n);
-  return answer.devices[group?.device_index ?? index];
 }
 
 interface RowProps {

@@ -65,7 +65,7 @@ function LanguageLink({ page }: { page: PageName }) {
   );
 }
 
-const kTabs = ['calculator', 'reverse', 'how'] as const;
+const kTabs = ['calculator', 'reverse', 'compare', 'how'] as const;
 
 function Tabs({ page }: { page: PageName }) {
   return (
@@ -108,7 +108,7 @@ export function TopBar({ page }: { page: PageName }) {
         <Brand page={page} />
         <Tabs page={page} />
         <div class="tools">
-          {isCalculator && <UnitSwitch />}
+          {(isCalculator || page === 'compare') && <UnitSwitch />}
           <LanguageLink page={page} />
           {page !== 'accuracy' && <ThemeButton />}
           {isCalculator && <Share page={page} />}

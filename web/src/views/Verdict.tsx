@@ -14,7 +14,7 @@ const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as
 const kAnnounceDelay = 600; // ms without a change, so that dragging a slider is one announcement
 
 /** Says the settled verdict to screen readers, once. */
-function Announcer({ text }: { text: string }) {
+export function Announcer({ text }: { text: string }) {
   const [said, setSaid] = useState('');
   useEffect(() => {
     const timer = setTimeout(() => setSaid(text), kAnnounceDelay);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The terms of an estimate as the page groups them: four colours, in one order everywhere.
-import type { DeviceAnswer, HostAnswer, Term } from '../core/wire';
+import type { DeviceAnswer, Estimate, HostAnswer, Term } from '../core/wire';
 
 export type Part = 'weights' | 'kv' | 'act' | 'over';
 export const kParts: Part[] = ['weights', 'kv', 'act', 'over'];
@@ -40,4 +40,12 @@ export function hostAsDevice(host: HostAnswer): DeviceAnswer {
     observed_bytes: host.total_bytes,
     terms: host.terms.filter(({ bytes }) => bytes > 0),
   };
+}
+
+/** The device that decides; its group's first device carries the formulas. Without any, system memory does. */
+export function fullestOf(answer: Estimate): DeviceAnswer | undefined {
+  if (answer.devices.length === 0) return answer.host.total_bytes > 0 ? hostAsDevice(answer.host) : undefined;
+  const index = answer.verdict.device ?? 0;
+  const group = answer.groups.find(({ first, count: n }) => index >= first && index < first + n);
+  return answer.devices[group?.device_index ?? index];
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComponentType } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import type { CatalogueDevice, HardwareRow } from '../core/wire';
-import type { DevicePicker } from '../devices/picker';
-import { count, memory, parseCount, parseGiB } from '../format';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import type { CatalogueDevice, HardwareRow } from '../../core/wire';
+import type { DevicePicker } from '../../devices/picker';
+import { count, memory, parseCount, parseGiB } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 import { Combobox, type Choice } from './Combobox';
-import { FieldMessage, FieldMessages, messageId, useFieldNotices } from './Field';
-import { Icon } from './Icon';
-import { NumberField, unreadable } from './NumberField';
+import { FieldMessage, FieldMessages, messageId, useFieldNotices } from '../Field';
+import { Icon } from '../Icon';
+import { NumberField, unreadable } from '../NumberField';
 
 /** Until the list of all devices is there. */
 const choiceOf = ({ id, name, slug }: CatalogueDevice): Choice => ({ id, label: name, keywords: slug });
@@ -148,7 +148,7 @@ function About() {
   return (
     <details
       class="device-facts"
-      onToggle={() => void bring(import('../devices/Facts')).then((module) => setFacts(() => module?.default))}
+      onToggle={() => void bring(import('../../devices/Facts')).then((module) => setFacts(() => module?.default))}
     >
       <summary>{t('device.about')}</summary>
       {Facts && <Facts />}
@@ -163,7 +163,7 @@ export function HardwareField() {
   const rows = request.value.hardware;
   const bringPicker = (): void => {
     if (!picker)
-      void store.bring(import('../devices/picker').then((module) => module.devicePicker(store))).then(setPicker);
+      void store.bring(import('../../devices/picker').then((module) => module.devicePicker(store))).then(setPicker);
   };
   const hasHost = answer.value.host.class !== undefined; // an engine that also runs without any GPU
   const replace = (index: number, row: HardwareRow): void =>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A count over several magnitudes: a slider over round stops, and a number field for everything between them.
 import { useId, useState } from 'preact/hooks';
-import { count, parseCount } from '../format';
-import type { Field } from '../notices';
-import { FieldMessage, FieldMessages, messageId, useFieldNotices } from './Field';
-import { NumberField, unreadable } from './NumberField';
-import { StopSlider, type StopSliderProps } from './StopSlider';
+import { count, parseCount } from '../../format';
+import type { Field } from '../../notices';
+import { FieldMessage, FieldMessages, messageId, useFieldNotices } from '../Field';
+import { NumberField, unreadable } from '../NumberField';
+import { StopSlider, type StopSliderProps } from '../StopSlider';
 
 interface CountSliderProps extends Omit<StopSliderProps, 'id'> {
   field: Field;

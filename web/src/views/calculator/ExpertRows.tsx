@@ -2,10 +2,10 @@
 // A setting among the expert settings: its name and flag, its field, the way back to the default.
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
-import { t } from '../i18n';
-import { FieldMessage } from './Field';
-import { Icon } from './Icon';
-import { NumberField, unreadable } from './NumberField';
+import { t } from '../../i18n';
+import { FieldMessage } from '../Field';
+import { Icon } from '../Icon';
+import { NumberField, unreadable } from '../NumberField';
 
 interface ExpertRowProps {
   id: string;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What requests hold less than at full length, of servers that give out their cache in pages.
-import { count, parseCount } from '../format';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import { count, parseCount } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 import { NumberRow } from './ExpertRows';
 
 const kPaged = ['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'mlc-llm', 'exllamav3'];

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form: what is asked. Every change is counted at once.
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { count, tokensShort } from '../format';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import { count, tokensShort } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 import { CountSlider } from './CountSlider';
 import { Expert } from './Expert';
-import { Group } from './Field';
+import { Group } from '../Field';
 import { HardwareField } from './HardwareField';
 import { Machines } from './Machines';
 import { ModelField } from './ModelField';
-import { marksOf, octaveStops } from './stops';
-import { useDeviceNames } from './use-device-names';
-import { engineName, machineName, modelName } from './verdict-texts';
-import { weightsName } from './weights-name';
+import { marksOf, octaveStops } from '../stops';
+import { useDeviceNames } from '../use-device-names';
+import { engineName, machineName, modelName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
 import { WeightsField } from './WeightsField';
 
 const kMostSequencesOnSlider = 1024;
@@ -103,7 +104,8 @@ function Summary() {
   );
 }
 
-export function Setup() {
+/** `heading` stands in place of the usual one. */
+export function Setup({ heading }: { heading?: ComponentChildren }) {
   const { reset } = useStore();
   const [isOpen, setOpen] = useState(false);
   return (
@@ -114,7 +116,7 @@ export function Setup() {
       onSubmit={(event) => event.preventDefault()}
     >
       <div class="setup-head">
-        <h2>{t('setup.title')}</h2>
+        {heading ?? <h2>{t('setup.title')}</h2>}
         <button class="text-button on-phone" type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? t('setup.done') : t('setup.edit')}
         </button>

@@ -2,10 +2,10 @@
 // The drawer of the engine's own settings. Most people never open it, so what is inside comes when it is opened.
 import type { ComponentType } from 'preact';
 import { useState } from 'preact/hooks';
-import { t } from '../i18n';
-import { useStore } from '../store';
-import { FieldMessages } from './Field';
-import { Icon } from './Icon';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
+import { FieldMessages } from '../Field';
+import { Icon } from '../Icon';
 
 export function Expert() {
   const { request } = useStore();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Editable combobox with a list and manual selection (WAI-ARIA authoring practices, "combobox autocomplete list").
 import { useId, useRef, useState } from 'preact/hooks';
-import { t } from '../i18n';
-import { Icon } from './Icon';
+import { t } from '../../i18n';
+import { Icon } from '../Icon';
 
 export interface Choice {
   id: string;

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's own settings by its own flag names. Which there are, and their defaults, the core says.
 import { useEffect, useId, useState } from 'preact/hooks';
-import type { CatalogueEngine, EngineOption, HardwareRow, Json } from '../core/wire';
-import { count, memory, parseCount, parseFraction, parseGiB } from '../format';
-import { addMessages, t, tCode } from '../i18n';
-import { choiceOf } from '../reader/choice';
-import { theReader } from '../reader/start';
-import { readTexts } from '../reader/take';
-import { useStore } from '../store';
+import type { CatalogueEngine, EngineOption, HardwareRow, Json } from '../../core/wire';
+import { count, memory, parseCount, parseFraction, parseGiB } from '../../format';
+import { addMessages, t, tCode } from '../../i18n';
+import { choiceOf } from '../../reader/choice';
+import { theReader } from '../../reader/start';
+import { readTexts } from '../../reader/take';
+import { useStore } from '../../store';
 import { CommandRow } from './CommandRow';
 import { ExpertRow, NumberRow } from './ExpertRows';
 import { LayoutRows } from './LayoutRows';
 import { PagingRows } from './PagingRows';
-import { useDeviceNames } from './use-device-names';
+import { useDeviceNames } from '../use-device-names';
 
 /** Its words come with it. */
 export const expertTexts = addMessages({
-  en: () => import('../../messages/expert.en.json'),
-  'zh-CN': () => import('../../messages/expert.zh-CN.json'),
+  en: () => import('../../../messages/expert.en.json'),
+  'zh-CN': () => import('../../../messages/expert.zh-CN.json'),
 });
 
 /** Options that have a field of their own in the form, and those that nobody sets by hand; so have those that follow the workload. */

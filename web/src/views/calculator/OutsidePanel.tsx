@@ -2,13 +2,13 @@
 // Below the model box: what would be asked of which host, how far the reading is, and what to do after a failure. Nothing is fetched before
 // a button that names the host is pressed.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { decimalMemory, memory, parseCount } from '../format';
-import { sentences, t } from '../i18n';
-import { kHubHosts, nameOf, type HubHost } from '../reader/hub';
-import { readTexts, takeRemote } from '../reader/take';
-import type { GivenLayers } from '../reader/wire';
-import { useStore, type Outside } from '../store';
-import { Rich } from './Rich';
+import { decimalMemory, memory, parseCount } from '../../format';
+import { sentences, t } from '../../i18n';
+import { kHubHosts, nameOf, type HubHost } from '../../reader/hub';
+import { readTexts, takeRemote } from '../../reader/take';
+import type { GivenLayers } from '../../reader/wire';
+import { useStore, type Outside } from '../../store';
+import { Rich } from '../Rich';
 
 /** The host that the address names comes first. */
 const hostsOf = ({ reference, host }: Outside): HubHost[] => {

@@ -2,15 +2,15 @@
 // The model box. What it takes to search, to read files and to ask a host comes when it is used.
 import type { ComponentType } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { CatalogueModel, Estimate } from '../core/wire';
-import { parameters } from '../format';
-import { t, tCode, type MessageId } from '../i18n';
-import { useStore } from '../store';
+import type { CatalogueModel, Estimate } from '../../core/wire';
+import { parameters } from '../../format';
+import { t, tCode, type MessageId } from '../../i18n';
+import { useStore } from '../../store';
 import { Combobox, type Choice } from './Combobox';
-import { FieldMessages, messageId, useFieldNotices } from './Field';
-import { Icon } from './Icon';
+import { FieldMessages, messageId, useFieldNotices } from '../Field';
+import { Icon } from '../Icon';
 import type { ModelChoices } from './model-choices';
-import { modelName } from './verdict-texts';
+import { modelName } from '../verdict-texts';
 
 interface PickerProps {
   /** What its input is called, for those who do not see the button. */
@@ -70,7 +70,7 @@ export function ModelField() {
   const choices = useMemo(() => (models ?? []).map(choiceOf), [models]);
   const [search, setSearch] = useState<ModelChoices>();
   const [Panel, setPanel] = useState<ComponentType>();
-  const take = () => store.bring(import('../reader/take'));
+  const take = () => store.bring(import('../../reader/take'));
   const pick = (files: File[]) => void take().then((taking) => taking?.takeFiles(store, files));
   const isOutside = outside.value !== null;
   useEffect(() => {

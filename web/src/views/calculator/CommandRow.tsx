@@ -2,8 +2,8 @@
 // The engine with the present settings, to be pasted into a shell: llama.cpp's command comes with the answer, that of the other servers is asked
 // of the module that has the rules of every engine.
 import { useEffect, useState } from 'preact/hooks';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 
 const kServers = ['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'mlc-llm'];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // "I have …": machines that people own, each with the engine and a model that suits it. One tap sets all of it.
-import type { Request } from './core/wire';
+import type { Request } from '../../core/wire';
 
 export interface Machine {
   /** A name that needs no translation, or the rest of a message id. */

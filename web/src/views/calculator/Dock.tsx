@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // On a phone, the verdict in one line while it is out of sight.
 import { useEffect, useState } from 'preact/hooks';
-import { largeUnits, memory } from '../format';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import { largeUnits, memory } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 
 export function Dock() {
   const { answer, unit } = useStore();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The weights format: a few chips with their sizes, and a list where an engine knows dozens.
-import type { FormatChoice } from '../core/wire';
-import { largeUnits, memory, type Unit } from '../format';
-import { t } from '../i18n';
-import { useStore } from '../store';
-import { Group } from './Field';
-import { weightsName } from './weights-name';
+import type { FormatChoice } from '../../core/wire';
+import { largeUnits, memory, type Unit } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
+import { Group } from '../Field';
+import { weightsName } from '../weights-name';
 
 const kMostChips = 6;
 /** What people download most, from small to large. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list below the model box: what is found, what each is, and the way to models that are not in the catalogue.
-import listedUrl from '../../../build/catalogue/listed.json?url';
-import type { CatalogueModel } from '../core/wire';
-import { parameters } from '../format';
-import { currentLocale, t, tCode } from '../i18n';
-import { hubReference, nameOf } from '../reader/hub';
-import { offerRemote, readTexts } from '../reader/take';
-import { CatalogueSearch } from '../search/catalogue';
-import type { Store } from '../store';
+import listedUrl from '../../../../build/catalogue/listed.json?url';
+import type { CatalogueModel } from '../../core/wire';
+import { parameters } from '../../format';
+import { currentLocale, t, tCode } from '../../i18n';
+import { hubReference, nameOf } from '../../reader/hub';
+import { offerRemote, readTexts } from '../../reader/take';
+import { CatalogueSearch } from '../../search/catalogue';
+import type { Store } from '../../store';
 import type { Choice } from './Combobox';
 
 /** No id of the catalogue begins like this. */

@@ -2,7 +2,7 @@
 // Cards below the answer, which come once it stands. Nobody asked for them: one that does not arrive is no news.
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { useStore } from '../store';
+import { useStore } from '../../store';
 
 export function LaterCards() {
   const { coreState } = useStore();
@@ -10,7 +10,7 @@ export function LaterCards() {
   const isReady = coreState.value.status === 'ready';
   useEffect(() => {
     if (isReady)
-      import('../later').then(
+      import('../../later').then(
         ({ laterCards }) => laterCards.then((cards) => setCards(() => cards)),
         () => undefined,
       );

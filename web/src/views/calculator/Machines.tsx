@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { kMachines } from '../machines';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import { kMachines } from './owned-machines';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 
 /** Machines that people own, over the form. */
 export function Machines() {

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { t } from '../i18n';
-import { useStore } from '../store';
-import { Bars } from './Bars';
-import { Breakdown } from './Breakdown';
+import { t } from '../../i18n';
+import type { PageName } from '../../site';
+import { useStore } from '../../store';
+import { Bars } from '../Bars';
+import { Breakdown } from '../Breakdown';
 import { Dock } from './Dock';
-import { InPageLink } from './InPageLink';
+import { InPageLink } from '../InPageLink';
 import { LaterCards } from './LaterCards';
-import { Assumptions, Notices } from './Notices';
+import { Assumptions, Notices } from '../Notices';
 import { Setup } from './Setup';
-import { TopBar } from './TopBar';
-import { Verdict } from './Verdict';
-import { engineName } from './verdict-texts';
+import { TopBar } from '../TopBar';
+import { Verdict } from '../Verdict';
+import { engineName } from '../verdict-texts';
 
 /** The whole page takes a dropped file. */
 function usePageDrop(): boolean {
@@ -36,7 +38,7 @@ function usePageDrop(): boolean {
         const entry = item.webkitGetAsEntry();
         return entry?.isDirectory ? (entry as FileSystemDirectoryEntry) : (item.getAsFile() ?? []);
       });
-      void store.bring(import('../reader/take')).then((take) => take?.takeFiles(store, dropped));
+      void store.bring(import('../../reader/take')).then((take) => take?.takeFiles(store, dropped));
     };
     addEventListener('dragover', over);
     addEventListener('dragleave', leave);
@@ -66,33 +68,49 @@ function Footer() {
   );
 }
 
-/** The calculator: the site's first page. */
-export function Calculator() {
+interface CalculatorPageProps {
+  page: PageName;
+  /** In place of the form's usual heading. */
+  heading?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+/** A form and what is counted for it. */
+export function CalculatorPage({ page, heading, children }: CalculatorPageProps) {
   const isOver = usePageDrop();
   return (
     <>
       <InPageLink class="skip" to="answer">
         {t('page.skip')}
       </InPageLink>
-      <TopBar page="calculator" />
+      <TopBar page={page} />
       <div class="page">
-        <Setup />
+        <Setup heading={heading} />
         <main id="answer" tabIndex={-1}>
-          <Notices />
-          <Verdict />
-          <Assumptions />
-          <Bars />
-          <Breakdown />
-          <LaterCards />
+          {children}
         </main>
       </div>
       <Footer />
-      <Dock />
+      {page === 'calculator' && <Dock />}
       {isOver && (
         <div class="drop-here" aria-hidden="true">
           <p>{t('page.dropHere')}</p>
         </div>
       )}
     </>
+  );
+}
+
+/** The calculator: the site's first page. */
+export function Calculator() {
+  return (
+    <CalculatorPage page="calculator">
+      <Notices />
+      <Verdict />
+      <Assumptions />
+      <Bars />
+      <Breakdown />
+      <LaterCards />
+    </CalculatorPage>
   );
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a server spreads a model over GPUs, by its own flags.
 import { useId } from 'preact/hooks';
-import type { Parallel } from '../core/wire';
-import { count, parseCount } from '../format';
-import { t } from '../i18n';
-import { useStore } from '../store';
+import type { Parallel } from '../../core/wire';
+import { count, parseCount } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
 import { ExpertRow, NumberRow } from './ExpertRows';
 
 type Axis = 'tensor' | 'pipeline' | 'data';

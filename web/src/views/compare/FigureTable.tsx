@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// All settings and figures of the setups in one table, with the differences to the first.
+import { kLetters, useSides } from '../../compare/sides';
+import { figureRows, settingRows, textRow, type Row } from '../../compare/rows';
+import { useSpeeds } from '../../compare/use-speeds';
+import { t } from '../../i18n';
+import { range, seconds } from '../../speed/texts';
+import { useStore } from '../../store';
+import { useDeviceNames } from '../use-device-names';
+
+interface PartProps {
+  title: string;
+  rows: Row[];
+  columns: number;
+  class?: string;
+}
+
+function Part({ title, rows, columns, class: className }: PartProps) {
+  return (
+    <tbody class={className}>
+      <tr class="part">
+        <th scope="rowgroup" colSpan={columns + 1}>
+          {title}
+        </th>
+      </tr>
+      {rows.map(({ label, cells, differs }) => (
+        <tr key={label} class={differs ? 'differs' : undefined}>
+          <th scope="row">
+            {label}
+            {differs && <span class="visually-hidden"> ({t('compare.changed')})</span>}
+          </th>
+          {cells.map(({ text, change }, index) => (
+            <td key={index} data-letter={kLetters[index]}>
+              {text}
+              {change && <small>{change}</small>}
+            </td>
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  );
+}
+
+/** Ranges have no difference to tell. */
+function useSpeedRows(): Row[] {
+  const speeds = useSpeeds(useSides().sides.value);
+  if (speeds.every((speed) => !speed?.decode.tokens_per_second && !speed?.prefill.first_token_seconds)) return [];
+  const none = '–';
+  return [
+    textRow(
+      t('compare.each'),
+      speeds.map((speed) => (speed?.decode.tokens_per_second_each ? range(speed.decode.tokens_per_second_each) : none)),
+    ),
+    textRow(
+      t('compare.all'),
+      speeds.map((speed) => (speed?.decode.tokens_per_second ? range(speed.decode.tokens_per_second) : none)),
+    ),
+    textRow(
+      t('compare.first'),
+      speeds.map((speed) => (speed?.prefill.first_token_seconds ? seconds(speed.prefill.first_token_seconds) : none)),
+    ),
+  ];
+}
+
+export function FigureTable() {
+  const { unit, isBehind } = useStore();
+  const sides = useSides().sides.value;
+  const deviceNames = useDeviceNames();
+  const speed = useSpeedRows();
+  const columns = sides.length;
+  return (
+    <section class="card compared" data-stale={isBehind.value || undefined} aria-labelledby="compared">
+      <header>
+        <h2 id="compared">{t('compare.table')}</h2>
+      </header>
+      <div class="card-body">
+        <table class={`table columns-${columns}`}>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span class="visually-hidden">{t('compare.row')}</span>
+              </th>
+              {sides.map((_, index) => (
+                <th key={index} scope="col">
+                  {kLetters[index]}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <Part title={t('compare.settings')} rows={settingRows(sides, unit.value, deviceNames)} columns={columns} />
+          <Part title={t('compare.fullest')} rows={figureRows(sides, unit.value)} columns={columns} class="figures" />
+          {speed.length > 0 && <Part title={t('compare.speed')} rows={speed} columns={columns} class="figures" />}
+        </table>
+        <p class="note">{t('compare.legend')}</p>
+      </div>
+    </section>
+  );
+}
