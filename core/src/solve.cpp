@@ -54,6 +54,7 @@ void add_solving(std::vector<Method>& methods) {
   methods.push_back({"solve", call_solve});
   methods.push_back({"launch", call_launch});
   methods.push_back({"advise", call_advise});
+  methods.push_back({"compare_devices", call_compare_devices});
   add_speed(methods);
 }
 
