@@ -29,7 +29,7 @@ JsonOut describe_advice(const Advice& row) {
           {"gained_bytes", row.gained ? JsonOut(*row.gained) : JsonOut()},
           {"enough", row.is_enough},
           {"verdict", describe_verdict(row.answer, row.scenario.hardware)},
-          {"host_bytes", row.answer.host ? JsonOut(row.answer.host->total().count()) : JsonOut()}};
+          {"host_bytes", describe_host_bytes(row.answer)}};
 }
 
 /// Models that the catalogue only lists, with the specs that the request brings for them.

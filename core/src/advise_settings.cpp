@@ -5,6 +5,7 @@
 
 #include "advise_trials.hpp"
 #include "engine/engine.hpp"
+#include "setting_names.hpp"
 
 namespace weighbridge {
 
@@ -76,9 +77,6 @@ constexpr std::string_view kDrafting[] = {"draft_model",
                                           "speculative_algorithm",
                                           "speculative_num_draft_tokens",
                                           "num_nextn_predict_layers"};
-/// Options that say the type of the cache, and win over the request's own.
-constexpr std::string_view kCacheOptions[] = {"kv_cache_dtype", "type_k", "type_v", "kv_cache_type"};
-
 bool holds(const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
 
 Json option_patch(std::string_view name, Json value) { return {{"engine", {{"options", {{std::string(name), std::move(value)}}}}}}; }
@@ -156,12 +154,9 @@ void leave_out_images(const Situation& now, std::vector<Change>& changes) {
 }
 
 void narrow_cache(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
-  const Json others = without_options(now.trials, kCacheOptions);
   for (const FormatPrice& type : kCaches) {
     if (!holds(engine.kv_types, type.format) || now.scenario().kv_type == type.format) continue;
-    Json patch{{"kv_cache", {{"k", type.format}, {"v", type.format}}}};
-    if (!others.is_null()) patch = together(std::move(patch), others);
-    changes.push_back({Strategy::cache, type.price, 0, now.scenario().kv_type, type.format, std::move(patch), type.note});
+    changes.push_back({Strategy::cache, type.price, 0, now.scenario().kv_type, type.format, cache_patch(now.trials, type.format), type.note});
     if (type.price == Price::cache_8bit && type.format == "fp8") break;  // vLLM's fp8 is its fp8_e4m3
   }
 }
@@ -176,6 +171,15 @@ void narrow_weights(const Situation& now, const Engine& engine, std::vector<Chan
 }
 
 }  // namespace
+
+std::vector<std::string_view> cache_types_by_loss(const Engine& engine) {
+  std::vector<std::string_view> types{"auto"};
+  for (const FormatPrice& type : kCaches) {
+    const bool is_alias = type.format == "fp8_e4m3" && types.back() == "fp8";  // vLLM's fp8 is its fp8_e4m3
+    if (holds(engine.kv_types, type.format) && !is_alias) types.push_back(type.format);
+  }
+  return types;
+}
 
 std::vector<Change> setting_changes(const Situation& now) {
   std::vector<Change> changes;

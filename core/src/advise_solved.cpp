@@ -7,6 +7,7 @@
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
 #include "relatives.hpp"
+#include "setting_names.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
 
@@ -14,24 +15,10 @@ namespace weighbridge {
 
 namespace {
 
-// What engines call a setting that the request has a place of its own for; given, the option wins, so it goes.
-constexpr std::string_view kContextOptions[] = {"max_model_len", "max_seq_len", "context_length", "n_ctx", "num_ctx"};
-constexpr std::string_view kSequenceOptions[] = {"max_num_seqs", "max_running_requests", "max_batch_size", "n_seq_max", "num_parallel", "parallel"};
-constexpr std::string_view kLayerOptions[] = {"n_gpu_layers", "num_gpu"};
-constexpr std::string_view kSplitOptions[] = {"tensor_split", "decode_context_parallel_size", "dp_size", "ep_size", "enable_dp_attention"};
-constexpr std::string_view kTokenCounts[] = {"average_tokens", "prompt_tokens", "shared_prefix_tokens"};
-
 constexpr std::int64_t kRoundContext = 1024;  // people ask for contexts in whole 1024 tokens
 constexpr std::int64_t kMostShare = 98;       // in hundredths: of a whole card the context always has some
 constexpr std::int64_t kLeastShare = 50;
 constexpr std::int64_t kMostGpus = 64;
-
-template <class Names>
-Json leave_out(const Trials& trials, Json patch, const Names& names) {
-  for (const std::string_view name : names)
-    if (!trials.option(name).is_null()) patch["engine"]["options"][std::string(name)] = nullptr;
-  return patch;
-}
 
 bool has_option(const Engine& engine, std::string_view name) {
   return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
@@ -62,15 +49,6 @@ void take_other_share(const Situation& now, const Engine& engine, std::vector<Ch
     if (propose(share, Price::less_for_others, share == kMostShare)) return;
 }
 
-Json context_patch(const Situation& now, std::int64_t tokens) {
-  Json workload{{"context_tokens", tokens}};
-  const Json given = now.trials.params().value("workload", Json::object());
-  for (const std::string_view name : kTokenCounts)
-    if (const auto found = given.find(name); found != given.end() && found->is_number() && found->get<double>() > static_cast<double>(tokens))
-      workload[std::string(name)] = nullptr;
-  return leave_out(now.trials, Json{{"workload", std::move(workload)}}, kContextOptions);
-}
-
 /// A shorter context, at least an eighth of what was asked: the longest that surely fits, or where none does, the longest at the best estimate; else
 /// a quarter, to show how far that goes.
 void shorten_context(const Situation& now, std::vector<Change>& changes) {
@@ -85,7 +63,7 @@ void shorten_context(const Situation& now, std::vector<Change>& changes) {
   }
   if (tokens > kRoundContext) tokens = tokens / kRoundContext * kRoundContext;
   const double lost = 1 - static_cast<double>(tokens) / static_cast<double>(asked);
-  changes.push_back({Strategy::context, Price::shorter_context, lost, asked, tokens, context_patch(now, tokens)});
+  changes.push_back({Strategy::context, Price::shorter_context, lost, asked, tokens, context_patch(now.trials, tokens)});
 }
 
 void take_fewer_requests(const Situation& now, std::vector<Change>& changes) {
@@ -98,8 +76,7 @@ void take_fewer_requests(const Situation& now, std::vector<Change>& changes) {
     if (sequences == 0) sequences = std::max<std::int64_t>(1, may);
   }
   const double lost = 1 - static_cast<double>(sequences) / static_cast<double>(asked);
-  changes.push_back({Strategy::sequences, Price::fewer_requests, lost, asked, sequences,
-                     leave_out(now.trials, Json{{"workload", {{"sequences", sequences}}}}, kSequenceOptions)});
+  changes.push_back({Strategy::sequences, Price::fewer_requests, lost, asked, sequences, sequences_patch(now.trials, sequences)});
 }
 
 bool has_memory_of_its_own(const Scenario& scenario) {
@@ -107,23 +84,10 @@ bool has_memory_of_its_own(const Scenario& scenario) {
          std::none_of(scenario.hardware.begin(), scenario.hardware.end(), [](const DeviceGroup& g) { return g.device.unified_memory; });
 }
 
-/// The fewest layers whose experts go to system memory so that the devices surely hold the rest. Without the buffers of graphs, which take the time
-/// to count, the search comes to no more than that; from there it goes on layer by layer.
 void move_experts(const Situation& now, std::vector<Change>& changes) {
-  const std::int64_t layers = now.trials.model().n_layers();
   const std::int64_t before = now.scenario().cpu_moe_layers;
-  Prepared& prepared = *now.setup.prepared;
-  Scenario trial = without_fit(now.scenario());
-  const auto room = [](const Result<Estimate>& outcome) { return outcome ? device_margin(*outcome, Figure::high) : std::nullopt; };
-  const auto room_beside = [&](std::int64_t kept) -> Margin {
-    trial.cpu_moe_layers = layers - kept;
-    return room(evaluate_least(prepared, trial));
-  };
-  std::int64_t moved = layers - largest_holding(layers - 1 - before, room_beside);
-  for (; moved < layers; ++moved) {
-    trial.cpu_moe_layers = moved;
-    if (holds(room(evaluate(prepared, trial)))) break;
-  }
+  const std::int64_t all = now.trials.model().n_layers();
+  const std::int64_t moved = solve_cpu_moe_layers(*now.setup.prepared, now.scenario(), before).value_or(all);
   changes.push_back(
       {Strategy::experts, Price::experts_on_host, static_cast<double>(moved), before, moved, {{"offload", {{"cpu_moe_layers", moved}}}}});
 }
@@ -133,8 +97,8 @@ void move_layers(const Situation& now, std::vector<Change>& changes) {
   if (on_devices == 0) return;
   const std::optional<std::int64_t> kept = solve_gpu_layers(*now.setup.prepared, now.scenario(), on_devices - 1);
   if (!kept) return;
-  changes.push_back({Strategy::layers, Price::layers_on_host, static_cast<double>(on_devices - *kept), on_devices, *kept,
-                     leave_out(now.trials, Json{{"offload", {{"gpu_layers", *kept}}}}, kLayerOptions)});
+  changes.push_back(
+      {Strategy::layers, Price::layers_on_host, static_cast<double>(on_devices - *kept), on_devices, *kept, gpu_layers_patch(now.trials, *kept)});
 }
 
 /// More GPUs of the first kind: the fewest with which it surely fits; else the fewest with which it may.
@@ -192,7 +156,7 @@ std::vector<Change> model_changes(const Situation& now, std::vector<std::string>
     // The request's own model may have come with its spec; a relative is one of the catalogue.
     Json patch{{"model", {{"id", relative->id}, {"spec", nullptr}, {"config", nullptr}, {"name", nullptr}, {"hub", nullptr}}}};
     const std::int64_t most = relative->summary.max_context_tokens;
-    if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now, most));
+    if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now.trials, most));
     const bool is_last = relative == relatives.back();
     if (!is_last && !(now.goal == AdviceGoal::room ? now.with(patch).has_value() : now.fits_with(patch))) continue;
     changes.push_back({Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,

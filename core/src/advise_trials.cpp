@@ -3,6 +3,7 @@
 
 #include "engine/engine.hpp"
 #include "request.hpp"
+#include "setting_names.hpp"
 
 namespace weighbridge {
 
@@ -12,6 +13,15 @@ Json together(Json first, const Json& second) {
     place = place.is_object() && value.is_object() ? together(std::move(place), value) : value;
   }
   return first;
+}
+
+Json context_patch(const Trials& trials, std::int64_t tokens) {
+  Json workload{{"context_tokens", tokens}};
+  const Json given = trials.params().value("workload", Json::object());
+  for (const std::string_view name : {"average_tokens", "prompt_tokens", "shared_prefix_tokens"})
+    if (const auto found = given.find(name); found != given.end() && found->is_number() && found->get<double>() > static_cast<double>(tokens))
+      workload[std::string(name)] = nullptr;
+  return leave_out(trials, Json{{"workload", std::move(workload)}}, kContextOptions);
 }
 
 Trials::Trials(const Json& params, const Model& model, const std::vector<Model>& relatives, const Catalogue& catalogue)

@@ -12,6 +12,8 @@
 
 namespace weighbridge {
 
+struct Engine;
+
 /// `first` and then `second`, as one merge patch: what both name is what the second says.
 [[nodiscard]] Json together(Json first, const Json& second);
 
@@ -65,6 +67,9 @@ struct Situation {
   [[nodiscard]] std::optional<Estimate> with(const Json& more) const;
   [[nodiscard]] bool fits_with(const Json& more) const;
 };
+
+/// Types of the cache that `engine` has and that advice names, the least loss first: "auto", then narrower ones.
+[[nodiscard]] std::vector<std::string_view> cache_types_by_loss(const Engine& engine);
 
 /// Settings with values of their own. The order is that of Strategy.
 [[nodiscard]] std::vector<Change> setting_changes(const Situation& now);

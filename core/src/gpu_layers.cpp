@@ -43,4 +43,20 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
   return std::nullopt;
 }
 
+std::optional<std::int64_t> solve_cpu_moe_layers(Prepared& prepared, const Scenario& scenario, std::int64_t least) {
+  const std::int64_t layers = prepared.model().n_layers();
+  Scenario trial = without_fit(scenario);
+  const auto room = [](const Result<Estimate>& outcome) { return outcome ? device_margin(*outcome, Figure::high) : std::nullopt; };
+  const auto room_beside = [&](std::int64_t kept) -> Margin {
+    trial.cpu_moe_layers = layers - kept;
+    return room(evaluate_least(prepared, trial));
+  };
+  // Without the buffers of graphs, which take the time to count, the search comes to no more than that; from there it goes on layer by layer.
+  for (std::int64_t moved = layers - largest_holding(layers - least, room_beside); moved <= layers; ++moved) {
+    trial.cpu_moe_layers = moved;
+    if (holds(room(evaluate(prepared, trial)))) return moved;
+  }
+  return std::nullopt;
+}
+
 }  // namespace weighbridge

@@ -313,6 +313,8 @@ JsonOut describe_model(const Model& model) {
           {"n_sliding_layers", windows.n_layers}};
 }
 
+JsonOut describe_host_bytes(const Estimate& estimate) { return estimate.host ? JsonOut(estimate.host->total().count()) : JsonOut(); }
+
 JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
   const EngineReport& engine = estimate.engine;
   JsonOut groups = JsonOut::array();

@@ -17,6 +17,9 @@ namespace weighbridge {
 /// The verdict of an answer to a request for `hardware`.
 [[nodiscard]] Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware);
 
+/// What the answer needs of the host; null where that is not counted.
+[[nodiscard]] JsonOut describe_host_bytes(const Estimate& estimate);
+
 /// The result of `estimate`.
 [[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 

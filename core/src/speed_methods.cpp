@@ -7,6 +7,7 @@
 
 #include "json_parse.hpp"
 #include "key_reader.hpp"
+#include "machine_rows.hpp"
 #include "request.hpp"
 #include "weighbridge/cost.hpp"
 #include "weighbridge/receipts.hpp"
@@ -46,17 +47,11 @@ JsonOut describe_band(const SpeedBand& band) {
 
 JsonOut describe_costs(const std::vector<Cost>& costs) {
   JsonOut rows = JsonOut::array();
-  for (const auto& [machine, per_million] : costs)
-    rows.push_back({{"machine", machine.id},
-                    {"provider", machine.provider},
-                    {"name", machine.name},
-                    {"count", machine.count},
-                    {"per_hour", machine.price.per_hour},
-                    {"currency", machine.price.currency},
-                    {"date", machine.price.date},
-                    {"region", machine.price.region},
-                    {"basis", machine.price.basis},
-                    {"per_million_tokens", describe(per_million)}});
+  for (const auto& [machine, per_million] : costs) {
+    JsonOut row = describe_machine(machine);
+    row.add("per_million_tokens", describe(per_million));
+    rows.push_back(row);
+  }
   return rows;
 }
 
@@ -91,38 +86,6 @@ JsonOut describe_speed(const Speed& speed, std::int64_t sequences, const std::ve
           {"costs", describe_costs(costs)}};
 }
 
-std::string text_in(const Json& row, std::string_view key) {
-  const auto found = row.find(key);
-  return found != row.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-/// A row of core/data/machines; nothing for one without a price, or with devices of several kinds, which costs nothing that we know.
-std::optional<PricedMachine> read_machine(const Json& row) {
-  if (!row.is_object()) return std::nullopt;
-  const auto price = row.find("price");
-  const auto gpus = row.find("gpus");
-  if (price == row.end() || !price->is_object() || gpus == row.end() || !gpus->is_array() || gpus->size() != 1) return std::nullopt;
-  const Json& devices = gpus->front();
-  const Json hourly = price->value("per_hour", Json());
-  const std::optional<std::int64_t> count = devices.is_object() ? whole_number_of(devices.value("count", Json())) : std::nullopt;
-  if (!count || *count < 1 || !hourly.is_number() || hourly.get<double>() <= 0) return std::nullopt;
-  return PricedMachine{text_in(row, "id"),
-                       text_in(row, "provider"),
-                       text_in(row, "name"),
-                       text_in(devices, "device"),
-                       *count,
-                       {hourly.get<double>(), text_in(*price, "currency"), text_in(*price, "date"), text_in(*price, "region"),
-                        text_in(*price, "basis")}};
-}
-
-Result<std::vector<PricedMachine>> read_machines(const Json& rows) {
-  if (!rows.is_array()) return fail(notice::wrong_type("params.machines", "machines", excerpt(rows), "a list of machines"));
-  std::vector<PricedMachine> machines;
-  for (const Json& row : rows)
-    if (std::optional<PricedMachine> machine = read_machine(row)) machines.push_back(std::move(*machine));
-  return machines;
-}
-
 /// `{"request":{…},"host_bandwidth_gb_s":80,"machines":[…]}`: the request is that of an estimate, the others may be left out.
 Result<JsonOut> call_speed(const Json& params, Context& context) {
   constexpr double most_gb_s = 100'000;
@@ -131,7 +94,7 @@ Result<JsonOut> call_speed(const Json& params, Context& context) {
   keys.warn_of_other_keys({"request", "host_bandwidth_gb_s", "machines"});
   const std::optional<double> host = keys.fraction("host_bandwidth_gb_s", most_gb_s, "a number above 0, in 10^9 bytes a second");
   if (keys.error()) return fail(*keys.error());
-  const Result<std::vector<PricedMachine>> machines = read_machines(params.value("machines", Json::array()));
+  const Result<std::vector<Machine>> machines = read_machines(params);
   if (!machines) return fail(machines.error());
   const Result<Request> request = read_request(*params.find("request"), context.catalogue, context.warnings);
   if (!request) return fail(request.error());

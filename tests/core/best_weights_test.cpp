@@ -4,13 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <random>
 
 #include "api_fixture.hpp"
-#include "embedded.hpp"
-#include "method.hpp"
-#include "request.hpp"
+#include "scenarios.hpp"
 #include "weighbridge/api.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -117,37 +113,6 @@ bool surely_holds(const Result<Estimate>& answer) {
   return need <= *answer->host->capacity;
 }
 
-class Scenarios {
- public:
-  Scenarios() : catalogue_(reading().read_config) {
-    EXPECT_TRUE(catalogue_.load(testing::parse(embedded("models.json")), testing::parse(embedded("gpus.json"))));
-  }
-
-  /// Any model on any machine, with a context and a size of system memory.
-  Result<Request> next(const char* engine) {
-    const CatalogueModel& model = pick(catalogue_.models());
-    const Device& device = pick(catalogue_.devices()).device;
-    const std::int64_t context = std::min(std::int64_t{256} << number(10), model.summary.max_context_tokens);
-    Json params{{"model", {{"id", model.id}}},
-                {"engine", {{"name", engine}}},
-                {"workload", {{"context_tokens", context - number(context / 2)}, {"sequences", number(4) == 0 ? 1 + number(8) : 1}}},
-                {"hardware", Json::array({{{"device", device.id}, {"count", number(3) == 0 ? std::int64_t{1} << number(4) : 1}}})}};
-    if (number(2) == 0) params["host"] = {{"memory_bytes", (std::int64_t{8} << number(6)) * testing::kGiBytes}};
-    Notices warnings;
-    return read_request(params, catalogue_, warnings);
-  }
-
- private:
-  std::int64_t number(std::int64_t below) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below)); }
-  template <class List>
-  const typename List::value_type& pick(const List& list) {
-    return list[static_cast<std::size_t>(number(static_cast<std::int64_t>(list.size())))];
-  }
-
-  Catalogue catalogue_;
-  std::mt19937_64 random_{20261129};
-};
-
 Bytes weights_in(const Model& model, const Scenario& scenario) {
   Bytes bytes;
   for (const Tensor& tensor : tensors_in(model, loaded_format(model, scenario)))
@@ -213,14 +178,8 @@ void expect_exact(const Request& request, const BestWeights& best) {
   expect_no_wider(model, best);
 }
 
-/// WEIGHBRIDGE_SCENARIOS asks for more than a run of all tests has time for.
-int scenarios(int usual) {
-  const char* asked = std::getenv("WEIGHBRIDGE_SCENARIOS");
-  return asked != nullptr ? std::atoi(asked) : usual;
-}
-
 void expect_exact_in(const char* engine, int count) {
-  Scenarios random;
+  testing::Scenarios random;
   int holding = 0;
   for (int i = 0; i < count; ++i) {
     const Result<Request> request = random.next(engine);
@@ -238,8 +197,8 @@ void expect_exact_in(const char* engine, int count) {
   EXPECT_GT(holding, count / 4);
 }
 
-TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_exact_in("llama.cpp", scenarios(250)); }
-TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vllm", scenarios(9750)); }
+TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_exact_in("llama.cpp", testing::scenarios(250)); }
+TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vllm", testing::scenarios(9750)); }
 
 }  // namespace
 }  // namespace weighbridge

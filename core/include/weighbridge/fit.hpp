@@ -26,4 +26,8 @@ namespace weighbridge {
 /// none holds.
 [[nodiscard]] std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario& scenario, std::int64_t most);
 
+/// Fewest layers, at least `least`, whose routed experts have to stay on the host so that the devices surely hold the rest, by the high bound; for
+/// an engine that can split so. Nothing if that is not enough for all layers.
+[[nodiscard]] std::optional<std::int64_t> solve_cpu_moe_layers(Prepared& prepared, const Scenario& scenario, std::int64_t least);
+
 }  // namespace weighbridge

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -16,9 +17,12 @@ struct GraphTerms {
   Term host;
 };
 
+/// All that a kept term depends on besides the model and its format, as the engine numbers it; zeros: none yet.
+using MemoKey = std::array<std::int64_t, 7>;
+
 /// What stays the same while a solver moves context and sequences, kept by the engine between its answers about one model and format.
 struct Memo {
-  std::int64_t ranks = 0;             ///< the split that `weights` was counted for and that the model allows, as the engine numbers it; 0 = none yet
+  MemoKey key{};                      ///< of the job that `weights` was counted for, and that the model can be split for
   Term weights;                       ///< without its formula
   std::shared_ptr<const void> loads;  ///< what each layer weighs: llama.cpp's Loads, or the ModuleSizes of engines that deal layers out
   std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)

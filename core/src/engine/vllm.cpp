@@ -31,10 +31,14 @@ std::string gib_text(Bytes bytes) {
   return std::to_string(hundredths / 100) + (digits.size() < 2 ? ".0" : ".") + digits;
 }
 
-/// Splits whose weights differ have different keys; 0 is none.
-std::int64_t memo_key(const Settings& s) {
-  if (s.pipeline > 1) return 0;
-  return ((s.tensor * (kMaxDevices + 1) + s.data) * 2 + (s.expert_parallel ? 1 : 0));
+/// Jobs whose weights differ have different keys; one of zeros is none: stages differ, and adapters are not kept.
+MemoKey memo_key(const Job& job, const Settings& s) {
+  if (s.pipeline > 1 || s.lora_slots > 0) return {};
+  const Device& device = job.scenario.hardware.front().device;
+  const int loaded = (s.expert_parallel ? 1 : 0) + (s.encoder ? 2 : 0) + (s.drafts_with_mtp ? 4 : 0) + (s.drafts_with_eagle ? 8 : 0);
+  // Kernels of a card pad (expert_padding.cpp).
+  const std::int64_t rows = keeps_deepstack(job.model, s) ? s.max_num_batched_tokens : 0;
+  return {s.tensor, s.data, s.context_parallel, loaded, rows, device.compute_capability, device.backend == "rocm" ? 1 : 0};
 }
 
 /// vllm/platforms/cuda.py check_and_update_config: FlashMLA pages hold 64 tokens (Hopper), CUTLASS MLA's 128 (Blackwell), all others 16
@@ -67,11 +71,12 @@ DevicePlan plan_stage(const Job& job, const PageLayout& layout, const Settings& 
   device.limit = scaled(group.device.runtime_bytes, settings.gpu_memory_utilization);
   if (rules.context_inside) device.limit -= group.used;
   device.terms.reserve(7);
-  const std::int64_t split = memo_key(settings);
-  const bool remembered = job.memo != nullptr && job.memo->ranks == split && !job.explain;
+  const MemoKey key = memo_key(job, settings);
+  const bool is_kept = key != MemoKey();
+  const bool remembered = is_kept && job.memo != nullptr && job.memo->key == key && !job.explain;
   device.terms.push_back(remembered ? job.memo->weights : weights_term(job, settings, stage));
-  if (!remembered && job.memo != nullptr && settings.pipeline == 1) {
-    job.memo->ranks = split;
+  if (!remembered && job.memo != nullptr && is_kept) {
+    job.memo->key = key;
     job.memo->weights = device.terms.front();
     job.memo->weights.formula = {};
   }
@@ -130,7 +135,8 @@ Plan plan_vllm(const Job& job) {
     return plan;
   }
   const Settings settings = settle(job, rules);
-  const bool remembered = job.memo != nullptr && job.memo->ranks == memo_key(settings);
+  const MemoKey key = memo_key(job, settings);
+  const bool remembered = key != MemoKey() && job.memo != nullptr && job.memo->key == key;
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
     const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel;
     if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);

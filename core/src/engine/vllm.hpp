@@ -98,6 +98,8 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
 /// Weights of one rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
 [[nodiscard]] Term weights_term(const Job& job, const Settings& settings, const Stage& stage);
+/// Whether what layers of the encoder hand over waits in buffers of a whole step.
+[[nodiscard]] bool keeps_deepstack(const Model& model, const Settings& settings);
 /// Room for adapters (`vllm/lora/layers`), allocated with the weights; no bytes without them.
 [[nodiscard]] FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& stage);
 

@@ -174,6 +174,8 @@ FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& s
                   {{"adapter_width", width}, {"adapter_rank", settings.lora_rank}, {"adapter_slots", settings.lora_slots}, {"bytes_per_element", 2}});
 }
 
+bool keeps_deepstack(const Model& model, const Settings& settings) { return model.architecture.starts_with("qwen3_vl") && settings.encoder; }
+
 Term weights_term(const Job& job, const Settings& settings, const Stage& stage) {
   const Loaded loaded = load(job, settings, stage);
   Term term;
@@ -191,7 +193,7 @@ Term weights_term(const Job& job, const Settings& settings, const Stage& stage) 
   add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
   // vllm/model_executor/models/gpt_oss.py asks for an f32 table; all others are of the model's 16-bit type.
   add(rotary_table_row(job.model, job.model.architecture == "gpt_oss" ? 4 : 2, has_axes(job.model) ? 4 : 1));
-  if (job.model.architecture.starts_with("qwen3_vl") && settings.encoder && stage.is_first) add(deepstack_row(job, settings));
+  if (keeps_deepstack(job.model, settings) && stage.is_first) add(deepstack_row(job, settings));
   if (settings.lora_slots > 0) add(adapters_row(job, settings, stage));
   FormulaRow draft;
   if (settings.drafts_with_eagle && stage.is_last) add(draft = eagle_row(job, settings));

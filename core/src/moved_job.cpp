@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "moved_job.hpp"
+
+#include "engine/engine.hpp"
+#include "fit_trial.hpp"
+#include "setting_names.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// `patch` over `count` devices, in the order in which layouts are tried. The first is the engine's own choice, which a request need not say.
+std::vector<Json> layouts(const Json& patch, std::int64_t count) {
+  std::vector<Json> patches{patch};
+  const bool is_power_of_two = (count & (count - 1)) == 0;
+  for (std::int64_t stages = 2; is_power_of_two && stages <= count; stages *= 2) {
+    const Json layout{{"tensor", count / stages}, {"pipeline", stages}, {"data", 1}, {"expert", false}};
+    patches.push_back(together(patch, {{"parallel", layout}}));
+  }
+  return patches;
+}
+
+/// Nothing if it does not surely fit. By little more than formulas, unless it may.
+Result<std::optional<MovedJob>> sure(Trials& trials, const Json& patch) {
+  Result<Setup> setup = trials.read(patch);
+  if (!setup) return fail(setup.error());
+  const Scenario trial = without_fit(setup->scenario);
+  Result<Estimate> least = evaluate_least(*setup->prepared, trial);
+  if (!least) return fail(least.error());
+  if (least->verdict.kind != VerdictClass::fits) {
+    // An engine that takes a share of the memory may start with a smaller one.
+    const std::optional<double> share = least->verdict.nearest_share;
+    if (!share || trial.options.gpu_memory_utilization) return std::optional<MovedJob>();
+    const std::string option(find_engine(trial.engine)->share_option);
+    return sure(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}));
+  }
+  Result<Estimate> answer = evaluate(*setup->prepared, trial);
+  if (!answer) return fail(answer.error());
+  if (answer->verdict.kind != VerdictClass::fits) return std::optional<MovedJob>();
+  return std::optional<MovedJob>({patch, std::move(setup->scenario), std::move(*answer)});
+}
+
+}  // namespace
+
+Json moved_patch(const Trials& trials, Json hardware) {
+  Json patch = leave_out(trials, leave_out(trials, Json{{"hardware", std::move(hardware)}}, kSplitOptions), kPlaceOptions);
+  for (const char* key : {"parallel", "offload", "running"})
+    if (trials.params().contains(key)) patch[key] = nullptr;
+  return patch;
+}
+
+Result<MovedJob> told(Trials& trials, const Json& patch) {
+  Result<Setup> setup = trials.read(patch);
+  if (!setup) return fail(setup.error());
+  Result<Estimate> answer = trials.evaluate_exactly(*setup);
+  if (!answer) return fail(answer.error());
+  // Only an answer with rows says why.
+  if (answer->verdict.kind == VerdictClass::impossible) answer = evaluate_with_rows(*setup->prepared, setup->scenario);
+  if (!answer) return fail(answer.error());
+  offer_ways_out(*setup->prepared, setup->scenario, *answer);
+  return MovedJob{patch, std::move(setup->scenario), std::move(*answer)};
+}
+
+Result<MovedJob> told_in_some_layout(Trials& trials, const Json& patch, std::int64_t count) {
+  std::optional<MovedJob> refused;
+  for (const Json& layout : layouts(patch, count)) {
+    Result<MovedJob> outcome = told(trials, layout);
+    if (!outcome || outcome->answer.verdict.kind != VerdictClass::impossible) return outcome;
+    if (!refused) refused = std::move(*outcome);
+  }
+  return std::move(*refused);
+}
+
+Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::int64_t count) {
+  for (const Json& layout : layouts(patch, count)) {
+    Result<std::optional<MovedJob>> outcome = sure(trials, layout);
+    if (!outcome || *outcome) return outcome;
+  }
+  return std::optional<MovedJob>();
+}
+
+Result<std::optional<MovedJob>> fewest_of(Trials& trials, Json row, std::int64_t most) {
+  for (std::int64_t count = 1; count <= most; ++count) {
+    row["count"] = count;
+    Result<std::optional<MovedJob>> outcome = fitting(trials, moved_patch(trials, Json::array({row})), count);
+    if (!outcome || *outcome) return outcome;
+  }
+  return std::optional<MovedJob>();
+}
+
+namespace {
+
+Json patch_of(const Trials& trials, const Machine& machine, std::int64_t count) {
+  Json hardware = Json::array();
+  for (const MachineDevices& some : machine.devices) hardware.push_back({{"device", some.device}, {"count", some.count}});
+  if (count != machine.device_count()) hardware.front()["count"] = count;
+  Json patch = moved_patch(trials, std::move(hardware));
+  if (machine.host_memory)
+    patch["host"] = {{"memory_bytes", machine.host_memory->count()}, {"used_bytes", nullptr}};
+  else if (trials.params().contains("host"))
+    patch["host"] = nullptr;
+  return patch;
+}
+
+}  // namespace
+
+Result<MovedJob> told_on(Trials& trials, const Machine& machine) {
+  std::optional<MovedJob> refused;
+  const std::int64_t all = machine.device_count();
+  for (std::int64_t count = all; count >= (machine.devices.size() == 1 ? 1 : all); --count) {
+    const Json patch = patch_of(trials, machine, count);
+    Result<std::optional<MovedJob>> sure = fitting(trials, patch, count);
+    if (!sure) return fail(sure.error());
+    Result<MovedJob> job = *sure ? told(trials, (*sure)->patch) : told_in_some_layout(trials, patch, count);
+    if (!job || job->answer.verdict.kind != VerdictClass::impossible) return job;
+    if (!refused) refused = std::move(*job);
+  }
+  return std::move(*refused);
+}
+
+}  // namespace weighbridge
