@@ -72,7 +72,7 @@ const Engine& llama_cpp_engine() {
 
 const Engine& ollama_engine() {
   static const Engine engine{"ollama",
-                             {ollama::kVersion},
+                             {ollama::kVersions.begin(), ollama::kVersions.end()},
                              {{"num_ctx", OptionType::integer, "by GPU memory"},
                               {"num_parallel", OptionType::integer, "1"},
                               {"num_batch", OptionType::integer, "512, 1024 or 2048"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <nlohmann/json_fwd.hpp>
 
 #include "engine/engine.hpp"
@@ -18,7 +19,9 @@ inline constexpr std::string_view kVersion = "v0.5.0";
 }  // namespace llama_cpp
 
 namespace ollama {
-inline constexpr std::string_view kVersion = "0.33";
+inline constexpr std::array<std::string_view, 13> kVersions{"0.6.3",   "0.6.7",  "0.7",    "0.7.1", "0.10",   "0.11.5", "0.11.11",
+                                                            "0.12.11", "0.13.4", "0.15.5", "0.30",  "0.31.2", "0.33"};
+inline constexpr std::string_view kVersion = kVersions.back();
 [[nodiscard]] Plan plan(const Job& job);
 [[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
 }  // namespace ollama

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ollama starts llama-server for a GGUF file (llm/llama_server.go): what it chooses before, and llama.cpp's plan with these settings.
+// Ollama starts llama-server for a GGUF file (llm/llama_server.go): what it chooses before, and llama.cpp's plan with these settings. Releases
+// before 0.30 ran models in other ways (ollama_run.cpp).
+#include "engine/ollama.hpp"
+
 #include <algorithm>
 
 #include "engine/formula.hpp"
@@ -49,12 +52,6 @@ std::int64_t tier_of(Bytes vram) {
   return vram >= kMediumTier ? kMediumContext : kSmallContext;
 }
 
-/// server/sched.go, load: "Some architectures are not safe with num_parallel > 1."
-bool runs_one_at_a_time(const Model& model) {
-  return is_any_of(gguf::architecture_of(model), {"mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe",
-                                                  "nemotron_h", "nemotron_h_moe", "nemotron_h_omni"});
-}
-
 /// llm/llama_server.go, PredictServerVRAM: the file, and keys and values as if every layer had the fewest heads of any.
 Bytes predicted_vram(const Job& job, std::int64_t tokens) {
   std::int64_t kv_heads = 0;
@@ -75,11 +72,6 @@ Bytes predicted_vram(const Job& job, std::int64_t tokens) {
                           {"head_dim", job.model.hidden_size / heads},
                           {"tokens", tokens},
                           {"bytes_per_value", 2}});
-}
-
-bool has_flash_attention(const Device& device) {
-  const int capability = device.compute_capability;  // ml/device.go, cudaFlashAttentionSupported
-  return device.backend != "cuda" || capability == 0 || (capability >= 60 && capability != 72);
 }
 
 /// The one device that holds all of it with a fifth to spare, the one with most memory first; nothing: all of them.
@@ -119,8 +111,20 @@ std::int64_t automatic_batch(const Scenario& scenario, bool flash_attention, std
   return tokens > kSmallContext && holds(kMediumBatchShare, kMediumSurcharge) ? kMediumBatch : kSmallBatch;
 }
 
-/// What is left to choose, as Ollama chooses it.
-void settle(const Job& job, Scenario& scenario) {
+/// llm/llama_server.go, shouldDisableMMProjOffload: the image encoder stays on the host if the layers are not all asked for or a GPU is small.
+bool encodes_on_gpu(const Job& job, const Rules& rules) {
+  constexpr int by_size_of_encoder = 30'011;
+  constexpr Bytes limited = 10 * kGiB;
+  const std::int64_t layers = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
+  if (layers >= 0 && layers <= job.model.n_layers()) return false;
+  const bool by_size = release_of(job.scenario.engine_version, rules) >= by_size_of_encoder;
+  const Bytes required = llama_cpp::projector_bytes(job) + kProjectorHeadroom;
+  return std::none_of(job.scenario.hardware.begin(), job.scenario.hardware.end(),
+                      [&](const DeviceGroup& g) { return by_size ? g.capacity() < required : g.capacity() <= limited; });
+}
+
+/// What is left to choose, as releases since 0.30 choose it.
+void settle(const Job& job, const Rules& rules, Scenario& scenario) {
   LlamaCppOptions& o = scenario.options.llama_cpp;
   scenario.engine_version.clear();
   scenario.sequences = runs_one_at_a_time(job.model) ? 1 : scenario.sequences;
@@ -136,7 +140,9 @@ void settle(const Job& job, Scenario& scenario) {
                                [](const DeviceGroup& g) { return has_flash_attention(g.device); });
   if (!o.n_batch) o.n_batch = o.n_ubatch = automatic_batch(scenario, *o.flash_attn, tokens, predicted);
   o.mmproj = o.mmproj.value_or(llama_cpp::projector_bytes(job) > Bytes());
-  if (*o.mmproj) o.fit_target_mib = static_cast<std::int64_t>((llama_cpp::projector_bytes(job) + kProjectorHeadroom + kMiB - Bytes(1)) / kMiB);
+  if (*o.mmproj) o.mmproj_offload = encodes_on_gpu(job, rules);
+  if (*o.mmproj && *o.mmproj_offload && rules.clears_projector)
+    o.fit_target_mib = static_cast<std::int64_t>((llama_cpp::projector_bytes(job) + kProjectorHeadroom + kMiB - Bytes(1)) / kMiB);
   o.fit = o.fit.value_or(true);
   o.mtp = o.mtp.value_or(false);  // server/routes.go: only if the Modelfile or the request says how many tokens to draft
   // tools/server/server-context.cpp, server_output_limits: one token of every sequence, and its drafts.
@@ -159,12 +165,19 @@ Notice tier_notice(const Scenario& scenario, const Model& model) {
   return notice::custom("ollama_context_tier", "params.workload.context_tokens", message + ".", "num_ctx", in_gib(vram), grouped(tokens));
 }
 
-/// Why some of the model runs on the processor: a sentence with what all of it would need.
-std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
+/// What is left on the processor, in words; nothing if all of it is on GPUs.
+std::optional<std::string> left_behind(const Plan& plan) {
   if (plan.devices.empty()) return std::nullopt;
   const std::int64_t on = plan.report.gpu_layers.value_or(0);
   const std::int64_t all = plan.report.all_gpu_layers.value_or(0);
   if (on >= all && !plan.report.tensors_on_host) return std::nullopt;
+  return on >= all ? "parts of its layers" : grouped(all - on) + " of " + grouped(all) + " layers";
+}
+
+/// Why some of the model runs on the processor: a sentence with what all of it would need.
+std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
+  const std::optional<std::string> layers = left_behind(plan);
+  if (!layers) return std::nullopt;
   Scenario whole = settled.scenario;
   whole.options.llama_cpp.fit = false;
   whole.options.llama_cpp.n_gpu_layers.reset();
@@ -174,29 +187,81 @@ std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
     free += device.capacity;
   }
   const Bytes margin = static_cast<std::uint64_t>(settled.scenario.options.llama_cpp.fit_target_mib.value_or(1024)) * kMiB;
-  const std::string layers = on >= all ? "parts of its layers" : grouped(all - on) + " of " + grouped(all) + " layers";
   return notice::custom("ollama_partial", "params.hardware",
-                        "Ollama leaves " + layers + " to the processor, which is slow: all of the model would need " + in_gib(need) + ", and of " +
+                        "Ollama leaves " + *layers + " to the processor, which is slow: all of the model would need " + in_gib(need) + ", and of " +
                             in_gib(free) + " that are free it keeps " + in_gib(margin) +
                             " of each GPU clear. A shorter context, OLLAMA_KV_CACHE_TYPE=q8_0 or a smaller quantization brings them back.",
-                        layers, in_gib(need), in_gib(free));
+                        *layers, in_gib(need), in_gib(free));
 }
 
-void add_warnings(const Job& job, const Job& settled, Plan& plan) {
+/// The same where Ollama itself decided, from what it believed the model to take.
+std::optional<Notice> booked_notice(const Job& job, const Run& run) {
+  const std::optional<std::string> layers = left_behind(run.plan);
+  if (!layers) return std::nullopt;
+  Bytes free;
+  std::size_t n_devices = 0;
+  for (const DeviceGroup& group : job.scenario.hardware) {
+    free += group.capacity() * static_cast<std::uint64_t>(group.count);
+    n_devices += static_cast<std::size_t>(group.count);
+  }
+  const bool measures = run.way.itself && run.way.placing() == Placing::laid_out;
+  Bytes need = run.books.total(n_devices);
+  std::string of_which = in_gib(run.books.graph()) + " of each GPU for a graph by its own formula";
+  if (measures) {
+    need = run.books.output;
+    for (const Bytes layer : run.books.layers) need += layer;
+    of_which = "the graph not counted";
+  }
+  return notice::custom("ollama_books", "params.hardware",
+                        "Ollama " + std::string(run.way.rules.version) + " leaves " + *layers +
+                            " to the processor, which is slow: by its own count all of the model would need " + in_gib(need) + ", " + of_which +
+                            ", and of " + in_gib(free) + " that are free it keeps " + in_gib(run.books.minimum) +
+                            " of each GPU clear. A shorter context, a smaller quantization or a newer Ollama brings them back.",
+                        *layers, in_gib(need), in_gib(free));
+}
+
+void add_common_warnings(const Job& job, const Rules& rules, std::int64_t sequences, Notices& warnings) {
   const std::string& version = job.scenario.engine_version;
-  if (!version.empty() && version != kVersion) plan.warnings.push_back(unread_version("Ollama", version, kVersion));
-  if (!job.scenario.hardware.empty()) plan.warnings.push_back(tier_notice(job.scenario, job.model));
-  if (job.scenario.sequences > 1 && settled.scenario.sequences == 1)
-    plan.warnings.push_back(notice::custom("ollama_one_at_a_time", "params.workload.sequences",
-                                           "Ollama runs one request of this architecture at a time, whatever OLLAMA_NUM_PARALLEL says.", "sequences",
-                                           grouped(job.scenario.sequences), "1"));
+  if (!is_read(version)) warnings.push_back(unread_version("Ollama", version, rules.version));
+  if (!job.scenario.hardware.empty() && rules.context == 0) warnings.push_back(tier_notice(job.scenario, job.model));
+  if (job.scenario.sequences > 1 && sequences == 1)
+    warnings.push_back(notice::custom("ollama_one_at_a_time", "params.workload.sequences",
+                                      "Ollama runs one request of this architecture at a time, whatever OLLAMA_NUM_PARALLEL says.", "sequences",
+                                      grouped(job.scenario.sequences), "1"));
+}
+
+/// That its graphs are not those that were replayed.
+Notice other_graphs(const Rules& rules, bool itself) {
+  const std::string release = "Ollama " + std::string(rules.version);
+  const std::string engine = itself ? "an engine of its own" : "llama.cpp " + std::string(rules.carries);
+  return notice::custom("ollama_other_graphs", "params.engine.version",
+                        release + " runs this model with " + engine + ". Graph buffers were counted as llama.cpp " +
+                            std::string(llama_cpp::kVersion) +
+                            " has them, with a band for the difference; whether this release knows the model was not checked.",
+                        "engine.version", engine, std::string(llama_cpp::kVersion));
+}
+
+void add_warnings(const Job& job, const Job& settled, const Rules& rules, Plan& plan) {
+  add_common_warnings(job, rules, settled.scenario.sequences, plan.warnings);
+  if (!rules.carries.empty()) plan.warnings.push_back(other_graphs(rules, false));
   if (std::optional<Notice> partial = partial_notice(settled, plan)) plan.warnings.push_back(std::move(*partial));
 }
 
-}  // namespace
-
-UsualWorkload usual_workload(const Model& model, const Scenario& scenario) {
-  return {std::min(tier_of(total_vram(scenario)), model.max_context_tokens), 1};  // envconfig/config.go: OLLAMA_NUM_PARALLEL is 1
+void add_warnings(const Job& job, Run& run) {
+  add_common_warnings(job, run.way.rules, run.way.sequences, run.plan.warnings);
+  run.plan.warnings.push_back(other_graphs(run.way.rules, run.way.itself));
+  if (run.way.sequences > job.scenario.sequences)
+    run.plan.warnings.push_back(notice::custom("ollama_parallel", "params.engine.options.num_parallel",
+                                               "Ollama " + std::string(run.way.rules.version) + " makes room for " + grouped(run.way.sequences) +
+                                                   " sequences where they fit on the GPUs, unless OLLAMA_NUM_PARALLEL says otherwise.",
+                                               "num_parallel", grouped(job.scenario.sequences), grouped(run.way.sequences)));
+  if (run.ignores_cache_type)
+    run.plan.warnings.push_back(notice::custom("ollama_cache_type", "params.kv_cache",
+                                               "Ollama " + std::string(run.way.rules.version) +
+                                                   " quantizes the cache only with flash attention, which "
+                                                   "is off here, and only for models that it can do so for: an f16 cache was counted.",
+                                               "kv_cache_type", job.scenario.kv_type, "f16"));
+  if (std::optional<Notice> booked = booked_notice(job, run)) run.plan.warnings.push_back(std::move(*booked));
 }
 
 /// server/sched.go, ml.ByLibrary: a model runs on the GPUs of one backend.
@@ -205,23 +270,80 @@ bool mixes_backends(const Scenario& scenario) {
                      [&](const DeviceGroup& g) { return g.device.backend != scenario.hardware.front().device.backend; });
 }
 
-Plan plan(const Job& job) {
-  Scenario scenario = job.scenario;
-  settle(job, scenario);
-  const Job settled{job.model, job.tensors, scenario, job.explain, job.memo};
-  Plan plan;
+/// Why Ollama does not run it at all.
+std::optional<Notice> refusal(const Job& job, const Rules& rules) {
   const bool is_shown = job.explain || (job.memo != nullptr && job.memo->is_shown);
-  if (!is_shown && job.scenario.sequences > scenario.sequences)  // a solver's question: it queues them
-    plan.impossible = notice::out_of_range("params.workload.sequences", "sequences", "", "1");
-  else if (mixes_backends(job.scenario))
-    plan.impossible = notice::custom("unsupported", "params.hardware", "Ollama runs a model on the GPUs of one backend: expected all of one backend.",
-                                     "hardware", "several backends", "GPUs of one backend");
+  if (!is_shown && job.scenario.sequences > 1 && runs_one_at_a_time(job.model))  // a solver's question: it queues them
+    return notice::out_of_range("params.workload.sequences", "sequences", "", "1");
+  if (mixes_backends(job.scenario))
+    return notice::custom("unsupported", "params.hardware", "Ollama runs a model on the GPUs of one backend: expected all of one backend.",
+                          "hardware", "several backends", "GPUs of one backend");
+  // ggml-org/llama.cpp#12801 came after it: without it every head's keys and values are cached, which is not counted.
+  if (rules.carries == "d7cfe1f" && first_latent_attention(job.model.layers) != nullptr)
+    return notice::custom("unsupported", "params.engine.version",
+                          "Ollama " + std::string(rules.version) +
+                              " caches whole keys and values for MLA, which is not counted: expected 0.6.7 or newer.",
+                          "engine.version", std::string(rules.version), "0.6.7 or newer");
+  return std::nullopt;
+}
+
+Plan plan_with_server(const Job& job, const Rules& rules) {
+  Scenario scenario = job.scenario;
+  settle(job, rules, scenario);
+  const Job settled{job.model, job.tensors, scenario, job.explain, job.memo};
+  Plan plan = llama_cpp::plan(settled);
+  if (!rules.carries.empty()) widen_graphs(plan, false);
+  if (job.explain && !plan.impossible) add_warnings(job, settled, rules, plan);
+  return plan;
+}
+
+Plan plan_without_server(const Job& job, const Rules& rules) {
+  Run run = run_before_llama_server(job, rules);
+  if (job.explain && !run.plan.impossible) add_warnings(job, run);
+  return std::move(run.plan);
+}
+
+}  // namespace
+
+bool runs_one_at_a_time(const Model& model) {
+  return is_any_of(gguf::architecture_of(model), {"mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe",
+                                                  "nemotron_h", "nemotron_h_moe", "nemotron_h_omni"});
+}
+
+bool has_flash_attention(const Device& device) {
+  const int capability = device.compute_capability;
+  return device.backend != "cuda" || capability == 0 || (capability >= 60 && capability != 72);
+}
+
+std::int64_t context_of(const Model& model, const Scenario& scenario, std::int64_t asked) {
+  constexpr int since = 11'000;
+  constexpr int spares_small = 11'004;
+  constexpr int has_images = 12'007;
+  constexpr int until = 15'005;
+  constexpr std::int64_t least = 8192;
+  constexpr Bytes low_vram = 20 * kGiB;
+  const int release = release_number(scenario.engine_version).value_or(until);
+  const std::string_view architecture = gguf::architecture_of(model);
+  const bool is_meant = architecture == "gpt-oss" || (release >= has_images && is_any_of(architecture, {"qwen3vl", "qwen3vlmoe"}));
+  const bool raises = is_meant && release >= since && release < until && (release < spares_small || total_vram(scenario) >= low_vram);
+  return std::min(raises ? std::max(asked, least) : asked, model.max_context_tokens);
+}
+
+UsualWorkload usual_workload(const Model& model, const Scenario& scenario) {
+  const std::int64_t context = rules_for(scenario.engine_version).context;
+  return {context_of(model, scenario, context > 0 ? context : tier_of(total_vram(scenario))), 1};
+}
+
+Plan plan(const Job& job) {
+  const Rules& rules = rules_for(job.scenario.engine_version);
+  Plan plan;
+  if (std::optional<Notice> reason = refusal(job, rules))
+    plan.impossible = std::move(*reason);
   else
-    plan = llama_cpp::plan(settled);
+    plan = rules.llama_cpp == Placing::llama_server ? plan_with_server(job, rules) : plan_without_server(job, rules);
   plan.report.name = "ollama";
-  plan.report.version = kVersion;
+  plan.report.version = rules.version;
   if (!job.scenario.hardware.empty()) plan.report.default_context_tokens = usual_workload(job.model, job.scenario).context_tokens;
-  if (job.explain && !plan.impossible) add_warnings(job, settled, plan);
   return plan;
 }
 
