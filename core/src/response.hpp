@@ -17,6 +17,9 @@ namespace weighbridge {
 /// The verdict of an answer to a request for `hardware`.
 [[nodiscard]] Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware);
 
+/// A layout by the names of the wire; machines only where they are several.
+[[nodiscard]] Json describe_parallel(const Parallel& parallel);
+
 /// The result of `estimate`.
 [[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 
