@@ -24,6 +24,31 @@ std::string join(const std::vector<std::string_view>& names) {
   return text;
 }
 
+constexpr std::string_view kNodes = "params.parallel.nodes";
+
+/// Machines that the engine does not spread a model over, or that would hold unlike numbers of devices.
+std::optional<Notice> nodes_problem(const Engine& engine, const Scenario& scenario) {
+  const std::int64_t nodes = scenario.parallel.nodes;
+  if (nodes == 1) return std::nullopt;
+  if (engine.machines == Machines::one)
+    return notice::custom("unsupported", std::string(kNodes),
+                          std::string(engine.name) + " is counted on one machine: expected nodes 1, got " + grouped(nodes) + ".", "nodes",
+                          grouped(nodes), "1");
+  if (scenario.device_count() % nodes == 0) return std::nullopt;
+  return notice::not_divisible(std::string(kNodes), "devices", grouped(scenario.device_count()), "a multiple of " + grouped(nodes) + ", nodes");
+}
+
+/// The same layout over fewer machines: as many as hold like numbers of devices and the engine takes.
+std::optional<Parallel> fewer_nodes(const Engine& engine, const Job& job) {
+  Scenario trial = job.scenario;
+  while (--trial.parallel.nodes > 0) {
+    if (nodes_problem(engine, trial)) continue;
+    const Plan plan = engine.plan({job.model, job.tensors, trial, false, nullptr});
+    if (!plan.impossible || !plan.devices.empty()) return trial.parallel;
+  }
+  return std::nullopt;
+}
+
 /// What the engine as such cannot run, whatever the hardware.
 std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
@@ -37,6 +62,7 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
                               grouped(p.tensor * p.pipeline * p.data) + " devices: expected " + grouped(scenario.device_count()) +
                               ", the devices given.",
                           "parallel", grouped(p.tensor * p.pipeline * p.data), grouped(scenario.device_count()));
+  if (std::optional<Notice> uneven = nodes_problem(engine, scenario)) return uneven;
   if (scenario.weights_format != "checkpoint" && !contains(engine.weights_formats, scenario.weights_format))
     return notice::custom("unsupported", "params.weights.format",
                           std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " +
@@ -84,8 +110,10 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
+  const Job job{prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()};
+  if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, job);
   if (!reason) {
-    Plan plan = engine->plan({prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()});
+    Plan plan = engine->plan(job);
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;

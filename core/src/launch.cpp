@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The method `launch`: an engine with the settings of a request, as a line for a shell. A setting's name is that of its flag: vLLM makes flags of
+// The method `launch`: an engine with the settings of a request, as a line for a shell; over several machines `command` is what the first of them
+// runs, and `others` what each further one does, in order, where the first does not start them. A setting's name is that of its flag: vLLM makes flags of
 // the fields of its configs (vllm-project/vllm vllm/engine/arg_utils.py), SGLang of those of ServerArgs (sgl-project/sglang@001067f
 // python/sglang/srt/server_args.py); TensorRT-LLM takes some as flags (NVIDIA/TensorRT-LLM tensorrt_llm/commands/serve.py) and all in a file;
 // InternLM/lmdeploy lmdeploy/cli/serve.py; huggingface/text-generation-inference launcher/src/main.rs; mlc-ai/mlc-llm
@@ -8,6 +9,7 @@
 
 #include "command_line.hpp"
 #include "engine/engine.hpp"
+#include "engine/vllm.hpp"
 #include "method.hpp"
 #include "options.hpp"
 #include "request.hpp"
@@ -77,7 +79,63 @@ void add_if_several(CommandLine& line, std::string_view flag, std::int64_t count
   if (count > 1) line.add(flag, count);
 }
 
-std::string launch_vllm(const Model& model, const Scenario& scenario) {
+/// What each machine runs, the one that others look for first. One command where it starts the others itself.
+using Commands = std::vector<std::string>;
+
+constexpr std::string_view kHead = "HEAD_IP";  ///< stands for the address of the first machine
+
+/// The same line on every machine with what tells it its place: `place` takes the number of the machine.
+template <class Place>
+Commands on_each(const CommandLine& line, std::int64_t nodes, Place place) {
+  Commands commands;
+  for (std::int64_t node = 0; node < nodes; ++node) {
+    CommandLine own = line;
+    if (nodes > 1) place(own, node);
+    commands.push_back(own.text());
+  }
+  return commands;
+}
+
+/// The form that SGLang and LMDeploy share (launch_server.py `--dist-init-addr`; lmdeploy/turbomind/turbomind.py).
+Commands joined_at(const CommandLine& line, std::int64_t nodes, std::string_view port) {
+  return on_each(line, nodes, [&](CommandLine& own, std::int64_t node) {
+    own.add("--nnodes", nodes);
+    own.add("--node-rank", node);
+    own.add("--dist-init-addr " + std::string(kHead) + ":" + std::string(port));
+  });
+}
+
+/// Whole engines on every machine (docs/serving/data_parallel_deployment.md), else one engine over machines, by processes or by Ray
+/// (docs/serving/parallelism_scaling.md; the ports are those of these pages).
+Commands spread_vllm(CommandLine line, const Scenario& scenario) {
+  const std::int64_t data = scenario.parallel.data;
+  const std::int64_t nodes = scenario.parallel.nodes;
+  const std::string head(kHead);
+  if (nodes == 1) return {line.text()};
+  if (data > 1 && data % nodes == 0) {
+    const std::int64_t local = data / nodes;
+    line.add("--data-parallel-size-local", local);
+    line.add("--data-parallel-address " + head + " --data-parallel-rpc-port 13345");
+    return on_each(line, nodes, [&](CommandLine& own, std::int64_t node) {
+      if (node == 0) return;
+      own.add("--headless");
+      own.add("--data-parallel-start-rank", node * local);
+    });
+  }
+  if (vllm::rules_for(scenario.engine_version).spans_by_processes)
+    return on_each(line, nodes, [&](CommandLine& own, std::int64_t node) {
+      own.add("--nnodes", nodes);
+      own.add("--node-rank", node);
+      own.add("--master-addr " + head);
+      own.add_if(node > 0, "--headless");
+    });
+  line.add("--distributed-executor-backend ray");
+  Commands commands(static_cast<std::size_t>(nodes), "ray start --block --address=" + head + ":6379");
+  commands.front() = "ray start --head --port=6379\n" + line.text();
+  return commands;
+}
+
+Commands launch_vllm(const Model& model, const Scenario& scenario) {
   Json settings = settings_of(scenario);
   const auto take = [&](const char* name) {
     Json value = settings.value(name, Json());
@@ -101,10 +159,10 @@ std::string launch_vllm(const Model& model, const Scenario& scenario) {
     const Json config{{"method", method.is_string() ? method : Json("mtp")}, {"num_speculative_tokens", drafted.is_number() ? drafted : Json(1)}};
     line.add_quoted("--speculative-config", config.dump());
   }
-  return line.text();
+  return spread_vllm(std::move(line), scenario);
 }
 
-std::string launch_sglang(const Model& model, const Scenario& scenario) {
+Commands launch_sglang(const Model& model, const Scenario& scenario) {
   Json settings = settings_of(scenario);
   const Json drafted = settings.value("speculative_num_draft_tokens", Json());
   CommandLine line = start("python3 -m sglang.launch_server --model-path", model, scenario);
@@ -119,12 +177,22 @@ std::string launch_sglang(const Model& model, const Scenario& scenario) {
     line.add("--speculative-eagle-topk", 1);
   }
   if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type == "fp8" ? "fp8_e4m3" : scenario.kv_type);
-  return line.text();
+  return joined_at(line, scenario.parallel.nodes, "20000");
 }
 
-std::string launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
+/// One process a GPU of all machines, which MPI starts (NVIDIA/TensorRT-LLM tensorrt_llm/llmapi/trtllm-llmapi-launch).
+std::string under_mpi(const Scenario& scenario) {
+  const std::int64_t nodes = scenario.parallel.nodes;
+  if (nodes == 1) return "";
+  const std::string slots = ":" + std::to_string(scenario.device_count() / nodes);
+  std::string hosts = std::string(kHead) + slots;
+  for (std::int64_t node = 1; node < nodes; ++node) hosts += ",NODE" + std::to_string(node) + "_IP" + slots;
+  return "mpirun -n " + std::to_string(scenario.device_count()) + " -H " + hosts + " trtllm-llmapi-launch ";
+}
+
+Commands launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
   const Json settings = settings_of(scenario);
-  CommandLine line = start("trtllm-serve", model, scenario);
+  CommandLine line = start(under_mpi(scenario) + "trtllm-serve", model, scenario);
   add_if_several(line, "--tp_size", scenario.parallel.tensor);
   add_if_several(line, "--pp_size", scenario.parallel.pipeline);
   if (!settings.contains("moe_expert_parallel_size") && scenario.parallel.expert) line.add("--ep_size", scenario.parallel.tensor);
@@ -147,20 +215,20 @@ std::string launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
   if (scenario.kv_type.starts_with("fp8") || scenario.kv_type == "nvfp4")
     cache += "  dtype: " + std::string(scenario.kv_type == "nvfp4" ? "nvfp4" : "fp8") + "\n";
   const std::string text = (cache.empty() ? "" : "kv_cache_config:\n" + cache) + rest;
-  if (text.empty()) return line.text();
+  if (text.empty()) return {line.text()};
   line.add("--extra_llm_api_options", "options.yaml");
-  return "cat > options.yaml <<'END'\n" + text + "END\n" + line.text();
+  return {"cat > options.yaml <<'END'\n" + text + "END\n" + line.text()};
 }
 
-std::string launch_lmdeploy(const Model& model, const Scenario& scenario) {
+Commands launch_lmdeploy(const Model& model, const Scenario& scenario) {
   const Json settings = settings_of(scenario);
   CommandLine line = start("lmdeploy serve api_server", model, scenario);
   add_if_several(line, "--tp", scenario.parallel.tensor);
   for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, false);
-  return line.text();
+  return joined_at(line, scenario.parallel.nodes, "29500");
 }
 
-std::string launch_tgi(const Model& model, const Scenario& scenario) {
+Commands launch_tgi(const Model& model, const Scenario& scenario) {
   const ServingOptions& own = scenario.options.serving;
   const std::string environment = own.attention && is_plain_word(*own.attention) ? "ATTENTION=" + *own.attention + " " : "";
   const Json settings = settings_of(scenario);
@@ -177,10 +245,10 @@ std::string launch_tgi(const Model& model, const Scenario& scenario) {
     line.add("--cuda-graphs", sizes);
   }
   if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type);
-  return line.text();
+  return {line.text()};
 }
 
-std::string launch_mlc(const Model& model, const Scenario& scenario) {
+Commands launch_mlc(const Model& model, const Scenario& scenario) {
   const Json settings = settings_of(scenario);
   CommandLine line = start("mlc_llm serve", model, scenario);
   std::string overrides;
@@ -193,11 +261,11 @@ std::string launch_mlc(const Model& model, const Scenario& scenario) {
   if (const std::optional<std::string>& mode = scenario.options.serving.mode; mode && *mode != "auto" && is_plain_word(*mode))
     line.add("--mode", *mode);
   if (!overrides.empty()) line.add_quoted("--overrides", overrides);
-  return line.text();
+  return {line.text()};
 }
 
 /// For each engine that is a server of its own; llama.cpp's line comes with its plan.
-constexpr std::pair<std::string_view, std::string (*)(const Model&, const Scenario&)> kLaunches[] = {
+constexpr std::pair<std::string_view, Commands (*)(const Model&, const Scenario&)> kLaunches[] = {
     {"vllm", launch_vllm},         {"sglang", launch_sglang}, {"tensorrt-llm", launch_tensorrt_llm},
     {"lmdeploy", launch_lmdeploy}, {"tgi", launch_tgi},       {"mlc-llm", launch_mlc}};
 
@@ -208,11 +276,16 @@ Result<JsonOut> call_launch(const Json& params, Context& context) {
   if (!request) return fail(request.error());
   const Result<Estimate> answer = estimate(request->model(), request->scenario);
   if (!answer) return fail(answer.error());
-  std::string command = answer->engine.command;
+  Commands commands{answer->engine.command};
   if (answer->verdict.kind != VerdictClass::impossible)
-    for (const auto& [engine, line] : kLaunches)
-      if (engine == answer->engine.name) command = line(request->model(), request->scenario);
-  return JsonOut{{"command", command.empty() ? JsonOut() : JsonOut(command)}};
+    for (const auto& [engine, launch] : kLaunches)
+      if (engine == answer->engine.name) commands = launch(request->model(), request->scenario);
+  JsonOut result{{"command", commands.front().empty() ? JsonOut() : JsonOut(commands.front())}};
+  if (commands.size() == 1) return result;
+  JsonOut others = JsonOut::array();
+  for (std::size_t node = 1; node < commands.size(); ++node) others.push_back(JsonOut(commands[node]));
+  result.add("others", std::move(others));
+  return result;
 }
 
 }  // namespace weighbridge

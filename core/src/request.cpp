@@ -208,8 +208,11 @@ Result<void> read_parallel(const Json& params, Scenario& scenario, Notices& warn
   if (!parallel) return fail(parallel.error());
   if ((*parallel)->empty()) return {};
   KeyReader keys(**parallel, "params.parallel", warnings);
-  keys.warn_of_other_keys({"tensor", "pipeline", "data", "expert"});
-  scenario.parallel.pipeline = keys.positive_or("pipeline", kMaxDevices, 1, "");
+  keys.warn_of_other_keys({"tensor", "pipeline", "data", "expert", "nodes"});
+  scenario.parallel.nodes = keys.positive_or("nodes", kMaxDevices, 1, "");
+  const Engine* engine = find_engine(scenario.engine);
+  const bool is_staged = engine != nullptr && engine->machines == Machines::staged && !keys.has("tensor") && !keys.has("data");
+  scenario.parallel.pipeline = keys.positive_or("pipeline", kMaxDevices, is_staged ? scenario.parallel.nodes : 1, "");
   scenario.parallel.data = keys.positive_or("data", kMaxDevices, 1, "");
   const std::int64_t others = scenario.parallel.pipeline * scenario.parallel.data;
   if (!keys.error())

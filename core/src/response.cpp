@@ -115,6 +115,12 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
 
 }  // namespace
 
+Json describe_parallel(const Parallel& parallel) {
+  Json json{{"tensor", parallel.tensor}, {"pipeline", parallel.pipeline}, {"data", parallel.data}, {"expert", parallel.expert}};
+  if (parallel.nodes > 1) json["nodes"] = parallel.nodes;
+  return json;
+}
+
 Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
   const Verdict& v = estimate.verdict;
   Json json{{"class", name_of(v.kind)}, {"device", nullptr},      {"need_bytes", nullptr}, {"low_bytes", nullptr},
@@ -122,8 +128,7 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
             {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},    {"reason", nullptr}};
   if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
   if (v.nearest_share) json["nearest"] = {{std::string(find_engine(estimate.engine.name)->share_option), *v.nearest_share}};
-  if (const std::optional<Parallel>& p = v.nearest_parallel)
-    json["nearest"] = {{"parallel", {{"tensor", p->tensor}, {"pipeline", p->pipeline}, {"data", p->data}, {"expert", p->expert}}}};
+  if (v.nearest_parallel) json["nearest"] = {{"parallel", describe_parallel(*v.nearest_parallel)}};
   if (v.nearest_context_tokens) json["nearest"] = {{"context_tokens", *v.nearest_context_tokens}};
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
@@ -246,8 +251,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
                  {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options, s.engine)}}},
                  {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
                  {"hardware", std::move(hardware)},
-                 {"parallel",
-                  {{"tensor", s.parallel.tensor}, {"pipeline", s.parallel.pipeline}, {"data", s.parallel.data}, {"expert", s.parallel.expert}}}};
+                 {"parallel", describe_parallel(s.parallel)}};
   if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", s.host->used.count()}};
   if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
   return described;

@@ -20,6 +20,9 @@ namespace weighbridge {
 /// What the answer needs of the host; null where that is not counted.
 [[nodiscard]] JsonOut describe_host_bytes(const Estimate& estimate);
 
+/// A layout by the names of the wire; machines only where they are several.
+[[nodiscard]] Json describe_parallel(const Parallel& parallel);
+
 /// The result of `estimate`.
 [[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 

@@ -248,6 +248,7 @@ class LinkReader {
   void read_tensor(const std::string& value) { read_split("tp", "tensor", value); }
   void read_pipeline(const std::string& value) { read_split("pp", "pipeline", value); }
   void read_data(const std::string& value) { read_split("dp", "data", value); }
+  void read_nodes(const std::string& value) { read_split("nodes", "nodes", value); }
   void read_expert(const std::string& value) {
     if (value != "0" && value != "1") return reject("ep", value, "0 or 1");
     if (value == "1") request_["parallel"]["expert"] = true;
@@ -372,7 +373,7 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 31> kHandlers{{
+  static constexpr std::array<Handler, 32> kHandlers{{
       {"v", &LinkReader::read_version},
       {"c", &LinkReader::read_custom},
       {"hf", &LinkReader::read_hub},
@@ -391,6 +392,7 @@ class LinkReader {
       {"pp", &LinkReader::read_pipeline},
       {"dp", &LinkReader::read_data},
       {"ep", &LinkReader::read_expert},
+      {"nodes", &LinkReader::read_nodes},
       {"util", &LinkReader::read_utilization},
       {"kv", &LinkReader::read_cache},
       {"bt", &LinkReader::read_batch},

@@ -156,6 +156,7 @@ void write_parallel(LinkWriter& link, const Json& request) {
   write_count(link, "pp", at(request, {"parallel", "pipeline"}), 1, false);
   write_count(link, "dp", at(request, {"parallel", "data"}), 1, false);
   if (at(request, {"parallel", "expert"}) == true) link.add("ep", "1");
+  write_count(link, "nodes", at(request, {"parallel", "nodes"}), 1, false);
 }
 
 /// What requests hold less than at full length.

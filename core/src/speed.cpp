@@ -102,13 +102,21 @@ DeviceTimes times_on(const Run& run, const DevicePlan& plan, const Reads& reads,
   return {time_for(reads.weights, rate), time_for(reads.cache, rate), time_for(operations, {units.low * share.low, units.high * share.high})};
 }
 
+/// The link between the devices that add up, in 10^9 bytes a second, where nobody says how fast it is.
+std::optional<Between> unknown_link(const Scenario& scenario, std::int64_t ranks) {
+  if (ranks < 2) return std::nullopt;
+  if (ranks > scenario.device_count() / scenario.parallel.nodes) return kUnknownNetwork;
+  const auto is_unknown = [](const DeviceGroup& group) { return group.device.link_gb_s <= 0; };
+  return std::any_of(scenario.hardware.begin(), scenario.hardware.end(), is_unknown) ? std::optional(kUnknownLink) : std::nullopt;
+}
+
 /// Adds up parts of each layer: twice, by a ring over `ranks` devices (2 (ranks - 1) / ranks of the values), 16 bits each.
 Between link_time(const Run& run, const Step& step) {
   const double ranks = static_cast<double>(run.layout.ranks);
   if (ranks < 2) return {};
   double slowest = run.scenario.hardware.front().device.link_gb_s;
   for (const DeviceGroup& group : run.scenario.hardware) slowest = std::min(slowest, group.device.link_gb_s);
-  const Between link = slowest > 0 ? Between{slowest, slowest} : kUnknownLink;
+  const Between link = unknown_link(run.scenario, run.layout.ranks).value_or(Between{slowest, slowest});
   const Model& model = run.prepared.model();
   const std::int64_t tokens = ceil_div(step.sequences, run.layout.replicas) * step.new_tokens;
   const double values = static_cast<double>(tokens) * static_cast<double>(model.hidden_size * model.n_layers());
@@ -280,8 +288,7 @@ Result<Speed> estimate_speed(Prepared& prepared, const Scenario& scenario, std::
   const bool has_unified = std::any_of(scenario.hardware.begin(), scenario.hardware.end(),
                                        [](const DeviceGroup& group) { return group.device.unified_memory; });
   speed.assumes_host = speed.host_read > Bytes() && !host_gb_s && !has_unified;
-  speed.assumes_link = run.layout.ranks > 1 && std::any_of(scenario.hardware.begin(), scenario.hardware.end(),
-                                                           [](const DeviceGroup& group) { return group.device.link_gb_s <= 0; });
+  speed.assumed_link = unknown_link(scenario, run.layout.ranks);
   return speed;
 }
 

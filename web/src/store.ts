@@ -143,7 +143,8 @@ export function createStore(first: FirstAnswer): Store {
   effect(() => {
     const state = coreState.value;
     if (state.status !== 'ready') return;
-    if (!hasWords && !kWithWords.includes(request.value.engine.name)) void bring(bringWords());
+    const { engine, parallel } = request.value;
+    if (!hasWords && (!kWithWords.includes(engine.name) || parallel?.nodes)) void bring(bringWords());
     const arrived = arrivedParts.value;
     const reply = state.core.call('estimate', request.value);
     const missing = reply.ok ? '' : reply.error.where;

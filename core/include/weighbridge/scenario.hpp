@@ -19,6 +19,7 @@ struct Parallel {
   std::int64_t pipeline = 1;
   std::int64_t data = 1;
   bool expert = false;
+  std::int64_t nodes = 1;  ///< machines that the devices are in, as many in each
 };
 
 /// How llama.cpp spreads layers over the devices (`--split-mode`).

@@ -71,14 +71,16 @@ struct Speed {
   std::optional<Between> prefill;      ///< tokens a second of one prompt that is read alone
   std::optional<Between> first_token;  ///< seconds until its first token
   std::optional<SpeedGap> no_prefill;
-  bool assumes_host = false;  ///< the bandwidth of system memory was not given: kHostBandwidth
-  bool assumes_link = false;  ///< that between devices is not known: kUnknownLink
+  bool assumes_host = false;            ///< the bandwidth of system memory was not given: kHostBandwidth
+  std::optional<Between> assumed_link;  ///< that between devices is not known, in 10^9 bytes a second: kUnknownLink or kUnknownNetwork
 };
 
 /// System memory of unknown speed, in 10^9 bytes a second: from two channels of DDR4-2666 to twelve of DDR5-4800 (channels x 8 bytes x rate).
 inline constexpr Between kHostBandwidth{42.7, 460.8};
 /// Devices of unknown connection, likewise: from eight lanes of PCIe 3.0 to sixteen of PCIe 5.0.
 inline constexpr Between kUnknownLink{7.9, 63.0};
+/// Machines of unknown connection: from Ethernet of 10 Gb/s to InfiniBand of 400 Gb/s for each device.
+inline constexpr Between kUnknownNetwork{1.25, 50.0};
 
 /// `host_gb_s`: bandwidth of system memory in 10^9 bytes a second, if it is known. `prepared` must be in the loaded_format() of `scenario`.
 /// Fails as estimate() does; what cannot be told has a gap instead of a figure.

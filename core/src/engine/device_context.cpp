@@ -9,17 +9,31 @@ Taken driver_context(const Device& device) {
   return {236 * kMiB, 190 * kMiB, 768 * kMiB};
 }
 
+/// Beside a GPU of the same machine the receiver alone has buffers (NVIDIA/nccl@5067397 src/transport/p2p.cc p2pRecvSetup); over a network each
+/// channel has some to send from as well, of two protocols (src/transport/net.cc sendProxyConnect; sizes by computeBuffSizes of src/init.cc),
+/// and all share some for messages between two ranks, once to send and once to receive (sharedNetBuffersInit). Of this an adapter that does not
+/// read GPU memory needs nothing there.
+Bytes network_buffers(std::int64_t nodes) {
+  if (nodes == 1) return {};
+  constexpr std::uint64_t channels = 64;                              // MAXCHANNELS
+  constexpr Bytes simple = 4 * kMiB;                                  // DEFAULT_BUFFSIZE
+  constexpr Bytes ll128(std::uint64_t{120} * 640 * 8 * 8);            // DEFAULT_LL128_BUFFSIZE
+  constexpr Bytes shared = 2 * (Bytes(std::uint64_t{16} * 131'072));  // NCCL_SHARED_STEPS x NCCL_P2P_NET_CHUNKSIZE
+  return (simple + ll128 + shared) * channels;
+}
+
 /// They grow with channels and peers, and nobody publishes a formula. Hopper and Blackwell servers reduce through NVSwitch, with larger buffers;
 /// a card we do not know is counted as one of them.
-Taken nccl_buffers(std::int64_t ranks, int compute_capability) {
+Taken nccl_buffers(std::int64_t ranks, int compute_capability, std::int64_t nodes) {
   if (ranks == 1) return {};
   const bool through_switch = compute_capability == 0 || compute_capability / 10 == 9 || compute_capability / 10 == 10;
+  const Bytes network = network_buffers(nodes);
   // 635 MiB on 2 x RTX PRO 6000; 2,099 on L4 with torch 2.11 (pytorch/pytorch#175666) and 2,100 on 3 x RTX PRO 6000.
-  if (!through_switch) return {635 * kMiB, 90 * kMiB, 2100 * kMiB};
+  if (!through_switch) return {635 * kMiB, 90 * kMiB, 2100 * kMiB + network};
   // 1.38 GiB with all else outside torch on 2 x H200 under vLLM 0.10.2.
-  if (ranks == 2) return {1250 * kMiB, 90 * kMiB, 2100 * kMiB};
+  if (ranks == 2) return {1250 * kMiB, 90 * kMiB, 2100 * kMiB + network};
   // 1,690 MiB on 8 x H200, 342 to 392 in ai-dynamo/aiconfigurator's tables, up to 4,628 on H100 (vllm-project/vllm#25359).
-  return {1690 * kMiB, 340 * kMiB, 4630 * kMiB};
+  return {1690 * kMiB, 340 * kMiB, 4630 * kMiB + network};
 }
 
 }  // namespace weighbridge

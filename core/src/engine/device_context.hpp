@@ -15,7 +15,10 @@ struct Taken {
 /// The driver's context and the libraries of a process.
 [[nodiscard]] Taken driver_context(const Device& device);
 
-/// NCCL's buffers on one of `ranks` ranks; nothing where there are no peers.
-[[nodiscard]] Taken nccl_buffers(std::int64_t ranks, int compute_capability);
+/// NCCL's buffers on one of `ranks` ranks over `nodes` machines; nothing where there are no peers.
+[[nodiscard]] Taken nccl_buffers(std::int64_t ranks, int compute_capability, std::int64_t nodes = 1);
+
+/// What NCCL may take more of a device where a model leaves its machine, at most.
+[[nodiscard]] Bytes network_buffers(std::int64_t nodes);
 
 }  // namespace weighbridge

@@ -108,6 +108,13 @@ struct UsualChoice {
   std::int64_t sequences = 16;
 };
 
+/// Over how many machines an engine spreads one model.
+enum class Machines {
+  one,
+  several,
+  staged,  ///< several, and stages of the pipeline are what it puts into them unless asked otherwise
+};
+
 enum class OptionType { number, integer, text, flag };
 
 /// A setting as a form shows it: the engine's own name and its default in words.
@@ -134,6 +141,7 @@ struct Engine {
   std::string_view share_option = "gpu_memory_utilization";  ///< what it calls the share of memory that it takes
   bool shares_total = true;                                  ///< a share of the whole card, and not of what is free at some moment
   bool loads_speech = false;                                 ///< what speaks beside the language model is loaded too
+  Machines machines = Machines::one;
 
   /// Whether it runs weights of `format`, which a checkpoint may have.
   [[nodiscard]] bool loads(std::string_view format) const;

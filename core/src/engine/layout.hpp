@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -48,6 +50,36 @@ struct Uneven {
 [[nodiscard]] std::optional<Uneven> uneven_size(const Job& job, const Split& split);
 /// The same for an engine that splits by tensor parallel only, as it is said; not where everything is whole.
 [[nodiscard]] std::optional<Notice> uneven_tensor_parallel(const Job& job, const Split& split);
+/// Of all layouts over the devices and machines of `asked` for which `works` holds: the one with the nearest tensor parallel, then with experts
+/// dealt out as asked, then with as many copies; nothing if there is none. Experts are dealt out only where that was asked for.
+template <class Works>
+[[nodiscard]] std::optional<Parallel> nearest_layout(const Parallel& asked, Works works) {
+  const std::int64_t devices = asked.tensor * asked.pipeline * asked.data;
+  std::optional<Parallel> best;
+  const auto distance = [&](const Parallel& p) {
+    return std::abs(p.tensor - asked.tensor) * 4 + (p.expert == asked.expert ? 0 : 2) + (p.data == asked.data ? 0 : 1);
+  };
+  for (std::int64_t tensor = 1; tensor <= devices; ++tensor)
+    for (std::int64_t pipeline = 1; devices % tensor == 0 && pipeline <= devices / tensor; ++pipeline) {
+      if (devices / tensor % pipeline != 0) continue;
+      for (const bool expert : {false, true}) {
+        const Parallel p{tensor, pipeline, devices / tensor / pipeline, expert, asked.nodes};
+        if ((!expert || asked.expert) && (!best || distance(p) < distance(*best)) && works(p)) best = p;
+      }
+    }
+  return best;
+}
+
+/// The same for the whole job in another layout.
+template <class Works>
+[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job, Works works) {
+  Scenario other = job.scenario;
+  return nearest_layout(job.scenario.parallel, [&](const Parallel& p) {
+    other.parallel = p;
+    return works(Job{job.model, job.tensors, other, false, nullptr});
+  });
+}
+
 /// The working number of ranks nearest to `wanted` that all share everything, smaller on a tie.
 [[nodiscard]] std::int64_t nearest_tensor_parallel(const Job& job, std::int64_t wanted);
 

@@ -46,7 +46,7 @@ Settings settle(const Job& job) {
 
 Term overhead_term(const Job& job, const Settings& s, const Device& device) {
   const Taken context = driver_context(device);
-  const Taken nccl = nccl_buffers(s.tensor, device.compute_capability);
+  const Taken nccl = nccl_buffers(s.tensor, device.compute_capability, job.scenario.parallel.nodes);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;

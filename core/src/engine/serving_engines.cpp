@@ -35,7 +35,9 @@ const Engine& sglang_engine() {
                              nullptr,
                              {},
                              "mem_fraction_static",
-                             false};
+                             false,
+                             false,
+                             Machines::several};
   return engine;
 }
 
@@ -59,7 +61,9 @@ const Engine& tensorrt_llm_engine() {
                              nullptr,
                              {},
                              "free_gpu_memory_fraction",
-                             false};
+                             false,
+                             false,
+                             Machines::several};
   return engine;
 }
 
@@ -81,7 +85,9 @@ const Engine& lmdeploy_engine() {
                              nullptr,
                              {},
                              "cache_max_entry_count",
-                             false};
+                             false,
+                             false,
+                             Machines::several};
   return engine;
 }
 

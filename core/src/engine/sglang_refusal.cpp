@@ -48,6 +48,23 @@ Notice uneven(std::string where, std::string_view key, std::int64_t value, std::
   return notice::not_divisible(std::move(where), std::string(key), grouped(value), std::move(expected));
 }
 
+/// server_args.py check_server_args; engine.py _calculate_rank_ranges: a machine holds whole stages, or a stage takes whole machines.
+std::optional<Notice> nodes_problem(const Parallel& p) {
+  if (p.nodes == 1) return std::nullopt;
+  if (p.data > 1)
+    return notice::custom(
+        "unsupported", "params.parallel.data",
+        "SGLang deals copies of a model out on one machine only, unless attention alone is copied (`enable_dp_attention`): expected "
+        "data 1, got " +
+            grouped(p.data) + ".",
+        "data", grouped(p.data), "1");
+  const std::int64_t shared = p.pipeline < p.nodes ? p.nodes / p.pipeline : 1;  // machines of one stage
+  if (std::max(p.pipeline, p.nodes) % std::min(p.pipeline, p.nodes) != 0)
+    return uneven("params.parallel", "pipeline", p.pipeline, "a multiple of " + grouped(p.nodes) + ", nodes");
+  if (p.tensor % shared != 0) return uneven("params.parallel", "tensor", p.tensor, "a multiple of " + grouped(shared) + ", nodes");
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Notice> refusal(const Job& job) {
@@ -58,6 +75,7 @@ std::optional<Notice> refusal(const Job& job) {
 }
 
 std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
+  if (std::optional<Notice> machines = nodes_problem(job.scenario.parallel)) return machines;
   if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
     return uneven("params.parallel.pipeline", "num_hidden_layers", job.model.n_layers(), "at least " + grouped(s.pipeline) + ", pipeline parallel");
   if (s.tensor % s.groups != 0)

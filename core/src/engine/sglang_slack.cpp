@@ -166,7 +166,7 @@ std::vector<Term> slack_terms(const Job& job, const Settings& s, const Rules& ru
 Term context_term(const Job& job, const Settings& s) {
   const Device& device = job.scenario.hardware.front().device;
   const Taken context = driver_context(device);
-  const Taken nccl = nccl_buffers(s.tensor * s.pipeline, device.compute_capability);
+  const Taken nccl = nccl_buffers(s.tensor * s.pipeline, device.compute_capability, job.scenario.parallel.nodes);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;

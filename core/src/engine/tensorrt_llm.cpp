@@ -102,6 +102,11 @@ std::optional<Notice> refusal(const Job& job) {
 }
 
 std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
+  // tensorrt_llm/mapping.py: the ranks of a world are those of one model. Copies are servers of their own, each on its machines.
+  if (const Parallel& p = job.scenario.parallel; p.nodes > 1 && p.data > 1)
+    return notice::custom("unsupported", "params.parallel.data",
+                          "TensorRT-LLM starts one copy of a model over several machines: expected data 1, got " + grouped(p.data) + ".", "data",
+                          grouped(p.data), "1");
   if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
     return notice::not_divisible("params.parallel.pipeline", "num_hidden_layers", grouped(job.model.n_layers()), "at least " + grouped(s.pipeline));
   const MoeFfn* moe = first_moe(job.model);
@@ -123,7 +128,9 @@ Plan plan(const Job& job) {
   const Settings settings = settle(job);
   plan.impossible = layout_problem(job, settings);
   if (plan.impossible) {
-    if (job.explain && plan.impossible->where == "params.parallel.tensor")
+    if (job.explain && job.scenario.parallel.nodes > 1)
+      plan.nearest_parallel = nearest_layout(job, [](const Job& other) { return !layout_problem(other, settle(other)); });
+    else if (job.explain && plan.impossible->where == "params.parallel.tensor")
       plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
     return plan;
   }

@@ -188,7 +188,7 @@ Term outside_term(const Job& job, const Settings& s) {
   } else {
     term.bytes = tenths(s.tensor > 2 ? 105 : 55);
     term.low = tenths(server ? 40 : 10);
-    term.high = tenths(134);
+    term.high = tenths(134) + network_buffers(job.scenario.parallel.nodes);
   }
   if (!s.graphs) term.low = term.low / 2;
   if (job.explain) term.formula.rows.push_back({"outside_torch", {}, term.bytes, true});

@@ -134,13 +134,17 @@ Plan plan_vllm(const Job& job) {
     if (plan.impossible->code == "unsupported") plan.nearest_weights_format = nearest_format(job.model);
     return plan;
   }
+  if ((plan.impossible = nodes_problem(job, rules))) {
+    if (job.explain) plan.nearest_parallel = nearest_layout(job, rules);
+    return plan;
+  }
   const Settings settings = settle(job, rules);
   const MemoKey key = memo_key(job, settings);
   const bool remembered = key != MemoKey() && job.memo != nullptr && job.memo->key == key;
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
-    const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel;
+    const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel && job.scenario.parallel.nodes == 1;
     if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
-    if (job.explain && !plain) plan.nearest_parallel = nearest_layout(job);
+    if (job.explain && !plain) plan.nearest_parallel = nearest_layout(job, rules);
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
@@ -273,7 +277,15 @@ const Engine& vllm_engine() {
                              {"bf16", "fp16", "fp32", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nf4", "bnb-int8", "nvfp4"},
                              {"bf16", "f16", "fp8", "fp8_e4m3", "fp8_e5m2"},
                              vllm::plan_vllm,
-                             {"mxfp4", "mxfp8", "gptq-int2", "gptq-int3", "gptq-int8"}};
+                             {"mxfp4", "mxfp8", "gptq-int2", "gptq-int3", "gptq-int8"},
+                             nullptr,
+                             false,
+                             nullptr,
+                             {},
+                             "gpu_memory_utilization",
+                             true,
+                             false,
+                             Machines::staged};
   return engine;
 }
 

@@ -30,6 +30,7 @@ struct Rules {
   bool tokens_by_concurrency;    ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
   std::int64_t window_batches;   ///< batches in flight that a window's pages are reserved for (max_in_flight_tokens); 1 before it was counted
   bool caches_states;            ///< prefixes of recurrent models are cached by default, with two states a request ("align")
+  bool spans_by_processes;       ///< one engine may be started on several machines by itself (`--nnodes`), not by Ray only
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).
@@ -91,8 +92,10 @@ struct Settings {
 [[nodiscard]] std::string_view nearest_format(const Model& model);
 /// Why the model cannot be split as `parallel` says, or nothing.
 [[nodiscard]] std::optional<Notice> split_problem(const Job& job, const Parallel& parallel);
+/// Why the engines of `data` cannot be dealt out to the machines, or nothing.
+[[nodiscard]] std::optional<Notice> nodes_problem(const Job& job, const Rules& rules);
 /// Another layout over the same devices that works: first by stages, then by whole engines; nothing if there is none.
-[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job);
+[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job, const Rules& rules);
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 

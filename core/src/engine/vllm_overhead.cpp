@@ -50,7 +50,8 @@ std::int64_t graph_count(const Settings& s, const Rules& rules) {
 Term context_term(const Job& job, const Settings& settings, const Rules& rules) {
   const Device& device = job.scenario.hardware.front().device;
   const Taken context = driver_context(device);
-  const Taken nccl = rules.nccl == NcclAccount::in_budget ? Taken{} : nccl_buffers(peers_of(settings), device.compute_capability);
+  const Taken nccl = rules.nccl == NcclAccount::in_budget ? Taken{}
+                                                          : nccl_buffers(peers_of(settings), device.compute_capability, job.scenario.parallel.nodes);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
@@ -73,7 +74,8 @@ Term context_term(const Job& job, const Settings& settings, const Rules& rules) 
 
 Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
   const Device& device = job.scenario.hardware.front().device;
-  const Taken nccl = rules.nccl == NcclAccount::in_budget ? nccl_buffers(peers_of(settings), device.compute_capability) : Taken{};
+  const Taken nccl = rules.nccl == NcclAccount::in_budget ? nccl_buffers(peers_of(settings), device.compute_capability, job.scenario.parallel.nodes)
+                                                          : Taken{};
   const Bytes other = peers_of(settings) > 1 ? 150 * kMiB : 70 * kMiB;
   Term term;
   term.id = "non_torch";

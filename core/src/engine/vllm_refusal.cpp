@@ -36,6 +36,13 @@ std::optional<Notice> context_parallel_problem(const Job& job, const Parallel& p
                               "at most " + grouped(nearest));
 }
 
+/// A machine holds whole engines (docs/serving/data_parallel_deployment.md, `--data-parallel-size-local`), or one engine takes whole machines: by
+/// processes also beside others (nnodes_within_dp of vllm/config/parallel.py, create_engine_config of vllm/engine/arg_utils.py).
+bool deals_engines_out(const Parallel& p, const Rules& rules) {
+  if (p.data % p.nodes == 0 || p.data == 1) return true;
+  return rules.spans_by_processes && p.nodes % p.data == 0;
+}
+
 /// MXFP4 came with gpt-oss, in 0.10.1 (vllm/model_executor/layers/quantization/mxfp4.py).
 std::optional<Notice> version_problem(const Job& job, const Rules& rules) {
   if (stored_format(job) != "mxfp4" || rules.version != "0.9") return std::nullopt;
@@ -125,27 +132,28 @@ std::optional<Notice> split_problem(const Job& job, const Parallel& parallel) {
                                grouped(uneven->value), std::move(expected));
 }
 
-std::optional<Parallel> nearest_layout(const Job& job) {
+std::optional<Notice> nodes_problem(const Job& job, const Rules& rules) {
+  const Parallel& p = job.scenario.parallel;
+  if (deals_engines_out(p, rules)) return std::nullopt;
+  return notice::not_divisible("params.parallel.data", "data", grouped(p.data), "a multiple of " + grouped(p.nodes) + ", nodes");
+}
+
+std::optional<Parallel> nearest_layout(const Job& job, const Rules& rules) {
   const Parallel& asked = job.scenario.parallel;
-  const std::int64_t devices = asked.tensor * asked.pipeline * asked.data;
-  std::optional<Parallel> best;
-  const auto distance = [&](const Parallel& p) {
-    return std::abs(p.tensor - asked.tensor) * 4 + (p.expert == asked.expert ? 0 : 2) + (p.data == asked.data ? 0 : 1);
-  };
-  const auto offer = [&](const Parallel& p) {
-    if (p.pipeline <= job.model.n_layers() && !uneven_size(job, split_of(p)) && (!best || distance(p) < distance(*best))) best = p;
-  };
-  for (std::int64_t tensor = 1; tensor <= devices; ++tensor)
-    for (std::int64_t pipeline = 1; devices % tensor == 0 && pipeline <= devices / tensor; ++pipeline) {
-      if (devices / tensor % pipeline != 0) continue;
-      for (const bool expert : {false, true})
-        if (!expert || asked.expert) offer({tensor, pipeline, devices / tensor / pipeline, expert});
-    }
-  return best;
+  return weighbridge::nearest_layout(asked, [&](const Parallel& p) {
+    return p.pipeline <= job.model.n_layers() && deals_engines_out(p, rules) && !uneven_size(job, split_of(p));
+  });
 }
 
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   add_model_warnings(job.model, settings, warnings);
+  // docs/serving/parallelism_scaling.md
+  const Parallel& p = job.scenario.parallel;
+  if (const std::int64_t each = job.scenario.device_count() / p.nodes; p.nodes > 1 && p.tensor > each)
+    warnings.push_back(notice::custom("tensor_across_nodes", "params.parallel.tensor",
+                                      "Tensor parallel " + grouped(p.tensor) + " reaches over machines of " + grouped(each) +
+                                          " GPUs: vLLM's documentation puts it inside a machine, and stages of the pipeline on several.",
+                                      "tensor", grouped(p.tensor), grouped(each)));
   add_gpu_warnings(job, "vLLM", job.scenario.kv_type.starts_with("fp8"), warnings);
 }
 

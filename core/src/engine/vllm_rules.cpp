@@ -18,16 +18,17 @@ using enum NcclAccount;
 // Budget: 0.9 subtracts all that is on the card outside torch; 0.10 measures the increase since a snapshot taken before NCCL starts;
 // since 0.11 NCCL starts first (vllm-project/vllm#25359); since 0.21 graphs are set aside and the default share is 0.92.
 // The hybrid KV cache manager came within 0.9, with 0.9.1. Windows are reserved for two batches since the scheduler runs one ahead
-// (VllmConfig.max_in_flight_tokens, read in 0.27.1; the log of Gemma 4 under 0.25.1 still has one).
+// (VllmConfig.max_in_flight_tokens, read in 0.27.1; the log of Gemma 4 under 0.25.1 still has one). A model spans machines by processes as well as
+// by Ray since #23691, which is documented since 0.13 (docs/serving/parallelism_scaling.md); of 0.11 to 0.13, which have one row, Ray is what all know.
 constexpr std::array kRules{
-    Rules{"0.9", 0.90, true, with_context, false, false, kGraphBefore014, kTorchSampler, kMla128k, false, false, 1, false},
-    Rules{"0.10", 0.90, false, in_budget, false, false, kGraphBefore014, kTorchSampler, kMla128k, true, false, 1, false},
-    Rules{"0.11", 0.90, false, with_context, false, true, kGraphBefore014, kTorchSampler, kMla64k, true, false, 1, false},
-    Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false},
-    Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true},
-    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true},
-    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true},
-    Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true},
+    Rules{"0.9", 0.90, true, with_context, false, false, kGraphBefore014, kTorchSampler, kMla128k, false, false, 1, false, false},
+    Rules{"0.10", 0.90, false, in_budget, false, false, kGraphBefore014, kTorchSampler, kMla128k, true, false, 1, false, false},
+    Rules{"0.11", 0.90, false, with_context, false, true, kGraphBefore014, kTorchSampler, kMla64k, true, false, 1, false, false},
+    Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false, true},
+    Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true, true},
+    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, true},
+    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, true},
+    Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, true},
 };
 
 /// "0.11", "v0.11.2", "0.26.1rc1.dev156" -> 11, 11, 26; -1 for what is no version 0.x.

@@ -44,6 +44,8 @@ export interface Parallel {
   pipeline?: number;
   data?: number;
   expert?: boolean;
+  /** Machines that the GPUs are in, as many in each. */
+  nodes?: number;
 }
 
 export interface Workload {
@@ -169,7 +171,7 @@ export interface Verdict {
   shortfall_bytes: number;
   measured: boolean;
   nearest: {
-    parallel?: { tensor: number; pipeline?: number; data?: number; expert?: boolean };
+    parallel?: Parallel & { tensor: number };
     context_tokens?: number;
     gpu_memory_utilization?: number;
     mem_fraction_static?: number;
@@ -420,7 +422,8 @@ export interface Methods {
   catalogue: { params: Record<string, never>; result: Catalogue };
   'catalogue.load': { params: { models: Json; devices: Json }; result: { models: number; devices: number } };
   advise: { params: Request & { relatives?: ModelChoice[] }; result: AdviceList };
-  launch: { params: Request; result: { command: string | null } };
+  /** Over several machines `command` is for the first, and `others` are for each further one, where the first does not start them. */
+  launch: { params: Request; result: { command: string | null; others?: string[] } };
   solve: { params: { find: 'weights'; request: SolveRequest; smallest?: string }; result: BestWeights };
   /** `machines` are rows of build/catalogue/machines.json. */
   speed: { params: { request: Request; machines?: Json; host_bandwidth_gb_s?: number }; result: Speed };

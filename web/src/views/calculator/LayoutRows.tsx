@@ -7,24 +7,25 @@ import { t } from '../../i18n';
 import { useStore } from '../../store';
 import { ExpertRow, NumberRow } from './ExpertRows';
 
-type Axis = 'tensor' | 'pipeline' | 'data';
+type Axis = 'nodes' | 'tensor' | 'pipeline' | 'data';
 
-/** Flags of the ways to spread that each server has; the others of SGLang and TensorRT-LLM are among their own options. */
+/** Flags of the ways to spread that each server has, machines by the first word of what starts them; the others of SGLang and TensorRT-LLM are among their own options. */
 const kFlags: Record<string, Partial<Record<Axis | 'expert', string>>> = {
   vllm: {
+    nodes: '--nnodes',
     tensor: '--tensor-parallel-size',
     pipeline: '--pipeline-parallel-size',
     data: '--data-parallel-size',
     expert: '--enable-expert-parallel',
   },
-  sglang: { tensor: '--tp-size', pipeline: '--pp-size' },
-  'tensorrt-llm': { tensor: '--tp_size', pipeline: '--pp_size' },
-  lmdeploy: { tensor: '--tp' },
+  sglang: { nodes: '--nnodes', tensor: '--tp-size', pipeline: '--pp-size' },
+  'tensorrt-llm': { nodes: 'mpirun', tensor: '--tp_size', pipeline: '--pp_size' },
+  lmdeploy: { nodes: '--nnodes', tensor: '--tp' },
   tgi: { tensor: '--num-shard' },
   'mlc-llm': { tensor: 'tensor_parallel_shards' },
 };
 
-const kAxes: Axis[] = ['tensor', 'pipeline', 'data'];
+const kAxes: Axis[] = ['nodes', 'tensor', 'pipeline', 'data'];
 
 function ExpertParallelRow({ flag, onChange }: { flag: string; onChange: (expert: boolean) => void }) {
   const id = useId();
@@ -47,11 +48,18 @@ export function LayoutRows() {
     );
     setParallel(given.length > 0 ? (Object.fromEntries(given) as Parallel) : undefined);
   };
+  // What the core counted where nothing was asked; what another number would leave over where something was.
+  const counted = answer.value.request.parallel ?? {};
   const usual = {
-    tensor: Math.max(1, Math.floor(devices / ((parallel.pipeline ?? 1) * (parallel.data ?? 1)))),
-    pipeline: 1,
+    nodes: 1,
+    tensor: Math.max(1, Math.floor(devices / ((counted.pipeline ?? 1) * (parallel.data ?? 1)))),
+    pipeline: parallel.pipeline ? 1 : (counted.pipeline ?? 1),
     data: 1,
   };
+  const hintOf = (axis: Axis): string =>
+    axis === 'nodes'
+      ? t('expert.nodesHint', { count: count(Math.floor(devices / (parallel.nodes ?? 1))) })
+      : t('expert.defaultIs', { value: count(usual[axis]) });
   return (
     <>
       {kAxes.map((axis) => {
@@ -62,7 +70,7 @@ export function LayoutRows() {
               key={axis}
               label={t(`expert.${axis}`)}
               flag={flag}
-              hint={t('expert.defaultIs', { value: count(usual[axis]) })}
+              hint={hintOf(axis)}
               value={parallel[axis]}
               shown={count}
               parse={parseCount}
