@@ -54,6 +54,18 @@ test('under vLLM the memory share that surely starts is named, and goes along', 
   await expect(page).toHaveURL(/util=0\.\d\d/);
 });
 
+test('a second kind of GPU is added and taken away', async ({ page }) => {
+  test.slow();
+  await open(page, 'reverse/#v=1&ctx=8k&n=1&g=1xrtx-3090&e=llama.cpp');
+  await page.getByRole('button', { name: '+ another kind' }).click();
+  await page.getByRole('searchbox', { name: 'One more kind of GPU' }).fill('rtx 3060 12');
+  await page.getByRole('button', { name: /RTX 3060 12/ }).click();
+  await expect(page).toHaveURL(/g=1xrtx-3090\+1xrtx-3060-12gb/);
+  await expect(page.getByText(kFound)).toBeVisible({ timeout: 30_000 });
+  await page.getByRole('button', { name: /3060.*Remove this kind/ }).click();
+  await expect(page).toHaveURL(/g=1xrtx-3090(&|$)/);
+});
+
 test('a GPU of a link that nobody knows is said, and asked for', async ({ page }) => {
   await open(page, 'reverse/#v=1&g=rtx-3090x2');
   await expect(page.getByRole('alert')).toContainText('rtx-3090x2');

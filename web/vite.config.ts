@@ -31,7 +31,7 @@ export default defineConfig({
           groups: [
             {
               name: 'shared',
-              test: /^(?!.*\/(src\/(advice|compare|devices|pages|reader|search|speed|verdict|views\/calculator)|minisearch)\/).*\.m?[jt]sx?$/,
+              test: /^(?!.*\/(src\/(advice|compare|devices|elsewhere|pages|reader|search|speed|verdict|views\/calculator)|minisearch)\/).*\.m?[jt]sx?$/,
               minShareCount: 2,
             },
           ],

@@ -84,7 +84,8 @@ struct Slice {
   [[nodiscard]] std::vector<T> of(const std::vector<T>& all) const {
     const auto size = static_cast<std::int64_t>(all.size());
     const std::int64_t first = std::min(offset, size);
-    return {all.begin() + first, all.begin() + first + std::min(limit, size - first)};
+    const auto at = [&](std::int64_t index) { return all.begin() + static_cast<std::ptrdiff_t>(index); };
+    return {at(first), at(first + std::min(limit, size - first))};
   }
 };
 

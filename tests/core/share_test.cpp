@@ -83,9 +83,16 @@ TEST(Share, AliasesAndCaseAreAccepted) {
 }
 
 TEST(Share, UnknownKeysAreKeptAndWrittenAgain) {
-  const Json decoded = decode("v=1&n=3&foo=3&b.kv=fp8&<script>=%3C");
+  const Json decoded = decode("v=1&n=3&foo=3&d.kv=fp8&<script>=%3C");
   EXPECT_EQ(decoded["notices"].size(), 3U);
-  EXPECT_EQ(again(decoded), "v=1&n=3&foo=3&b.kv=fp8&<script>=%3C");
+  EXPECT_EQ(again(decoded), "v=1&n=3&foo=3&d.kv=fp8&<script>=%3C");
+}
+
+TEST(Share, WhatIsComparedWithThisIsKeptInSilence) {
+  const Json decoded = decode("v=1&n=3&b.m=deepseek-v3&c.n=2");
+  EXPECT_TRUE(decoded["notices"].empty()) << decoded["notices"].dump();
+  EXPECT_EQ(decoded["request"]["model"]["id"], "deepseek-ai/DeepSeek-R1");
+  EXPECT_EQ(again(decoded), "v=1&n=3&b.m=deepseek-v3&c.n=2");
 }
 
 TEST(Share, ABadValueIsNamedAndItsDefaultCounted) {

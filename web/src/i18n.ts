@@ -6,6 +6,7 @@ import type adviceEnglish from '../messages/advice.en.json';
 import type english from '../messages/en.json';
 import type compareEnglish from '../messages/compare.en.json';
 import type devicesEnglish from '../messages/devices.en.json';
+import type elsewhereEnglish from '../messages/elsewhere.en.json';
 import type embedEnglish from '../messages/embed.en.json';
 import type enginesEnglish from '../messages/engines.en.json';
 import type expertEnglish from '../messages/expert.en.json';
@@ -21,6 +22,7 @@ export type MessageId =
   | keyof typeof adviceEnglish
   | keyof typeof compareEnglish
   | keyof typeof devicesEnglish
+  | keyof typeof elsewhereEnglish
   | keyof typeof embedEnglish
   | keyof typeof enginesEnglish
   | keyof typeof expertEnglish

@@ -15,6 +15,7 @@ import type {
   Notice,
   Parallel,
   Request,
+  RunningJob,
 } from './core/wire';
 import type { Unit } from './format';
 import { addMessages } from './i18n';
@@ -97,6 +98,8 @@ export interface Store {
   setParallel(parallel: Parallel | undefined): void;
   /** `undefined` means full length, and nothing shared; what is not named stays. */
   setPaging(part: { average_tokens?: number | undefined; shared_prefix_tokens?: number | undefined }): void;
+  /** Models that run on the same devices already. */
+  setRunning(running: RunningJob[]): void;
   reset(): void;
   /** A part of the page that comes when it is used, or nothing; then it is said. */
   bring<T>(part: Promise<T>): Promise<T | undefined>;
@@ -272,7 +275,7 @@ export function createStore(first: FirstAnswer): Store {
       request.value = Object.keys(kept).length === 0 ? rest : { ...rest, offload: kept };
     },
     take(part) {
-      const { parallel: _split, offload: _layers, host: _memory, ...rest } = request.value;
+      const { parallel: _split, offload: _layers, host: _memory, running: _others, ...rest } = request.value;
       leaveFile();
       linkNotices.value = [];
       request.value = { ...rest, kv_cache: { k: 'auto', v: 'auto' }, ...part };
@@ -294,6 +297,10 @@ export function createStore(first: FirstAnswer): Store {
       const { average_tokens, shared_prefix_tokens } = { ...held, ...part };
       const workload = { context_tokens, sequences, ...(average_tokens && { average_tokens }) };
       change({ workload: { ...workload, ...(shared_prefix_tokens && { shared_prefix_tokens }) } });
+    },
+    setRunning(running) {
+      const { running: _replaced, ...rest } = request.value;
+      request.value = running.length > 0 ? { ...rest, running } : rest;
     },
     readCatalogue,
     bringDevices: async (core) => {

@@ -20,6 +20,8 @@ export const kMissingEngine = 'params.engine.module';
 
 /** Methods whose params are a request. */
 const kAsking: (keyof Methods)[] = ['estimate', 'advise', 'launch', 'receipts'];
+/** Methods that hold a request among their params. */
+const kHolding: (keyof Methods)[] = ['speed', 'compare_devices'];
 
 export interface CoreModule {
   call(request: string): string;
@@ -61,7 +63,7 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
     },
     call(method, params) {
       const { request } = params as { request?: Request };
-      const holds = method === 'speed' && request;
+      const holds = kHolding.includes(method) && request;
       const whole = holds ? { ...params, request: complete(request) } : params;
       const completed = kAsking.includes(method) ? complete(params as Partial<Request>) : whole;
       return JSON.parse(module.call(JSON.stringify({ method, params: completed })));

@@ -30,16 +30,20 @@ export function withSpec(file: SpecFile, model: ModelChoice): ModelChoice {
   return spec === undefined ? model : { ...model, spec };
 }
 
-/** `params` with the specs of its models: the one that is asked about, one that drafts for it, and relatives that advice may name. */
+/**
+ * `params` with the specs of its models: the one that is asked about, one that drafts for it, those that run there already, and relatives that
+ * advice may name.
+ */
 export function withSpecs(
   file: SpecFile,
   params: Partial<Request> & { relatives?: ModelChoice[] },
 ): Partial<Request> & { draft?: ModelChoice } {
-  const { model, engine, relatives } = params;
+  const { model, engine, relatives, running } = params;
   const id = engine?.options?.['draft_model'];
   return {
     ...params,
     ...(model && { model: withSpec(file, model) }),
+    ...(running && { running: running.map((job) => ({ ...job, model: withSpec(file, job.model) })) }),
     ...(relatives && { relatives: relatives.map((relative) => withSpec(file, relative)) }),
     ...(typeof id === 'string' && { draft: withSpec(file, { id }) }),
   };

@@ -57,6 +57,14 @@ export interface Workload {
   shared_prefix_tokens?: number;
 }
 
+/** A model that runs on the same devices already. */
+export interface RunningJob {
+  model: ModelChoice;
+  weights: { format: string };
+  engine: EngineChoice;
+  workload: Workload;
+}
+
 /** Params of `estimate`, and the whole state of the page apart from how it looks. */
 export interface Request {
   model: ModelChoice;
@@ -68,6 +76,7 @@ export interface Request {
   host?: { memory_bytes?: number; used_bytes?: number };
   parallel?: Parallel;
   offload?: { gpu_layers?: number; cpu_moe_layers?: number };
+  running?: RunningJob[];
 }
 
 /** The same where the weights are to be found. */
@@ -137,6 +146,8 @@ export interface DeviceAnswer {
   free_bytes: number;
   reserved_bytes: number;
   observed_bytes: number;
+  /** What other models take of it. */
+  running?: { id: string; name: string; engine: string; weights: string; bytes: number }[];
   terms: Term[];
 }
 
@@ -346,6 +357,43 @@ export interface AdviceList {
   unread_relatives: string[];
 }
 
+/** A machine of the catalogue; without a price where none is known. */
+export interface PricedMachine {
+  machine: string;
+  provider: string;
+  name: string;
+  count: number;
+  per_hour: number | null;
+  currency: string | null;
+  date: string | null;
+  region: string | null;
+  basis: string | null;
+}
+
+/** A row of `compare_devices`: the same job on another device, or on a machine of the catalogue. */
+export interface ElsewhereRow {
+  device?: string;
+  /** As many as were asked for; `verdict` and `patch` are with so many. */
+  count?: number;
+  machine?: PricedMachine;
+  gpus?: { device: string; count: number }[];
+  verdict: Verdict;
+  host_bytes: number | null;
+  /** A JSON merge patch of the request. */
+  patch: { [key: string]: Json };
+  /** The fewest that surely hold it, up to 16; of devices only. */
+  fewest?: {
+    count: number;
+    parallel: Parallel;
+    verdict: Verdict;
+    patch: { [key: string]: Json };
+    /** The cheapest of each currency. */
+    machines: PricedMachine[];
+  } | null;
+  /** Rows of several slices are sorted by it, the smaller numbers first. */
+  rank: number[];
+}
+
 export interface CatalogueModel {
   id: string;
   slug: string;
@@ -428,6 +476,11 @@ export interface Methods {
   /** `machines` are rows of build/catalogue/machines.json. */
   speed: { params: { request: Request; machines?: Json; host_bandwidth_gb_s?: number }; result: Speed };
   receipts: { params: Request; result: Receipts };
+  /** `machines` are rows of build/catalogue/machines.json: for prices, or, by machines, what is looked through. */
+  compare_devices: {
+    params: { request: Request; by: 'devices' | 'machines'; machines?: Json; offset?: number; limit?: number };
+    result: { total: number; offset: number; rows: ElsewhereRow[] };
+  };
   'share.encode': {
     params: {
       request: Request;

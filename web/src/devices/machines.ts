@@ -18,7 +18,8 @@ export interface MachineRow {
 
 const kGiB = 2 ** 30;
 
-export const machineName = ({ provider, name }: MachineRow): string => `${provider} ${name}`.trim();
+export const machineName = ({ provider, name }: Pick<MachineRow, 'provider' | 'name'>): string =>
+  `${provider} ${name}`.trim();
 
 export const hardwareOf = ({ gpus }: MachineRow): HardwareRow[] => gpus.map((gpu) => ({ ...gpu, used_bytes: 0 }));
 

@@ -18,7 +18,7 @@ export async function ask<M extends 'speed' | 'receipts'>(
 let machines: Promise<Json> | undefined;
 
 /** Prices are for who asks; without them there is still a speed. */
-function bringMachines(): Promise<Json> {
+export function bringMachines(): Promise<Json> {
   machines ??= fetch(machinesUrl)
     .then((response) => response.json() as Promise<Json>)
     .catch(() => ((machines = undefined), []));

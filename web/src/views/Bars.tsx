@@ -151,6 +151,9 @@ function DeviceRow({ group }: { group: Group }) {
         <small>
           {group.count > 1 ? t('bar.alike', { count: group.count, device: device.device_name }) : device.device_name}
         </small>
+        {device.running?.map(({ id, name, bytes }) => (
+          <small key={id}>{t('bar.running', { name, memory: memory(bytes, shown) })}</small>
+        ))}
       </div>
       <Bar device={device} name={groupName(group)} unit={shown} engine={answer.value.engine.name} />
       <div class="device-total">

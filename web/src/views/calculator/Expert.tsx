@@ -10,7 +10,7 @@ import { Icon } from '../Icon';
 export function Expert() {
   const { request } = useStore();
   const [Body, setBody] = useState<ComponentType | null>(null);
-  const { engine, hardware, kv_cache, parallel, offload, workload } = request.value;
+  const { engine, hardware, kv_cache, parallel, offload, workload, running } = request.value;
   const changed =
     Object.keys(engine.options ?? {}).length +
     [
@@ -20,6 +20,7 @@ export function Expert() {
       offload !== undefined,
       workload.average_tokens !== undefined,
       workload.shared_prefix_tokens !== undefined,
+      running !== undefined,
     ].filter(Boolean).length +
     hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
   const bring = (): void =>

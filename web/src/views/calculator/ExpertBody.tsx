@@ -12,6 +12,7 @@ import { CommandRow } from './CommandRow';
 import { ExpertRow, NumberRow } from './ExpertRows';
 import { LayoutRows } from './LayoutRows';
 import { PagingRows } from './PagingRows';
+import { RunningRows } from './RunningRows';
 import { useDeviceNames } from '../use-device-names';
 
 /** Its words come with it. */
@@ -401,6 +402,7 @@ export function ExpertBody() {
       {hardware.map((row, index) => (
         <UsedRow key={index} row={row} index={index} name={deviceNames.get(row.device ?? '') ?? t('device.own')} />
       ))}
+      {hardware.length > 0 && <RunningRows />}
     </>
   );
 }

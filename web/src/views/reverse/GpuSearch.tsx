@@ -8,7 +8,13 @@ import { useStore } from '../../store';
 
 const kMostFound = 8;
 
-export function GpuSearch({ label }: { label: string }) {
+interface GpuSearchProps {
+  label: string;
+  /** Beside what there is already, instead of in its place. */
+  onMore?: () => void;
+}
+
+export function GpuSearch({ label, onMore }: GpuSearchProps) {
   const store = useStore();
   const { have } = useMine();
   const [picker, setPicker] = useState<DevicePicker>();
@@ -22,7 +28,10 @@ export function GpuSearch({ label }: { label: string }) {
     const { request } = store;
     if (picker?.takeMachine(id)) return have(request.value.hardware, request.value.host);
     const bytes = picker?.memoryOf(id);
-    have([bytes ? { memory_bytes: bytes, count: 1 } : { device: id, count: 1, used_bytes: 0 }]);
+    const row = bytes ? { memory_bytes: bytes, count: 1 } : { device: id, count: 1, used_bytes: 0 };
+    if (!onMore) return have([row]);
+    store.setHardware([...request.value.hardware, row]);
+    onMore();
   }
   const found = text.trim() ? picker?.find(text).slice(0, kMostFound) : undefined;
   return (

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine, the engine that runs on it, and what will do.
+import { useState } from 'preact/hooks';
 import type { HardwareRow } from '../../core/wire';
 import { count, memory, parseGiB } from '../../format';
 import { t } from '../../i18n';
@@ -100,6 +101,16 @@ function Gpus({ row, index }: { row: HardwareRow; index: number }) {
             +
           </button>
         </div>
+        {request.value.hardware.length > 1 && (
+          <button
+            class="text-button"
+            type="button"
+            aria-label={`${name}: ${t('field.removeGpus')}`}
+            onClick={() => setHardware(request.value.hardware.filter((_, at) => at !== index))}
+          >
+            {t('reverse.remove')}
+          </button>
+        )}
       </div>
       {known && known.raised_limit_bytes > 0 && (
         <label class="raised">
@@ -145,6 +156,7 @@ function HostMemory() {
 export function MySetup() {
   const { request, setContext } = useStore();
   const { smallest, forget } = useMine();
+  const [isMore, setMore] = useState(false);
   const { engine, hardware, workload } = request.value;
   return (
     <form class="setup open mine" aria-label={t('reverse.mine')} onSubmit={(event) => event.preventDefault()}>
@@ -153,7 +165,16 @@ export function MySetup() {
         {hardware.map((row, index) => (
           <Gpus key={index} row={row} index={index} />
         ))}
-        <GpuSearch label={t('reverse.change')} />
+        {isMore ? (
+          <GpuSearch label={t('reverse.more')} onMore={() => setMore(false)} />
+        ) : (
+          <>
+            <GpuSearch label={t('reverse.change')} />
+            <button class="text-button" type="button" onClick={() => setMore(true)}>
+              {t('field.addGpus')}
+            </button>
+          </>
+        )}
         {engine.name === 'llama.cpp' && <HostMemory />}
         <Engine />
         <Choose

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// "The same job on other devices", counted when it is opened; one press takes a device, another holds it against the present one.
+import AxeBuilder from '@axe-core/playwright';
+import type { Locator, Page } from '@playwright/test';
+import { expect, headline, open, test } from './page';
+
+const card = (page: Page): Locator => page.locator('.elsewhere');
+const show = async (page: Page): Promise<void> => {
+  const summary = card(page).locator('summary');
+  await summary.scrollIntoViewIfNeeded();
+  await summary.click();
+};
+
+test('every device is counted; one is taken, another is compared', async ({ page }) => {
+  test.slow();
+  await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&w=gguf:q4_k_m&e=llama.cpp&n=1&ctx=8k&g=2xrtx-3090');
+  await show(page);
+  await expect(card(page).getByText(/^\d+ of \d+ hold it$/)).toBeVisible({ timeout: 60_000 });
+  await expect(card(page).locator('tbody tr')).toHaveCount(12);
+  await expect(card(page).locator('tbody tr').first()).toHaveAttribute('data-verdict', 'fits');
+  await card(page).getByRole('searchbox').fill('rtx 3090');
+  const row = card(page).getByRole('row', { name: /^2 × RTX 3090 / });
+  await expect(row).toContainText('Fits');
+  await expect(row).toContainText(/free of/);
+  expect((await new AxeBuilder({ page }).include('.elsewhere').analyze()).violations).toEqual([]);
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await card(page).getByRole('searchbox').fill('h100');
+  await card(page).getByRole('button', { name: 'Compare with H100', exact: true }).click();
+  await expect(page.locator('.side-verdicts h2')).toHaveText([
+    'A DeepSeek-R1-Distill-Llama-70B fits on 2 × RTX 3090',
+    'B DeepSeek-R1-Distill-Llama-70B fits on H100',
+  ]);
+});
+
+test('machines come with their price; one press takes a whole machine', async ({ page }) => {
+  test.slow();
+  await open(page, 'zh/#v=1&n=4');
+  await show(page);
+  await card(page).getByText('可租用或购买的整机').click();
+  await expect(card(page).getByText(/^\d+ 个中有 \d+ 个装得下$/)).toBeVisible({ timeout: 60_000 });
+  const first = card(page).locator('tbody tr').first();
+  await expect(first).toContainText('装得下');
+  await expect(first).toContainText(/每小时/);
+  await first.getByRole('button', { name: /^使用/ }).click();
+  await expect(page).toHaveURL(/g=/);
+  await expect(headline(page)).toContainText('装得下 DeepSeek-R1');
+});

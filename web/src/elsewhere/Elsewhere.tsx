@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// "The same job on other devices": opened by who wants it, then counted for the present settings.
+import type { ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { joinSides } from '../compare/address';
+import { merge } from '../advice/merge';
+import type { ElsewhereRow, Json, Request, Verdict } from '../core/wire';
+import { deviceTexts } from '../devices/texts';
+import { machineName } from '../devices/machines';
+import { memory, type Unit } from '../format';
+import { addMessages, currentLocale, t } from '../i18n';
+import { hashOf } from '../link';
+import { sayNotice } from '../notices';
+import { linkTo } from '../site';
+import { bringMachines } from '../speed/ask';
+import { useStore } from '../store';
+import { VerdictChip } from '../verdict/VerdictChip';
+import { Icon } from '../views/Icon';
+import { Rich } from '../views/Rich';
+import { useDeviceNames } from '../views/use-device-names';
+import { bestOf, holds, lookElsewhere, type By, type Progress } from './rows';
+import '../../styles/elsewhere.css';
+
+const kSettled = 300; // ms without a change
+const kFirstRows = 12;
+const kMoreRows = 24;
+
+interface Asked {
+  by: By;
+  request: Request;
+  progress: Progress;
+}
+
+/** The rows for the settings in sight; of earlier ones until the first slice is there. */
+function useRows(by: By, isOpen: boolean): Asked | 'failed' | undefined {
+  const { coreState, request, isBehind } = useStore();
+  const [asked, setAsked] = useState<Asked | 'failed'>();
+  const state = coreState.value;
+  const wanted = request.value;
+  const isReady = isOpen && !isBehind.value && state.status === 'ready';
+  useEffect(() => {
+    if (!isReady) return undefined;
+    let isOver = false;
+    const timer = setTimeout(() => {
+      bringMachines()
+        .then((machines) =>
+          lookElsewhere(
+            state.core,
+            wanted,
+            by,
+            machines,
+            (progress) => setAsked({ by, request: wanted, progress }),
+            () => isOver,
+          ),
+        )
+        .catch(() => isOver || setAsked('failed'));
+    }, kSettled);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [isReady, wanted, by]);
+  return asked;
+}
+
+function outcomeText(
+  { need_bytes: need, limit_bytes: limit, free_bytes: free, reason, ...verdict }: Verdict,
+  unit: Unit,
+): string {
+  if (reason) return sayNotice(reason);
+  if (need === null || limit === null || free === null) return '';
+  return free >= 0
+    ? t('elsewhere.free', { free: memory(free, unit), limit: memory(limit, unit) })
+    : t('elsewhere.short', { short: memory(verdict.shortfall_bytes, unit), need: memory(need, unit) });
+}
+
+/** The cheapest machine with enough of them, in the reader's currency where there is one. */
+function priceText({ machine, fewest }: ElsewhereRow): string {
+  const priced = (machine ? [machine] : (fewest?.machines ?? [])).filter(({ per_hour: hourly }) => hourly !== null);
+  const own = currentLocale() === 'zh-CN' ? 'CNY' : 'USD';
+  const best = priced.find(({ currency }) => currency === own) ?? priced[0];
+  if (!best || best.per_hour === null || best.currency === null) return '';
+  const style = { style: 'currency', currency: best.currency, maximumFractionDigits: 2 } as const;
+  const price = new Intl.NumberFormat(currentLocale(), style).format(best.per_hour);
+  const where = machine ? best.region : `${best.provider} ${best.name}`.trim();
+  const amount = machine ? t('machine.price', { price, region: where ?? '', date: best.date ?? '' }) : '';
+  return amount || `${t('elsewhere.price', { price })} (${[where, best.date].filter(Boolean).join(', ')})`;
+}
+
+interface RowProps {
+  row: ElsewhereRow;
+  name: string;
+  detail: string;
+  unit: Unit;
+  onUse: () => void;
+  onCompare: () => void;
+}
+
+function Row({ row, name, detail, unit, onUse, onCompare }: RowProps) {
+  const { verdict } = bestOf(row);
+  return (
+    <tr data-verdict={verdict.class}>
+      <th scope="row">
+        {name}
+        {detail && <small>{detail}</small>}
+      </th>
+      <td>
+        <VerdictChip verdict={verdict.class} />
+        <small>
+          <Rich text={outcomeText(verdict, unit)} />
+        </small>
+        <small>{priceText(row)}</small>
+      </td>
+      <td>
+        <button
+          class="button small"
+          type="button"
+          aria-label={t('elsewhere.useThis', { device: name })}
+          onClick={onUse}
+        >
+          {t('elsewhere.use')}
+        </button>
+        <button
+          class="text-button"
+          type="button"
+          aria-label={t('elsewhere.compareThis', { device: name })}
+          onClick={onCompare}
+        >
+          {t('elsewhere.compare')}
+        </button>
+      </td>
+    </tr>
+  );
+}
+
+/** A device with how many of it, or a machine with what is in it. */
+function useNames(): (row: ElsewhereRow) => [name: string, detail: string] {
+  const deviceNames = useDeviceNames();
+  const nameOf = (device: string): string => deviceNames.get(device) ?? device;
+  const many = (device: string, count: number): string =>
+    count === 1 ? nameOf(device) : `${count} × ${nameOf(device)}`;
+  return (row) => {
+    const { machine, gpus } = row;
+    if (machine)
+      return [machineName(machine), (gpus ?? []).map(({ device, count }) => many(device, count)).join(' + ')];
+    return [many(row.device ?? '', bestOf(row).count), ''];
+  };
+}
+
+function Found({ asked }: { asked: Asked }) {
+  const store = useStore();
+  const [filter, setFilter] = useState('');
+  const [most, setMost] = useState(kFirstRows);
+  const names = useNames();
+  const { rows, done, all } = asked.progress;
+  const wanted = filter.trim().toLowerCase();
+  const named = rows.map((row) => ({ row, name: names(row) }));
+  const found = named.filter(({ name }) => name.join(' ').toLowerCase().includes(wanted));
+  const requestOf = (row: ElsewhereRow): Request =>
+    merge(asked.request as unknown as Json, bestOf(row).patch) as unknown as Request;
+
+  async function compare(row: ElsewhereRow): Promise<void> {
+    const state = store.coreState.value;
+    if (state.status !== 'ready') return;
+    const view = store.view.value;
+    const here = await hashOf(state.core, { request: asked.request, view, kept: [] });
+    const there = await hashOf(state.core, { request: requestOf(row), view: {}, kept: [] }, { complete: true });
+    location.href = `${linkTo('calculator', 'compare')}#${joinSides([here, there])}`;
+  }
+  return (
+    <>
+      <p class="note" role="status">
+        {done < all
+          ? t('elsewhere.counting', { done, all })
+          : t('elsewhere.found', { fit: rows.filter(holds).length, all })}
+      </p>
+      <label class="elsewhere-filter">
+        <span>{t('elsewhere.filter')}</span>
+        <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+      </label>
+      {found.length === 0 && done === all ? (
+        <p class="note">{t('elsewhere.none')}</p>
+      ) : (
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">{t('elsewhere.what')}</th>
+              <th scope="col">{t('elsewhere.outcome')}</th>
+              <th scope="col">
+                <span class="visually-hidden">{t('elsewhere.use')}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {found.slice(0, most).map(({ row, name: [name, detail] }) => (
+              <Row
+                key={row.device ?? row.machine?.machine}
+                row={row}
+                name={name}
+                detail={detail}
+                unit={store.unit.value}
+                onUse={() => store.open(requestOf(row))}
+                onCompare={() => void compare(row)}
+              />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {found.length > most && (
+        <button class="button small" type="button" onClick={() => setMost(most + kMoreRows)}>
+          {t('elsewhere.more', { count: Math.min(kMoreRows, found.length - most) })}
+        </button>
+      )}
+    </>
+  );
+}
+
+function Elsewhere() {
+  const { isBehind } = useStore();
+  const [isOpen, setOpen] = useState(false);
+  const [by, setBy] = useState<By>('devices');
+  const asked = useRows(by, isOpen);
+  const latest = asked !== 'failed' && asked?.by === by ? asked : undefined;
+  return (
+    <details
+      class="card fold elsewhere"
+      data-stale={isBehind.value || undefined}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>
+        <Icon name="down" />
+        <h2>{t('elsewhere.title')}</h2>
+      </summary>
+      <div class="card-body">
+        <fieldset class="segments">
+          <legend class="visually-hidden">{t('elsewhere.by')}</legend>
+          {(['devices', 'machines'] as const).map((name) => (
+            <label key={name} class="segment">
+              <input type="radio" name="elsewhere" checked={by === name} onChange={() => setBy(name)} />
+              {t(`elsewhere.${name}`)}
+            </label>
+          ))}
+        </fieldset>
+        <p class="note">{t(`elsewhere.rule.${by}`)}</p>
+        {asked === 'failed' ? (
+          <p class="note">{t('elsewhere.failed')}</p>
+        ) : latest ? (
+          <Found key={by} asked={latest} />
+        ) : (
+          <p class="note">{t('speed.loading')}</p>
+        )}
+      </div>
+    </details>
+  );
+}
+
+/** The card, once its words are there. */
+export const elsewhereCard: Promise<ComponentType> = Promise.all([
+  addMessages({
+    en: () => import('../../messages/elsewhere.en.json'),
+    'zh-CN': () => import('../../messages/elsewhere.zh-CN.json'),
+  }),
+  deviceTexts(),
+]).then(() => Elsewhere);

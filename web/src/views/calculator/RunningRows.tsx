@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models that run on the same devices already: what they take is not free for this one.
+import { useMemo } from 'preact/hooks';
+import type { CatalogueModel, RunningJob } from '../../core/wire';
+import { count, parseCount } from '../../format';
+import { t } from '../../i18n';
+import { useStore } from '../../store';
+import { Icon } from '../Icon';
+import { engineName } from '../verdict-texts';
+import { weightsName } from '../weights-name';
+import { Combobox, type Choice } from './Combobox';
+import { NumberRow } from './ExpertRows';
+
+const kMostRunning = 8;
+const kFirst = 'Qwen/Qwen3-8B';
+const kTokens = 8192;
+
+const choiceOf = ({ id, name, slug, aliases }: CatalogueModel): Choice => ({
+  id,
+  label: name,
+  keywords: [id, slug, ...aliases].join(' '),
+});
+
+interface JobProps {
+  job: RunningJob;
+  index: number;
+  onJob: (job: RunningJob) => void;
+  onRemove: () => void;
+}
+
+function Job({ job, index, onJob, onRemove }: JobProps) {
+  const { catalogue } = useStore();
+  const { models = [], engines = [] } = catalogue.value ?? {};
+  const choices = useMemo(() => models.map(choiceOf), [models]);
+  const engine = engines.find(({ name }) => name === job.engine.name);
+  const name = models.find(({ id }) => id === job.model.id)?.name ?? job.model.id ?? '';
+  const id = `running-${index}`;
+  const changeWorkload = (part: Partial<RunningJob['workload']>): void =>
+    onJob({ ...job, workload: { ...job.workload, ...part } });
+  return (
+    <fieldset class="running">
+      <legend>{t('expert.runningNumber', { number: index + 1 })}</legend>
+      <Combobox
+        id={id}
+        label={t('field.model')}
+        value={name}
+        choices={choices}
+        onChoose={(choice) => onJob({ ...job, model: { id: choice.id } })}
+      />
+      <div class="running-choices">
+        <select
+          aria-label={t('field.engine')}
+          value={job.engine.name}
+          onChange={({ currentTarget: { value } }) => {
+            const chosen = engines.find((one) => one.name === value);
+            onJob({ ...job, engine: { name: value }, weights: { format: chosen?.usual_format ?? 'checkpoint' } });
+          }}
+        >
+          {engines.map((one) => (
+            <option key={one.name} value={one.name}>
+              {engineName(one.name)}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label={t('field.weights')}
+          value={job.weights.format}
+          onChange={({ currentTarget: { value } }) => onJob({ ...job, weights: { format: value } })}
+        >
+          {(engine?.weights_formats ?? [job.weights.format]).map((format) => (
+            <option key={format} value={format}>
+              {weightsName(format)}
+            </option>
+          ))}
+        </select>
+        <button
+          class="button icon-only"
+          type="button"
+          aria-label={t('expert.stopRunning', { model: name })}
+          onClick={onRemove}
+        >
+          <Icon name="close" />
+        </button>
+      </div>
+      <NumberRow
+        label={t('field.context')}
+        value={job.workload.context_tokens}
+        shown={count}
+        parse={parseCount}
+        onValue={(tokens) => changeWorkload({ context_tokens: tokens ?? kTokens })}
+      />
+      <NumberRow
+        label={t('field.sequences')}
+        value={job.workload.sequences}
+        shown={count}
+        parse={parseCount}
+        onValue={(sequences) => changeWorkload({ sequences: sequences ?? 1 })}
+      />
+    </fieldset>
+  );
+}
+
+export function RunningRows() {
+  const { request, setRunning } = useStore();
+  const running = request.value.running ?? [];
+  const first: RunningJob = {
+    model: { id: kFirst },
+    weights: { format: 'gguf:Q4_K_M' },
+    engine: { name: 'llama.cpp' },
+    workload: { context_tokens: kTokens, sequences: 1 },
+  };
+  return (
+    <>
+      {running.map((job, index) => (
+        <Job
+          key={index}
+          job={job}
+          index={index}
+          onJob={(changed) => setRunning(running.map((old, at) => (at === index ? changed : old)))}
+          onRemove={() => setRunning(running.filter((_, at) => at !== index))}
+        />
+      ))}
+      {running.length < kMostRunning && (
+        <button class="text-button" type="button" onClick={() => setRunning([...running, first])}>
+          {t('expert.addRunning')}
+        </button>
+      )}
+    </>
+  );
+}
