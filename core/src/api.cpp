@@ -9,7 +9,6 @@
 #include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
-#include "sweep.hpp"
 #include "weighbridge/share.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -24,44 +23,6 @@ Result<JsonOut> call_estimate(const Json& params, Context& context) {
   if (!answer) return fail(answer.error());
   context.warnings.insert(context.warnings.end(), answer->warnings.begin(), answer->warnings.end());
   return describe_estimate(*request, *answer);
-}
-
-JsonOut describe_point(const SweepPoint& point) {
-  JsonOut described{{"value", point.value},
-                    {"class", name_of(point.kind)},
-                    {"need_bytes", point.need ? JsonOut(point.need->count()) : JsonOut()},
-                    {"limit_bytes", point.limit ? JsonOut(point.limit->count()) : JsonOut()}};
-  if (point.is_modelled) described.add("basis", "modelled");
-  return described;
-}
-
-/// One axis, many points, one call.
-Result<JsonOut> call_sweep(const Json& params, Context& context) {
-  constexpr std::size_t most_points = 1000;
-  if (!params.is_object() || !params.contains("request")) return fail(notice::missing_key("params.request", "request", "the params of an estimate"));
-  Result<Request> request = read_request(params.find("request").value(), context.catalogue, context.warnings);
-  if (!request) return fail(request.error());
-  const Json axis = params.value("axis", Json());
-  if (axis != "context_tokens" && axis != "sequences")
-    return fail(notice::wrong_type("params.axis", "axis", excerpt(axis), "\"context_tokens\" or \"sequences\""));
-  const Json values = params.value("values", Json());
-  if (!values.is_array() || values.size() > most_points)
-    return fail(notice::wrong_type("params.values", "values", excerpt(values), "a list of at most 1,000 whole numbers"));
-  const std::int64_t most = axis == "sequences" ? kMaxSequences : request->model().max_context_tokens;
-  std::vector<std::int64_t> numbers;
-  for (const Json& value : values) {
-    const std::optional<std::int64_t> number = whole_number_of(value);
-    if (!number || *number < 1 || *number > most)
-      return fail(notice::out_of_range("params.values", "values", excerpt(value), "whole numbers from 1 to " + grouped(most)));
-    numbers.push_back(*number);
-  }
-  Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
-  const Result<std::vector<SweepPoint>> points = sweep(prepared, request->scenario, axis == "sequences" ? Axis::sequences : Axis::context_tokens,
-                                                       numbers);
-  if (!points) return fail(points.error());
-  JsonOut described = JsonOut::array();
-  for (const SweepPoint& point : *points) described.push_back(describe_point(point));
-  return JsonOut{{"points", described}};
 }
 
 JsonOut describe_catalogue_model(const CatalogueModel& entry) {
@@ -145,8 +106,7 @@ Result<JsonOut> call_share_encode(const Json& params, Context& context) { return
 Result<JsonOut> call_share_decode(const Json& params, Context& context) { return written(decode_link(params, context.catalogue)); }
 
 constexpr std::array kMethods{
-    Method{"estimate", call_estimate},         Method{"sweep", call_sweep},
-    Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load},
+    Method{"estimate", call_estimate},         Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load},
     Method{"share.encode", call_share_encode}, Method{"share.decode", call_share_decode},
 };
 

@@ -34,6 +34,9 @@ struct Method {
 /// `advise`: what would make a request fit, or give it more room (advise_method.cpp).
 [[nodiscard]] Result<JsonOut> call_advise(const Json& params, Context& context);
 
+/// `sweep`: one axis, many points, one call (sweep_method.cpp).
+[[nodiscard]] Result<JsonOut> call_sweep(const Json& params, Context& context);
+
 /// `compare_devices`: the same job on other devices or machines (compare_method.cpp).
 [[nodiscard]] Result<JsonOut> call_compare_devices(const Json& params, Context& context);
 

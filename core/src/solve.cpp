@@ -101,6 +101,7 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
 
 void add_solving(std::vector<Method>& methods) {
   methods.push_back({"solve", call_solve});
+  methods.push_back({"sweep", call_sweep});
   methods.push_back({"launch", call_launch});
   methods.push_back({"advise", call_advise});
   methods.push_back({"compare_devices", call_compare_devices});
