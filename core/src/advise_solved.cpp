@@ -33,20 +33,26 @@ void take_other_share(const Situation& now, const Engine& engine, std::vector<Ch
   const Bytes whole = now.scenario().hardware[device.group].device.runtime_bytes;
   const double usual = static_cast<double>(device.limit.count()) / static_cast<double>(whole.count());
   const auto present = static_cast<std::int64_t>(std::floor(given.value_or(usual) * 100));
-  const auto propose = [&](std::int64_t share, Price price, bool is_sure) {
-    const double to = static_cast<double>(share) / 100;
+  const auto propose = [&](double to, Price price, bool is_sure) {
     Json patch{{"engine", {{"options", {{std::string(engine.share_option), to}}}}}};
     if (!is_sure && !now.fits_with(patch)) return false;
-    changes.push_back({Strategy::share, price, std::abs(static_cast<double>(share - present)), given ? Json(*given) : Json(), to, std::move(patch)});
+    changes.push_back(
+        {Strategy::share, price, std::abs(100 * to - static_cast<double>(present)), given ? Json(*given) : Json(), to, std::move(patch)});
     return true;
   };
+  const auto in_hundredths = [](std::int64_t share) { return static_cast<double>(share) / 100; };
   if (now.goal == AdviceGoal::fit && now.answer.verdict.card_binds) {
+    if (const std::optional<double> share = now.answer.verdict.nearest_share) {
+      propose(*share, Price::less_cache, false);
+      return;
+    }
+    // Of a share of what is free the verdict names none.
     for (std::int64_t share = std::min(present, kMostShare); share >= kLeastShare; --share)
-      if (propose(share, Price::less_cache, false)) return;
+      if (propose(in_hundredths(share), Price::less_cache, false)) return;
     return;
   }
   for (std::int64_t share = now.goal == AdviceGoal::room ? kMostShare : present + 1; share <= kMostShare; ++share)
-    if (propose(share, Price::less_for_others, share == kMostShare)) return;
+    if (propose(in_hundredths(share), Price::less_for_others, share == kMostShare)) return;
 }
 
 /// A shorter context, at least an eighth of what was asked: the longest that surely fits, or where none does, the longest at the best estimate; else

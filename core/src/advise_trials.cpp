@@ -59,9 +59,19 @@ Result<Setup> Trials::read(const Json& patch) {
   if (model == nullptr) return fail(notice::missing_key("params.model", "model", "a relative with its layers"));
   Json changed = params_;
   changed.merge_patch(patch);
+  // Other models are counted once on the devices that are there.
+  const bool is_same_place = !patch.contains("hardware") && !patch.contains("host") && !patch.contains("running");
+  if (is_same_place && place_) changed.erase("running");
   Notices ignored;
   Result<Scenario> scenario = read_scenario(changed, *model, catalogue_, ignored);
   if (!scenario) return fail(scenario.error());
+  if (is_same_place && place_) {
+    scenario->hardware = place_->hardware;
+    scenario->host = place_->host;
+    scenario->running = place_->running;
+  } else if (is_same_place && !scenario->running.empty()) {
+    place_ = *scenario;
+  }
   const std::string format(loaded_format(*model, *scenario));
   std::unique_ptr<Prepared>& prepared = prepared_[{model, format}];
   if (!prepared) prepared = std::make_unique<Prepared>(*model, format);

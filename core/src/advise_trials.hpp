@@ -51,6 +51,7 @@ class Trials {
   const Model& model_;
   const std::vector<Model>& relatives_;
   const Catalogue& catalogue_;
+  std::optional<Scenario> place_;  ///< devices and host with what other models take of them; empty: no others
   std::map<std::pair<const Model*, std::string>, std::unique_ptr<Prepared>> prepared_;
 };
 

@@ -48,11 +48,13 @@ Result<OnDevice> on_device(Trials& trials, const Device& device, std::int64_t as
   OnDevice row;
   row.device = &device;
   row.count = device.unified_memory ? 1 : asked;
-  const Json one{{"device", device.id}, {"count", row.count}};
-  Result<MovedJob> told = told_in_some_layout(trials, moved_patch(trials, Json::array({one})), row.count);
+  const auto patch_of = [&](std::int64_t count) {
+    return alone(trials, moved_patch(trials, Json::array({{{"device", device.id}, {"count", count}}})));
+  };
+  Result<MovedJob> told = told_in_some_layout(trials, patch_of(row.count), row.count);
   if (!told) return fail(told.error());
   row.asked = std::move(*told);
-  Result<std::optional<MovedJob>> fewest = fewest_of(trials, one, device.unified_memory ? 1 : kMostTried);
+  Result<std::optional<MovedJob>> fewest = fewest_of(trials, device.unified_memory ? 1 : kMostTried, patch_of);
   if (!fewest) return fail(fewest.error());
   row.fewest = std::move(*fewest);
   if (row.fewest) {

@@ -93,7 +93,7 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
   for (const DevicePlan& device : devices) {
     const Device& kind = scenario.hardware[device.group].device;
     if (!kind.unified_memory) continue;
-    taken += device.total() * static_cast<std::uint64_t>(device.count);
+    taken += (device.total() + scenario.hardware[device.group].used) * static_cast<std::uint64_t>(device.count);
     size = std::max(size, kind.driver_bytes);
   }
   if (taken == Bytes()) return;
@@ -103,9 +103,7 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
   const Engine* engine = find_engine(scenario.engine);
   if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
-  if (engine->plan == nullptr)
-    return fail(notice::custom("engine_elsewhere", "params.engine.module", "The rules of " + scenario.engine + " are in another module.",
-                               "engine.name", scenario.engine, ""));
+  if (engine->plan == nullptr) return fail(rules_elsewhere(scenario.engine));
   Estimate result;
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();

@@ -95,7 +95,8 @@ std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, 
 
 std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
   constexpr std::int64_t most = 64;
-  if (scenario.hardware.empty()) return std::nullopt;
+  // What another model takes of each device depends on how many there are.
+  if (scenario.hardware.empty() || !scenario.running.empty()) return std::nullopt;
   Scenario trial = without_fit(scenario);
   trial.hardware.resize(1);
   trial.parallel = {};

@@ -3,6 +3,7 @@
 
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
+#include "running.hpp"
 #include "setting_names.hpp"
 
 namespace weighbridge {
@@ -20,9 +21,16 @@ std::vector<Json> layouts(const Json& patch, std::int64_t count) {
   return patches;
 }
 
+Json without(const Trials& trials, Json patch, std::initializer_list<const char*> keys) {
+  for (const char* key : keys)
+    if (trials.params().contains(key)) patch[key] = nullptr;
+  return patch;
+}
+
 /// Nothing if it does not surely fit. By little more than formulas, unless it may.
 Result<std::optional<MovedJob>> sure(Trials& trials, const Json& patch) {
   Result<Setup> setup = trials.read(patch);
+  if (!setup && setup.error().code == kRunningDoesNotFit) return std::optional<MovedJob>();
   if (!setup) return fail(setup.error());
   const Scenario trial = without_fit(setup->scenario);
   Result<Estimate> least = evaluate_least(*setup->prepared, trial);
@@ -44,10 +52,10 @@ Result<std::optional<MovedJob>> sure(Trials& trials, const Json& patch) {
 
 Json moved_patch(const Trials& trials, Json hardware) {
   Json patch = leave_out(trials, leave_out(trials, Json{{"hardware", std::move(hardware)}}, kSplitOptions), kPlaceOptions);
-  for (const char* key : {"parallel", "offload", "running"})
-    if (trials.params().contains(key)) patch[key] = nullptr;
-  return patch;
+  return without(trials, std::move(patch), {"parallel", "offload"});
 }
+
+Json alone(const Trials& trials, Json patch) { return without(trials, std::move(patch), {"running"}); }
 
 Result<MovedJob> told(Trials& trials, const Json& patch) {
   Result<Setup> setup = trials.read(patch);
@@ -79,10 +87,9 @@ Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::
   return std::optional<MovedJob>();
 }
 
-Result<std::optional<MovedJob>> fewest_of(Trials& trials, Json row, std::int64_t most) {
+Result<std::optional<MovedJob>> fewest_of(Trials& trials, std::int64_t most, const std::function<Json(std::int64_t)>& patch_of) {
   for (std::int64_t count = 1; count <= most; ++count) {
-    row["count"] = count;
-    Result<std::optional<MovedJob>> outcome = fitting(trials, moved_patch(trials, Json::array({row})), count);
+    Result<std::optional<MovedJob>> outcome = fitting(trials, patch_of(count), count);
     if (!outcome || *outcome) return outcome;
   }
   return std::optional<MovedJob>();
@@ -94,7 +101,7 @@ Json patch_of(const Trials& trials, const Machine& machine, std::int64_t count) 
   Json hardware = Json::array();
   for (const MachineDevices& some : machine.devices) hardware.push_back({{"device", some.device}, {"count", some.count}});
   if (count != machine.device_count()) hardware.front()["count"] = count;
-  Json patch = moved_patch(trials, std::move(hardware));
+  Json patch = alone(trials, moved_patch(trials, std::move(hardware)));
   if (machine.host_memory)
     patch["host"] = {{"memory_bytes", machine.host_memory->count()}, {"used_bytes", nullptr}};
   else if (trials.params().contains("host"))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "advise_trials.hpp"
@@ -15,6 +16,9 @@ inline constexpr std::int64_t kMostTried = 16;
 /// leave to the host.
 [[nodiscard]] Json moved_patch(const Trials& trials, Json hardware);
 
+/// `patch`, without the other models that run where the job was.
+[[nodiscard]] Json alone(const Trials& trials, Json patch);
+
 /// What estimate() says of the patched request: verdict, ways out and figures to the byte, without formulas and the other limits.
 [[nodiscard]] Result<MovedJob> told(Trials& trials, const Json& patch);
 
@@ -26,8 +30,8 @@ inline constexpr std::int64_t kMostTried = 16;
 /// memory is too large to start with and a smaller one surely is not, with that. Nothing where it does not fit.
 [[nodiscard]] Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::int64_t count);
 
-/// The fewest of the devices in `row`, from 1 to `most`, on which the job surely fits, as the only ones.
-[[nodiscard]] Result<std::optional<MovedJob>> fewest_of(Trials& trials, Json row, std::int64_t most);
+/// The fewest devices, from 1 to `most`, on which the job surely fits; `patch_of` moves it to so many.
+[[nodiscard]] Result<std::optional<MovedJob>> fewest_of(Trials& trials, std::int64_t most, const std::function<Json(std::int64_t)>& patch_of);
 
 /// The job on all devices of a machine, or where the engine refuses so many of one kind, on the most that it does not refuse.
 [[nodiscard]] Result<MovedJob> told_on(Trials& trials, const Machine& machine);

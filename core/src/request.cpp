@@ -229,7 +229,7 @@ Result<void> read_host(const Json& params, Scenario& scenario, Notices& warnings
   keys.warn_of_other_keys({"memory_bytes", "used_bytes", "os"});
   if (keys.has("memory_bytes")) {
     const auto memory = static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes));
-    scenario.host = Host{Bytes(memory), Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes)))};
+    scenario.host = Host{Bytes(memory), Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes))), {}};
   }
   const Result<const Json*> offload = object_under(params, "offload");
   if (!offload) return fail(offload.error());
@@ -300,13 +300,18 @@ Result<Scenario> read_scenario(const Json& params, const Model& model, const Cat
   if (auto read = read_host(params, scenario, warnings); !read) return fail(read.error());
   if (const auto read_draft = local_rules().read_draft; read_draft != nullptr)
     if (auto read = read_draft(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  if (const auto running = params.find("running"); running != params.end() && !running->empty()) {
+    const auto place_running = local_rules().place_running;
+    if (place_running == nullptr) return fail(rules_elsewhere("running models"));
+    if (auto read = place_running(params, catalogue, scenario, warnings); !read) return fail(read.error());
+  }
   return scenario;
 }
 
 Result<Request> read_request(const Json& params, const Catalogue& catalogue, Notices& warnings) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object"));
   KeyReader keys(params, "params", warnings);
-  keys.warn_of_other_keys({"model", "weights", "kv_cache", "engine", "workload", "hardware", "host", "parallel", "offload", "draft"});
+  keys.warn_of_other_keys({"model", "weights", "kv_cache", "engine", "workload", "hardware", "host", "parallel", "offload", "draft", "running"});
   const auto choice = params.find("model");
   if (choice == params.end()) return fail(notice::missing_key("params.model", "model", "an object with id or config"));
   Result<Request> request = read_model_choice(*choice, "params.model", catalogue, warnings);
@@ -314,6 +319,11 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   Result<Scenario> scenario = read_scenario(params, request->model(), catalogue, warnings);
   if (!scenario) return fail(scenario.error());
   request->scenario = std::move(*scenario);
+  if (const auto running = params.find("running"); running != params.end())
+    for (Json item : *running) {
+      item["model"] = {{"id", item["model"].value("id", "")}};
+      request->running.push_back(std::move(item));
+    }
   return request;
 }
 

@@ -14,6 +14,7 @@ struct Request {
   std::optional<Model> own;               ///< a model that came with the request
   const CatalogueModel* entry = nullptr;  ///< or one of the catalogue, whose model is there
   Scenario scenario;
+  Json running;  ///< other models on the same devices, as they were given; of each one's model only the id
 
   [[nodiscard]] const Model& model() const { return own ? *own : *entry->model; }
 };

@@ -81,29 +81,41 @@ bool is_measured(const std::vector<Term>& terms) {
   return std::all_of(terms.begin(), terms.end(), [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
 }
 
+/// What other models take of a device of the group.
+JsonOut describe_running(const Scenario& scenario, std::size_t group) {
+  JsonOut list = JsonOut::array();
+  for (const RunningModel& model : scenario.running)
+    list.push_back(
+        {{"id", model.id}, {"name", model.name}, {"engine", model.engine}, {"weights", model.weights_format}, {"bytes", model.taken[group].count()}});
+  return list;
+}
+
 /// All but the device's number, which is what devices of a group differ in.
-JsonOut describe_plan(const DevicePlan& plan, const DeviceGroup& group, const Verdict& verdict, bool explained) {
+JsonOut describe_plan(const DevicePlan& plan, const Scenario& scenario, const Verdict& verdict, bool explained) {
+  const DeviceGroup& group = scenario.hardware[plan.group];
   JsonOut terms = JsonOut::array();
   for (const Term& term : plan.terms) terms.push_back(describe_term(term, explained));
   const Bytes inside = plan.inside();
-  return {{"device", group.device.id},
-          {"device_name", group.device.short_name},
-          {"driver_bytes", group.device.driver_bytes.count()},
-          {"runtime_bytes", group.device.runtime_bytes.count()},
-          {"used_bytes", group.used.count()},
-          {"capacity_bytes", plan.capacity.count()},
-          {"limit_bytes", plan.limit.count()},
-          {"total_bytes", plan.total().count()},
-          {"low_bytes", plan.low().count()},
-          {"high_bytes", plan.high().count()},
-          {"need_bytes", plan.total().count()},
-          {"need_inside_bytes", inside.count()},
-          {"free_bytes", difference(plan.limit, inside)},
-          {"reserved_bytes", plan.reserved.count()},
-          {"observed_bytes", plan.observed.count()},
-          {"binding", verdict.card_binds ? "card" : "engine"},
-          {"measured", is_measured(plan.terms)},
-          {"terms", std::move(terms)}};
+  JsonOut json{{"device", group.device.id},
+               {"device_name", group.device.short_name},
+               {"driver_bytes", group.device.driver_bytes.count()},
+               {"runtime_bytes", group.device.runtime_bytes.count()},
+               {"used_bytes", group.used.count()},
+               {"capacity_bytes", plan.capacity.count()},
+               {"limit_bytes", plan.limit.count()},
+               {"total_bytes", plan.total().count()},
+               {"low_bytes", plan.low().count()},
+               {"high_bytes", plan.high().count()},
+               {"need_bytes", plan.total().count()},
+               {"need_inside_bytes", inside.count()},
+               {"free_bytes", difference(plan.limit, inside)},
+               {"reserved_bytes", plan.reserved.count()},
+               {"observed_bytes", plan.observed.count()},
+               {"binding", verdict.card_binds ? "card" : "engine"},
+               {"measured", is_measured(plan.terms)},
+               {"terms", std::move(terms)}};
+  if (!scenario.running.empty()) json.add("running", describe_running(scenario, plan.group));
+  return json;
 }
 
 /// The number of the first device that `plan` describes.
@@ -151,14 +163,18 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
 
 namespace {
 
-JsonOut describe_host(const std::optional<HostPlan>& host) {
+JsonOut describe_host(const std::optional<HostPlan>& host, const Scenario& scenario) {
   if (!host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};
   JsonOut terms = JsonOut::array();
   for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
-  return {{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
-          {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
-          {"class", name_of(judge_host(*host))},  {"load_peak_bytes", host->load_peak.count()},
-          {"mapped_bytes", host->mapped.count()}, {"terms", std::move(terms)}};
+  JsonOut json{{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
+               {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
+               {"class", name_of(judge_host(*host))},  {"load_peak_bytes", host->load_peak.count()},
+               {"mapped_bytes", host->mapped.count()}, {"terms", std::move(terms)}};
+  Bytes running;
+  for (const RunningModel& model : scenario.running) running += model.host;
+  if (running > Bytes()) json.add("running_bytes", running.count());
+  return json;
 }
 
 JsonOut describe_fitted(const Fitted& fitted) {
@@ -226,9 +242,9 @@ JsonOut describe_devices(const Request& request, const Estimate& estimate, JsonO
   for (const DevicePlan& plan : estimate.devices) {
     const DeviceGroup& group = request.scenario.hardware[plan.group];
     groups.push_back({{"first", index}, {"count", plan.count}, {"device", group.device.id}, {"device_index", index}});
-    JsonOut described = describe_plan(plan, group, estimate.verdict, true);
+    JsonOut described = describe_plan(plan, request.scenario, estimate.verdict, true);
     for (std::int64_t i = 0; i < plan.count; ++i, ++index) {
-      if (i == 1) described = describe_plan(plan, group, estimate.verdict, false);
+      if (i == 1) described = describe_plan(plan, request.scenario, estimate.verdict, false);
       devices.push_back(described.with_first("name", "GPU " + std::to_string(index)));
     }
   }
@@ -240,7 +256,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   const Scenario& s = request.scenario;
   Json hardware = Json::array();
   for (const DeviceGroup& group : s.hardware) {
-    Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", group.used.count()}};
+    Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", (group.used - group.by_running).count()}};
     if (group.raised_limit) row["raised_limit"] = true;
     if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
     hardware.push_back(std::move(row));
@@ -252,7 +268,8 @@ Json describe_request(const Request& request, const Estimate& estimate) {
                  {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
                  {"hardware", std::move(hardware)},
                  {"parallel", describe_parallel(s.parallel)}};
-  if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", s.host->used.count()}};
+  if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", (s.host->used - s.host->by_running).count()}};
+  if (!request.running.empty()) described["running"] = request.running;
   if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
   return described;
 }
@@ -327,7 +344,7 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
                  {"engine", describe_engine_report(engine)},
                  {"devices", std::move(devices)},
                  {"groups", std::move(groups)},
-                 {"host", describe_host(estimate.host)},
+                 {"host", describe_host(estimate.host, request.scenario)},
                  {"verdict", describe_verdict(estimate, request.scenario.hardware)},
                  {"max_context_tokens", optional_json(estimate.max_context_tokens)},
                  {"safe_context_tokens", optional_json(estimate.safe_context_tokens)},

@@ -41,7 +41,9 @@ class LinkReader {
     clamp_default_context();
     take_usual();
     for (const Entry& entry : entries_)
-      if (!read_option(entry) && std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; })) keep(entry);
+      if (!read_option(entry) && !read_running(entry) &&
+          std::none_of(kHandlers.begin(), kHandlers.end(), [&](const Handler& h) { return h.key == entry.key; }))
+        keep(entry);
     return {{"request", std::move(request_)}, {"view", std::move(view_)},     {"kept", std::move(kept_)},
             {"custom", std::move(custom_)},   {"shared", std::move(shared_)}, {"notices", std::move(notices_)}};
   }
@@ -301,6 +303,17 @@ class LinkReader {
       chosen = *number;
     else
       reject_option(entry, value, option->type == OptionType::flag ? "0 or 1" : "a value of this setting");
+    return true;
+  }
+
+  /// `run.1=…`: another model on the same devices, a link of its own.
+  [[nodiscard]] bool read_running(const Entry& entry) {
+    if (!entry.key.starts_with("run.") || !digits_of(entry.key.substr(4))) return false;
+    Json own = LinkReader(catalogue_).read(unescape_link_value(entry.raw));
+    Json& item = own["request"];
+    for (const char* key : {"hardware", "host", "running"}) item.erase(key);
+    request_["running"].push_back(std::move(item));
+    for (Json& notice : own["notices"]) notices_.push_back(std::move(notice));
     return true;
   }
 

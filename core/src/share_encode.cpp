@@ -174,6 +174,21 @@ void write_view(LinkWriter& link, const Json& view) {
 
 }  // namespace
 
+namespace {
+
+/// Other models on the same devices: each a link of its own, as a value. One without an id cannot be carried.
+void write_running(LinkWriter& link, const Json& request, const Catalogue& catalogue) {
+  const Json& running = at(request, {"running"});
+  std::size_t number = 0;
+  for (const Json& item : running.is_array() ? running : Json::array()) {
+    if (text_of(at(item, {"model", "id"})).empty() && text_of(at(item, {"model", "hub"})).empty()) continue;
+    const Result<Json> own = encode_link({{"request", item}}, catalogue);
+    if (own) link.add("run." + std::to_string(++number), (*own)["hash"].get_ref<const std::string&>());
+  }
+}
+
+}  // namespace
+
 Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   const Json& request = at(params, {"request"});
   if (!request.is_object()) return fail(notice::wrong_type("params.request", "request", excerpt(request), "the params of an estimate"));
@@ -204,6 +219,7 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   write_parallel(link, request);
   write_options(link, request);
   write_other_options(link, request);
+  write_running(link, request, catalogue);
   if (const std::string custom = text_of(at(params, {"custom"})); !custom.empty()) link.add("c", custom);
   write_view(link, at(params, {"view"}));
   if (const Json& shared = at(params, {"shared"}); shared.is_object()) {

@@ -5,6 +5,7 @@
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
 #include "moved_job.hpp"
+#include "running.hpp"
 #include "setting_names.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
@@ -109,8 +110,12 @@ class Search {
 
   Result<Solution> devices(const Scenario& scenario) {
     if (scenario.hardware.empty()) return unsupported();
-    const Json row = trials_.params()["hardware"].front();
-    Result<std::optional<MovedJob>> fewest = fewest_of(trials_, row, kMostDevices);
+    const auto patch_of = [&](std::int64_t many) {
+      Json row = trials_.params()["hardware"].front();
+      row["count"] = many;
+      return moved_patch(trials_, Json::array({std::move(row)}));
+    };
+    Result<std::optional<MovedJob>> fewest = fewest_of(trials_, kMostDevices, patch_of);
     if (!fewest) return fail(fewest.error());
     if (!*fewest) return nothing();
     const std::int64_t count = (*fewest)->scenario.device_count();
@@ -119,9 +124,9 @@ class Search {
     if (!best) return fail(best.error());
     solution.best = std::move(*best);
     if (count == 1) return solution;
-    Json fewer = row;
-    fewer["count"] = count - 1;
-    Result<MovedJob> job = told_in_some_layout(trials_, moved_patch(trials_, Json::array({fewer})), count - 1);
+    Result<MovedJob> job = told_in_some_layout(trials_, patch_of(count - 1), count - 1);
+    // With fewer, not even the other models that run there find room.
+    if (!job && job.error().code == kRunningDoesNotFit) return solution;
     if (!job) return fail(job.error());
     solution.next = Solved{count - 1, std::move(*job)};
     return solution;

@@ -79,6 +79,8 @@ bool is_worse(const Check& a, const Check& b) {
 
 }  // namespace
 
+Bytes taken_of_card(const DevicePlan& device) { return std::max(card_check(device, 0).high, device.high()); }
+
 Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best) {
   if (devices.empty()) return {};
   std::vector<Check> checks;

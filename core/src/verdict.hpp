@@ -15,6 +15,9 @@ namespace weighbridge {
 /// `is_alone`: there are no devices, the host decides. A host of unknown size changes nothing.
 void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial);
 
+/// The most that the engine takes of a card, by the high bounds: the whole pool where it reserves one.
+[[nodiscard]] Bytes taken_of_card(const DevicePlan& device);
+
 /// margin() of the devices alone.
 [[nodiscard]] std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure);
 

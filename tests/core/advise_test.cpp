@@ -48,6 +48,10 @@ std::vector<Json> many_requests() {
   Json with_host = asked("llama.cpp", "Qwen/Qwen3-30B-A3B", "rtx-4090", 1, 8192, 1, "gguf:Q8_0");
   with_host["host"] = {{"memory_bytes", 64 * testing::kGiBytes}};
   requests.push_back(with_host);
+  Json beside_another = asked("llama.cpp", "Qwen/Qwen3-32B", "rtx-4090", 1, 8192, 1, "gguf:Q4_K_M");
+  beside_another["running"] = testing::parse(
+      R"([{"model":{"id":"Qwen/Qwen3-8B"},"weights":{"format":"gguf:Q4_K_M"},"engine":{"name":"llama.cpp"},"workload":{"context_tokens":4096,"sequences":1}}])");
+  requests.push_back(beside_another);
   return requests;
 }
 

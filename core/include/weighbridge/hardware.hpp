@@ -55,7 +55,8 @@ struct Device {
 struct DeviceGroup {
   Device device;
   std::int64_t count = 1;
-  Bytes used;
+  Bytes used;                 ///< what other models take (Scenario::running) is part of it
+  Bytes by_running;           ///< that part
   bool raised_limit = false;  ///< the system's share was raised (Device::raise_command); `device.runtime_bytes` is then the raised one
 
   /// What the runtime sees of the card, less what is already used there.

@@ -153,9 +153,20 @@ struct EngineOptions {
 /// The memory of the machine that the devices are in.
 struct Host {
   Bytes memory;
-  Bytes used;
+  Bytes used;        ///< what other models take is part of it
+  Bytes by_running;  ///< that part
 
   [[nodiscard]] Bytes capacity() const { return memory - used; }
+};
+
+/// Another model that was started on the same devices before, and what it takes of them by the high bound: of a pool all.
+struct RunningModel {
+  std::string id;
+  std::string name;
+  std::string engine;
+  std::string weights_format;
+  std::vector<Bytes> taken;  ///< of each device, by group; where it takes more of one than of another of the group, the most
+  Bytes host;                ///< of the host's memory
 };
 
 /// Everything about a run except the model itself.
@@ -172,6 +183,7 @@ struct Scenario {
   std::optional<std::int64_t> prompt_tokens;   ///< of a sequence, read in one piece by engines that do not chunk; empty: all but the last
   std::int64_t shared_prefix_tokens = 0;       ///< that all sequences begin with
   std::vector<DeviceGroup> hardware;
+  std::vector<RunningModel> running;  ///< in the order in which they were started; `hardware` and `host` count them as used
   Parallel parallel;
   std::optional<Host> host;            ///< empty: not known
   std::int64_t cpu_moe_layers = 0;     ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)

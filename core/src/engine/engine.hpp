@@ -156,6 +156,12 @@ struct Engine {
 /// That the figures are by the rules of `used`, since nobody read those of `asked`.
 [[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);
 
+/// GiB in two digits behind the point, rounded down, as engines print them.
+[[nodiscard]] std::string gib_text(Bytes bytes);
+
+/// That the rules of `what` are in another module, which the page then brings: an error at `params.engine.module`.
+[[nodiscard]] Notice rules_elsewhere(std::string_view what);
+
 /// The plan of an engine of which one version was read; `name` is what people call it.
 [[nodiscard]] Plan plan_of_one_version(const Job& job, const Engine& engine, std::string_view name);
 

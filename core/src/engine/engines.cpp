@@ -18,6 +18,17 @@ std::string_view stored_format(const Job& job) {
   return format == "checkpoint" ? checkpoint_format(job.model) : format;
 }
 
+std::string gib_text(Bytes bytes) {
+  const std::uint64_t hundredths = bytes.count() / (kGiB.count() / 100);
+  const std::string digits = std::to_string(hundredths % 100);
+  return std::to_string(hundredths / 100) + (digits.size() < 2 ? ".0" : ".") + digits;
+}
+
+Notice rules_elsewhere(std::string_view what) {
+  return notice::custom("engine_elsewhere", "params.engine.module", "The rules of " + std::string(what) + " are in another module.", "engine.name",
+                        std::string(what), "");
+}
+
 Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used) {
   return notice::custom("unknown_version", "params.engine.version",
                         "We have not read " + std::string(engine) + " " + asked + "; it was counted by the rules of " + std::string(used) + ".",

@@ -3,6 +3,7 @@
 
 #include "library_options.hpp"
 #include "llama_options.hpp"
+#include "running.hpp"
 
 namespace weighbridge {
 
@@ -23,6 +24,7 @@ LocalRules local_rules() {
           web_llm::plan,
           web_llm::usual_workload,
           llama_cpp::read_draft,
+          place_running,
           read_library_options,
           describe_library_options,
           read_llama_options,

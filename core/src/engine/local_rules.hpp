@@ -78,6 +78,7 @@ struct LocalRules {
   Plan (*web_llm)(const Job& job) = nullptr;
   UsualWorkload (*web_llm_workload)(const Model& model, const Scenario& scenario) = nullptr;
   Result<void> (*read_draft)(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) = nullptr;
+  Result<void> (*place_running)(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) = nullptr;
   bool (*read_library_options)(KeyReader& reader, Scenario& scenario) = nullptr;
   bool (*describe_library_options)(const LibraryOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   void (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;

@@ -24,13 +24,6 @@ Bytes pool_of(const DevicePlan& device, Bytes Term::*figure) {
   return device.limit - beside;
 }
 
-/// Two digits, as the engine prints GiB.
-std::string gib_text(Bytes bytes) {
-  const std::uint64_t hundredths = bytes.count() / (kGiB.count() / 100);
-  const std::string digits = std::to_string(hundredths % 100);
-  return std::to_string(hundredths / 100) + (digits.size() < 2 ? ".0" : ".") + digits;
-}
-
 /// Jobs whose weights differ have different keys; one of zeros is none: stages differ, and adapters are not kept.
 MemoKey memo_key(const Job& job, const Settings& s) {
   if (s.pipeline > 1 || s.lora_slots > 0) return {};
