@@ -159,6 +159,26 @@ TEST(LmStudio, LoadsWhatItsDocumentationShows) {
   EXPECT_FALSE(warning(params, "lm_studio_not_verified").is_null());
 }
 
+// lmstudio-ai/docs 0_app/5_advanced/parallel-requests.md came with 0.4; npm's @lmstudio/sdk 1.0 to 1.5, flashAttention: false.
+TEST(LmStudio, AnsweredOneRequestAtATimeWithoutFlashAttentionBefore04) {
+  Json params = with("Qwen/Qwen3-8B", memory(24));
+  params["engine"] = {{"name", "lm-studio"}, {"version", "0.3.31"}};
+  params["workload"] = {{"context_tokens", 4096}, {"sequences", 4}};
+  const Json result = testing::estimate(params);
+  EXPECT_EQ(result["engine"]["version"], "0.3");
+  EXPECT_EQ(result["engine"]["kv_cache_tokens"], 4096);
+  EXPECT_EQ(result["max_sequences"], 1);
+  EXPECT_FALSE(warning(params, "lm_studio_queues").is_null());
+  // Without it a graph holds the scores of 32 heads for 512 tokens.
+  EXPECT_GT(term_in(result["devices"][0], "compute")["bytes"], 32LL * 512 * 4096 * 4);
+  params["engine"]["version"] = "0.4.21";
+  EXPECT_EQ(testing::estimate(params)["engine"]["version"], "0.4");
+  EXPECT_TRUE(warning(params, "unknown_version").is_null());
+  EXPECT_TRUE(warning(params, "lm_studio_queues").is_null());
+  params["engine"]["version"] = "0.2.9";
+  EXPECT_FALSE(warning(params, "unknown_version").is_null());
+}
+
 TEST(LmStudio, KeepsTheStateOfFourSequences) {
   Json params = with("Qwen/Qwen3.6-27B", memory(80));
   params["engine"] = {{"name", "lm-studio"}};

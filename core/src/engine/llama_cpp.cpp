@@ -221,6 +221,21 @@ Plan plan_file(const Job& job) {
 
 }  // namespace
 
+void widen_graphs(Plan& plan, std::uint64_t most) {
+  constexpr std::uint64_t whole = 100;
+  const auto widen = [&](std::vector<Term>& terms) {
+    for (Term& term : terms) {
+      if (term.id != "compute" && term.id != "projector_compute") continue;
+      term.basis = Basis::modelled;
+      term.records = 0;
+      term.low = std::min(term.low, term.bytes / 2);
+      term.high = std::max(term.high, term.bytes * most / whole);
+    }
+  };
+  for (DevicePlan& device : plan.devices) widen(device.terms);
+  if (plan.host) widen(plan.host->terms);
+}
+
 Plan plan(const Job& job) {
   if (!drafts(job) || job.model.from_gguf) return plan_file(job);
   // The file is another one. What is remembered of the job is of the one without prediction layers.

@@ -96,7 +96,7 @@ const Engine& ollama_engine() {
 
 const Engine& lm_studio_engine() {
   static const Engine engine{"lm-studio",
-                             {lm_studio::kVersion},
+                             {lm_studio::kVersions.begin(), lm_studio::kVersions.end()},
                              {{"context_length", OptionType::integer, "4096"},
                               {"parallel", OptionType::integer, "4"},
                               {"eval_batch_size", OptionType::integer, "512"},

@@ -27,7 +27,7 @@ inline constexpr std::string_view kVersion = kVersions.back();
 }  // namespace ollama
 
 namespace lm_studio {
-inline constexpr std::string_view kVersion = "0.4";
+inline constexpr std::array<std::string_view, 2> kVersions{"0.3", "0.4"};
 [[nodiscard]] Plan plan(const Job& job);
 [[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
 }  // namespace lm_studio

@@ -292,7 +292,7 @@ Plan plan_with_server(const Job& job, const Rules& rules) {
   settle(job, rules, scenario);
   const Job settled{job.model, job.tensors, scenario, job.explain, job.memo};
   Plan plan = llama_cpp::plan(settled);
-  if (!rules.carries.empty()) widen_graphs(plan, false);
+  if (!rules.carries.empty()) llama_cpp::widen_graphs(plan, llama_cpp::kOtherGraphs);
   if (job.explain && !plan.impossible) add_warnings(job, settled, rules, plan);
   return plan;
 }

@@ -106,9 +106,6 @@ struct Run {
   bool ignores_cache_type = false;
   Plan plan;
 };
-/// A graph of another engine, or of another llama.cpp, is not the one that was replayed: a wider band. In the logs that we know llama.cpp's took
-/// as much (ollama/ollama#13552) or 30 % less (#17482), those of its own engine 6 % less (#13343) to 66 % more (#13372).
-void widen_graphs(Plan& plan, bool itself);
 [[nodiscard]] Run run_before_llama_server(const Job& job, const Rules& rules);
 
 /// server/sched.go, load: "Some architectures are not safe with num_parallel > 1."

@@ -18,6 +18,7 @@ namespace weighbridge::ollama {
 namespace {
 
 constexpr std::int64_t kBatch = 512;
+constexpr std::uint64_t kOwnGraphs = 200;     // percent; two logs: 6 % less (ollama/ollama#13343) to 66 % more (#13372)
 constexpr std::int64_t kWindowMemory = 4096;  // model/models/gptoss/model.go and gemma4/model.go, NewSWAMemCache
 constexpr Source kCheckpointSource{"ollama/ollama v0.24.0 kvcache/recurrent_checkpoints.go: all are set aside on the layer's device at the start",
                                    "https://github.com/ollama/ollama/blob/v0.24.0/kvcache/recurrent_checkpoints.go"};
@@ -91,7 +92,7 @@ class Chooser {
     }
     run_.plan = plan_of(run_.scenario, job_.explain);
     add_checkpoints();
-    widen_graphs(run_.plan, run_.way.itself);
+    llama_cpp::widen_graphs(run_.plan, run_.way.itself ? kOwnGraphs : llama_cpp::kOtherGraphs);
     restore_groups();
     return std::move(run_);
   }
@@ -309,20 +310,6 @@ class Chooser {
 };
 
 }  // namespace
-
-void widen_graphs(Plan& plan, bool itself) {
-  const auto widen_terms = [&](std::vector<Term>& terms) {
-    for (Term& term : terms) {
-      if (term.id != "compute" && term.id != "projector_compute") continue;
-      term.basis = Basis::modelled;
-      term.records = 0;
-      term.low = std::min(term.low, term.bytes / 2);
-      term.high = std::max(term.high, term.bytes + (itself ? term.bytes : term.bytes / 2));
-    }
-  };
-  for (DevicePlan& device : plan.devices) widen_terms(device.terms);
-  if (plan.host) widen_terms(plan.host->terms);
-}
 
 Run run_before_llama_server(const Job& job, const Rules& rules) { return Chooser(job, rules).choose(); }
 
