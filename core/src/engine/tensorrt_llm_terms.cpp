@@ -24,12 +24,9 @@ constexpr Source kOutsideSource{
 /// Copies of kv_b_proj that decode multiplies with: its two halves transposed, and on Blackwell in 16 bit besides (modules/attention.py, MLA).
 std::int64_t absorbed_bytes(const Job& job, const Settings& s, const Stage& stage) {
   std::int64_t bytes = 0;
-  for (const Tensor& tensor : job.tensors) {
-    if (tensor.role != TensorRole::latent_kv_up || tensor.part != ModelPart::text || tensor.is_scale) continue;
-    const Tensor held = within(tensor, stage, false);
-    const std::int64_t elements = held.copies() * ceil_div(held.rows, s.attention_ranks()) * held.cols;
-    bytes += elements * (tensor.type.block_bytes < 2 * tensor.type.block_size ? 3 : 2);
-  }
+  for_each_latent_up(job, stage, s.attention_ranks(), [&](const Tensor& tensor, std::int64_t held) {
+    bytes += held * (tensor.type.block_bytes < 2 * tensor.type.block_size ? 3 : 2);
+  });
   return bytes;
 }
 
@@ -156,18 +153,10 @@ Term compute_term(const Job& job, const Settings& s) {
     rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.split().dense, s.batch_tokens));
   if (const MoeFfn* moe = first_moe(model))
     rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(s.batch_tokens * groups, s.expert_groups)));
-  Term term;
-  term.id = "compute";
-  term.basis = Basis::modelled;
-  term.source = kCacheSource;
+  Term term = largest_step_term(job.explain, std::move(rows), kCacheSource);
   term.records = 2;
-  term.bytes = choose_largest(rows).bytes;
   term.low = term.bytes / 16;  // 0.14 to 2.6 GiB were logged
   term.high = 2 * term.bytes + kGiB;
-  if (!job.explain) return term;
-  term.formula.is_maximum = true;
-  term.formula.rows = std::move(rows);
-  term.formula.note = "largest_step";
   return term;
 }
 
