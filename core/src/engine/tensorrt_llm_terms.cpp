@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <numeric>
 
 #include "engine/cached_token.hpp"
 #include "engine/formula.hpp"
@@ -41,8 +42,13 @@ bool may_run_deep_gemm(const Job& job) {
 
 /// What a rank holds of `tensor`. Of models with latent attention each rank has the whole embedding (modeling_deepseekv3.py DeepseekV3Model).
 Tensor held_by_rank(const Job& job, const Settings& s, const Tensor& tensor, const ExpertPadding& padding) {
-  if (tensor.role == TensorRole::embedding && first_latent_attention(job.model.layers) != nullptr) return tensor;
-  return share_of(job.model, tensor, s.split(), padding);
+  const bool is_latent = first_latent_attention(job.model.layers) != nullptr;
+  if (tensor.role == TensorRole::embedding && is_latent) return tensor;
+  Split split = s.split();
+  // Their dense blocks are not split over more than a machine (DeepseekV3DecoderLayer._compute_mlp_tp_size).
+  const bool is_dense = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::ffn_down;
+  if (is_latent && is_dense && split.dense > s.node_devices) split.dense = std::gcd(split.dense, s.node_devices);
+  return share_of(job.model, tensor, split, padding);
 }
 
 /// Prediction layers look up and multiply with the model's own embedding and head (DeepseekV3MTP).
