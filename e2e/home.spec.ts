@@ -118,6 +118,19 @@ test('expert settings give the command of a server too', async ({ page }) => {
   await expect(page).toHaveURL(/n=4&.*avg=2000&pp=2/);
 });
 
+test('a model over two machines has a command for each of them', async ({ page }) => {
+  await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&ctx=8k&n=4&g=16xh100');
+  await page.locator('.expert summary').click();
+  await page.getByRole('textbox', { name: 'Machines (nodes)' }).fill('2');
+  await expect(page.locator('.expert-flags')).toHaveText([
+    /--tensor-parallel-size 8 --pipeline-parallel-size 2 .* --nnodes 2 --node-rank 0 --master-addr HEAD_IP$/,
+    /--nnodes 2 --node-rank 1 --master-addr HEAD_IP --headless$/,
+  ]);
+  await expect(page).toHaveURL(/nodes=2/);
+  await page.getByRole('textbox', { name: 'Machines (nodes)' }).fill('3');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+});
+
 test('more layers than there are: all of them, and a word about it', async ({ page }) => {
   await open(page, '#v=1&m=qwen3-8b&w=q4_k_m&n=1&ctx=8k&g=1xrtx-4090&e=llama.cpp&ngl=999');
   await expect(page.getByText('999 means all of them')).toBeVisible();

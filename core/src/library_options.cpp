@@ -72,9 +72,15 @@ constexpr NumberOption kExLlamaNumbers[] = {{"cache_size", &L::cache_tokens, 1, 
 constexpr FractionOption kExLlamaFractions[] = {{"reserve_per_device", &L::reserve_gib, kMostGib}};
 constexpr FlagOption kExLlamaFlags[] = {{"swa_full", &L::whole_window_cache}};
 
+constexpr NumberOption kExLlamaV2Numbers[] = {{"cache_size", &L::cache_tokens, 1, kMostTokens},
+                                              {"max_input_len", &L::prefill_tokens, 1, kMaxContextTokens},
+                                              {"reserve_vram", &L::reserve_bytes, 0, kMostBytes}};
+constexpr FlagOption kExLlamaV2Flags[] = {{"last_id_only", &L::last_logits_only}, {"tensor_parallel", &L::tensor_parallel}};
+
 std::optional<Known> known_of(std::string_view engine) {
   if (engine == "transformers") return Known{kTransformersNumbers, kTransformersWords, kTransformersFractions, {}};
   if (engine == "mlx") return Known{kMlxNumbers, {}, {}, {}};
+  if (engine == "exllamav2") return Known{kExLlamaV2Numbers, {}, {}, kExLlamaV2Flags};
   if (engine == "exllamav3") return Known{kExLlamaNumbers, {}, kExLlamaFractions, kExLlamaFlags};
   return std::nullopt;
 }

@@ -106,7 +106,6 @@ std::vector<TensorOverride> read_overrides(KeyReader& reader) {
 
 /// Most of an option in MiB, and in bytes.
 constexpr std::int64_t kMostMib = std::int64_t{1} << 33;
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;
 
 /// An option and where it is kept. `also`: a second one that an engine sets with it.
 struct NumberOption {

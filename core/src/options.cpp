@@ -12,7 +12,6 @@ namespace weighbridge {
 namespace {
 
 constexpr std::int64_t kMostBlockSize = 4096;
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;
 
 using V = VllmOptions;
 constexpr std::pair<std::string_view, std::optional<std::int64_t> V::*> kVllmNumbers[] = {{"kv_cache_memory_bytes", &V::kv_cache_memory_bytes},

@@ -10,6 +10,8 @@ inline constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;  ///< of
 
 inline constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;  ///< of a cache, for any engine
 
+inline constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;  ///< JSON carries whole numbers exactly up to here
+
 /// Most layers a request may name: beyond any model, and no larger than what a config may claim.
 inline constexpr std::int64_t kMostLayers = 4096;
 

@@ -200,8 +200,11 @@ bool is_quantized_by_mlx(const Model& model, const Tensor& tensor, std::int64_t 
   }
 }
 
-/// ExLlama 3 has bits of its own for the head, and leaves latent attention's up-projection as it is (modules/mla_attn.py).
-bool is_quantized_by_exl3(TensorRole role) { return role == TensorRole::output_head || (is_quantizable(role) && role != TensorRole::latent_kv_up); }
+bool is_exl(WeightQuantization quantization) { return quantization == WeightQuantization::exl2 || quantization == WeightQuantization::exl3; }
+
+/// ExLlama has bits of its own for the head; ExLlama 3 leaves latent attention's up-projection as it is (modules/mla_attn.py), and ExLlama 2 does not
+/// run it.
+bool is_quantized_by_exl(TensorRole role) { return role == TensorRole::output_head || (is_quantizable(role) && role != TensorRole::latent_kv_up); }
 
 /// MLC quantizes every Linear and Embedding but the gates of experts and encoders (mlc-ai/mlc-llm
 /// python/mlc_llm/quantization/group_quantization.py).
@@ -274,7 +277,7 @@ bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout
   if (tensor.cols <= 1 || tensor.is_copy || layout.quantization == WeightQuantization::none) return false;
   if (layout.whole_model) return is_quantized_by_mlx(model, tensor, layout.block_cols);
   if (layout.quantization == WeightQuantization::mlc) return is_quantized_by_mlc(tensor);
-  if (layout.quantization == WeightQuantization::exl3) return is_quantized_by_exl3(tensor.role);
+  if (is_exl(layout.quantization)) return is_quantized_by_exl(tensor.role);
   if (layout.experts_only && !is_expert(tensor.role) && has_experts(model)) return false;
   return is_quantizable(tensor.role) || is_quantized_by_name(tensor);
 }
@@ -295,7 +298,7 @@ std::vector<Tensor> tensors_in_layout(const Model& model, const WeightsLayout& l
   for (Tensor weight : model.plain) {
     const bool takes_it = takes(model, weight, layout);
     WeightsLayout own = layout;
-    if (layout.quantization == WeightQuantization::exl3 && weight.role == TensorRole::output_head) own.bits_x1000 = 1000 * kExl3HeadBits;
+    if (is_exl(layout.quantization) && weight.role == TensorRole::output_head) own.bits_x1000 = 1000 * kExlHeadBits;
     if (weight.type == model.base) weight.type = layout.base;
     weight.recipe = 0;
     if (weight.role == TensorRole::generic)

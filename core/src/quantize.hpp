@@ -13,8 +13,9 @@ namespace weighbridge {
 
 [[nodiscard]] bool is_expert(TensorRole role);
 
-/// turboderp-org/exllamav3 exllamav3/conversion/convert_model.py `--head_bits`: of an output head in EXL3, unless a config says otherwise.
-inline constexpr std::int64_t kExl3HeadBits = 6;
+/// turboderp-org/exllamav3 exllamav3/conversion/convert_model.py `--head_bits`, turboderp-org/exllamav2 conversion/convert_exl2.py `--head_bits`: of an
+/// output head, unless a config says otherwise.
+inline constexpr std::int64_t kExlHeadBits = 6;
 
 /// Whether a tensor takes `layout` unless a list says otherwise. Requires that `model.plain` and `model.layers` are complete.
 [[nodiscard]] bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout);

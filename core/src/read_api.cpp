@@ -16,7 +16,7 @@ namespace weighbridge {
 
 namespace {
 
-/// Formats that no engine here makes: ExLlama 2 and 3 at an average of bits, 2's head counted in 16 bits, and the less usual widths of MLX.
+/// Formats that no engine here makes: ExLlama 2 and 3 at any average of bits, and the less usual widths of MLX.
 std::optional<WeightsLayout> foreign_layout(const std::string& format) {
   const std::string_view name = format;
   if (name.size() == 8 && name.starts_with("mlx-") && name.ends_with("bit") && std::string_view("2356").find(name[4]) != std::string_view::npos) {

@@ -15,8 +15,6 @@ namespace weighbridge {
 
 namespace {
 
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;  // JSON carries whole numbers exactly up to here
-
 const Json& empty_object() {
   static const Json empty = Json::object();
   return empty;

@@ -69,10 +69,11 @@ WeightsLayout mlc(std::int64_t bits, DType base) {
   return layout;
 }
 
-/// turboderp-org/exllamav3 convert.py `--bits`: every matrix at so many.
-WeightsLayout exl3(std::int64_t bits) {
-  WeightsLayout layout = make(Q::exl3, dtype::f16);
-  layout.bits_x1000 = 1000 * bits;
+/// turboderp-org/exllamav3 convert.py `--bits`: every matrix at so many; turboderp-org/exllamav2 convert.py `--bits`: so many on average, with the
+/// scales (conversion/qparams.py total_bits).
+WeightsLayout exl(Q quantization, std::int64_t bits_x1000) {
+  WeightsLayout layout = make(quantization, dtype::f16);
+  layout.bits_x1000 = bits_x1000;
   return layout;
 }
 
@@ -123,12 +124,18 @@ const std::vector<WeightsFormat>& weights_formats() {
       {"nvfp4", nvfp4()},
       {"mlx-4bit", mlx(4)},
       {"mlx-8bit", mlx(8)},
-      {"exl3-2bpw", exl3(2)},
-      {"exl3-3bpw", exl3(3)},
-      {"exl3-4bpw", exl3(4)},
-      {"exl3-5bpw", exl3(5)},
-      {"exl3-6bpw", exl3(6)},
-      {"exl3-8bpw", exl3(8)},
+      {"exl2-2.4bpw", exl(Q::exl2, 2400)},
+      {"exl2-3bpw", exl(Q::exl2, 3000)},
+      {"exl2-4bpw", exl(Q::exl2, 4000)},
+      {"exl2-5bpw", exl(Q::exl2, 5000)},
+      {"exl2-6bpw", exl(Q::exl2, 6000)},
+      {"exl2-8bpw", exl(Q::exl2, 8000)},
+      {"exl3-2bpw", exl(Q::exl3, 2000)},
+      {"exl3-3bpw", exl(Q::exl3, 3000)},
+      {"exl3-4bpw", exl(Q::exl3, 4000)},
+      {"exl3-5bpw", exl(Q::exl3, 5000)},
+      {"exl3-6bpw", exl(Q::exl3, 6000)},
+      {"exl3-8bpw", exl(Q::exl3, 8000)},
       {"q3f16_1", mlc(3, dtype::f16)},
       {"q4f16_1", mlc(4, dtype::f16)},
       {"q4f32_1", mlc(4, dtype::f32)},

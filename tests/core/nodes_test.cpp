@@ -115,6 +115,16 @@ TEST(Nodes, TensorRtLlmStartsOneCopy) {
   EXPECT_NE(verdict_of(over("tensorrt-llm", kModel, 16, refused["nearest"]["parallel"]))["class"], "impossible");
 }
 
+// DeepseekV3DecoderLayer._compute_mlp_tp_size: the three dense layers of DeepSeek-R1 are split over the 8 GPUs of a machine, not over 16.
+TEST(Nodes, TensorRtLlmKeepsDenseBlocksOfLatentModelsInsideAMachine) {
+  const auto dense = [](int nodes) {
+    Json request = over("tensorrt-llm", kLarge, 16, {{"tensor", 16}, {"nodes", nodes}});
+    return testing::row_bytes(testing::term(testing::estimate(request), "weights"), "dense_ffn");
+  };
+  EXPECT_EQ(dense(1), 3LL * 3 * 7168 * 18432 / 16);
+  EXPECT_EQ(dense(2), 3LL * 3 * 7168 * 18432 / 8);
+}
+
 // Between machines nobody says how fast the network is: 10 Gb/s to 400 Gb/s.
 TEST(Nodes, TheNetworkIsAnUnknownLink) {
   const auto assumed = [](const Json& parallel) {

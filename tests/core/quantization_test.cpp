@@ -168,11 +168,12 @@ TEST(Recipes, AModelMayBeAskedForInAnyFormat) {
                                                {{"config", config_with(R"({"quant_method":"exl2","bits":4.5})")}, {"weights", {{"format", format}}}});
     return answer["ok"] == true ? answer["result"]["weights"]["bytes"] : Json();
   };
-  // EXL3 has 16 bits for each input and output of a matrix, a word a matrix, and a head of six bits.
+  // Both have a head of six bits (`--head_bits`); EXL3 has 16 bits for each input and output of a matrix, and a word a matrix.
   const std::int64_t signs = kLayers * 2 * (2 * (256 + 256) + 2 * (256 + 128) + 3 * (256 + 512)) + 4 * (kMatrices + 1) + 2 * (256 + 1024);
   const std::int64_t head = 1024 * 256 / 8 * 6 - 2 * 1024 * 256;
   EXPECT_EQ(bytes_in("exl3-4bpw"), kLayers * kLayer / 2 + 2 * kRest + signs + head);
-  EXPECT_EQ(bytes_in("exl2-6bpw"), kLayers * kLayer / 4 * 3 + 2 * kRest);
+  EXPECT_EQ(bytes_in("exl2-6bpw"), kLayers * kLayer / 4 * 3 + 2 * kRest + head);
+  EXPECT_EQ(bytes_in("exl2-4.5bpw"), kLayers * kLayer / 16 * 9 + 2 * kRest + head);
   EXPECT_EQ(bytes_in("EXL3-4.5bpw"), kLayers * kLayer / 16 * 9 + 2 * kRest + signs + head);
   EXPECT_EQ(bytes_in("mlx-6bit"), (kLayers * kLayer + 2 * 1024 * 256) / 8 * 6 + (kLayers * kLayer + 2 * 1024 * 256) / 64 * 4 + 2 * 9 * 256);
   for (const char* wrong : {"exl3-9bpw", "exl3-bpw", "mlx-7bit", "exl4-4bpw"}) EXPECT_EQ(bytes_in(wrong), nullptr) << wrong;

@@ -12,7 +12,7 @@ const golden = readdirSync(`${root}tests/golden`)
   .flatMap((name) => JSON.parse(readFileSync(`${root}tests/golden/${name}`, 'utf8')).calls.map(({ request, response }) => ({ name, request, response })));
 
 // A replayed graph takes 20 times as long as a formula: one question a model, and of those who run llama.cpp with their own defaults every third.
-const kAtHome = ['ollama', 'lm-studio', 'transformers', 'mlx', 'exllamav3', 'mlc-llm', 'web-llm'];
+const kAtHome = ['ollama', 'lm-studio', 'transformers', 'mlx', 'exllamav2', 'exllamav3', 'mlc-llm', 'web-llm'];
 function placesOf(engine, row) {
   const once = [[17, row % 2 ? 8 : 1]];
   if (engine === 'llama.cpp') return once;

@@ -132,7 +132,10 @@ struct LibraryOptions {
   std::optional<std::int64_t> k_bits;               ///< ExLlama: of a cached key; 16: not quantized
   std::optional<std::int64_t> v_bits;               ///< ExLlama: of a cached value
   std::optional<double> reserve_gib;                ///< ExLlama: that loading leaves free on each GPU
+  std::optional<std::int64_t> reserve_bytes;        ///< ExLlamaV2: the same, beside what it always leaves
   std::optional<bool> whole_window_cache;           ///< ExLlama: layers with a window keep all tokens
+  std::optional<bool> last_logits_only;             ///< ExLlamaV2: loading asks the head for one token
+  std::optional<bool> tensor_parallel;              ///< ExLlamaV2: every matrix is split over the GPUs
 };
 
 /// The engine's own settings; empty = the engine's default. The names are vLLM's: what another engine calls the same is kept here too.

@@ -36,4 +36,13 @@ Taken nccl_buffers(std::int64_t ranks, int compute_capability, std::int64_t node
   return {1690 * kMiB, 340 * kMiB, 4630 * kMiB + network};
 }
 
+void add_context(Term& term, const Taken& context, const Taken& nccl, bool explain) {
+  term.bytes += context.usual + nccl.usual;
+  term.low += context.low + nccl.low;
+  term.high += context.high + nccl.high;
+  if (!explain) return;
+  if (context.usual > Bytes()) term.formula.rows.push_back({"driver_context", {}, context.usual, true});
+  if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
+}
+
 }  // namespace weighbridge

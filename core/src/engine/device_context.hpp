@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "weighbridge/hardware.hpp"
+#include "weighbridge/estimate.hpp"
 
 namespace weighbridge {
 
@@ -17,6 +17,9 @@ struct Taken {
 
 /// NCCL's buffers on one of `ranks` ranks over `nodes` machines; nothing where there are no peers.
 [[nodiscard]] Taken nccl_buffers(std::int64_t ranks, int compute_capability, std::int64_t nodes = 1);
+
+/// Adds both to `term`, with their rows if someone reads them.
+void add_context(Term& term, const Taken& context, const Taken& nccl, bool explain);
 
 /// What NCCL may take more of a device where a model leaves its machine, at most.
 [[nodiscard]] Bytes network_buffers(std::int64_t nodes);

@@ -170,6 +170,7 @@ struct Engine {
 /// "vllm, sglang, …": what a refusal of any other name expects.
 [[nodiscard]] std::string engine_names();
 [[nodiscard]] const Engine& article_engine();
+[[nodiscard]] const Engine& exllamav2_engine();
 [[nodiscard]] const Engine& exllamav3_engine();
 [[nodiscard]] const Engine& llama_cpp_engine();
 [[nodiscard]] const Engine& lmdeploy_engine();

@@ -7,9 +7,9 @@
 namespace weighbridge {
 
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(), tensorrt_llm_engine(), lmdeploy_engine(),     tgi_engine(),
-                                       llama_cpp_engine(), ollama_engine(), lm_studio_engine(),    transformers_engine(), mlx_engine(),
-                                       exllamav3_engine(), mlc_engine(),    web_llm_engine(),      article_engine()};
+  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(),    tensorrt_llm_engine(), lmdeploy_engine(),     tgi_engine(),
+                                       llama_cpp_engine(), ollama_engine(),    lm_studio_engine(),    transformers_engine(), mlx_engine(),
+                                       exllamav2_engine(), exllamav3_engine(), mlc_engine(),          web_llm_engine(),      article_engine()};
   return all;
 }
 

@@ -15,6 +15,9 @@ struct Architecture {
 /// Null for a model that it has no class for.
 [[nodiscard]] const Architecture* find_architecture(std::string_view model_type);
 
+/// Dense models that were measured in all: turboderp-org/exllamav3#50, oobabooga/textgen#6903.
+inline constexpr int kRecords = 2;
+
 /// The settings in force.
 struct Settings {
   std::int64_t sequences = 0;
@@ -27,9 +30,6 @@ struct Settings {
   bool ring_windows = false;
   Bytes reserve;  ///< that loading leaves free on each GPU
 };
-
-/// Values that share a scale of 16 bits in a quantized cache (cache/quant.py).
-inline constexpr std::int64_t kCacheGroup = 32;
 
 /// What a token leaves in the cache of one layer. An unquantized cache has no scales.
 struct TokenBits {
@@ -44,13 +44,9 @@ struct TokenBits {
 /// What one layer keeps whatever the context: rings of windows and recurrent states of all sequences.
 [[nodiscard]] Bytes state_bytes(const LayerSpec& layer, const Settings& settings);
 
-[[nodiscard]] Term weights_term(const Job& job, const Stage& stage);
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Stage& stage);
 [[nodiscard]] Term state_term(const Job& job, const Settings& settings, const Stage& stage);
 /// The largest step of any layer: loading runs each of them once, on the device it goes to.
 [[nodiscard]] Term compute_term(const Job& job, const Settings& settings);
-
-/// The output head of a model that shares it with the embeddings: converters quantize it apart, since the embeddings stay on the host.
-[[nodiscard]] Bytes tied_head(const Job& job);
 
 }  // namespace weighbridge::exllamav3

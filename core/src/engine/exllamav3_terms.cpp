@@ -2,20 +2,16 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/exllama.hpp"
 #include "engine/exllamav3.hpp"
 #include "engine/formula.hpp"
 #include "engine/recurrent.hpp"
-#include "engine/weight_sum.hpp"
-#include "quantize.hpp"
-#include "weighbridge/weights.hpp"
+#include "engine/steps.hpp"
 
 namespace weighbridge::exllamav3 {
 
 namespace {
 
-constexpr Source kWeightSource{
-    "turboderp-org/exllamav3 exllamav3/modules/{linear,embedding,mla_attn}.py, quant/exl3.py",
-    "https://github.com/turboderp-org/exllamav3/blob/4f8ad0121f483ba66a5336244a4c3b6d7210385e/exllamav3/modules/linear.py"};
 constexpr Source kCacheSource{"turboderp-org/exllamav3 exllamav3/cache/{fp16,quant,mla}.py, modules/sliding_attn.py",
                               "https://github.com/turboderp-org/exllamav3/blob/4f8ad0121f483ba66a5336244a4c3b6d7210385e/exllamav3/cache/quant.py"};
 constexpr Source kStateSource{
@@ -25,17 +21,15 @@ constexpr Source kStepSource{
     "turboderp-org/exllamav3 exllamav3/modules/{attn,mlp,block_sparse_mlp,mla_attn}.py, quant/exl3.py reconstruct_hgemm",
     "https://github.com/turboderp-org/exllamav3/blob/4f8ad0121f483ba66a5336244a4c3b6d7210385e/exllamav3/modules/quant/exl3.py"};
 
-constexpr int kRecords = 2;                         // turboderp-org/exllamav3#50, oobabooga/textgen#6903: what dense models took in all
-constexpr std::int64_t kRingPage = 256;             // constants.py PAGE_SIZE
-constexpr std::int64_t kRingSpare = 2 * kRingPage;  // sliding_attn.py sliding_window_overp
-constexpr std::int64_t kWidestMatrix = 32768;       // exl3.py MAX_RECONSTRUCT_SLICE_N: outputs that are unpacked at once
-constexpr std::int64_t kWidestFfn = 55296;          // constants.py MAX_MLP_INTERMEDIATE
-constexpr std::int64_t kMlaTile = 4096;             // mla_triton.py mla_attn_triton_prefill_mha tile_size
-constexpr std::int64_t kStateBytes = 10;            // of a hidden value: the residual in f32, its norm in f16, a block's output in f32
-constexpr std::int64_t kExpertStateBytes = 10;      // of one routed expert: its input, two transformed inputs in f16, its output in f32
-constexpr std::int64_t kExpertRows = 128;           // block_sparse_mlp.py TEMP_ROWS_FUSED
-constexpr std::int64_t kExpertGroups = 24;          // exl3_moe_max_concurrency: one for every eight multiprocessors, 188 on the largest card
-constexpr std::int64_t kSortBytes = 48;             // of a token's choice of an expert: indices, weights, and their sorted copies
+constexpr std::int64_t kRingSpare = 2 * exllama::kPage;  // sliding_attn.py sliding_window_overp
+constexpr std::int64_t kWidestMatrix = 32768;            // exl3.py MAX_RECONSTRUCT_SLICE_N: outputs that are unpacked at once
+constexpr std::int64_t kWidestFfn = 55296;               // constants.py MAX_MLP_INTERMEDIATE
+constexpr std::int64_t kMlaTile = 4096;                  // mla_triton.py mla_attn_triton_prefill_mha tile_size
+constexpr std::int64_t kStateBytes = 10;                 // of a hidden value: the residual in f32, its norm in f16, a block's output in f32
+constexpr std::int64_t kExpertStateBytes = 10;           // of one routed expert: its input, two transformed inputs in f16, its output in f32
+constexpr std::int64_t kExpertRows = 128;                // block_sparse_mlp.py TEMP_ROWS_FUSED
+constexpr std::int64_t kExpertGroups = 24;               // exl3_moe_max_concurrency: one for every eight multiprocessors, 188 on the largest card
+constexpr std::int64_t kSortBytes = 48;                  // of a token's choice of an expert: indices, weights, and their sorted copies
 
 /// Rows of layers that are alike: `count` layers of which each gives `key`.
 template <class Key>
@@ -56,39 +50,16 @@ std::vector<Run<Key>> runs_of(const Model& model, const Stage& stage, Of of) {
   return runs;
 }
 
-/// Bits of 32 values with their scale.
-std::int64_t group_bits(std::int64_t bits) { return kCacheGroup * bits + (bits < 16 ? 16 : 0); }
-
-FormulaRow cache_row(const Job& job, const Settings& s, std::string_view label, std::int64_t values, std::int64_t bits, std::int64_t layers) {
-  return make_row(job.explain, label,
-                  {{"pool_tokens", s.cache_tokens},
-                   {"values_per_token", values},
-                   {"layers", layers},
-                   {"bits", group_bits(bits)},
-                   {"bits_of_values", 8 * kCacheGroup, Op::divide}});
-}
-
 std::vector<FormulaRow> cache_rows(const Job& job, const Settings& s, const TokenBits& token, std::int64_t layers) {
-  std::vector<FormulaRow> rows;
-  const auto add = [&](std::string_view label, std::int64_t values, std::int64_t bits) {
-    if (values > 0) rows.push_back(cache_row(job, s, label, values, bits, layers));
-  };
-  if (token.plain > 0) {
-    add("latent", token.keys, s.k_bits);
-    add("rotated_keys", token.plain, 16);
-  } else if (s.k_bits == s.v_bits) {
-    add("full_sequences", token.keys + token.values, s.k_bits);
-  } else {
-    add("keys", token.keys, s.k_bits);
-    add("values", token.values, s.v_bits);
-  }
-  return rows;
+  if (token.plain == 0) return exllama::cache_rows(job.explain, s.cache_tokens, token.keys, s.k_bits, token.values, s.v_bits, layers);
+  return {exllama::cache_row(job.explain, "latent", s.cache_tokens, token.keys, s.k_bits, layers),
+          exllama::cache_row(job.explain, "rotated_keys", s.cache_tokens, token.plain, 16, layers)};
 }
 
 /// Tokens of the ring that a layer with a window keeps for each sequence; 0: it has none.
 std::int64_t ring_tokens(const LayerSpec& layer, const Settings& s) {
   const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer);
-  return s.ring_windows && sliding != nullptr ? ceil_div(sliding->window + kRingSpare, kRingPage) * kRingPage : 0;
+  return s.ring_windows && sliding != nullptr ? exllama::in_pages(sliding->window + kRingSpare) : 0;
 }
 
 FormulaRow ring_row(const Job& job, const Settings& s, std::int64_t ring, std::int64_t values, std::int64_t layers) {
@@ -232,7 +203,7 @@ TokenBits token_of(const LayerSpec& layer, const Settings& s) {
 
 Bytes cache_bytes(const TokenBits& token, const Settings& s) {
   const auto of = [&](std::int64_t values, std::int64_t bits) {
-    return value_of({{"", s.cache_tokens}, {"", values}, {"", group_bits(bits)}, {"", 8 * kCacheGroup, Op::divide}});
+    return value_of({{"", s.cache_tokens}, {"", values}, {"", exllama::group_bits(bits)}, {"", 8 * exllama::kCacheGroup, Op::divide}});
   };
   return of(token.keys, s.k_bits) + of(token.values, s.v_bits) + of(token.plain, 16);
 }
@@ -244,37 +215,6 @@ Bytes state_bytes(const LayerSpec& layer, const Settings& s) {
   if (const RecurrentMixer* r = recurrent_part(layer))
     bytes += value_of({{"", 4 * r->state_values}, {"", 2 * r->conv_channels * r->conv_kernel, Op::plus}, {"", s.sequences}});
   return bytes;
-}
-
-Bytes tied_head(const Job& job) {
-  if (!job.model.tied_embeddings) return {};
-  const bool is_packed = stored_format(job).starts_with("exl3");
-  return value_of({{"", job.model.vocab_size}, {"", job.model.hidden_size}, {"", is_packed ? kExl3HeadBits : 16}, {"", 8, Op::divide}});
-}
-
-Term weights_term(const Job& job, const Stage& stage) {
-  WeightSum sum;
-  for (const Tensor& tensor : job.tensors) {
-    if (tensor.part != ModelPart::text || tensor.is_copy || tensor.role == TensorRole::embedding) continue;
-    const Tensor held = within(tensor, stage, false);
-    if (held.copies() > 0) sum.add(held, held);
-  }
-  Term term;
-  term.id = "weights";
-  term.basis = Basis::modelled;
-  term.source = kWeightSource;
-  term.records = kRecords;
-  term.bytes = sum.bytes();
-  if (job.explain) term.formula.rows = sum.rows(1);
-  if (const Bytes head = tied_head(job); stage.is_last && head > Bytes()) {
-    term.bytes += head;
-    if (job.explain) term.formula.rows.push_back({"output_head", {}, head, true});
-  }
-  // Tables of pointers, small buffers that layers share, and what the allocator rounds up of thousands of small tensors.
-  term.low = term.bytes - term.bytes / 100;
-  term.high = term.bytes + term.bytes / 33 + 64 * kMiB;
-  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
-  return term;
 }
 
 Term cache_term(const Job& job, const Settings& s, const Stage& stage) {
@@ -333,18 +273,10 @@ Term compute_term(const Job& job, const Settings& s) {
   for (const RecurrentRun& run : recurrent_runs(model, [](std::size_t) { return true; })) rows.push_back(recurrent_step(job, s, *run.mixer));
   if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0) rows.push_back(feed_forward_step(job, s, ffn));
   if (const MoeFfn* moe = first_moe(model)) rows.push_back(routed_step(job, s, *moe));
-  Term term;
-  term.id = "compute";
-  term.basis = Basis::modelled;
-  term.source = kStepSource;
+  Term term = largest_step_term(job.explain, std::move(rows), kStepSource);
   term.records = first_moe(model) == nullptr && first_grouped_attention(model.layers) != nullptr ? kRecords : 0;
-  term.bytes = choose_largest(rows).bytes;
   term.low = term.bytes / 2;
   term.high = 2 * term.bytes + 128 * kMiB;
-  if (!job.explain) return term;
-  term.formula.is_maximum = true;
-  term.formula.rows = std::move(rows);
-  term.formula.note = "largest_step";
   return term;
 }
 

@@ -27,6 +27,16 @@ struct Stage {
 /// `tensor` in the layers of `stage` only, its count 0 where there are none. A tied embedding is held where the head is, too.
 [[nodiscard]] Tensor within(Tensor tensor, const Stage& stage, bool tied);
 
+/// `f(tensor, elements)` for each up-projection of latent attention in `stage`: what a rank of `ranks` that share attention holds of its weights.
+template <class F>
+void for_each_latent_up(const Job& job, const Stage& stage, std::int64_t ranks, F f) {
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.role != TensorRole::latent_kv_up || tensor.part != ModelPart::text || tensor.is_scale) continue;
+    const Tensor held = within(tensor, stage, false);
+    f(tensor, held.copies() * ceil_div(held.rows, ranks) * held.cols);
+  }
+}
+
 /// How many ranks share each part of a layer: all of them, or groups that hold copies.
 struct Split {
   std::int64_t attention = 1;      ///< and embeddings

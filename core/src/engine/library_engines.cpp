@@ -17,11 +17,11 @@ const Engine& transformers_engine() {
                               {"logits_to_keep", OptionType::integer, "1"}},
                              {"bf16", "fp16", "fp32", "nf4", "bnb-int8", "gptq-int4", "awq-int4", "fp8-block"},
                              {"bf16", "f16"},
-                             local_rules().transformers,
+                             rules_of(local_rules().engines, "transformers").plan,
                              {"fp8", "int8", "int4", "gptq-int2", "gptq-int3", "gptq-int8", "mxfp4"},
                              nullptr,
                              false,
-                             local_rules().transformers_workload,
+                             rules_of(local_rules().engines, "transformers").usual_workload,
                              {"checkpoint", 1},
                              "",
                              true,
@@ -39,12 +39,32 @@ const Engine& mlx_engine() {
                               {"prompt_cache_size", OptionType::integer, "0"}},
                              {"bf16", "fp16", "mlx-4bit", "mlx-8bit"},
                              {"bf16", "f16", "q8", "q6", "q4", "q3", "q2"},
-                             local_rules().mlx,
+                             rules_of(local_rules().engines, "mlx").plan,
                              {"mlx-2bit", "mlx-3bit", "mlx-5bit", "mlx-6bit"},
                              nullptr,
                              false,
-                             local_rules().mlx_workload,
+                             rules_of(local_rules().engines, "mlx").usual_workload,
                              {"mlx-4bit", 1}};
+  return engine;
+}
+
+const Engine& exllamav2_engine() {
+  static const Engine engine{"exllamav2",
+                             {exllamav2::kVersion},
+                             {{"cache_size", OptionType::integer, "context_tokens x sequences"},
+                              {"max_input_len", OptionType::integer, "2048"},
+                              {"reserve_vram", OptionType::integer, "192 MiB, then 64 MiB"},
+                              {"last_id_only", OptionType::flag, "false"},
+                              {"tensor_parallel", OptionType::flag, "false"}},
+                             {"exl2-2.4bpw", "exl2-3bpw", "exl2-4bpw", "exl2-5bpw", "exl2-6bpw", "exl2-8bpw", "gptq-int4", "bf16", "fp16"},
+                             {"f16", "q8", "q6", "q4"},
+                             rules_of(local_rules().engines, "exllamav2").plan,
+                             {"exl2"},
+                             nullptr,
+                             false,
+                             rules_of(local_rules().engines, "exllamav2").usual_workload,
+                             {"exl2-4bpw", 1},
+                             ""};
   return engine;
 }
 
@@ -59,11 +79,11 @@ const Engine& exllamav3_engine() {
                               {"swa_full", OptionType::flag, "false"}},
                              {"exl3-2bpw", "exl3-3bpw", "exl3-4bpw", "exl3-5bpw", "exl3-6bpw", "exl3-8bpw", "bf16", "fp16"},
                              {"f16", "q8", "q6", "q5", "q4", "q3", "q2"},
-                             local_rules().exllamav3,
+                             rules_of(local_rules().engines, "exllamav3").plan,
                              {"exl3"},
                              nullptr,
                              false,
-                             local_rules().exllamav3_workload,
+                             rules_of(local_rules().engines, "exllamav3").usual_workload,
                              {"exl3-4bpw", 1},
                              ""};
   return engine;
@@ -80,11 +100,11 @@ const Engine& mlc_engine() {
                               {"prefill_chunk_size", OptionType::integer, "2048 or 8192, by model"}},
                              {"q3f16_1", "q4f16_1", "q4f32_1", "fp16", "bf16", "fp32"},
                              {"f16"},
-                             local_rules().mlc,
+                             rules_of(local_rules().engines, "mlc-llm").plan,
                              {"awq-int4"},
                              nullptr,
                              false,
-                             local_rules().mlc_workload,
+                             rules_of(local_rules().engines, "mlc-llm").usual_workload,
                              {"q4f16_1", 4}};
   return engine;
 }
@@ -96,11 +116,11 @@ const Engine& web_llm_engine() {
                               {"prefill_chunk_size", OptionType::integer, "1024"}},
                              {"q3f16_1", "q4f16_1", "q4f32_1", "fp16", "fp32"},
                              {"f16"},
-                             local_rules().web_llm,
+                             rules_of(local_rules().engines, "web-llm").plan,
                              {},
                              nullptr,
                              false,
-                             local_rules().web_llm_workload,
+                             rules_of(local_rules().engines, "web-llm").usual_workload,
                              {"q4f16_1", 1},
                              ""};
   return engine;

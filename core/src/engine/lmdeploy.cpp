@@ -9,6 +9,7 @@
 #include "engine/device_context.hpp"
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/serving_rules.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -45,19 +46,14 @@ Settings settle(const Job& job) {
 }
 
 Term overhead_term(const Job& job, const Settings& s, const Device& device) {
-  const Taken context = driver_context(device);
-  const Taken nccl = nccl_buffers(s.tensor, device.compute_capability, job.scenario.parallel.nodes);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
   term.source = kOverheadSource;
-  term.bytes = context.usual + nccl.usual + kGemmWorkspace;
-  term.low = context.low + nccl.low;
-  term.high = context.high + nccl.high + 4 * kGemmWorkspace;
-  if (!job.explain) return term;
-  term.formula.rows.push_back({"driver_context", {}, context.usual, true});
-  if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
-  term.formula.rows.push_back({"gemm_workspace", {}, kGemmWorkspace, true});
+  add_context(term, driver_context(device), nccl_buffers(s.tensor, device.compute_capability, job.scenario.parallel.nodes), job.explain);
+  term.bytes += kGemmWorkspace;
+  term.high += 4 * kGemmWorkspace;
+  if (job.explain) term.formula.rows.push_back({"gemm_workspace", {}, kGemmWorkspace, true});
   return term;
 }
 
@@ -113,11 +109,7 @@ Plan plan(const Job& job) {
   device.limit = before + pool;
   device.reserved = device.limit + step.bytes;
   device.observed = device.reserved + group.used;
-  if (const std::int64_t each = token_bytes(job.model, s); job.explain && each > 0) {
-    plan.report.kv_cache_pool = pool;
-    plan.report.kv_cache_tokens = static_cast<std::int64_t>(pool.count()) / each / s.block * s.block;
-    plan.report.max_concurrency = static_cast<double>(*plan.report.kv_cache_tokens) / static_cast<double>(s.context);
-  }
+  report_pool(job, plan.report, pool, token_bytes(job.model, s), s.block, s.context);
   if (const SlidingLayers sliding = sliding_layers(job.model); job.explain && sliding.n_layers > 0)
     plan.warnings.push_back(sliding_counted_full(sliding.window));
   plan.devices.push_back(std::move(device));

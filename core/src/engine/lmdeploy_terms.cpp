@@ -3,6 +3,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/lmdeploy.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/recurrent.hpp"
 #include "engine/steps.hpp"
 #include "engine/weight_sum.hpp"
@@ -95,16 +96,7 @@ Term cache_term(const Job& job, const Settings& s) {
   FormulaRow row = make_row(job.explain, "full_sequences",
                             {{"bytes_of_a_token", token_bytes(job.model, s)},
                              {"pool_tokens", s.held_requests * ceil_div(s.held, s.block) * s.block}});
-  Term term;
-  term.id = "kv_cache";
-  term.source = kCacheSource;
-  term.bytes = term.low = row.bytes;
-  term.high = term.bytes + term.bytes / 50;
-  if (!job.explain) return term;
-  term.formula.rows.push_back(std::move(row));
-  if (s.tensor > 1) term.formula.note = first_latent_attention(job.model.layers) != nullptr ? "latent_cache_copied" : "kv_heads_split";
-  term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim"};
-  return term;
+  return pool_term(job, std::move(row), kCacheSource, s.tensor);
 }
 
 Term state_term(const Job& job, const Settings& s) {

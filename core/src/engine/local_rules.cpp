@@ -7,28 +7,24 @@
 
 namespace weighbridge {
 
+namespace {
+
+constexpr EngineRules kEngines[] = {
+    {"llama.cpp", llama_cpp::plan},
+    {"ollama", ollama::plan, ollama::usual_workload},
+    {"lm-studio", lm_studio::plan, lm_studio::usual_workload},
+    {"transformers", transformers::plan, transformers::usual_workload},
+    {"mlx", mlx::plan, mlx::usual_workload},
+    {"exllamav2", exllamav2::plan, exllamav2::usual_workload},
+    {"exllamav3", exllamav3::plan, exllamav3::usual_workload},
+    {"mlc-llm", mlc::plan, mlc::usual_workload},
+    {"web-llm", web_llm::plan, web_llm::usual_workload},
+};
+
+}  // namespace
+
 LocalRules local_rules() {
-  return {llama_cpp::plan,
-          ollama::plan,
-          lm_studio::plan,
-          ollama::usual_workload,
-          lm_studio::usual_workload,
-          transformers::plan,
-          transformers::usual_workload,
-          mlx::plan,
-          mlx::usual_workload,
-          exllamav3::plan,
-          exllamav3::usual_workload,
-          mlc::plan,
-          mlc::usual_workload,
-          web_llm::plan,
-          web_llm::usual_workload,
-          llama_cpp::read_draft,
-          place_running,
-          read_library_options,
-          describe_library_options,
-          read_llama_options,
-          describe_llama_options};
+  return {kEngines, llama_cpp::read_draft, place_running, read_library_options, describe_library_options, read_llama_options, describe_llama_options};
 }
 
 }  // namespace weighbridge

@@ -4,7 +4,7 @@
 #include <array>
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/engine.hpp"
+#include "engine/engine_rules.hpp"
 
 namespace weighbridge {
 
@@ -42,6 +42,12 @@ namespace mlx {
 [[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
 }  // namespace mlx
 
+namespace exllamav2 {
+inline constexpr std::string_view kVersion = "0.3.2";
+[[nodiscard]] Plan plan(const Job& job);
+[[nodiscard]] UsualWorkload usual_workload(const Model& model, const Scenario& scenario);
+}  // namespace exllamav2
+
 namespace exllamav3 {
 inline constexpr std::string_view kVersion = "1.4.1";
 [[nodiscard]] Plan plan(const Job& job);
@@ -62,21 +68,7 @@ inline constexpr std::string_view kVersion = "0.2.83";
 
 /// How llama.cpp, what runs it, and the libraries plan, and read their options.
 struct LocalRules {
-  Plan (*llama_cpp)(const Job& job) = nullptr;
-  Plan (*ollama)(const Job& job) = nullptr;
-  Plan (*lm_studio)(const Job& job) = nullptr;
-  UsualWorkload (*ollama_workload)(const Model& model, const Scenario& scenario) = nullptr;
-  UsualWorkload (*lm_studio_workload)(const Model& model, const Scenario& scenario) = nullptr;
-  Plan (*transformers)(const Job& job) = nullptr;
-  UsualWorkload (*transformers_workload)(const Model& model, const Scenario& scenario) = nullptr;
-  Plan (*mlx)(const Job& job) = nullptr;
-  UsualWorkload (*mlx_workload)(const Model& model, const Scenario& scenario) = nullptr;
-  Plan (*exllamav3)(const Job& job) = nullptr;
-  UsualWorkload (*exllamav3_workload)(const Model& model, const Scenario& scenario) = nullptr;
-  Plan (*mlc)(const Job& job) = nullptr;
-  UsualWorkload (*mlc_workload)(const Model& model, const Scenario& scenario) = nullptr;
-  Plan (*web_llm)(const Job& job) = nullptr;
-  UsualWorkload (*web_llm_workload)(const Model& model, const Scenario& scenario) = nullptr;
+  std::span<const EngineRules> engines;
   Result<void> (*read_draft)(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) = nullptr;
   Result<void> (*place_running)(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) = nullptr;
   bool (*read_library_options)(KeyReader& reader, Scenario& scenario) = nullptr;

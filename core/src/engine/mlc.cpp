@@ -42,7 +42,7 @@ Settings settle(const Job& job) {
   if (o.serving.mode == "server") s.sequences = kCompiledBatch;
   s.cache_tokens = o.serving.max_total_tokens.value_or(s.needed_tokens);
   s.chunk = std::min(o.max_num_batched_tokens.value_or(find_architecture(job.model.architecture)->chunk), std::max<std::int64_t>(1, context));
-  if (job.scenario.weights_format == "q4f32_1" || job.scenario.weights_format == "fp32") s.value_bytes = 4;
+  s.value_bytes = value_bytes(scenario.weights_format);
   return s;
 }
 
@@ -92,12 +92,7 @@ Term outside_term(const Job& job, const Settings& s, const Device& device) {
   term.basis = Basis::modelled;
   term.inside_limit = false;
   term.source = kOutsideSource;
-  term.bytes = context.usual + nccl.usual;
-  term.low = context.low + nccl.low;
-  term.high = context.high + nccl.high;
-  if (!job.explain) return term;
-  if (context.usual > Bytes()) term.formula.rows.push_back({"driver_context", {}, context.usual, true});
-  if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
+  add_context(term, context, nccl, job.explain);
   return term;
 }
 

@@ -29,6 +29,9 @@ struct Settings {
 /// Tokens of a page (serve/engine.cc and WebLLM's llm_chat.ts have the same).
 inline constexpr std::int64_t kPage = 16;
 
+/// Bytes of what is not quantized under weights of `format`.
+[[nodiscard]] inline std::int64_t value_bytes(std::string_view format) { return format == "q4f32_1" || format == "fp32" ? 4 : 2; }
+
 /// The weights of one shard. Embeddings and head are whole on each.
 [[nodiscard]] Term weights_term(const Job& job, const Settings& settings);
 /// Bytes of one token in the pages of one shard.

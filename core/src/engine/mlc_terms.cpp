@@ -5,6 +5,7 @@
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/mlc.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/steps.hpp"
 #include "engine/weight_sum.hpp"
 #include "json_text.hpp"
@@ -120,16 +121,7 @@ std::int64_t token_bytes(const Model& model, const Settings& s) {
 /// Layers with a window have pages for all tokens, too.
 Term cache_term(const Job& job, const Settings& s) {
   FormulaRow row = make_row(job.explain, "full_sequences", {{"pool_tokens", pool_tokens(s)}, {"bytes_of_a_token", token_bytes(job.model, s)}});
-  Term term;
-  term.id = "kv_cache";
-  term.source = kCacheSource;
-  term.bytes = term.low = row.bytes;
-  term.high = term.bytes + term.bytes / 50;
-  if (!job.explain) return term;
-  term.formula.rows.push_back(std::move(row));
-  if (s.tensor > 1) term.formula.note = first_latent_attention(job.model.layers) != nullptr ? "latent_cache_copied" : "kv_heads_split";
-  term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim"};
-  return term;
+  return pool_term(job, std::move(row), kCacheSource, s.tensor);
 }
 
 FormulaRow planned_step(const Job& job, const Settings& s) {
@@ -155,10 +147,7 @@ Bytes largest_tensor(const Job& job, const Settings& s) {
 }
 
 std::optional<Notice> refusal(const Job& job, const Engine& engine, const std::string& name, Plan& plan) {
-  const auto is_other = [](const LayerSpec& layer) {
-    return grouped_attention(layer.mixer) == nullptr && !std::holds_alternative<LatentAttention>(layer.mixer);
-  };
-  if (find_architecture(job.model.architecture) == nullptr || std::any_of(job.model.layers.begin(), job.model.layers.end(), is_other))
+  if (find_architecture(job.model.architecture) == nullptr || !has_attention_only(job.model))
     return unknown_architecture(name, job.model.architecture);
   const std::string_view format = stored_format(job);
   if (!engine.loads(format)) {

@@ -5,8 +5,12 @@
 
 namespace weighbridge {
 
-ServingRules serving_rules() {
-  return {sglang::plan, tensorrt_llm::plan, lmdeploy::plan, tgi::plan, read_serving_options, describe_serving_options, longest_sequence_option};
-}
+namespace {
+
+constexpr EngineRules kEngines[] = {{"sglang", sglang::plan}, {"tensorrt-llm", tensorrt_llm::plan}, {"lmdeploy", lmdeploy::plan}, {"tgi", tgi::plan}};
+
+}  // namespace
+
+ServingRules serving_rules() { return {kEngines, read_serving_options, describe_serving_options, longest_sequence_option}; }
 
 }  // namespace weighbridge

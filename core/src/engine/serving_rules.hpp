@@ -4,7 +4,7 @@
 #include <array>
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/engine.hpp"
+#include "engine/engine_rules.hpp"
 
 namespace weighbridge {
 
@@ -33,10 +33,7 @@ inline constexpr std::string_view kVersion = "3.3.7";
 
 /// How serving engines other than vLLM plan, and read their options.
 struct ServingRules {
-  Plan (*sglang)(const Job& job) = nullptr;
-  Plan (*tensorrt_llm)(const Job& job) = nullptr;
-  Plan (*lmdeploy)(const Job& job) = nullptr;
-  Plan (*tgi)(const Job& job) = nullptr;
+  std::span<const EngineRules> engines;
   bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
   bool (*describe_options)(const EngineOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;

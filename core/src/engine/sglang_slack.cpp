@@ -112,20 +112,12 @@ Term compute_term(const Job& job, const Settings& s) {
     rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, tokens * s.groups));
   if (const MoeFfn* moe = first_moe(model))
     rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(tokens * s.groups, s.expert_groups)));
-  Term term;
-  term.id = "compute";
-  term.basis = Basis::modelled;
+  Term term = largest_step_term(job.explain, std::move(rows), kStepSource);
   term.inside_limit = false;
-  term.source = kStepSource;
-  term.bytes = choose_largest(rows).bytes;
   term.low = term.bytes / 2;
   // Kernels keep workspaces of their own, and routing that is not even sends one rank more than its part.
   term.high = term.bytes * 2 + 512 * kMiB;
-  if (!job.explain) return term;
-  term.formula.is_maximum = true;
-  term.formula.rows = std::move(rows);
-  term.formula.config_keys = {"vocab_size", "hidden_size", "intermediate_size"};
-  term.formula.note = "largest_step";
+  if (job.explain) term.formula.config_keys = {"vocab_size", "hidden_size", "intermediate_size"};
   return term;
 }
 
@@ -165,21 +157,14 @@ std::vector<Term> slack_terms(const Job& job, const Settings& s, const Rules& ru
 
 Term context_term(const Job& job, const Settings& s) {
   const Device& device = job.scenario.hardware.front().device;
-  const Taken context = driver_context(device);
-  const Taken nccl = nccl_buffers(s.tensor * s.pipeline, device.compute_capability, job.scenario.parallel.nodes);
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
   term.records = 2;  // zufayu/ClaudeSkillsE2EPerf (1.8 GiB on four B200), sostrowsk/dgx-spark-local-llm
   term.source = kContextSource;
-  term.bytes = context.usual + nccl.usual;
-  term.low = context.low + nccl.low;
-  term.high = context.high + nccl.high;
+  add_context(term, driver_context(device), nccl_buffers(s.tensor * s.pipeline, device.compute_capability, job.scenario.parallel.nodes), job.explain);
   // Memory that the GPU shares with the system: what the host takes while the engine starts is gone as well.
   if (device.unified_memory) term.high += 4 * kGiB;
-  if (!job.explain) return term;
-  term.formula.rows.push_back({"driver_context", {}, context.usual, true});
-  if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
   return term;
 }
 

@@ -18,11 +18,7 @@ constexpr Source kDraftSource{"sgl-project/sglang python/sglang/srt/speculative/
 /// kv_b_proj, whether that is quantized or not.
 std::int64_t absorbed_elements(const Job& job, const Settings& s, const Stage& stage) {
   std::int64_t elements = 0;
-  for (const Tensor& tensor : job.tensors) {
-    if (tensor.role != TensorRole::latent_kv_up || tensor.part != ModelPart::text || tensor.is_scale) continue;
-    const Tensor held = within(tensor, stage, false);
-    elements += held.copies() * ceil_div(held.rows, s.attention_ranks()) * held.cols;
-  }
+  for_each_latent_up(job, stage, s.attention_ranks(), [&](const Tensor&, std::int64_t held) { elements += held; });
   return elements;
 }
 

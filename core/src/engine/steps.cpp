@@ -35,4 +35,17 @@ FormulaRow expert_step(bool explain, const MoeFfn& moe, std::int64_t hidden_size
                    {"bytes_per_value", kActivationBytes}});
 }
 
+Term largest_step_term(bool explain, std::vector<FormulaRow> rows, const Source& source) {
+  Term term;
+  term.id = "compute";
+  term.basis = Basis::modelled;
+  term.source = source;
+  term.bytes = choose_largest(rows).bytes;
+  if (!explain) return term;
+  term.formula.is_maximum = true;
+  term.formula.rows = std::move(rows);
+  term.formula.note = "largest_step";
+  return term;
+}
+
 }  // namespace weighbridge

@@ -12,4 +12,7 @@ namespace weighbridge {
 /// The buffers of the fused expert kernels for `tokens` tokens, each expert split over `ranks` ranks.
 [[nodiscard]] FormulaRow expert_step(bool explain, const MoeFfn& moe, std::int64_t hidden_size, std::int64_t ranks, std::int64_t tokens);
 
+/// The term of the largest of `rows`, which all are shown; its bounds are its caller's. There is at least one.
+[[nodiscard]] Term largest_step_term(bool explain, std::vector<FormulaRow> rows, const Source& source);
+
 }  // namespace weighbridge

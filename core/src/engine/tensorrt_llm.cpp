@@ -66,6 +66,7 @@ Settings settle(const Job& job) {
   s.tensor = scenario.parallel.tensor;
   s.pipeline = scenario.parallel.pipeline;
   s.copies = scenario.parallel.data;
+  s.node_devices = scenario.device_count() / scenario.parallel.nodes;
   s.copies_attention = o.serving.enable_dp_attention.value_or(false);
   s.expert_groups = o.serving.ep_size.value_or(scenario.parallel.expert ? s.tensor : 1);
   s.share = o.gpu_memory_utilization.value_or(0.9);

@@ -10,6 +10,7 @@ struct Settings {
   std::int64_t tensor = 1;
   std::int64_t pipeline = 1;
   std::int64_t copies = 1;
+  std::int64_t node_devices = 1;   ///< GPUs of a machine
   bool copies_attention = false;   ///< enable_attention_dp: each rank has all of attention, and requests of its own
   std::int64_t expert_groups = 1;  ///< moe_expert_parallel_size
   double share = 0.9;              ///< free_gpu_memory_fraction

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <numeric>
 
 #include "engine/cached_token.hpp"
 #include "engine/formula.hpp"
@@ -24,12 +25,9 @@ constexpr Source kOutsideSource{
 /// Copies of kv_b_proj that decode multiplies with: its two halves transposed, and on Blackwell in 16 bit besides (modules/attention.py, MLA).
 std::int64_t absorbed_bytes(const Job& job, const Settings& s, const Stage& stage) {
   std::int64_t bytes = 0;
-  for (const Tensor& tensor : job.tensors) {
-    if (tensor.role != TensorRole::latent_kv_up || tensor.part != ModelPart::text || tensor.is_scale) continue;
-    const Tensor held = within(tensor, stage, false);
-    const std::int64_t elements = held.copies() * ceil_div(held.rows, s.attention_ranks()) * held.cols;
-    bytes += elements * (tensor.type.block_bytes < 2 * tensor.type.block_size ? 3 : 2);
-  }
+  for_each_latent_up(job, stage, s.attention_ranks(), [&](const Tensor& tensor, std::int64_t held) {
+    bytes += held * (tensor.type.block_bytes < 2 * tensor.type.block_size ? 3 : 2);
+  });
   return bytes;
 }
 
@@ -44,8 +42,13 @@ bool may_run_deep_gemm(const Job& job) {
 
 /// What a rank holds of `tensor`. Of models with latent attention each rank has the whole embedding (modeling_deepseekv3.py DeepseekV3Model).
 Tensor held_by_rank(const Job& job, const Settings& s, const Tensor& tensor, const ExpertPadding& padding) {
-  if (tensor.role == TensorRole::embedding && first_latent_attention(job.model.layers) != nullptr) return tensor;
-  return share_of(job.model, tensor, s.split(), padding);
+  const bool is_latent = first_latent_attention(job.model.layers) != nullptr;
+  if (tensor.role == TensorRole::embedding && is_latent) return tensor;
+  Split split = s.split();
+  // Their dense blocks are not split over more than a machine (DeepseekV3DecoderLayer._compute_mlp_tp_size).
+  const bool is_dense = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::ffn_down;
+  if (is_latent && is_dense && split.dense > s.node_devices) split.dense = std::gcd(split.dense, s.node_devices);
+  return share_of(job.model, tensor, split, padding);
 }
 
 /// Prediction layers look up and multiply with the model's own embedding and head (DeepseekV3MTP).
@@ -156,18 +159,10 @@ Term compute_term(const Job& job, const Settings& s) {
     rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.split().dense, s.batch_tokens));
   if (const MoeFfn* moe = first_moe(model))
     rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(s.batch_tokens * groups, s.expert_groups)));
-  Term term;
-  term.id = "compute";
-  term.basis = Basis::modelled;
-  term.source = kCacheSource;
+  Term term = largest_step_term(job.explain, std::move(rows), kCacheSource);
   term.records = 2;
-  term.bytes = choose_largest(rows).bytes;
   term.low = term.bytes / 16;  // 0.14 to 2.6 GiB were logged
   term.high = 2 * term.bytes + kGiB;
-  if (!job.explain) return term;
-  term.formula.is_maximum = true;
-  term.formula.rows = std::move(rows);
-  term.formula.note = "largest_step";
   return term;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/layout.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/serving_rules.hpp"
 #include "engine/steps.hpp"
 #include "engine/weight_sum.hpp"
@@ -163,16 +164,7 @@ Term cache_term(const Job& job, const Settings& s) {
                              {"values_per_token", 2 * cached.heads * cached.head_size},
                              {"layers", job.model.n_layers()},
                              {"bytes_per_value", s.value_bytes}});
-  Term term;
-  term.id = "kv_cache";
-  term.source = kCacheSource;
-  term.bytes = term.low = row.bytes;
-  term.high = term.bytes + term.bytes / 50;
-  if (!job.explain) return term;
-  term.formula.rows.push_back(std::move(row));
-  if (s.tensor > 1) term.formula.note = "kv_heads_split";
-  term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim"};
-  return term;
+  return pool_term(job, std::move(row), kCacheSource, s.tensor, false);
 }
 
 /// The prefill of warm-up, whose blocks stay with PyTorch's allocator when the free memory is measured.
@@ -183,35 +175,23 @@ Term compute_term(const Job& job, const Settings& s) {
   if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
     rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, s.batch_tokens));
   if (const MoeFfn* moe = first_moe(model)) rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.tensor, s.batch_tokens));
-  Term term;
-  term.id = "compute";
-  term.basis = Basis::modelled;
-  term.source = kStepSource;
-  term.bytes = choose_largest(rows).bytes;
+  Term term = largest_step_term(job.explain, std::move(rows), kStepSource);
   term.low = term.bytes / 2;
   term.high = 2 * term.bytes + kGiB;
-  if (!job.explain) return term;
-  term.formula.is_maximum = true;
-  term.formula.rows = std::move(rows);
-  term.formula.note = "largest_step";
   return term;
 }
 
 Term overhead_term(const Job& job, const Settings& s, const Device& device) {
-  const Taken context = driver_context(device);
-  const Taken nccl = nccl_buffers(s.tensor, device.compute_capability);
   const Bytes workspace = s.flashinfer ? kFlashInferWorkspace : Bytes();
   Term term;
   term.id = "overhead";
   term.basis = Basis::modelled;
   term.source = kOverheadSource;
-  term.bytes = context.usual + nccl.usual + workspace;
-  term.low = context.low + nccl.low + workspace;
-  term.high = context.high + nccl.high + workspace + 256 * kMiB;
-  if (!job.explain) return term;
-  term.formula.rows.push_back({"driver_context", {}, context.usual, true});
-  if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
-  if (workspace > Bytes()) term.formula.rows.push_back({"attention_workspace", {}, workspace, true});
+  add_context(term, driver_context(device), nccl_buffers(s.tensor, device.compute_capability), job.explain);
+  term.bytes += workspace;
+  term.low += workspace;
+  term.high += workspace + 256 * kMiB;
+  if (job.explain && workspace > Bytes()) term.formula.rows.push_back({"attention_workspace", {}, workspace, true});
   return term;
 }
 
@@ -240,10 +220,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
     return notice::custom("unknown_backend", "params.hardware", "TGI is counted on CUDA and ROCm devices: expected one of them.", "backend", backend,
                           "cuda or rocm");
   if (std::optional<Notice> layout = only_tensor_parallel(s, "TGI")) return layout;
-  const auto is_other = [](const LayerSpec& layer) {
-    return grouped_attention(layer.mixer) == nullptr && !std::holds_alternative<LatentAttention>(layer.mixer);
-  };
-  if (std::any_of(job.model.layers.begin(), job.model.layers.end(), is_other)) return unknown_architecture("TGI", job.model.architecture);
+  if (!has_attention_only(job.model)) return unknown_architecture("TGI", job.model.architecture);
   const std::string_view format = stored_format(job);
   if (!tgi_engine().loads(format) || (format == "exl2" && s.parallel.tensor > 1)) {
     plan.nearest_weights_format = "awq-int4";
@@ -297,11 +274,7 @@ Plan plan(const Job& job) {
     device.reserved += device.terms.back().bytes;
   }
   device.observed = device.reserved + group.used;
-  if (const std::int64_t each = token_bytes(job.model, s); job.explain && each > 0) {
-    plan.report.kv_cache_pool = pool;
-    plan.report.kv_cache_tokens = static_cast<std::int64_t>(pool.count()) / each / s.block * s.block;
-    plan.report.max_concurrency = static_cast<double>(*plan.report.kv_cache_tokens) / static_cast<double>(s.context);
-  }
+  report_pool(job, plan.report, pool, token_bytes(job.model, s), s.block, s.context);
   if (job.explain) add_warnings(job, plan);
   plan.devices.push_back(std::move(device));
   return plan;

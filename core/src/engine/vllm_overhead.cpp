@@ -49,7 +49,6 @@ std::int64_t graph_count(const Settings& s, const Rules& rules) {
 
 Term context_term(const Job& job, const Settings& settings, const Rules& rules) {
   const Device& device = job.scenario.hardware.front().device;
-  const Taken context = driver_context(device);
   const Taken nccl = rules.nccl == NcclAccount::in_budget ? Taken{}
                                                           : nccl_buffers(peers_of(settings), device.compute_capability, job.scenario.parallel.nodes);
   Term term;
@@ -60,15 +59,10 @@ Term context_term(const Job& job, const Settings& settings, const Rules& rules) 
                      : 2;  // with an address: LukeJYK/AutoScientists, kolyangg/mlops-assignment, Sandermage/genesis-vllm-patches#24; the two of NCCL
   term.inside_limit = rules.context_inside;
   term.source = kContextSource;
-  term.bytes = context.usual + nccl.usual;
-  term.low = context.low + nccl.low;
-  term.high = context.high + nccl.high;
+  add_context(term, driver_context(device), nccl, job.explain);
   if (may_run_flashinfer(device.compute_capability)) term.high += kFlashInferWorkspace;
   // System memory that the GPU shares with the operating system: profiling past 0.70 wedged a host (vllm-project/vllm#46307).
   if (device.unified_memory) term.high += 4 * kGiB;
-  if (!job.explain) return term;
-  term.formula.rows.push_back({"driver_context", {}, context.usual, true});
-  if (nccl.usual > Bytes()) term.formula.rows.push_back({"nccl", {}, nccl.usual, true});
   return term;
 }
 

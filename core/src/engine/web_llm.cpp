@@ -26,7 +26,7 @@ mlc::Settings settle(const Job& job) {
   s.sequences = 1;
   s.cache_tokens = scenario.context_tokens;
   s.chunk = std::min(scenario.options.max_num_batched_tokens.value_or(kChunk), std::max<std::int64_t>(1, s.cache_tokens));
-  if (scenario.weights_format == "q4f32_1" || scenario.weights_format == "fp32") s.value_bytes = 4;
+  s.value_bytes = mlc::value_bytes(scenario.weights_format);
   return s;
 }
 

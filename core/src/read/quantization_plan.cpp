@@ -218,7 +218,7 @@ class PlanReader {
     };
     if (!b_.config.has("bits")) return b_.config.fail(notice::missing_key(b_.config.path("bits"), "bits", "the average bits of a weight"));
     WeightsLayout layout = b_.layout_of(quantization);
-    layout.bits_x1000 = average("head_bits", kExl3HeadBits);
+    layout.bits_x1000 = average("head_bits", kExlHeadBits);
     add_targets({"lm_head"}, layout);
     layout.bits_x1000 = average("bits", 4);
     b_.add_usual(layout);

@@ -11,7 +11,7 @@ const kNames: Record<string, string> = {
 export function weightsName(format: string): string {
   if (format === 'checkpoint') return t('format.file');
   if (format.startsWith('gguf:')) return format.slice('gguf:'.length);
-  if (/^q\d|^exl3-/.test(format)) return format.replace('exl3-', 'EXL3 ');
+  if (/^q\d|^exl\d-/.test(format)) return format.replace(/^exl(\d)-/, 'EXL$1 ');
   const [, method, bits] = /^(awq|gptq|mlx)-(?:int)?(\d)(?:bit)?$/.exec(format) ?? [];
   return method ? `${method.toUpperCase()} ${bits}-bit` : (kNames[format] ?? format.toUpperCase());
 }

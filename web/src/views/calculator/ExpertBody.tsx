@@ -58,7 +58,7 @@ const kFlags: Record<string, string> = {
 };
 
 /** Engines whose settings are fields, not flags of a command line. */
-const kFields = new Set(['ollama', 'lm-studio', 'transformers', 'exllamav3', 'mlc-llm', 'web-llm']);
+const kFields = new Set(['ollama', 'lm-studio', 'transformers', 'exllamav2', 'exllamav3', 'mlc-llm', 'web-llm']);
 
 const kChoices: Record<string, string[]> = {
   split_mode: ['layer', 'none', 'row', 'tensor'],

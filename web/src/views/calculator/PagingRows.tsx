@@ -5,7 +5,7 @@ import { t } from '../../i18n';
 import { useStore } from '../../store';
 import { NumberRow } from './ExpertRows';
 
-const kPaged = ['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'mlc-llm', 'exllamav3'];
+const kPaged = ['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'mlc-llm', 'exllamav2', 'exllamav3'];
 
 export function PagingRows() {
   const { request, setPaging } = useStore();

@@ -21,7 +21,7 @@ const kMostSequencesOnSlider = 1024;
 const kShortContext = 8192; // models up to here get finer stops
 const kEnginesBeforeTheCatalogue = [
   ...['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'llama.cpp', 'ollama', 'lm-studio', 'transformers', 'mlx'],
-  ...['exllamav3', 'mlc-llm', 'web-llm', 'article'],
+  ...['exllamav2', 'exllamav3', 'mlc-llm', 'web-llm', 'article'],
 ];
 
 function ContextField() {
