@@ -9,7 +9,7 @@
 
 #include "command_line.hpp"
 #include "engine/engine.hpp"
-#include "engine/vllm.hpp"
+#include "engine/vllm/vllm.hpp"
 #include "method.hpp"
 #include "options.hpp"
 #include "request.hpp"

@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 #include "engine/engine.hpp"
-#include "engine/llama_cpp.hpp"
+#include "engine/llama_cpp/llama_cpp.hpp"
 #include "llama_graph/simulate.hpp"
 #include "request.hpp"
 #include "weighbridge/catalogue.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/llama_cpp.hpp"
+#include "engine/llama_cpp/llama_cpp.hpp"
 #include "request.hpp"
 #include "truth.hpp"
 #include "weighbridge/estimate.hpp"

@@ -84,7 +84,7 @@ function answersOfTheCatalogue(): Estimate[] {
 /** The codes that stand in the sources of the engines: also what no model of the catalogue brings about. */
 function codesInSources(): { row: string[]; factor: string[] } {
   const folder = 'core/src/engine';
-  const text = readdirSync(folder)
+  const text = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.cpp'))
     .map((file) => readFileSync(`${folder}/${file}`, 'utf8'))
     .join('\n');

@@ -15,7 +15,7 @@ enum class Thumb {
   format_bits,         ///< as many bits a parameter as the format has in its name; 16 are the rule above
   format_bits_and_20,  ///< the same and a fifth more (EleutherAI, "Transformer Math 101", Total Inference Memory)
   active_bits,         ///< only the parameters that one token uses, for a model with experts
-  article,             ///< the article that engine/article.cpp follows: weights, one activation a token, a cache without layers
+  article,             ///< the article that engine/article/article.cpp follows: weights, one activation a token, a cache without layers
 };
 
 /// What a rule says of a case.

@@ -27,7 +27,7 @@ struct Memo {
   std::shared_ptr<const void> loads;  ///< what each layer weighs: llama.cpp's Loads, or the ModuleSizes of engines that deal layers out
   std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)
   std::shared_ptr<void> replays;      ///< llama.cpp: buffers by what they depend on (llama_graph/simulate.cpp)
-  std::shared_ptr<void> draft;        ///< llama.cpp: the model that drafts, in its format (llama_cpp_draft_model.cpp)
+  std::shared_ptr<void> draft;        ///< llama.cpp: the model that drafts, in its format (llama_cpp/draft_model.cpp)
 
   /// llama.cpp: what was done so far. A benchmark prints it, and tests hold it down.
   struct Work {

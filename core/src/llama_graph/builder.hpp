@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/llama_cpp.hpp"
+#include "engine/llama_cpp/llama_cpp.hpp"
 #include "llama_graph/graph.hpp"
 #include "llama_graph/simulate.hpp"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/llama_cpp.hpp"
+#include "engine/llama_cpp/llama_cpp.hpp"
 #include "llama_graph/layers.hpp"
 #include "weighbridge/units.hpp"
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "engine/llama_cpp/llama_cpp.hpp"
+#include "json_text.hpp"
+#include "llama_graph/simulate.hpp"
+
+namespace weighbridge::llama_cpp {
+
+namespace {
+
+constexpr std::int64_t kContextPadding = 256;  // src/llama-context.cpp: GGML_PAD(n_ctx, 256)
+constexpr std::int64_t kBatch = 2048;          // llama_context_default_params
+constexpr std::int64_t kMicroBatch = 512;
+
+DType cache_type(const std::string& name) { return ggml_cache_type(name).value_or(dtype::f16); }
+
+Notice unsupported(std::string where, std::string message, std::string key, std::string value, std::string expected) {
+  return notice::custom("unsupported", std::move(where), std::move(message), std::move(key), std::move(value), std::move(expected));
+}
+
+/// src/llama-context.cpp, llama_init_from_model: what it refuses of cache types.
+std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
+  const auto refuse = [](std::string message, std::string value, std::string expected) {
+    return unsupported("params.kv_cache", std::move(message), "kv_cache", std::move(value), std::move(expected));
+  };
+  if (is_ggml_quantized(s.type_v) && !s.flash_attention)
+    return refuse(
+        "llama.cpp quantizes cached values only with flash attention: expected flash_attn on or auto, or an f16, bf16 or f32 value cache, got " +
+            std::string(s.type_v.name) + " without it.",
+        std::string(s.type_v.name), "flash_attn on or auto, or f16, bf16, f32");
+  for (const LayerSpec& layer : job.model.layers) {
+    if (std::holds_alternative<LatentAttention>(layer.mixer)) {
+      if (s.type_k == s.type_v) continue;
+      return refuse("A latent (MLA) cache holds keys and values in one: expected one type for both, got " + std::string(s.type_k.name) +
+                        " keys with " + std::string(s.type_v.name) + " values.",
+                    std::string(s.type_k.name) + ", " + std::string(s.type_v.name), "one type for both");
+    }
+    const FullAttention* heads = grouped_attention(layer.mixer);
+    if (heads == nullptr) continue;
+    const FullAttention& attention = *heads;
+    if (attention.head_dim_k % s.type_k.block_size != 0 || (s.flash_attention && attention.head_dim_v % s.type_v.block_size != 0))
+      return refuse("A head of " + grouped(attention.head_dim_k) + " elements is no whole number of " + std::string(s.type_k.name) +
+                        " blocks: expected a multiple of " + grouped(std::max(s.type_k.block_size, s.type_v.block_size)) + ", or an f16 cache.",
+                    std::string(s.type_k.name), "f16, bf16 or f32");
+  }
+  return std::nullopt;
+}
+
+std::optional<Notice> split_refusal(const Job& job) {
+  const Scenario& scenario = job.scenario;
+  const LlamaCppOptions& o = scenario.options.llama_cpp;
+  const std::int64_t devices = scenario.device_count();
+  const auto given = static_cast<std::int64_t>(o.tensor_split.size());
+  if (given > devices)
+    return unsupported("params.engine.options.tensor_split",
+                       "`tensor_split` names " + grouped(given) + " shares for " + grouped(devices) + " devices: expected one share for each device.",
+                       "tensor_split", grouped(given), grouped(devices) + " shares");
+  // ggml-cuda, ggml-metal and ggml-vulkan of v0.5.0 register no ggml_backend_split_buffer_type: loading fails with this sentence.
+  if (o.split_mode == SplitMode::row && devices > 0)
+    return unsupported("params.engine.options.split_mode",
+                       "llama.cpp v0.5.0 stops with \"device " + device_name(scenario, 0) +
+                           " does not support split buffers\": expected split_mode layer, or none for one device.",
+                       "split_mode", "row", "layer or none");
+  if (o.split_mode == SplitMode::tensor)
+    return unsupported("params.engine.options.split_mode", "Splitting tensors over devices is not counted: expected split_mode layer or none.",
+                       "split_mode", "tensor", "layer or none");
+  if (o.main_gpu && *o.main_gpu >= devices && devices > 0)
+    return unsupported("params.engine.options.main_gpu",
+                       "`main_gpu` " + grouped(*o.main_gpu) + " is not there: expected 0 to " + grouped(devices - 1) + ", the devices given.",
+                       "main_gpu", grouped(*o.main_gpu), "0 to " + grouped(devices - 1));
+  if (devices > 0 && (scenario.parallel.data != 1 || scenario.parallel.expert))
+    return unsupported("params.parallel", "llama.cpp splits a model by layers over all devices: expected no data or expert parallel.", "parallel",
+                       "data " + grouped(scenario.parallel.data), "layers over all devices");
+  return std::nullopt;
+}
+
+std::optional<Notice> backend_refusal(const Scenario& scenario) {
+  for (std::size_t i = 0; i < scenario.hardware.size(); ++i) {
+    const std::string& backend = scenario.hardware[i].device.backend;
+    if (!is_backend(backend))
+      return notice::custom("no_rules_for_backend", "params.hardware[" + std::to_string(i) + "].device",
+                            "We have no rules for llama.cpp on " + backend + " devices: expected a device of " + std::string(kBackendNames) + ".",
+                            "backend", backend, std::string(kBackendNames));
+  }
+  return std::nullopt;
+}
+
+/// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2, StarCoder2 and Phi 3
+/// (src/models/phi3.cpp: "SWA is currently disabled").
+bool keeps_windows(const Model& model) {
+  return !is_any_of(model.architecture, {"mistral", "mixtral", "qwen2", "qwen2_moe", "phi3", "phimoe", "ministral", "starcoder2"});
+}
+
+}  // namespace
+
+std::int64_t padded_cells(std::int64_t tokens) { return ceil_div(tokens, kContextPadding) * kContextPadding; }
+
+Settings settle(const Job& job) {
+  const LlamaCppOptions& o = job.scenario.options.llama_cpp;
+  Settings s;
+  const bool leaves_slots = o.n_seq_max == -1;
+  s.n_seq_max = leaves_slots ? kServerSlots : o.n_seq_max.value_or(job.scenario.sequences);
+  const std::int64_t given = o.n_ctx.value_or(job.scenario.context_tokens * s.n_seq_max);
+  const std::int64_t total = given > 0 ? given : job.model.max_context_tokens;
+  s.n_ctx = padded_cells(total);
+  const bool unified = o.kv_unified.value_or(leaves_slots);
+  s.n_streams = unified ? 1 : s.n_seq_max;
+  s.cells = unified ? s.n_ctx : padded_cells(std::max<std::int64_t>(1, s.n_ctx / s.n_seq_max));
+  s.n_ctx = s.cells * s.n_streams;
+  s.n_batch = std::min(s.n_ctx, o.n_batch.value_or(kBatch));
+  s.n_ubatch = std::min(s.n_batch, o.n_ubatch.value_or(kMicroBatch));
+  s.n_outputs = std::min(s.n_ubatch, o.n_outputs.value_or(s.n_ubatch));
+  const std::int64_t all = layers_of_file(job) + 1;
+  const std::int64_t wanted = o.n_gpu_layers.value_or(-1);
+  s.gpu_layers = job.scenario.hardware.empty() ? 0 : (wanted < 0 ? all : std::min(wanted, all));
+  s.type_k = cache_type(job.scenario.kv_type);
+  s.type_v = cache_type(job.scenario.kv_value_type);
+  s.flash_attention = o.flash_attn.value_or(true);
+  s.swa_full = o.swa_full.value_or(false);
+  s.keeps_windows = keeps_windows(job.model);
+  s.offload_kqv = o.offload_kqv.value_or(true);
+  s.op_offload = o.op_offload.value_or(true);
+  s.embeddings = o.embeddings.value_or(false);
+  const bool encodes = !job.model.layers.empty() && std::holds_alternative<EncoderAttention>(job.model.layers.front().mixer);
+  // An encoder's file says how; the mean takes the most room.
+  s.pooling = o.pooling_type.value_or(encodes ? PoolingType::mean : PoolingType::none);
+  s.unfolds_latents = first_latent_attention(job.model.layers) != nullptr && llama_graph::unfolds_latents(job.tensors);
+  if (!o.flash_attn) s.flash_attention = llama_graph::runs_flash_attention(job, s, place(job, s));
+  if (s.flash_attention) return s;
+  s.widest_values = widest_values(job.model, s);
+  s.caches_idle_layers = std::none_of(job.model.layers.begin(), job.model.layers.end(),
+                                      [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; });
+  return s;
+}
+
+std::optional<Notice> refusal(const Job& job, const Settings& settings) {
+  if (job.model.parameters_by_name > 0)
+    return unsupported("params.model", "A model known by its size only has no GGUF file: expected one with a config.json.", "model", job.model.id,
+                       "a model with a config.json");
+  if (auto problem = backend_refusal(job.scenario)) return problem;
+  const std::string format(loaded_format(job.model, job.scenario));
+  if (!format.starts_with("gguf:") && !job.model.from_gguf)
+    return unsupported("params.weights.format", "llama.cpp does not load " + format + " weights: expected a GGUF file type such as gguf:Q8_0.",
+                       "weights.format", format, "gguf:Q8_0 or another GGUF file type");
+  if (settings.n_seq_max > kMostSlots)
+    return notice::out_of_range("params.workload.sequences", "sequences", grouped(settings.n_seq_max), "at most " + grouped(kMostSlots));
+  if (auto problem = split_refusal(job)) return problem;
+  return cache_refusal(job, settings);
+}
+
+}  // namespace weighbridge::llama_cpp

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "engine/formula.hpp"
+#include "engine/lmdeploy/lmdeploy.hpp"
+#include "engine/one_pool.hpp"
+#include "engine/recurrent.hpp"
+#include "engine/steps.hpp"
+#include "engine/weight_sum.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge::lmdeploy {
+
+namespace {
+
+constexpr Source kWeightSource{
+    "InternLM/lmdeploy lmdeploy/turbomind/{weight_format,builders}, src/turbomind/models/linear_weight.cc",
+    "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/models/linear_weight.cc"};
+constexpr Source kCacheSource{
+    "InternLM/lmdeploy src/turbomind/kernels/attention/block.h, models/llama/unified_attention_layer.cc",
+    "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/kernels/attention/block.h"};
+constexpr Source kStateSource{
+    "InternLM/lmdeploy src/turbomind/models/llama/GatedDeltaNetLayer.cc",
+    "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/models/llama/GatedDeltaNetLayer.cc"};
+constexpr Source kStepSource{
+    "InternLM/lmdeploy src/turbomind/models/llama/{unified_attention_layer,LlamaFfnLayer,moe_ffn_layer}.cc, models/language_model.cc",
+    "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/models/llama/unified_attention_layer.cc"};
+
+constexpr std::int64_t kWorkspaceTokens = 4096;  // unified_attention_layer.h kMaxWorkspaceTokens
+constexpr std::int64_t kParameterBytes = 4;      // of a quantized head: scale and zero point, 16 bits each (block.h token_param_size)
+
+bool is_loaded(const Tensor& tensor) { return !tensor.is_copy && tensor.part != ModelPart::mtp && tensor.part != ModelPart::speech; }
+
+/// Zero points of four bits are kept as wide as the scales beside them.
+FormulaRow zero_points_row(const Job& job, const Settings& s) {
+  const std::string_view format = stored_format(job);
+  const bool is_int4 = format == "awq-int4" || format == "gptq-int4" || format == "int4";
+  std::int64_t groups = 0;
+  for (const Tensor& tensor : job.tensors)
+    if (is_int4 && is_loaded(tensor) && tensor.is_scale && tensor.type.block_bytes == 2 && tensor.cols > 1)
+      groups += share_of(job.model, tensor, s.split()).elements();
+  return make_row(job.explain, "unpacked_zero_points", {{"groups", groups}, {"bytes_per_value", 2}});
+}
+
+struct Heads {
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t values_per_head = 0;  ///< of a key and a value
+};
+
+/// Of one rank. A latent is one key without a value of its own.
+Heads heads_of(const Model& model, const Settings& s) {
+  if (const LatentAttention* latent = first_latent_attention(model.layers))
+    return {ceil_div(latent->n_heads, s.tensor), 1, latent->kv_lora_rank + latent->qk_rope_head_dim};
+  const FullAttention* a = first_grouped_attention(model.layers);
+  if (a == nullptr) return {};
+  return {ceil_div(a->n_heads, s.tensor), std::max<std::int64_t>(1, a->n_kv_heads / s.tensor), a->head_dim_k + a->head_dim_v};
+}
+
+}  // namespace
+
+Term weights_term(const Job& job, const Settings& s) {
+  WeightSum sum;
+  for (const Tensor& tensor : job.tensors)
+    if (is_loaded(tensor)) sum.add(tensor, share_of(job.model, tensor, s.split()));
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::modelled;
+  term.source = kWeightSource;
+  term.bytes = sum.bytes();
+  if (job.explain) term.formula.rows = sum.rows(s.tensor);
+  if (FormulaRow zeros = zero_points_row(job, s); zeros.bytes > Bytes()) {
+    term.bytes += zeros.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(zeros));
+  }
+  term.low = term.bytes - term.bytes / 33;
+  term.high = term.bytes + term.bytes / 25;
+  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
+  return term;
+}
+
+std::int64_t token_bytes(const Model& model, const Settings& s) {
+  const bool is_quantized = s.cache_bits < 16;
+  const auto head = [&](std::int64_t values) { return values * s.cache_bits / 8 + (is_quantized ? kParameterBytes : 0); };
+  std::int64_t bytes = 0;
+  for (const LayerSpec& layer : model.layers) {
+    if (layer.shares_cache) continue;
+    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) bytes += head(latent->kv_lora_rank + latent->qk_rope_head_dim);
+    if (const FullAttention* a = grouped_attention(layer.mixer))
+      bytes += std::max<std::int64_t>(1, a->n_kv_heads / s.tensor) * (head(a->head_dim_k) + head(a->head_dim_v));
+  }
+  return bytes;
+}
+
+Term cache_term(const Job& job, const Settings& s) {
+  FormulaRow row = make_row(job.explain, "full_sequences",
+                            {{"bytes_of_a_token", token_bytes(job.model, s)},
+                             {"pool_tokens", s.held_requests * ceil_div(s.held, s.block) * s.block}});
+  return pool_term(job, std::move(row), kCacheSource, s.tensor);
+}
+
+Term state_term(const Job& job, const Settings& s) {
+  Term term;
+  term.id = "recurrent_state";
+  term.basis = Basis::modelled;
+  term.source = kStateSource;
+  for (const RecurrentRun& run : recurrent_runs(job.model, [](std::size_t) { return true; })) {
+    FormulaRow row = make_row(job.explain, "recurrent_layers",
+                              {{"state_values", ceil_div(run.mixer->state_values, s.tensor)},
+                               {"bytes_per_value", 4},
+                               {"convolution_bytes", 2 * ceil_div(run.mixer->conv_channels, s.tensor) * run.mixer->conv_kernel, Op::plus},
+                               {"layers_x_sequences", run.layers * s.held_requests}});
+    term.bytes += row.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  }
+  term.low = term.bytes / 2;   // states of 16 bits
+  term.high = term.bytes * 2;  // checkpoints for prompts that come again
+  return term;
+}
+
+/// What the share leaves has to hold: partial results of attention, a layer's cache of the prompts as one piece, the widest tensors, the logits.
+Term compute_term(const Job& job, const Settings& s) {
+  const Model& model = job.model;
+  const Heads heads = heads_of(model, s);
+  const std::int64_t width = std::max<std::int64_t>(1, heads.values_per_head / (first_latent_attention(model.layers) != nullptr ? 1 : 2));
+  std::vector<FormulaRow> steps;
+  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
+    steps.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, s.batch_tokens));
+  if (const MoeFfn* moe = first_moe(model)) steps.push_back(expert_step(job.explain, *moe, model.hidden_size, s.tensor, s.batch_tokens));
+  std::vector<FormulaRow> rows;
+  if (!steps.empty()) rows.push_back(choose_largest(steps));
+  rows.push_back(make_row(job.explain, "attention_workspace",
+                          {{"values_of_heads", heads.queries * (width + 2)}, {"workspace_tokens", kWorkspaceTokens}, {"bytes_per_value", 4}}));
+  rows.push_back(make_row(
+      job.explain, "flattened_cache",
+      {{"cached_tokens", std::max(s.context, s.batch_tokens)}, {"values_of_heads", heads.keys * heads.values_per_head}, {"bytes_per_value", 2}}));
+  rows.push_back(make_row(job.explain, "logits", {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}}));
+  Term term;
+  term.id = "compute";
+  term.basis = Basis::modelled;
+  term.inside_limit = false;
+  term.source = kStepSource;
+  for (const FormulaRow& row : rows) term.bytes += row.bytes;
+  term.low = term.bytes / 3;
+  term.high = 2 * term.bytes + 256 * kMiB;
+  if (!job.explain) return term;
+  sort_largest_first(rows);
+  term.formula.rows = std::move(rows);
+  return term;
+}
+
+}  // namespace weighbridge::lmdeploy

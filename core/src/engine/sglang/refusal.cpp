@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What SGLang refuses at start, and what it runs in another way than asked.
+#include <algorithm>
+#include <array>
+
+#include "engine/gpu_notices.hpp"
+#include "engine/sglang/sglang.hpp"
+#include "json_text.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge::sglang {
+
+namespace {
+
+constexpr int kLeastCapability = 75;  // sgl-kernel is built for 7.5 and newer
+
+/// The oldest cards that run a format: get_min_capability of python/sglang/srt/layers/quantization.
+constexpr std::array kFormatRules{FormatRule{"fp8", 80},      FormatRule{"fp8-block", 80}, FormatRule{"int8", 75},      FormatRule{"int4", 80},
+                                  FormatRule{"awq-int4", 75}, FormatRule{"gptq-int4", 75}, FormatRule{"gptq-int8", 75}, FormatRule{"nf4", 75},
+                                  FormatRule{"mxfp4", 80},    FormatRule{"nvfp4", 100},    FormatRule{"bf16", 80}};
+
+std::optional<Notice> device_problem(const Job& job) {
+  const Device& device = job.scenario.hardware.front().device;
+  if (device.backend != "cuda" && device.backend != "rocm")
+    return notice::custom("unknown_backend", "params.hardware[0].device",
+                          "We have no rules for SGLang on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend", device.backend,
+                          "cuda or rocm");
+  const int capability = device.compute_capability;
+  if (capability == 0) return std::nullopt;
+  if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "SGLang", kLeastCapability, capability);
+  if (job.scenario.weights_format == "checkpoint" && stored_format(job) == "bf16") return std::nullopt;  // read as float16
+  const FormatRule* rule = rule_of(kFormatRules, stored_format(job));
+  if (rule != nullptr && capability < rule->capability)
+    return needs_capability("params.weights.format", std::string(rule->format), rule->capability, capability);
+  return std::nullopt;
+}
+
+std::optional<Notice> format_problem(const Job& job) {
+  const std::string_view stored = stored_format(job);
+  if (stored == "fp16" || stored == "fp32") return std::nullopt;
+  if (rule_of(kFormatRules, stored) != nullptr) return std::nullopt;
+  const std::string value(stored);
+  return notice::custom("unsupported", "params.weights.format", "SGLang does not run weights of the format " + value + ": expected another format.",
+                        "weights.format", value, "fp8");
+}
+
+Notice uneven(std::string where, std::string_view key, std::int64_t value, std::string expected) {
+  return notice::not_divisible(std::move(where), std::string(key), grouped(value), std::move(expected));
+}
+
+/// server_args.py check_server_args; engine.py _calculate_rank_ranges: a machine holds whole stages, or a stage takes whole machines.
+std::optional<Notice> nodes_problem(const Parallel& p) {
+  if (p.nodes == 1) return std::nullopt;
+  if (p.data > 1)
+    return notice::custom(
+        "unsupported", "params.parallel.data",
+        "SGLang deals copies of a model out on one machine only, unless attention alone is copied (`enable_dp_attention`): expected "
+        "data 1, got " +
+            grouped(p.data) + ".",
+        "data", grouped(p.data), "1");
+  const std::int64_t shared = p.pipeline < p.nodes ? p.nodes / p.pipeline : 1;  // machines of one stage
+  if (std::max(p.pipeline, p.nodes) % std::min(p.pipeline, p.nodes) != 0)
+    return uneven("params.parallel", "pipeline", p.pipeline, "a multiple of " + grouped(p.nodes) + ", nodes");
+  if (p.tensor % shared != 0) return uneven("params.parallel", "tensor", p.tensor, "a multiple of " + grouped(shared) + ", nodes");
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Notice> refusal(const Job& job) {
+  constexpr const char* none = "SGLang needs at least one GPU here: its CPU build is not counted.";
+  if (std::optional<Notice> unequal = unequal_gpus(job.scenario, "SGLang", none)) return unequal;
+  if (std::optional<Notice> unread = format_problem(job)) return unread;
+  return device_problem(job);
+}
+
+std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
+  if (std::optional<Notice> machines = nodes_problem(job.scenario.parallel)) return machines;
+  if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
+    return uneven("params.parallel.pipeline", "num_hidden_layers", job.model.n_layers(), "at least " + grouped(s.pipeline) + ", pipeline parallel");
+  if (s.tensor % s.groups != 0)
+    return uneven("params.engine.options.dp_size", "dp_size", s.groups, "a divisor of tensor parallel " + grouped(s.tensor));
+  if (s.tensor % s.expert_groups != 0)
+    return uneven("params.engine.options.ep_size", "ep_size", s.expert_groups, "a divisor of tensor parallel " + grouped(s.tensor));
+  if (s.expert_groups > 1 && first_moe(job.model) == nullptr)
+    return uneven("params.engine.options.ep_size", "num_experts", 0, "a multiple of ep_size " + grouped(s.expert_groups));
+  const std::optional<Uneven> found = uneven_size(job, s.split());
+  if (!found) return std::nullopt;
+  std::string expected = "a multiple of " + grouped(found->ranks) + ", the ranks that share it";
+  if (found->block > 1)
+    expected += " in whole blocks of " + grouped(found->block);
+  else if (found->key == "num_key_value_heads")
+    expected += ", or a divisor of it";
+  const bool is_expert_size = found->key == "moe_intermediate_size" || found->key == "num_experts";
+  const bool by_groups = is_expert_size ? s.expert_groups > 1 : s.groups > 1;
+  const char* where = by_groups ? (is_expert_size ? "params.engine.options.ep_size" : "params.engine.options.dp_size") : "params.parallel.tensor";
+  return uneven(where, found->key, found->value, std::move(expected));
+}
+
+void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
+  const SlidingLayers sliding = sliding_layers(job.model);
+  if (sliding.n_layers > 0 && !has_window_pool(job.model)) warnings.push_back(sliding_counted_full(sliding.window));
+  if (job.scenario.options.serving.enable_dp_attention.value_or(false) && s.groups == 1)
+    warnings.push_back(notice::custom("dp_attention_alone", "params.engine.options.dp_size",
+                                      "`enable_dp_attention` does nothing with one group: expected `dp_size` above 1.", "dp_size", "1", "above 1"));
+  add_gpu_warnings(job, "SGLang", s.cache_halves == 2, warnings);
+}
+
+}  // namespace weighbridge::sglang

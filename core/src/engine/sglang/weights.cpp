@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "engine/formula.hpp"
+#include "engine/sglang/sglang.hpp"
+#include "engine/weight_sum.hpp"
+
+namespace weighbridge::sglang {
+
+namespace {
+
+constexpr Source kSource{"sgl-project/sglang python/sglang/srt/layers/linear.py, vocab_parallel_embedding.py, moe/fused_moe_triton/layer.py",
+                         "https://github.com/sgl-project/sglang/tree/main/python/sglang/srt/layers"};
+constexpr Source kDraftSource{"sgl-project/sglang python/sglang/srt/speculative/eagle_worker.py, mem_cache/kv_cache_configurator.py",
+                              "https://github.com/sgl-project/sglang/tree/main/python/sglang/srt/speculative"};
+
+/// Decode multiplies with W_UK and W_UV in 16 bit: post_load_weights (deepseek_v2.py, later deepseek_weight_loader.py) lays both out anew, beside
+/// kv_b_proj, whether that is quantized or not.
+std::int64_t absorbed_elements(const Job& job, const Settings& s, const Stage& stage) {
+  std::int64_t elements = 0;
+  for_each_latent_up(job, stage, s.attention_ranks(), [&](const Tensor&, std::int64_t held) { elements += held; });
+  return elements;
+}
+
+/// What DP attention may copy besides: dense blocks and shared experts (`--moe-dense-tp-size 1`, `--moe-a2a-backend deepep`), and the head.
+Bytes copied_at_most(const Job& job, const Settings& s, const Stage& stage) {
+  Bytes more;
+  if (s.groups == 1) return more;
+  for (const Tensor& tensor : job.tensors) {
+    const bool may_copy = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::ffn_down ||
+                          tensor.role == TensorRole::shared_gate_up || tensor.role == TensorRole::shared_down ||
+                          tensor.role == TensorRole::output_head;
+    if (!may_copy || tensor.part != ModelPart::text || tensor.is_copy) continue;
+    const Tensor held = within(tensor, stage, job.model.tied_embeddings);
+    Split copied = s.split();
+    copied.dense = copied.attention;
+    more += share_of(job.model, held, copied).bytes() - share_of(job.model, held, s.split()).bytes();
+  }
+  return more;
+}
+
+/// What of FP4 a rank holds: values, and all block scales.
+struct Fp4Parts {
+  Bytes values;
+  Bytes scales;
+};
+
+Fp4Parts fp4_parts(const Job& job, const Settings& s, const Stage& stage, const ExpertPadding& padding) {
+  Fp4Parts parts;
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.part != ModelPart::text || tensor.is_copy) continue;
+    const bool is_fp4 = tensor.type == dtype::fp4 || tensor.type == dtype::e2m1_pair;
+    if (!is_fp4 && !tensor.is_scale) continue;
+    const Tensor held = within(tensor, stage, false);
+    if (held.copies() == 0) continue;
+    (is_fp4 ? parts.values : parts.scales) += share_of(job.model, held, s.split(), padding).bytes();
+  }
+  return parts;
+}
+
+/// NVFP4's kernels read block scales in an order of their own. quantization/modelopt_quant.py keeps them beside those that were loaded:
+/// w13_blockscale_swizzled and w2_blockscale_swizzled of experts, weight_scale_interleaved of the rest. Releases that came later reuse the room.
+Bytes swizzled_scales(const Job& job, const Fp4Parts& parts) { return stored_format(job) == "nvfp4" ? parts.scales : Bytes(); }
+
+/// Other FP4 is laid out anew by kernels that were not read: DeepSeek-V4's experts took a quarter more on a card without FP4 units
+/// (SemiAnalysisAI/InferenceX#2128).
+Bytes repacked_at_most(const Job& job, const Fp4Parts& parts, Bytes swizzled) {
+  if (parts.values == Bytes()) return {};
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  const Bytes most = capability > 0 && capability < 100 ? std::max(parts.scales, parts.values / 4) : parts.scales;
+  return most - std::min(most, swizzled);
+}
+
+/// Logs whose weights line we met: zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 in NVFP4 on four B200); sgl-project/sglang#6001 has a shared expert
+/// copied eight times, which later releases do not. Dense models: none.
+int records_of(const Job& job) { return first_latent_attention(job.model.layers) != nullptr ? 1 : 0; }
+
+}  // namespace
+
+Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
+  const ExpertPadding padding = expert_padding(job);
+  WeightSum sum;
+  Bytes kernel_padding;
+  Bytes encoder;
+  for (const Tensor& tensor : job.tensors) {
+    if (tensor.part == ModelPart::mtp || tensor.part == ModelPart::speech || tensor.is_copy) continue;
+    const Tensor held = within(tensor, stage, job.model.tied_embeddings);
+    if (held.copies() == 0) continue;
+    const Tensor local = share_of(job.model, held, s.split(), padding);
+    sum.add(held, local);
+    kernel_padding += local.bytes() - share_of(job.model, held, s.split()).bytes();
+    if (tensor.part == ModelPart::tower) encoder += local.bytes();
+  }
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::modelled;
+  term.source = kSource;
+  term.records = records_of(job);
+  term.bytes = sum.bytes();
+  if (job.explain) term.formula.rows = sum.rows(s.tensor);
+  const auto add = [&](FormulaRow row) {
+    if (row.bytes == Bytes()) return;
+    term.bytes += row.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  };
+  const std::int64_t absorbed = absorbed_elements(job, s, stage);
+  const Fp4Parts fp4 = fp4_parts(job, s, stage, padding);
+  const Bytes swizzled = swizzled_scales(job, fp4);
+  add({"swizzled_scales", {}, swizzled, true});
+  add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
+  // layers/rotary_embedding.py: f32 on CUDA, the model's 16-bit type elsewhere.
+  add(rotary_table_row(job.model, job.scenario.hardware.front().device.backend == "cuda" ? 4 : 2));
+  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
+
+  // Upwards: kernels that lay out anew what they loaded, and what loaders leave in the allocator's hands; few logs bound it.
+  term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled -
+             encoder * static_cast<std::uint64_t>(s.tensor - 1) / static_cast<std::uint64_t>(s.tensor);
+  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4, swizzled);
+  return term;
+}
+
+Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Stage& stage) {
+  Term term;
+  term.id = "speculation";
+  term.basis = Basis::modelled;
+  term.source = kDraftSource;
+  term.inside_limit = rules.draft_in_budget;
+  if (s.draft_layers == 0 || !stage.is_last) return term;
+  WeightSum sum;
+  const ExpertPadding padding = expert_padding(job);
+  for (const Tensor& tensor : job.tensors)
+    if (tensor.part == ModelPart::mtp && !tensor.is_copy) sum.add(tensor, share_of(job.model, tensor, s.split(), padding));
+  term.bytes = sum.bytes();
+  if (job.explain) term.formula.rows = sum.rows(s.tensor);
+  if (!rules.draft_in_budget) {
+    // Its pool has as many tokens as the model's, and lies beside it.
+    const double layers = static_cast<double>(std::max<std::int64_t>(1, stage.end - stage.first));
+    const double each = cell_bytes(job.model, s, stage) / layers * static_cast<double>(s.draft_layers);
+    const Bytes cache = scaled(Bytes(static_cast<std::uint64_t>(s.full_length * s.held)), each);
+    term.bytes += cache;
+    if (job.explain) term.formula.rows.push_back({"draft_cache", {}, cache, true});
+  }
+  // The draft model brings an embedding and a head of its own, which are dropped for the model's once it is loaded.
+  term.low = term.bytes - term.bytes / 50;
+  term.high = term.bytes + term.bytes / 5 + 256 * kMiB;
+  return term;
+}
+
+}  // namespace weighbridge::sglang

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <numeric>
+
+#include "engine/cached_token.hpp"
+#include "engine/formula.hpp"
+#include "engine/recurrent.hpp"
+#include "engine/steps.hpp"
+#include "engine/tensorrt_llm/tensorrt_llm.hpp"
+#include "engine/weight_sum.hpp"
+
+namespace weighbridge::tensorrt_llm {
+
+namespace {
+
+constexpr Source kWeightSource{"NVIDIA/TensorRT-LLM tensorrt_llm/_torch/modules (linear.py, attention.py, fused_moe, gated_mlp.py)",
+                               "https://github.com/NVIDIA/TensorRT-LLM/tree/main/tensorrt_llm/_torch/modules"};
+constexpr Source kCacheSource{"NVIDIA/TensorRT-LLM tensorrt_llm/_torch/pyexecutor/_util.py, resource_manager.py",
+                              "https://github.com/NVIDIA/TensorRT-LLM/blob/main/tensorrt_llm/_torch/pyexecutor/_util.py"};
+constexpr Source kOutsideSource{
+    "\"Memory used outside torch\" in start-up logs: 2.5 GiB on one H200, 4.1 to 4.3 on one B200 or B300, 6.8 to 13.4 (half of them above "
+    "10.5) for DeepSeek-R1 on four and eight B200 or B300",
+    "https://github.com/zufayu/ClaudeSkillsE2EPerf"};
+
+/// Copies of kv_b_proj that decode multiplies with: its two halves transposed, and on Blackwell in 16 bit besides (modules/attention.py, MLA).
+std::int64_t absorbed_bytes(const Job& job, const Settings& s, const Stage& stage) {
+  std::int64_t bytes = 0;
+  for_each_latent_up(job, stage, s.attention_ranks(), [&](const Tensor& tensor, std::int64_t held) {
+    bytes += held * (tensor.type.block_bytes < 2 * tensor.type.block_size ? 3 : 2);
+  });
+  return bytes;
+}
+
+/// FP8 experts on Blackwell: DeepGEMM's layout took 124.8 GiB where TensorRT-LLM's own took 81.9 (DeepSeek-R1 on eight B200).
+bool may_run_deep_gemm(const Job& job) {
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  const bool fp8_experts = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) {
+    return (t.role == TensorRole::expert_gate_up || t.role == TensorRole::expert_down) && !t.is_scale && t.type.block_bytes == t.type.block_size;
+  });
+  return fp8_experts && (capability == 0 || capability / 10 == 10);
+}
+
+/// What a rank holds of `tensor`. Of models with latent attention each rank has the whole embedding (modeling_deepseekv3.py DeepseekV3Model).
+Tensor held_by_rank(const Job& job, const Settings& s, const Tensor& tensor, const ExpertPadding& padding) {
+  const bool is_latent = first_latent_attention(job.model.layers) != nullptr;
+  if (tensor.role == TensorRole::embedding && is_latent) return tensor;
+  Split split = s.split();
+  // Their dense blocks are not split over more than a machine (DeepseekV3DecoderLayer._compute_mlp_tp_size).
+  const bool is_dense = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::ffn_down;
+  if (is_latent && is_dense && split.dense > s.node_devices) split.dense = std::gcd(split.dense, s.node_devices);
+  return share_of(job.model, tensor, split, padding);
+}
+
+/// Prediction layers look up and multiply with the model's own embedding and head (DeepseekV3MTP).
+bool is_left_out(const Settings& s, const Stage& stage, const Tensor& tensor) {
+  if (tensor.part != ModelPart::mtp) return tensor.is_copy || tensor.part == ModelPart::speech;
+  return tensor.is_copy || s.draft_layers == 0 || !stage.is_last || tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
+}
+
+}  // namespace
+
+Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
+  const ExpertPadding padding = expert_padding(job);
+  WeightSum sum;
+  Bytes kernel_padding;
+  for (const Tensor& tensor : job.tensors) {
+    if (is_left_out(s, stage, tensor)) continue;
+    const Tensor held = tensor.part == ModelPart::mtp ? tensor : within(tensor, stage, job.model.tied_embeddings);
+    if (held.copies() == 0) continue;
+    const Tensor local = held_by_rank(job, s, held, padding);
+    sum.add(held, local);
+    kernel_padding += local.bytes() - held_by_rank(job, s, held, {}).bytes();
+  }
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::modelled;
+  term.source = kWeightSource;
+  term.records = 2;  // faradawn/bench3 (Llama 3 8B on H200), zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 on B200)
+  term.bytes = sum.bytes();
+  if (job.explain) term.formula.rows = sum.rows(s.tensor);
+  const auto add = [&](FormulaRow row) {
+    if (row.bytes == Bytes()) return;
+    term.bytes += row.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  };
+  add({"absorbed_kv_b", {}, Bytes(static_cast<std::uint64_t>(absorbed_bytes(job, s, stage))), true});
+  add(rotary_table_row(job.model, 4));
+  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
+  term.low = term.bytes - term.bytes / 33 - kernel_padding;  // kernels pad less than those of others: gpt-oss-120b had 64.1 and 65.4 GiB
+  term.high = may_run_deep_gemm(job) ? term.bytes + term.bytes * 11 / 20 : term.bytes + term.bytes / 25;
+  return term;
+}
+
+std::int64_t token_bytes(const Model& model, const Settings& s, const Stage& stage) {
+  std::int64_t bytes = 0;
+  for (std::int64_t layer = stage.first; layer < stage.end; ++layer) {
+    const LayerSpec& spec = model.layers[static_cast<std::size_t>(layer)];
+    if (!spec.shares_cache) bytes += cached_bytes(spec.mixer, {s.cache_halves, false}, s.attention_ranks());
+  }
+  return bytes;
+}
+
+Term cache_term(const Job& job, const Settings& s, const Stage& stage) {
+  const std::int64_t each = token_bytes(job.model, s, stage);
+  const std::int64_t shared = std::min(s.shared_prefix, s.held);
+  const auto whole_blocks = [&](std::int64_t tokens) { return ceil_div(tokens, s.block) * s.block; };
+  FormulaRow row = make_row(job.explain, "full_sequences",
+                            {{"kv_bytes_here", each}, {"pool_tokens", whole_blocks(shared) + s.held_requests * whole_blocks(s.held - shared)}});
+  Term term;
+  term.id = "kv_cache";
+  term.basis = Basis::exact;
+  term.source = kCacheSource;
+  term.records = 2;
+  term.bytes = term.low = term.high = row.bytes;
+  // An FP8 cache where the checkpoint says so is not read here; one that caches less behind a window has a pool of the same size.
+  if (!job.explain) return term;
+  term.formula.rows.push_back(std::move(row));
+  const bool latent = first_latent_attention(job.model.layers) != nullptr;
+  term.formula.note = latent ? "latent_cache_copied" : (s.attention_ranks() > 1 ? "kv_heads_split" : "");
+  if (latent)
+    term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};
+  else
+    term.formula.config_keys = {"num_hidden_layers", "num_key_value_heads", "head_dim"};
+  return term;
+}
+
+Term state_term(const Job& job, const Settings& s, const Stage& stage) {
+  Term term;
+  term.id = "recurrent_state";
+  term.basis = Basis::modelled;
+  term.source = kCacheSource;
+  const std::int64_t ranks = s.attention_ranks();
+  for (const RecurrentRun& run : recurrent_runs(job.model, [&](std::size_t layer) { return stage.holds(static_cast<std::int64_t>(layer)); })) {
+    const RecurrentMixer& mixer = *run.mixer;
+    const std::int64_t kept = run.layers * s.requests;
+    const std::int64_t convolution = ceil_div(mixer.conv_channels, ranks) * std::max<std::int64_t>(0, mixer.conv_kernel - 1) * 2;
+    FormulaRow row = make_row(job.explain, "recurrent_layers",
+                              {{"state_values", ceil_div(mixer.state_values, ranks)},
+                               {"bytes_per_value", 4},
+                               {"convolution_bytes", convolution, Op::plus},
+                               {"layers_x_sequences", kept}});
+    term.bytes += row.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(row));
+  }
+  term.low = term.bytes / 2;            // states of 16 bits
+  term.high = term.bytes + term.bytes;  // snapshots for block reuse
+  return term;
+}
+
+/// The dry run: prompts of `max_num_tokens` tokens in all.
+Term compute_term(const Job& job, const Settings& s) {
+  const Model& model = job.model;
+  const std::int64_t groups = s.copies_attention ? s.tensor : 1;
+  std::vector<FormulaRow> rows;
+  rows.push_back(
+      make_row(job.explain, "sampler",
+               {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}, {"hidden_states_kept", 0, Op::plus}}));
+  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
+    rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.split().dense, s.batch_tokens));
+  if (const MoeFfn* moe = first_moe(model))
+    rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(s.batch_tokens * groups, s.expert_groups)));
+  Term term = largest_step_term(job.explain, std::move(rows), kCacheSource);
+  term.records = 2;
+  term.low = term.bytes / 16;  // 0.14 to 2.6 GiB were logged
+  term.high = 2 * term.bytes + kGiB;
+  return term;
+}
+
+Term outside_term(const Job& job, const Settings& s) {
+  constexpr auto tenths = [](std::uint64_t tenths_of_gib) { return tenths_of_gib * (kGiB / 10); };
+  const Device& device = job.scenario.hardware.front().device;
+  const bool server = device.compute_capability == 0 || device.compute_capability / 10 >= 9;
+  const bool blackwell = device.compute_capability == 0 || device.compute_capability >= 100;
+  Term term;
+  term.id = "overhead";
+  term.basis = Basis::modelled;
+  term.records = 2;
+  term.source = kOutsideSource;
+  if (s.tensor * s.pipeline == 1) {
+    term.bytes = tenths(blackwell ? 42 : 25);
+    term.low = tenths(server ? 22 : 5);
+    term.high = tenths(blackwell ? 55 : 45);
+  } else {
+    term.bytes = tenths(s.tensor > 2 ? 105 : 55);
+    term.low = tenths(server ? 40 : 10);
+    term.high = tenths(134) + network_buffers(job.scenario.parallel.nodes);
+  }
+  if (!s.graphs) term.low = term.low / 2;
+  if (job.explain) term.formula.rows.push_back({"outside_torch", {}, term.bytes, true});
+  return term;
+}
+
+}  // namespace weighbridge::tensorrt_llm
