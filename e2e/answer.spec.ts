@@ -190,6 +190,25 @@ test.describe('each input', () => {
     await expect(headline(page)).not.toHaveText('DeepSeek-R1 does not fit on 8 × H200');
   });
 
+  test('another model that runs there, in the link too', async ({ page }) => {
+    await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&w=gguf:q4_k_m&e=llama.cpp&n=1&ctx=8k&g=2xrtx-3090');
+    await expect(headline(page)).toHaveText('DeepSeek-R1-Distill-Llama-70B fits on 2 × RTX 3090');
+    await page.locator('.expert summary').click();
+    await page.getByRole('button', { name: '+ another model runs here' }).click();
+    await expect(page.locator('.device').first()).toContainText(/Qwen3-8B takes \d/);
+    await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'fits');
+    await expect(page).toHaveURL(/run\.1=/);
+    await page.reload();
+    await expect(page.locator('.device').first()).toContainText(/Qwen3-8B takes \d/);
+    await page.locator('.expert summary').click();
+    const other = page.getByRole('group', { name: 'Already running here, 1' });
+    await other.getByRole('combobox', { name: 'Engine' }).selectOption('vllm');
+    await expect(page.getByRole('alert')).toContainText('cannot be running here');
+    await other.getByRole('button', { name: 'Qwen3-8B does not run here' }).click();
+    await expect(headline(page)).toHaveText('DeepSeek-R1-Distill-Llama-70B fits on 2 × RTX 3090');
+    await expect(page).not.toHaveURL(/run\.1=/);
+  });
+
   test('reset', async ({ page }) => {
     await open(page, '#v=1&m=deepseek-v3&n=2');
     await page.getByRole('button', { name: 'Reset' }).click();

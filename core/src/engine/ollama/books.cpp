@@ -3,7 +3,7 @@
 // layers went to the GPUs; what they say of graphs is often far from what the graphs took.
 #include <algorithm>
 
-#include "engine/llama_cpp.hpp"
+#include "engine/llama_cpp/llama_cpp.hpp"
 #include "engine/ollama/ollama.hpp"
 #include "gguf/architecture.hpp"
 #include "json_text.hpp"

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "engine/formula.hpp"
-#include "engine/llama_cpp.hpp"
-#include "engine/llama_cpp_stages.hpp"
+#include "engine/llama_cpp/llama_cpp.hpp"
+#include "engine/llama_cpp/stages.hpp"
 #include "engine/local_rules.hpp"
 #include "engine/ollama/ollama.hpp"
 #include "gguf/architecture.hpp"
