@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import preact from '@preact/preset-vite';
 import { defineConfig } from 'vitest/config';
+import { commonHead } from './plugins/head.ts';
 import { compiledMessages } from './plugins/messages.ts';
 
 const page = (path: string): string => fileURLToPath(new URL(`${path}index.html`, import.meta.url));
@@ -9,7 +10,7 @@ const page = (path: string): string => fileURLToPath(new URL(`${path}index.html`
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './', // the site also works from a sub-folder, as on GitHub Pages
-  plugins: [compiledMessages(), preact()],
+  plugins: [commonHead(), compiledMessages(), preact()],
   build: {
     outDir: '../build/site',
     emptyOutDir: true,
