@@ -7,28 +7,28 @@ import { NumberRow } from './ExpertRows';
 
 const kPaged = ['vllm', 'sglang', 'tensorrt-llm', 'lmdeploy', 'tgi', 'mlc-llm', 'exllamav2', 'exllamav3'];
 
+const kRows = [
+  ['average_tokens', 'expert.average', 'expert.averageHint'],
+  ['shared_prefix_tokens', 'expert.prefix', 'expert.prefixHint'],
+] as const;
+
 export function PagingRows() {
   const { request, setPaging } = useStore();
   const { engine, workload } = request.value;
   if (!kPaged.includes(engine.name)) return null;
   return (
     <>
-      <NumberRow
-        label={t('expert.average')}
-        hint={t('expert.averageHint')}
-        value={workload.average_tokens}
-        shown={count}
-        parse={parseCount}
-        onValue={(average_tokens) => setPaging({ average_tokens })}
-      />
-      <NumberRow
-        label={t('expert.prefix')}
-        hint={t('expert.prefixHint')}
-        value={workload.shared_prefix_tokens}
-        shown={count}
-        parse={parseCount}
-        onValue={(shared_prefix_tokens) => setPaging({ shared_prefix_tokens })}
-      />
+      {kRows.map(([key, label, hint]) => (
+        <NumberRow
+          key={key}
+          label={t(label)}
+          hint={t(hint)}
+          value={workload[key]}
+          shown={count}
+          parse={parseCount}
+          onValue={(tokens) => setPaging({ [key]: tokens })}
+        />
+      ))}
     </>
   );
 }
