@@ -4,7 +4,7 @@
 import { computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { bringMissing, kMissingEngine, kMissingSpec, type Core } from './core/core';
+import { bringMissing, missingPart, type Core, type MissingPart } from './core/core';
 import type {
   Catalogue,
   Estimate,
@@ -127,7 +127,7 @@ export function createStore(first: FirstAnswer): Store {
   let wantedContext = first.request.workload.context_tokens;
 
   /** What of the core arrived by now that it did not begin with. */
-  const arrivedParts = signal<readonly string[]>([]);
+  const arrivedParts = signal<readonly MissingPart[]>([]);
   const bring: Store['bring'] = (part) =>
     part.catch(() => {
       const values = { key: '', value: '', expected: '' };
@@ -150,8 +150,8 @@ export function createStore(first: FirstAnswer): Store {
     if (!hasWords && (!kWithWords.includes(engine.name) || parallel?.nodes)) void bring(bringWords());
     const arrived = arrivedParts.value;
     const reply = state.core.call('estimate', request.value);
-    const missing = reply.ok ? '' : reply.error.where;
-    if ([kMissingSpec, kMissingEngine].includes(missing) && !arrived.includes(missing)) {
+    const missing = missingPart(reply);
+    if (missing && !arrived.includes(missing)) {
       void bring(bringMissing(state.core, reply).then(() => (arrivedParts.value = [...arrivedParts.peek(), missing])));
       return;
     }

@@ -5,18 +5,26 @@ import type { Json, Methods, Reply, Request } from './wire';
 /** The core as the page sees it: one method in, one reply out, synchronously. */
 export interface Core {
   call<M extends keyof Methods>(method: M, params: Methods[M]['params']): Reply<Methods[M]['result']>;
-  /** Brings what `call` needs to count every model of the catalogue, not only those that the core has read (kMissingSpec). */
+  /** Brings what `call` needs to count every model of the catalogue, not only those that the core has read (missingPart). */
   bringSpecs(): Promise<void>;
   /** Brings the devices of the whole catalogue, not only those of the first view. */
   bringDevices(): Promise<void>;
-  /** Brings the rules of every engine: the first module has not those of llama.cpp and what runs it (kMissingEngine). */
+  /** Brings the rules of every engine: the first module has not those of llama.cpp and what runs it (missingPart). */
   bringEngines(): Promise<void>;
 }
 
-/** Where the core says that a model which the catalogue only lists lacks its spec. */
-export const kMissingSpec = 'params.model.spec';
-/** Where it says that the rules of an engine are in another module. */
-export const kMissingEngine = 'params.engine.module';
+/** A part of the core that did not come with the first view. */
+export type MissingPart = 'specs' | 'engines';
+
+/**
+ * What a failed reply says is missing: the spec of a model which the catalogue only lists, be it the one that is asked about or one that runs beside
+ * it, or the rules of an engine, which are in another module.
+ */
+export function missingPart(reply: Reply<unknown>): MissingPart | undefined {
+  if (reply.ok) return undefined;
+  if (reply.error.where.endsWith('.model.spec')) return 'specs';
+  return reply.error.where === 'params.engine.module' ? 'engines' : undefined;
+}
 
 /** Methods whose params are a request. */
 const kAsking: (keyof Methods)[] = ['estimate', 'advise', 'launch', 'receipts'];
@@ -38,11 +46,10 @@ export interface CoreParts {
 
 /** Brings what a failed reply says is missing; false if it says nothing of the kind. */
 export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<boolean> {
-  if (reply.ok) return false;
-  if (reply.error.where === kMissingSpec) await core.bringSpecs();
-  else if (reply.error.where === kMissingEngine) await core.bringEngines();
-  else return false;
-  return true;
+  const part = missingPart(reply);
+  if (part === 'specs') await core.bringSpecs();
+  if (part === 'engines') await core.bringEngines();
+  return part !== undefined;
 }
 
 export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {
