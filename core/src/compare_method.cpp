@@ -82,9 +82,10 @@ struct Slice {
 
   template <class T>
   [[nodiscard]] std::vector<T> of(const std::vector<T>& all) const {
-    const auto size = static_cast<std::int64_t>(all.size());
-    const std::int64_t first = std::min(offset, size);
-    return {all.begin() + first, all.begin() + first + std::min(limit, size - first)};
+    std::vector<T> part;
+    for (std::int64_t i = 0; i < limit && static_cast<std::size_t>(offset + i) < all.size(); ++i)
+      part.push_back(all[static_cast<std::size_t>(offset + i)]);
+    return part;
   }
 };
 
