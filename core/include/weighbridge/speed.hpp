@@ -51,7 +51,6 @@ enum class SpeedGap {
   unknown_operations,
   drafts,
   part_on_host,
-  several_on_host,
   no_layers,
   reads_only
 };
