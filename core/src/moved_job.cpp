@@ -27,25 +27,38 @@ Json without(const Trials& trials, Json patch, std::initializer_list<const char*
   return patch;
 }
 
-/// Nothing if it does not surely fit. By little more than formulas, unless it may.
-Result<std::optional<MovedJob>> sure(Trials& trials, const Json& patch) {
+/// A job where it may fit.
+struct Attempt {
+  std::optional<MovedJob> job;  ///< empty: it does not surely fit
+  bool is_last = false;         ///< no other layout would make a difference
+};
+
+/// Engines that people run at home deal layers out by themselves, whatever layout is asked for, or know no pipeline.
+bool heeds_layouts(const Scenario& scenario) {
+  const Engine* engine = find_engine(scenario.engine);
+  return engine != nullptr && !engine->is_llama_cpp() && engine->usual_workload == nullptr;
+}
+
+/// By little more than formulas, unless it may fit.
+Result<Attempt> attempt(Trials& trials, const Json& patch) {
   Result<Setup> setup = trials.read(patch);
-  if (!setup && setup.error().code == kRunningDoesNotFit) return std::optional<MovedJob>();
+  if (!setup && setup.error().code == kRunningDoesNotFit) return Attempt();
   if (!setup) return fail(setup.error());
   const Scenario trial = without_fit(setup->scenario);
   Result<Estimate> least = evaluate_least(*setup->prepared, trial);
   if (!least) return fail(least.error());
+  const Attempt failed{{}, least->verdict.kind != VerdictClass::impossible && !heeds_layouts(trial)};
   if (least->verdict.kind != VerdictClass::fits) {
     // An engine that takes a share of the memory may start with a smaller one.
     const std::optional<double> share = least->verdict.nearest_share;
-    if (!share || trial.options.gpu_memory_utilization) return std::optional<MovedJob>();
+    if (!share || trial.options.gpu_memory_utilization) return failed;
     const std::string option(find_engine(trial.engine)->share_option);
-    return sure(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}));
+    return attempt(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}));
   }
   Result<Estimate> answer = evaluate(*setup->prepared, trial);
   if (!answer) return fail(answer.error());
-  if (answer->verdict.kind != VerdictClass::fits) return std::optional<MovedJob>();
-  return std::optional<MovedJob>({patch, std::move(setup->scenario), std::move(*answer)});
+  if (answer->verdict.kind != VerdictClass::fits) return failed;
+  return Attempt{MovedJob{patch, std::move(setup->scenario), std::move(*answer)}, true};
 }
 
 }  // namespace
@@ -81,8 +94,9 @@ Result<MovedJob> told_in_some_layout(Trials& trials, const Json& patch, std::int
 
 Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::int64_t count) {
   for (const Json& layout : layouts(patch, count)) {
-    Result<std::optional<MovedJob>> outcome = sure(trials, layout);
-    if (!outcome || *outcome) return outcome;
+    Result<Attempt> made = attempt(trials, layout);
+    if (!made) return fail(made.error());
+    if (made->is_last) return std::move(made->job);
   }
   return std::optional<MovedJob>();
 }

@@ -26,8 +26,8 @@ inline constexpr std::int64_t kMostTried = 16;
 /// such groups, the longest last. If it refuses them all, the refusal of the first.
 [[nodiscard]] Result<MovedJob> told_in_some_layout(Trials& trials, const Json& patch, std::int64_t count);
 
-/// The patched request where it surely fits over `count` devices, in the first layout in which it does; where the engine's default share of the
-/// memory is too large to start with and a smaller one surely is not, with that. Nothing where it does not fit.
+/// The patched request where it surely fits over `count` devices, in the first of these layouts in which it does; where the engine's default share of
+/// the memory is too large to start with and a smaller one surely is not, with that. Nothing where it does not fit.
 [[nodiscard]] Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::int64_t count);
 
 /// The fewest devices, from 1 to `most`, on which the job surely fits; `patch_of` moves it to so many.

@@ -8,6 +8,7 @@
 #include "engine/serving_rules.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
+#include "running.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -317,11 +318,7 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   Result<Scenario> scenario = read_scenario(params, request->model(), catalogue, warnings);
   if (!scenario) return fail(scenario.error());
   request->scenario = std::move(*scenario);
-  if (const auto running = params.find("running"); running != params.end())
-    for (Json item : *running) {
-      item["model"] = {{"id", item["model"].value("id", "")}};
-      request->running.push_back(std::move(item));
-    }
+  request->running = running_as_given(params);
   return request;
 }
 

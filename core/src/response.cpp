@@ -5,6 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "options.hpp"
+#include "running.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -81,15 +82,6 @@ bool is_measured(const std::vector<Term>& terms) {
   return std::all_of(terms.begin(), terms.end(), [](const Term& term) { return term.basis == Basis::exact || term.records >= kEnoughRecords; });
 }
 
-/// What other models take of a device of the group.
-JsonOut describe_running(const Scenario& scenario, std::size_t group) {
-  JsonOut list = JsonOut::array();
-  for (const RunningModel& model : scenario.running)
-    list.push_back(
-        {{"id", model.id}, {"name", model.name}, {"engine", model.engine}, {"weights", model.weights_format}, {"bytes", model.taken[group].count()}});
-  return list;
-}
-
 /// All but the device's number, which is what devices of a group differ in.
 JsonOut describe_plan(const DevicePlan& plan, const Scenario& scenario, const Verdict& verdict, bool explained) {
   const DeviceGroup& group = scenario.hardware[plan.group];
@@ -114,7 +106,7 @@ JsonOut describe_plan(const DevicePlan& plan, const Scenario& scenario, const Ve
                {"binding", verdict.card_binds ? "card" : "engine"},
                {"measured", is_measured(plan.terms)},
                {"terms", std::move(terms)}};
-  if (!scenario.running.empty()) json.add("running", describe_running(scenario, plan.group));
+  describe_running_on_device(scenario, plan.group, json);
   return json;
 }
 
@@ -171,9 +163,7 @@ JsonOut describe_host(const std::optional<HostPlan>& host, const Scenario& scena
                {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
                {"class", name_of(judge_host(*host))},  {"load_peak_bytes", host->load_peak.count()},
                {"mapped_bytes", host->mapped.count()}, {"terms", std::move(terms)}};
-  Bytes running;
-  for (const RunningModel& model : scenario.running) running += model.host;
-  if (running > Bytes()) json.add("running_bytes", running.count());
+  describe_running_on_host(scenario, json);
   return json;
 }
 

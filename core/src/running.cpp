@@ -112,4 +112,30 @@ Result<void> place_running(const Json& params, const Catalogue& catalogue, Scena
   return {};
 }
 
+Json running_as_given(const Json& params) {
+  Json given;
+  const auto items = params.find("running");
+  if (items == params.end()) return given;
+  for (Json item : *items) {
+    item["model"] = {{"id", item["model"].value("id", "")}};
+    given.push_back(std::move(item));
+  }
+  return given;
+}
+
+void describe_running_on_device(const Scenario& scenario, std::size_t group, JsonOut& device) {
+  if (scenario.running.empty()) return;
+  JsonOut list = JsonOut::array();
+  for (const RunningModel& model : scenario.running)
+    list.push_back(
+        {{"id", model.id}, {"name", model.name}, {"engine", model.engine}, {"weights", model.weights_format}, {"bytes", model.taken[group].count()}});
+  device.add("running", list);
+}
+
+void describe_running_on_host(const Scenario& scenario, JsonOut& host) {
+  Bytes sum;
+  for (const RunningModel& model : scenario.running) sum += model.host;
+  if (sum > Bytes()) host.add("running_bytes", sum.count());
+}
+
 }  // namespace weighbridge

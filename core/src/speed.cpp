@@ -180,6 +180,13 @@ Between together(const Times& times) {
   return sum;
 }
 
+/// One sequence waits for the memory. With more the processor may calculate for longer than it reads; for each it takes no longer than for one alone,
+/// since every row of a matrix is multiplied with every token (ggml/src/ggml-cpu/ggml-cpu.c, ggml_compute_forward_mul_mat_one_chunk).
+double slowest_on_host(const Run& run, const Step& step, const StepReads& reads) {
+  const StepReads alone = reads_of(run.prepared, run.estimate, {1, step.new_tokens, step.context_tokens});
+  return time_for(alone.host.weights * static_cast<double>(step.sequences) + reads.host.cache, host_rate(run)).high;
+}
+
 Between rate_of(double tokens, Between seconds) { return {tokens / seconds.high, tokens / seconds.low}; }
 
 void decode(const Run& run, Speed& speed) {
@@ -203,12 +210,8 @@ void decode(const Run& run, Speed& speed) {
     speed.no_decode = SpeedGap::drafts;
     return;
   }
-  // One sequence waits for the memory; with more, what the processor calculates decides, and nobody told us that.
-  if (reads.host.total() > 0 && step.sequences > 1) {
-    speed.no_decode = SpeedGap::several_on_host;
-    return;
-  }
   Times times = times_of(run, step, reads, {1, 1});
+  if (step.sequences > 1) time_of(times, SpeedCause::host).high = slowest_on_host(run, step, reads);
   if (run.apart != nullptr) {
     Times each = times_of(run, step, reads_of(run.prepared, *run.apart, step), {1, 1});
     time_of(times, SpeedCause::cache).high = time_of(each, SpeedCause::cache).high;

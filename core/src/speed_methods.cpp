@@ -18,8 +18,8 @@ namespace weighbridge {
 namespace {
 
 constexpr std::array<std::string_view, 6> kCauses{"weights", "cache", "host", "operations", "layers", "link"};
-constexpr std::array<std::string_view, 9> kGaps{"does_not_run", "does_not_fit",    "unknown_bandwidth", "unknown_operations", "drafts",
-                                                "part_on_host", "several_on_host", "no_layers",         "reads_only"};
+constexpr std::array<std::string_view, 8> kGaps{"does_not_run", "does_not_fit", "unknown_bandwidth", "unknown_operations",
+                                                "drafts",       "part_on_host", "no_layers",         "reads_only"};
 constexpr std::array<std::string_view, 5> kThumbs{"two_bytes", "format_bits", "format_bits_and_20", "active_bits", "article"};
 
 JsonOut describe(const Between& range) { return {{"low", range.low}, {"high", range.high}}; }

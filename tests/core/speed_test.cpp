@@ -126,7 +126,18 @@ TEST(Speed, ExpertsInSystemMemoryAreReadAtItsBandwidth) {
   EXPECT_EQ(unknown["prefill"]["gap"], "part_on_host");
   Json several = request;
   several["workload"]["sequences"] = 4;
-  EXPECT_EQ(speed(several)["decode"]["gap"], "several_on_host");
+  // Four tokens choose 1 - (15 / 16)^4 of the experts: that is read at least, and at most what each would read alone.
+  const Json together = speed(several)["decode"];
+  EXPECT_TRUE(together["gap"].is_null());
+  EXPECT_NEAR(together["host_read_bytes"].get<double>(), routed * (1 - 15.0 * 15 * 15 * 15 / 65536), 3e7);
+  const auto host_seconds = [](const Json& decode) {
+    for (const Json& part : decode["parts"])
+      if (part["cause"] == "host") return part["seconds"];
+    return Json();
+  };
+  EXPECT_DOUBLE_EQ(high(host_seconds(together)), 4 * high(host_seconds(unknown["decode"])));
+  EXPECT_NEAR(low(host_seconds(together)) / low(host_seconds(unknown["decode"])), 16 * (1 - 50625.0 / 65536), 0.1);
+  EXPECT_GT(high(together["tokens_per_second"]), high(unknown["decode"]["tokens_per_second"]));
   const Json known = speed(request, {{"host_bandwidth_gb_s", 80}});
   EXPECT_TRUE(known["assumed"].empty());
   EXPECT_GT(low(known["decode"]["tokens_per_second"]), low(unknown["decode"]["tokens_per_second"]));

@@ -140,3 +140,23 @@ for (const [name, params] of Object.entries(advised)) {
   const text = JSON.stringify({ method: 'advise', params });
   time(`advise, ${name}`, 3, () => solver(text));
 }
+
+// The same job on every device of the catalogue, in slices as the page asks, and on every machine; and the cheapest machine.
+const { machines } = JSON.parse(readFileSync(`${root}build/wasm/catalogue/machines.json`, 'utf8'));
+const kSlice = 24; // rows
+for (const [name, params] of Object.entries(advised)) {
+  const total = JSON.parse(call('{"method":"catalogue"}')).result.devices.length;
+  const times = [];
+  for (let offset = 0; offset < total; offset += kSlice) {
+    const begin = performance.now();
+    solver(JSON.stringify({ method: 'compare_devices', params: { request: params, machines, offset, limit: kSlice } }));
+    times.push(performance.now() - begin);
+  }
+  const all = times.reduce((sum, one) => sum + one, 0);
+  console.log(
+    `${`compare_devices, ${name}`.padEnd(52)} ${total} devices ${all.toFixed(0)} ms, slowest ${kSlice} ${Math.max(...times).toFixed(0)} ms`,
+  );
+  const begin = performance.now();
+  solver(JSON.stringify({ method: 'solve', params: { find: 'machine', request: params, machines } }));
+  console.log(`${`cheapest machine, ${name}`.padEnd(52)} ${(performance.now() - begin).toFixed(0)} ms`);
+}

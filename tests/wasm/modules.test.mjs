@@ -23,3 +23,18 @@ test('the modules of the page count a listed model by its spec as the whole core
     }
   }
 });
+
+test('the first module asks for the one with every engine where other models run on the devices', async () => {
+  const models = JSON.parse(readFileSync(`${root}build/wasm/catalogue/models.json`, 'utf8'));
+  const packed = JSON.parse(call(JSON.stringify({ method: 'catalogue.pack', params: { models } }))).result;
+  const [first, full] = [await loadCounting(packed), await loadCounting(packed, 'weighbridge-full')];
+  const row = packed.models.models.findIndex(({ id }) => id === 'Qwen/Qwen3-8B');
+  const model = { id: 'Qwen/Qwen3-8B', spec: { ...packed.specs.specs[packed.specs.of[row]], names: packed.specs.names } };
+  const other = { model, weights: { format: 'gguf:Q4_K_M' }, engine: { name: 'llama.cpp' }, workload: { context_tokens: 4096, sequences: 1 } };
+  const params = { ...other, engine: { name: 'vllm' }, weights: { format: 'checkpoint' }, hardware: [{ device: 'h100-sxm', count: 1 }], running: [other] };
+  const request = JSON.stringify({ method: 'estimate', params });
+  assert.equal(JSON.parse(first(request)).error.where, 'params.engine.module');
+  const beside = JSON.parse(full(request)).result.devices[0];
+  assert.equal(beside.running[0].id, 'Qwen/Qwen3-8B');
+  assert.equal(beside.used_bytes, beside.running[0].bytes);
+});

@@ -44,17 +44,7 @@ struct SpeedPart {
 };
 
 /// Why there is no figure.
-enum class SpeedGap {
-  does_not_run,
-  does_not_fit,
-  unknown_bandwidth,
-  unknown_operations,
-  drafts,
-  part_on_host,
-  several_on_host,
-  no_layers,
-  reads_only
-};
+enum class SpeedGap { does_not_run, does_not_fit, unknown_bandwidth, unknown_operations, drafts, part_on_host, no_layers, reads_only };
 
 /// How fast a model runs that way: from the bytes that a step reads and the operations it takes, against what the devices can do.
 struct Speed {

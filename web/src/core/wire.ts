@@ -258,7 +258,6 @@ export type SpeedGap =
   | 'unknown_operations'
   | 'drafts'
   | 'part_on_host'
-  | 'several_on_host'
   | 'no_layers'
   | 'reads_only';
 
