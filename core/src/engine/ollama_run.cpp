@@ -220,7 +220,10 @@ class Chooser {
   std::vector<Bytes> graphs_of(const Layout& layout) {
     const Scenario before = run_.scenario;
     place(layout);
+    bool kept = false;
+    if (job_.memo != nullptr) std::swap(kept, job_.memo->forms);
     const Plan trial = plan_of(run_.scenario, false);
+    if (job_.memo != nullptr) job_.memo->forms = kept;
     std::vector<Bytes> graph(cards_.size());
     std::vector<std::size_t> used;
     for (std::size_t card = 0; card < cards_.size(); ++card)
