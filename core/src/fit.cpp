@@ -30,12 +30,27 @@ Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = F
   return result ? margin(*result, figure) : std::nullopt;
 }
 
-/// Whether the scenario holds, counted in full only if it might.
-bool holds_at(Prepared& prepared, const Scenario& scenario) {
+bool is_replayed(const Scenario& scenario) {
   const Engine* engine = find_engine(scenario.engine);
-  if (engine != nullptr && engine->is_llama_cpp()) {
+  return engine != nullptr && engine->is_llama_cpp();
+}
+
+/// The scenario holds even if its graphs took more than they can: nothing need be replayed. By the figure; bounds are wider for some graphs.
+bool clearly_holds(Prepared& prepared, const Scenario& scenario) {
+  if (!is_replayed(scenario)) return false;
+  const WithoutBounds quick(&prepared.memo());
+  prepared.memo().forms = true;
+  const Result<Estimate> most = evaluate(prepared, scenario);
+  prepared.memo().forms = false;
+  return most && holds(margin(*most, Figure::high));
+}
+
+/// Whether the scenario holds, counted in full only if that is not clear.
+bool holds_at(Prepared& prepared, const Scenario& scenario) {
+  if (is_replayed(scenario)) {
     const Result<Estimate> least = evaluate_least(prepared, scenario);
     if (!least || !holds(margin(*least, Figure::best))) return false;
+    if (clearly_holds(prepared, scenario)) return true;
   }
   return holds(margin_at(prepared, scenario));
 }
@@ -44,6 +59,8 @@ std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::
   Scenario trial = without_fit(scenario);
   trial.options.max_model_len.reset();  // the answer is what to set it to
   trial.options.llama_cpp.n_ctx.reset();
+  trial.context_tokens = most;
+  if (most > 0 && figure == Figure::best && clearly_holds(prepared, trial)) return most;
   return largest_holding(most, [&](std::int64_t tokens) {
     trial.context_tokens = tokens;
     return margin_at(prepared, trial, figure);
@@ -59,14 +76,16 @@ std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std
     trial.sequences = sequences;
     return margin_at(prepared, trial, figure);
   };
-  std::int64_t best = largest_holding(most, margin_of);
-  const Engine* engine = find_engine(scenario.engine);
-  if (engine == nullptr || !engine->is_llama_cpp()) return best;
+  trial.sequences = most;
+  const auto holds_clearly = [&] { return figure == Figure::best && clearly_holds(prepared, trial); };
+  std::int64_t best = most > 0 && holds_clearly() ? most : largest_holding(most, margin_of);
+  if (!is_replayed(scenario)) return best;
   // llama.cpp plans its graph for a multiple of the sequences, so a few less may take more: 255 of them 765 tokens, 256 only 512.
   const std::int64_t batch = scenario.options.llama_cpp.n_ubatch.value_or(kMicroBatch);
   while (best > 1) {
     const std::int64_t worst = ceil_div(batch, ceil_div(batch, best)) - 1;
-    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds(margin_of(worst))) break;
+    trial.sequences = worst;
+    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly() || holds(margin_of(worst))) break;
     best = largest_holding(worst - 1, margin_of);
   }
   return best;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Apart from the other solvers, since a module without the engines that leave layers on the host does without it (wasm/without_rules.cpp).
+#include "engine/engine.hpp"
 #include "fit_trial.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
@@ -17,6 +18,16 @@ std::int64_t common_room(const Estimate& estimate) {
     limit += device.limit * static_cast<std::uint64_t>(device.count);
   }
   return difference(limit, need);
+}
+
+/// By the high bound, of which the figure alone is a part.
+bool holds_with_bounds(Prepared& prepared, const Scenario& scenario) {
+  const auto holds_in = [](const Result<Estimate>& result) { return result && holds(device_margin(*result, Figure::high)); };
+  {
+    const WithoutBounds quick(&prepared.memo());
+    if (!holds_in(evaluate(prepared, scenario))) return false;
+  }
+  return holds_in(evaluate(prepared, scenario));
 }
 
 }  // namespace
@@ -37,8 +48,7 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
   for (std::int64_t layers = most; layers >= 0; --layers) {
     const Result<Estimate> least = least_at(layers);
     if (!least || !holds(device_margin(*least, Figure::high))) continue;
-    const Result<Estimate> result = evaluate(prepared, trial);
-    if (result && holds(device_margin(*result, Figure::high))) return layers;
+    if (holds_with_bounds(prepared, trial)) return layers;
   }
   return std::nullopt;
 }

@@ -85,6 +85,9 @@ TEST(OllamaVersions, MadeRoomForSeveralSequences) {
   EXPECT_EQ(tokens({"0.10", "Qwen/Qwen3-8B"}), 4096);
   EXPECT_EQ(tokens({"0.6.3", "Qwen/Qwen3-8B", "gguf:Q4_K_M", 6}), 2048);
   EXPECT_EQ(tokens({"0.6.3", "Qwen/Qwen3-8B", "gguf:Q4_K_M", 24, 1, {{"num_parallel", 1}}}), 2048);
+  Json without_gpu = params_of({"0.6.3", "Qwen/Qwen3-8B"});
+  without_gpu["hardware"] = Json::array();
+  EXPECT_EQ(testing::estimate(without_gpu)["engine"]["kv_cache_tokens"], 4 * 2048);
   EXPECT_NE(text_of({"0.6.3", "Qwen/Qwen3-8B"}, "ollama_parallel").find("4 sequences"), std::string::npos);
 }
 
@@ -260,6 +263,16 @@ TEST(OllamaVersions, ImageEncoderGoesToTheGpuByRelease) {
 TEST(OllamaVersions, CountsNoMlaThatItsLlamaCppDidNotHave) {
   EXPECT_EQ(answer({"0.6.5", "deepseek-ai/DeepSeek-R1", "gguf:Q4_K_M", 80, 8})["verdict"]["class"], "impossible");
   EXPECT_NE(answer({"0.6.7", "deepseek-ai/DeepSeek-R1", "gguf:Q4_K_M", 80, 8})["verdict"]["class"], "impossible");
+}
+
+// Who asks for fewer layers knows why.
+TEST(OllamaVersions, GivesNoReasonForWhatWasAskedFor) {
+  for (const char* version : {"0.9", "0.15.5", "0.33"}) {
+    const Asked asked{version, "meta-llama/Llama-3.1-8B-Instruct", "gguf:Q4_K_M", 24, 1, {{"num_gpu", 10}}};
+    EXPECT_EQ(layers_of(asked), 10) << version;
+    EXPECT_TRUE(warning(asked, "ollama_books").is_null()) << version;
+    EXPECT_TRUE(warning(asked, "ollama_partial").is_null()) << version;
+  }
 }
 
 // Unlike cards keep their places in the answer, and those that hold nothing are not in it.

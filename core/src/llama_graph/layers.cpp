@@ -59,7 +59,7 @@ KeptLayers keep_layers(const std::vector<int>& kinds, Detail detail) {
     for (std::size_t period = 1; period <= kLongestPeriod && detail != Detail::all_layers; ++period) {
       const std::size_t periods = count_periods(kinds, at, period);
       const std::size_t built = built_of(periods, detail);
-      if (periods <= built || (periods - built) * period <= best_skipped) continue;
+      if (periods < 2 * built || (periods - built) * period <= best_skipped) continue;
       best = {kept.layers.size(), period, built};
       best_skipped = (periods - built) * period;
     }
@@ -68,7 +68,10 @@ KeptLayers keep_layers(const std::vector<int>& kinds, Detail detail) {
     if (best_skipped > 0) kept.stretches.push_back(best);
     at = end + best_skipped;
   }
-  return kept;
+  // In tenths of the layers: where more is built, an attempt that fails costs more than one that succeeds saves. Of many stretches one often fails.
+  constexpr std::size_t many = 4;
+  const std::size_t worthwhile = kept.stretches.size() > many ? 5 : 7;
+  return kept.layers.size() * 10 > kinds.size() * worthwhile && detail != Detail::all_layers ? keep_layers(kinds, Detail::all_layers) : kept;
 }
 
 std::vector<int> layer_kinds(const Job& job) {

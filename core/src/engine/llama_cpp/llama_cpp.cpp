@@ -135,12 +135,21 @@ void add_draft(DraftTerms draft, Plan& plan) {
   plan.host->terms.push_back(std::move(draft.host));
 }
 
+/// Memo::forms
+ComputeTerms ample_terms(ComputeTerms terms) {
+  const auto form = [&](Term& term) { term.bytes = term.low = term.high = term.high * 2; };
+  for (Term& device : terms.devices) form(device);
+  form(terms.host);
+  return terms;
+}
+
 ComputeTerms graph_terms(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, bool is_hopeless) {
   if (job.memo != nullptr && job.memo->graphs) {
     ComputeTerms given = *job.memo->graphs;
     given.devices.resize(static_cast<std::size_t>(placement.n_devices));
     return given;
   }
+  if (job.memo != nullptr && job.memo->forms) return ample_terms(bounded_compute_terms(job, settings, loads, placement));
   return is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
 }
 

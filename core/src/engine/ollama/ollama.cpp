@@ -165,9 +165,9 @@ Notice tier_notice(const Scenario& scenario, const Model& model) {
   return notice::custom("ollama_context_tier", "params.workload.context_tokens", message + ".", "num_ctx", in_gib(vram), grouped(tokens));
 }
 
-/// What is left on the processor, in words; nothing if all of it is on GPUs.
-std::optional<std::string> left_behind(const Plan& plan) {
-  if (plan.devices.empty()) return std::nullopt;
+/// What is left on the processor, in words; nothing if all of it is on GPUs, or a person chose how much (`num_gpu`).
+std::optional<std::string> left_behind(const Job& job, const Plan& plan) {
+  if (plan.devices.empty() || job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1) >= 0) return std::nullopt;
   const std::int64_t on = plan.report.gpu_layers.value_or(0);
   const std::int64_t all = plan.report.all_gpu_layers.value_or(0);
   if (on >= all && !plan.report.tensors_on_host) return std::nullopt;
@@ -176,7 +176,7 @@ std::optional<std::string> left_behind(const Plan& plan) {
 
 /// Why some of the model runs on the processor: a sentence with what all of it would need.
 std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
-  const std::optional<std::string> layers = left_behind(plan);
+  const std::optional<std::string> layers = left_behind(settled, plan);
   if (!layers) return std::nullopt;
   Scenario whole = settled.scenario;
   whole.options.llama_cpp.fit = false;
@@ -196,7 +196,7 @@ std::optional<Notice> partial_notice(const Job& settled, const Plan& plan) {
 
 /// The same where Ollama itself decided, from what it believed the model to take.
 std::optional<Notice> booked_notice(const Job& job, const Run& run) {
-  const std::optional<std::string> layers = left_behind(run.plan);
+  const std::optional<std::string> layers = left_behind(job, run.plan);
   if (!layers) return std::nullopt;
   Bytes free;
   std::size_t n_devices = 0;

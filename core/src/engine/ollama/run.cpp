@@ -83,6 +83,7 @@ class Chooser {
     choose_attention();
     choose_batch(run_.way.sequences);
     if (cards_.empty() || requested() == 0) {
+      choose_batch(most_sequences());  // server/sched.go: "simplifying assumption of defaultParallel when in CPU mode"
       place({});
     } else if (run_.way.placing() == Placing::estimated) {
       place(estimate());
@@ -142,6 +143,12 @@ class Chooser {
     run_.scenario.engine_version.clear();
   }
 
+  /// What it tries to make room for.
+  [[nodiscard]] std::int64_t most_sequences() const {
+    const bool leaves_it = !job_.scenario.options.llama_cpp.n_seq_max && !runs_one_at_a_time(job_.model);
+    return leaves_it ? std::max(run_.way.sequences, run_.way.rules.parallel) : run_.way.sequences;
+  }
+
   [[nodiscard]] bool holds_all(const Layout& layout) const {
     const std::int64_t all = job_.model.n_layers() + 1;
     return layout.sum() >= (requested() < 0 ? all : std::min(requested(), all));
@@ -150,8 +157,7 @@ class Chooser {
   /// server/sched.go and llm/memory.go, pickBestFullFitByLibrary: few GPUs if they hold everything, for as many sequences as it tries first.
   Layout estimate() {
     const std::int64_t least = run_.way.sequences;
-    const bool leaves_parallel = !job_.scenario.options.llama_cpp.n_seq_max && !runs_one_at_a_time(job_.model);
-    const std::int64_t most = leaves_parallel ? std::max(least, run_.way.rules.parallel) : least;
+    const std::int64_t most = most_sequences();
     const auto estimate_on = [&](std::size_t n_cards, std::int64_t sequences) {
       choose_batch(sequences);
       run_.books = books_of(job_, run_.way);
@@ -220,7 +226,10 @@ class Chooser {
   std::vector<Bytes> graphs_of(const Layout& layout) {
     const Scenario before = run_.scenario;
     place(layout);
+    bool kept = false;
+    if (job_.memo != nullptr) std::swap(kept, job_.memo->forms);
     const Plan trial = plan_of(run_.scenario, false);
+    if (job_.memo != nullptr) job_.memo->forms = kept;
     std::vector<Bytes> graph(cards_.size());
     std::vector<std::size_t> used;
     for (std::size_t card = 0; card < cards_.size(); ++card)
