@@ -28,25 +28,22 @@ constexpr std::string_view kNodes = "params.parallel.nodes";
 
 /// Machines that the engine does not spread a model over, or that would hold unlike numbers of devices.
 std::optional<Notice> nodes_problem(const Engine& engine, const Scenario& scenario) {
-  const std::int64_t nodes = scenario.parallel.nodes;
-  if (nodes == 1) return std::nullopt;
+  if (scenario.parallel.nodes == 1) return std::nullopt;
+  const std::string nodes = grouped(scenario.parallel.nodes);
   if (engine.machines == Machines::one)
-    return notice::custom("unsupported", std::string(kNodes),
-                          std::string(engine.name) + " is counted on one machine: expected nodes 1, got " + grouped(nodes) + ".", "nodes",
-                          grouped(nodes), "1");
-  if (scenario.device_count() % nodes == 0) return std::nullopt;
-  return notice::not_divisible(std::string(kNodes), "devices", grouped(scenario.device_count()), "a multiple of " + grouped(nodes) + ", nodes");
+    return notice::custom("unsupported", std::string(kNodes), std::string(engine.name) + " is counted on one machine: expected nodes 1.", "nodes",
+                          nodes, "1");
+  if (scenario.device_count() % scenario.parallel.nodes == 0) return std::nullopt;
+  return notice::not_divisible(std::string(kNodes), "devices", grouped(scenario.device_count()), "a multiple of " + nodes + ", nodes");
 }
 
-/// The same layout over fewer machines: as many as hold like numbers of devices and the engine takes.
-std::optional<Parallel> fewer_nodes(const Engine& engine, const Job& job) {
-  Scenario trial = job.scenario;
-  while (--trial.parallel.nodes > 0) {
-    if (nodes_problem(engine, trial)) continue;
-    const Plan plan = engine.plan({job.model, job.tensors, trial, false, nullptr});
-    if (!plan.impossible || !plan.devices.empty()) return trial.parallel;
-  }
-  return std::nullopt;
+/// The same layout over fewer machines: as many as hold like numbers of devices; one where there are copies, which may not be dealt out so.
+Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
+  Parallel p = scenario.parallel;
+  const std::int64_t shared = engine.machines == Machines::one || p.data > 1 ? 1 : scenario.device_count();
+  do --p.nodes;
+  while (shared % p.nodes != 0);
+  return p;
 }
 
 /// What the engine as such cannot run, whatever the hardware.
@@ -108,10 +105,9 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
-  const Job job{prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()};
-  if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, job);
+  if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, scenario);
   if (!reason) {
-    Plan plan = engine->plan(job);
+    Plan plan = engine->plan({prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()});
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;

@@ -22,18 +22,27 @@ Bytes network_buffers(std::int64_t nodes) {
   return (simple + ll128 + shared) * channels;
 }
 
+namespace {
+
 /// They grow with channels and peers, and nobody publishes a formula. Hopper and Blackwell servers reduce through NVSwitch, with larger buffers;
 /// a card we do not know is counted as one of them.
-Taken nccl_buffers(std::int64_t ranks, int compute_capability, std::int64_t nodes) {
+Taken buffers_of_a_machine(std::int64_t ranks, int compute_capability) {
   if (ranks == 1) return {};
   const bool through_switch = compute_capability == 0 || compute_capability / 10 == 9 || compute_capability / 10 == 10;
-  const Bytes network = network_buffers(nodes);
   // 635 MiB on 2 x RTX PRO 6000; 2,099 on L4 with torch 2.11 (pytorch/pytorch#175666) and 2,100 on 3 x RTX PRO 6000.
-  if (!through_switch) return {635 * kMiB, 90 * kMiB, 2100 * kMiB + network};
+  if (!through_switch) return {635 * kMiB, 90 * kMiB, 2100 * kMiB};
   // 1.38 GiB with all else outside torch on 2 x H200 under vLLM 0.10.2.
-  if (ranks == 2) return {1250 * kMiB, 90 * kMiB, 2100 * kMiB + network};
+  if (ranks == 2) return {1250 * kMiB, 90 * kMiB, 2100 * kMiB};
   // 1,690 MiB on 8 x H200, 342 to 392 in ai-dynamo/aiconfigurator's tables, up to 4,628 on H100 (vllm-project/vllm#25359).
-  return {1690 * kMiB, 340 * kMiB, 4630 * kMiB + network};
+  return {1690 * kMiB, 340 * kMiB, 4630 * kMiB};
+}
+
+}  // namespace
+
+Taken nccl_buffers(std::int64_t ranks, int compute_capability, std::int64_t nodes) {
+  Taken taken = buffers_of_a_machine(ranks, compute_capability);
+  taken.high += network_buffers(nodes);
+  return taken;
 }
 
 void add_context(Term& term, const Taken& context, const Taken& nccl, bool explain) {

@@ -2,14 +2,37 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "engine/local_rules.hpp"
+#include "engine/serving_rules.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
+namespace {
+
+/// The rows of `rules` in the engines that they are of.
+void take(std::vector<Engine>& all, std::span<const EngineRules> rules) {
+  for (const EngineRules& own : rules)
+    for (Engine& engine : all)
+      if (engine.name == own.engine) {
+        engine.plan = own.plan;
+        engine.usual_workload = own.usual_workload;
+      }
+}
+
+std::vector<Engine> all_engines() {
+  std::vector<Engine> all{vllm_engine(),      sglang_engine(),    tensorrt_llm_engine(), lmdeploy_engine(),     tgi_engine(),
+                          llama_cpp_engine(), ollama_engine(),    lm_studio_engine(),    transformers_engine(), mlx_engine(),
+                          exllamav2_engine(), exllamav3_engine(), mlc_engine(),          web_llm_engine(),      article_engine()};
+  take(all, local_rules().engines);
+  take(all, serving_rules().engines);
+  return all;
+}
+
+}  // namespace
+
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all{vllm_engine(),      sglang_engine(),    tensorrt_llm_engine(), lmdeploy_engine(),     tgi_engine(),
-                                       llama_cpp_engine(), ollama_engine(),    lm_studio_engine(),    transformers_engine(), mlx_engine(),
-                                       exllamav2_engine(), exllamav3_engine(), mlc_engine(),          web_llm_engine(),      article_engine()};
+  static const std::vector<Engine> all = all_engines();
   return all;
 }
 

@@ -17,11 +17,11 @@ const Engine& transformers_engine() {
                               {"logits_to_keep", OptionType::integer, "1"}},
                              {"bf16", "fp16", "fp32", "nf4", "bnb-int8", "gptq-int4", "awq-int4", "fp8-block"},
                              {"bf16", "f16"},
-                             rules_of(local_rules().engines, "transformers").plan,
+                             nullptr,
                              {"fp8", "int8", "int4", "gptq-int2", "gptq-int3", "gptq-int8", "mxfp4"},
                              nullptr,
                              false,
-                             rules_of(local_rules().engines, "transformers").usual_workload,
+                             nullptr,
                              {"checkpoint", 1},
                              "",
                              true,
@@ -39,11 +39,11 @@ const Engine& mlx_engine() {
                               {"prompt_cache_size", OptionType::integer, "0"}},
                              {"bf16", "fp16", "mlx-4bit", "mlx-8bit"},
                              {"bf16", "f16", "q8", "q6", "q4", "q3", "q2"},
-                             rules_of(local_rules().engines, "mlx").plan,
+                             nullptr,
                              {"mlx-2bit", "mlx-3bit", "mlx-5bit", "mlx-6bit"},
                              nullptr,
                              false,
-                             rules_of(local_rules().engines, "mlx").usual_workload,
+                             nullptr,
                              {"mlx-4bit", 1}};
   return engine;
 }
@@ -58,11 +58,11 @@ const Engine& exllamav2_engine() {
                               {"tensor_parallel", OptionType::flag, "false"}},
                              {"exl2-2.4bpw", "exl2-3bpw", "exl2-4bpw", "exl2-5bpw", "exl2-6bpw", "exl2-8bpw", "gptq-int4", "bf16", "fp16"},
                              {"f16", "q8", "q6", "q4"},
-                             rules_of(local_rules().engines, "exllamav2").plan,
+                             nullptr,
                              {"exl2"},
                              nullptr,
                              false,
-                             rules_of(local_rules().engines, "exllamav2").usual_workload,
+                             nullptr,
                              {"exl2-4bpw", 1},
                              ""};
   return engine;
@@ -79,11 +79,11 @@ const Engine& exllamav3_engine() {
                               {"swa_full", OptionType::flag, "false"}},
                              {"exl3-2bpw", "exl3-3bpw", "exl3-4bpw", "exl3-5bpw", "exl3-6bpw", "exl3-8bpw", "bf16", "fp16"},
                              {"f16", "q8", "q6", "q5", "q4", "q3", "q2"},
-                             rules_of(local_rules().engines, "exllamav3").plan,
+                             nullptr,
                              {"exl3"},
                              nullptr,
                              false,
-                             rules_of(local_rules().engines, "exllamav3").usual_workload,
+                             nullptr,
                              {"exl3-4bpw", 1},
                              ""};
   return engine;
@@ -100,11 +100,11 @@ const Engine& mlc_engine() {
                               {"prefill_chunk_size", OptionType::integer, "2048 or 8192, by model"}},
                              {"q3f16_1", "q4f16_1", "q4f32_1", "fp16", "bf16", "fp32"},
                              {"f16"},
-                             rules_of(local_rules().engines, "mlc-llm").plan,
+                             nullptr,
                              {"awq-int4"},
                              nullptr,
                              false,
-                             rules_of(local_rules().engines, "mlc-llm").usual_workload,
+                             nullptr,
                              {"q4f16_1", 4}};
   return engine;
 }
@@ -116,11 +116,11 @@ const Engine& web_llm_engine() {
                               {"prefill_chunk_size", OptionType::integer, "1024"}},
                              {"q3f16_1", "q4f16_1", "q4f32_1", "fp16", "fp32"},
                              {"f16"},
-                             rules_of(local_rules().engines, "web-llm").plan,
+                             nullptr,
                              {},
                              nullptr,
                              false,
-                             rules_of(local_rules().engines, "web-llm").usual_workload,
+                             nullptr,
                              {"q4f16_1", 1},
                              ""};
   return engine;

@@ -61,7 +61,7 @@ const Engine& llama_cpp_engine() {
                               {"lora_bytes", OptionType::integer, "0"}},
                              gguf_formats(),
                              {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"},
-                             rules_of(local_rules().engines, "llama.cpp").plan,
+                             nullptr,
                              {},
                              loads_as_gguf,
                              true,
@@ -85,11 +85,11 @@ const Engine& ollama_engine() {
                               {"mtp", OptionType::flag, "false"}},
                              llama_cpp_engine().weights_formats,
                              {"f16", "q8_0", "q4_0"},
-                             rules_of(local_rules().engines, "ollama").plan,
+                             nullptr,
                              {},
                              llama_cpp_engine().loads_checkpoint_as,
                              true,
-                             rules_of(local_rules().engines, "ollama").usual_workload,
+                             nullptr,
                              kHome};
   return engine;
 }
@@ -105,11 +105,11 @@ const Engine& lm_studio_engine() {
                               {"try_mmap", OptionType::flag, "true"}},
                              llama_cpp_engine().weights_formats,
                              llama_cpp_engine().kv_types,
-                             rules_of(local_rules().engines, "lm-studio").plan,
+                             nullptr,
                              {},
                              llama_cpp_engine().loads_checkpoint_as,
                              true,
-                             rules_of(local_rules().engines, "lm-studio").usual_workload,
+                             nullptr,
                              kHome};
   return engine;
 }

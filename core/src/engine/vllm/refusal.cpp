@@ -151,9 +151,8 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   const Parallel& p = job.scenario.parallel;
   if (const std::int64_t each = job.scenario.device_count() / p.nodes; p.nodes > 1 && p.tensor > each)
     warnings.push_back(notice::custom("tensor_across_nodes", "params.parallel.tensor",
-                                      "Tensor parallel " + grouped(p.tensor) + " reaches over machines of " + grouped(each) +
-                                          " GPUs: vLLM's documentation puts it inside a machine, and stages of the pipeline on several.",
-                                      "tensor", grouped(p.tensor), grouped(each)));
+                                      "Tensor parallel leaves machines of " + grouped(each) + " GPUs: pipeline parallel is faster.", "tensor",
+                                      grouped(p.tensor), grouped(each)));
   add_gpu_warnings(job, "vLLM", job.scenario.kv_type.starts_with("fp8"), warnings);
 }
 
