@@ -59,6 +59,9 @@ function answersOfTheCatalogue(): Estimate[] {
     { ...gguf, engine: { name: 'lm-studio' } },
     { engine: { name: 'sglang', options: { speculative_algorithm: 'NEXTN' } } },
     { engine: { name: 'transformers', version: '4.38', options: { attn_implementation: 'eager' } } },
+    { ...gguf, engine: { name: 'ollama', version: '0.6.3', options: { kv_cache_type: 'q8_0' } } },
+    { ...gguf, engine: { name: 'ollama', version: '0.15.5' } },
+    { ...gguf, engine: { name: 'lm-studio', version: '0.3' } },
   ];
   // Every model is asked in some ways, every way of a quarter of the models.
   const lines = catalogue.models.flatMap(({ id }, model) =>
