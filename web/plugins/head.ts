@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vite plugin: what the HTML of every page begins with, in place of `<!--head-->`. What a page may load is said here, and nowhere else.
 import type { Plugin } from 'vite';
-import { kHubHosts, type HubHost } from '../src/reader/hub.ts';
+import { kHubHosts, type HubHost } from '../src/reader/hosts.ts';
 
 const kScripts = "script-src 'self'";
 const kAlways = ["style-src 'self'", "img-src 'self' data:"];

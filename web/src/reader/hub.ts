@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model of Hugging Face as people write it down: `org/name`, or an address of the hub, its mirror or its short name.
+import { kHubHosts, type HubHost } from './hosts';
 import { ReadProblem } from './wire';
 
-/**
- * Both send browsers on to hosts of their own for weights: *.hf.co (huggingface.co/.well-known/meta.json lists them) and *.hf-mirror.com. The
- * page's Content-Security-Policy allows these and no others.
- */
-export const kHubHosts = ['huggingface.co', 'hf-mirror.com'] as const;
-export type HubHost = (typeof kHubHosts)[number];
+export { kHubHosts, type HubHost };
 
 export interface HubReference {
   repository: string;
