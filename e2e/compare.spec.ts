@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // "Compare": several setups in one link, each changed in the same form, every figure with its difference.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, open, test } from './page';
+import { expect, open, ready, test } from './page';
 import type { Locator, Page } from '@playwright/test';
 
 const verdicts = (page: Page): Locator => page.locator('.side-verdicts h2');
@@ -10,6 +10,8 @@ const row = (page: Page, name: string): Locator => page.locator('.compared tr').
 test('the calculator’s setup comes along as A; B is changed, the link holds both', async ({ page }) => {
   await open(page, '#v=1&n=4');
   await page.getByRole('link', { name: 'Compare' }).click();
+  await page.waitForURL(/compare/);
+  await ready(page);
   await expect(verdicts(page)).toHaveText(['A DeepSeek-R1 fits on 8 × H200', 'B DeepSeek-R1 fits on 8 × H200']);
   await page.getByRole('textbox', { name: 'Requests at the same time, number' }).fill('8');
   await page.keyboard.press('Enter');
@@ -21,6 +23,8 @@ test('the calculator’s setup comes along as A; B is changed, the link holds bo
   await expect(page.getByRole('textbox', { name: 'Requests at the same time, number' })).toHaveValue('4');
   // The other pages show A and lose nothing.
   await page.getByRole('link', { name: 'Calculator' }).click();
+  await page.waitForURL(/\/#/);
+  await ready(page);
   await expect(page).toHaveURL(/\/#v=1&n=4&b\.m=deepseek-r1/);
   await expect(page.getByRole('textbox', { name: 'Requests at the same time, number' })).toHaveValue('4');
   await expect(page.getByText('has a setting that this version does not know')).toHaveCount(0);

@@ -47,6 +47,11 @@ export const test = base.extend<Promises>({
 /** Opens a page of the site with the core loaded and, if `hash` is given, its settings counted. */
 export async function open(page: Page, path = ''): Promise<void> {
   await page.goto(path);
+  await ready(page);
+}
+
+/** Waits for the core of the page that was opened, and for the settings of its link. */
+export async function ready(page: Page): Promise<void> {
   await page.waitForFunction(() => performance.getEntriesByName('weighbridge:ready').length > 0);
 }
 

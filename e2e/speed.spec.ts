@@ -39,7 +39,7 @@ test('rules of thumb stand beside the counted total, in Chinese and on a narrow 
   );
   await expect(rows.first()).toContainText('多算');
   await expect(rows.last()).toContainText(`${twoDigits(receipts.at(-1).factor)}\u00a0倍`);
-  await expect(page.locator('.fold')).toContainText(
+  await expect(page.locator('.fold:has(.receipts)')).toContainText(
     `${(total / 2 ** 30).toLocaleString('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 })}\u00a0GiB`,
   );
   await page.getByRole('region', { name: '速度与费用' }).scrollIntoViewIfNeeded();
