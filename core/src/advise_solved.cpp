@@ -20,14 +20,10 @@ constexpr std::int64_t kMostShare = 98;       // in hundredths: of a whole card 
 constexpr std::int64_t kLeastShare = 50;
 constexpr std::int64_t kMostGpus = 64;
 
-bool has_option(const Engine& engine, std::string_view name) {
-  return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
-}
-
 /// Another share of each card. Where the engine's own limit is short: the smallest larger one that surely fits. Where the card is, since what lies
 /// outside the limit finds no room: the largest smaller one.
 void take_other_share(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
-  if (!has_option(engine, engine.share_option) || now.answer.devices.empty()) return;
+  if (!engine.has_option(engine.share_option) || now.answer.devices.empty()) return;
   const std::optional<double>& given = now.scenario().options.gpu_memory_utilization;
   const DevicePlan& device = now.answer.devices[now.answer.verdict.device];
   const Bytes whole = now.scenario().hardware[device.group].device.runtime_bytes;

@@ -33,15 +33,6 @@ Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
   return bytes;
 }
 
-/// What llama-server keeps of earlier prompts: it begins empty and grows to limits that can be set (`--cache-ram`, `--ctx-checkpoints`).
-bool grows_later(const Term& term) { return term.id == "prompt_cache" || term.id == "checkpoints"; }
-
-Bytes sure_need(const HostPlan& host) {
-  Bytes sum;
-  for (const Term& term : host.terms) sum += grows_later(term) ? term.bytes : term.high;
-  return sum;
-}
-
 /// Room by the high bounds, of whatever has least.
 Margin sure_room(const Estimate& answer) {
   const Margin devices = device_margin(answer, Figure::high);

@@ -53,6 +53,9 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
                           "GGUF files are counted with llama.cpp, not with " + std::string(engine.name) + ": expected llama.cpp.", "engine.name",
                           std::string(engine.name), "llama.cpp");
   const Parallel& p = scenario.parallel;
+  // Of a layout that follows from the machines alone, they are what does not divide.
+  if (!scenario.hardware.empty() && p.nodes > 1 && scenario.device_count() % p.nodes != 0)
+    if (std::optional<Notice> uneven = nodes_problem(engine, scenario)) return uneven;
   if (!scenario.hardware.empty() && p.tensor * p.pipeline * p.data != scenario.device_count())
     return notice::custom("parallel_mismatch", "params.parallel",
                           "tensor " + grouped(p.tensor) + " x pipeline " + grouped(p.pipeline) + " x data " + grouped(p.data) + " makes " +
@@ -118,10 +121,13 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       result.host = std::move(plan.host);
       result.verdict = judge(result.devices, plan.tight_at_best);
       if (result.host) share_memory(scenario, result.devices, *result.host);
-      if (result.host) weigh_host(result.verdict, *result.host, result.devices.empty(), is_partly_on_host(prepared.model(), scenario, result.engine));
+      if (result.host) {
+        result.host->holds_model = result.devices.empty() || is_partly_on_host(prepared.model(), scenario, result.engine);
+        weigh_host(result.verdict, *result.host, result.devices.empty());
+      }
       const Verdict& v = result.verdict;
       result.verdict.nearest_share = v.kind == VerdictClass::no ? plan.nearest_share : std::nullopt;
-      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total) {
+      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total && engine->has_option(engine->share_option)) {
         const DevicePlan& device = result.devices[v.device];
         const DeviceGroup& group = scenario.hardware[device.group];
         const double most = plan.tight_at_best ? kSafeShareOfSystemMemory : 1;

@@ -39,8 +39,8 @@ bool heeds_layouts(const Scenario& scenario) {
   return engine != nullptr && !engine->is_llama_cpp() && engine->usual_workload == nullptr;
 }
 
-/// By little more than formulas, unless it may fit.
-Result<Attempt> attempt(Trials& trials, const Json& patch) {
+/// By little more than formulas, unless it may fit. `has_share`: the patch sets the share of the memory already.
+Result<Attempt> attempt(Trials& trials, const Json& patch, bool has_share = false) {
   Result<Setup> setup = trials.read(patch);
   if (!setup && setup.error().code == kRunningDoesNotFit) return Attempt();
   if (!setup) return fail(setup.error());
@@ -51,13 +51,20 @@ Result<Attempt> attempt(Trials& trials, const Json& patch) {
   if (least->verdict.kind != VerdictClass::fits) {
     // An engine that takes a share of the memory may start with a smaller one.
     const std::optional<double> share = least->verdict.nearest_share;
-    if (!share || trial.options.gpu_memory_utilization) return failed;
+    if (!share || has_share || trial.options.gpu_memory_utilization) return failed;
     const std::string option(find_engine(trial.engine)->share_option);
-    return attempt(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}));
+    return attempt(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}), true);
   }
   Result<Estimate> answer = evaluate(*setup->prepared, trial);
   if (!answer) return fail(answer.error());
   if (answer->verdict.kind != VerdictClass::fits) return failed;
+  // Those that place layers by themselves keep a margin, and may leave some to the processor where all would have room.
+  const Engine* engine = find_engine(trial.engine);
+  if (engine->is_llama_cpp()) {
+    const Result<MovedJob> job = told(trials, patch);
+    if (!job) return fail(job.error());
+    if (job->answer.verdict.kind != VerdictClass::fits) return failed;
+  }
   return Attempt{MovedJob{patch, std::move(setup->scenario), std::move(*answer)}, true};
 }
 
@@ -75,8 +82,9 @@ Result<MovedJob> told(Trials& trials, const Json& patch) {
   if (!setup) return fail(setup.error());
   Result<Estimate> answer = trials.evaluate_exactly(*setup);
   if (!answer) return fail(answer.error());
-  // Only an answer with rows says why.
-  if (answer->verdict.kind == VerdictClass::impossible) answer = evaluate_with_rows(*setup->prepared, setup->scenario);
+  // Only an answer with rows says why, or that a context is refused which a `no` leaves open.
+  const bool is_refused = answer->verdict.kind == VerdictClass::impossible || answer->verdict.kind == VerdictClass::no;
+  if (is_refused) answer = evaluate_with_rows(*setup->prepared, setup->scenario);
   if (!answer) return fail(answer.error());
   offer_ways_out(*setup->prepared, setup->scenario, *answer);
   return MovedJob{patch, std::move(setup->scenario), std::move(*answer)};

@@ -299,7 +299,7 @@ Result<Scenario> read_scenario(const Json& params, const Model& model, const Cat
   if (auto read = read_host(params, scenario, warnings); !read) return fail(read.error());
   if (const auto read_draft = local_rules().read_draft; read_draft != nullptr)
     if (auto read = read_draft(params, catalogue, scenario, warnings); !read) return fail(read.error());
-  if (const auto running = params.find("running"); running != params.end() && !running->empty()) {
+  if (const auto running = params.find("running"); running != params.end() && (!running->is_array() || !running->empty())) {
     const auto place_running = local_rules().place_running;
     if (place_running == nullptr) return fail(rules_elsewhere("running models"));
     if (auto read = place_running(params, catalogue, scenario, warnings); !read) return fail(read.error());

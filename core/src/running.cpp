@@ -64,7 +64,7 @@ RunningModel take(const Estimate& answer, Scenario& scenario) {
     scenario.hardware[group].used += running.taken[group];
     scenario.hardware[group].by_running += running.taken[group];
   }
-  if (answer.host) running.host = answer.host->high();
+  if (answer.host) running.host = sure_need(*answer.host);
   if (scenario.host) {
     scenario.host->used += running.host;
     scenario.host->by_running += running.host;

@@ -68,6 +68,10 @@ class Search {
     Solution solution;
     Result<Solved> best = solved(value, patch_of(value));
     if (!best) return fail(best.error());
+    // What the solver left open may decide: how the engine places layers by itself, or the host.
+    const VerdictClass kind = best->job.answer.verdict.kind;
+    const bool is_of_layers = find_ == Unknown::gpu_layers || find_ == Unknown::cpu_moe_layers;  // the others then lie on the host
+    if (is_of_layers ? kind == VerdictClass::no || kind == VerdictClass::impossible : kind != VerdictClass::fits) return nothing();
     solution.best = std::move(*best);
     if (!next) return solution;
     Result<Solved> behind = solved(*next, patch_of(*next));
@@ -118,17 +122,22 @@ class Search {
     Result<std::optional<MovedJob>> fewest = fewest_of(trials_, kMostDevices, patch_of);
     if (!fewest) return fail(fewest.error());
     if (!*fewest) return nothing();
-    const std::int64_t count = (*fewest)->scenario.device_count();
+    std::int64_t count = (*fewest)->scenario.device_count();
     Solution solution;
     Result<Solved> best = solved(count, (*fewest)->patch);
     if (!best) return fail(best.error());
     solution.best = std::move(*best);
-    if (count == 1) return solution;
-    Result<MovedJob> job = told_in_some_layout(trials_, patch_of(count - 1), count - 1);
-    // With fewer, not even the other models that run there find room.
-    if (!job && job.error().code == kRunningDoesNotFit) return solution;
-    if (!job) return fail(job.error());
-    solution.next = Solved{count - 1, std::move(*job)};
+    while (count > 1) {
+      --count;
+      Result<MovedJob> job = told_in_some_layout(trials_, patch_of(count), count);
+      // With fewer, not even the other models that run there find room.
+      if (!job && job.error().code == kRunningDoesNotFit) return solution;
+      if (!job) return fail(job.error());
+      // An engine that places layers by itself may do with fewer than an even split.
+      const bool fits = job->answer.verdict.kind == VerdictClass::fits;
+      (fits ? solution.best : solution.next) = Solved{count, std::move(*job)};
+      if (!fits) break;
+    }
     return solution;
   }
 
@@ -140,7 +149,7 @@ class Search {
     if (!whole) return fail(whole.error());
     if (whole->verdict.kind == VerdictClass::impossible) return nothing();
     const std::optional<std::int64_t> all = whole->engine.all_gpu_layers;
-    if (!all || whole->devices.empty()) return unsupported();
+    if (!all || !whole->engine.gpu_layers || whole->devices.empty()) return unsupported();
     const auto patch_of = [&](std::int64_t layers) { return gpu_layers_patch(trials_, layers); };
     if (whole->engine.gpu_layers == all && holds(device_margin(*whole, Figure::high))) return found(*all, std::nullopt, patch_of);
     const std::optional<std::int64_t> most = solve_gpu_layers(*setup->prepared, setup->scenario, *all - 1);

@@ -55,11 +55,18 @@ Check engine_check(const DevicePlan& device, std::size_t index) {
 /// The card against all that the engine takes of it: the whole limit if it reserves a pool, plus what lies outside.
 Check card_check(const DevicePlan& device, std::size_t index) {
   Check check{index, true, device.reserved, device.reserved, device.reserved, device.capacity};
+  Bytes outside, outside_high, inside_high;
   for (const Term& term : device.terms) {
-    if (term.inside_limit) continue;
+    if (term.inside_limit) {
+      inside_high += term.high;
+      continue;
+    }
+    outside += term.bytes;
+    outside_high += term.high;
     check.low = check.low - term.bytes + term.low;
-    check.high = check.high - term.bytes + term.high;
   }
+  // What is no pool of a fixed size may grow to its own high bound.
+  check.high = std::max(device.reserved > outside ? device.reserved - outside : Bytes(), inside_high) + outside_high;
   return check;
 }
 
@@ -79,7 +86,7 @@ bool is_worse(const Check& a, const Check& b) {
 
 }  // namespace
 
-Bytes taken_of_card(const DevicePlan& device) { return std::max(card_check(device, 0).high, device.high()); }
+Bytes taken_of_card(const DevicePlan& device) { return card_check(device, 0).high; }
 
 Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best) {
   if (devices.empty()) return {};
@@ -137,7 +144,11 @@ std::optional<std::int64_t> least_room(const Estimate& estimate, Figure figure, 
     hold(engine_check(estimate.devices[index], index));
     hold(card_check(estimate.devices[index], index));
   }
-  if (with_host && estimate.host && estimate.host->capacity) hold(host_check(*estimate.host));
+  if (with_host && estimate.host && estimate.host->capacity) {
+    Check check = host_check(*estimate.host);
+    if (!estimate.host->holds_model) check.high = check.need;  // as weigh_host counts the little that always stays there
+    hold(check);
+  }
   return least;
 }
 
@@ -148,7 +159,15 @@ std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) { re
 
 VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
 
-void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial) {
+Bytes sure_need(const HostPlan& host) {
+  // What llama-server keeps of earlier prompts begins empty and grows to limits that can be set (`--cache-ram`, `--ctx-checkpoints`).
+  const auto grows_later = [](const Term& term) { return term.id == "prompt_cache" || term.id == "checkpoints"; };
+  Bytes sum;
+  for (const Term& term : host.terms) sum += grows_later(term) ? term.bytes : term.high;
+  return sum;
+}
+
+void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone) {
   const VerdictClass kind = judge_host(host);
   if (!is_alone && verdict.kind == VerdictClass::no) return;
   if (is_alone || kind == VerdictClass::no) {
@@ -162,7 +181,7 @@ void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_p
     verdict.limit = check.bound;
     return;
   }
-  if (!is_partial) {
+  if (!host.holds_model) {
     // The little that always stays on the host is worth a word only where there is too little of it.
     if (host.capacity && host.total() > *host.capacity) verdict.kind = VerdictClass::tight;
     return;

@@ -13,7 +13,10 @@ namespace weighbridge {
 
 /// Adds the host's memory to a verdict over devices: what it cannot hold does not run; a part of the model there makes a fit an `offload`.
 /// `is_alone`: there are no devices, the host decides. A host of unknown size changes nothing.
-void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone, bool is_partial);
+void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone);
+
+/// What the host surely holds room for: the high bounds, but of what begins empty and grows to limits that can be set, its usual size.
+[[nodiscard]] Bytes sure_need(const HostPlan& host);
 
 /// The most that the engine takes of a card, by the high bounds: the whole pool where it reserves one.
 [[nodiscard]] Bytes taken_of_card(const DevicePlan& device);

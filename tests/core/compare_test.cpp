@@ -151,6 +151,35 @@ TEST(Compare, MachinesAreCountedWithTheirOwnMemoryAndAllTheirDevices) {
   EXPECT_EQ(small["rows"][0]["verdict"]["class"], "fits") << small.dump();
 }
 
+TEST(Compare, EveryEngineIsMovedOverTheCatalogue) {
+  const Json catalogue = testing::call("catalogue", Json::object())["result"];
+  constexpr std::size_t kRows = 40;  // of each engine another part of the catalogue
+  std::size_t offset = 0;
+  for (const Json& engine : catalogue["engines"]) {
+    Json request = testing::usual_request();
+    request["model"] = {{"id", "Qwen/Qwen3-8B"}};
+    request["engine"] = {{"name", engine["name"]}};
+    request["weights"] = {{"format", engine["usual_format"]}};
+    request["workload"] = {{"context_tokens", 4096}, {"sequences", 2}};
+    request["hardware"] = Json::array({{{"device", "rtx-4090"}, {"count", 1}}});
+    const Json answer = compare(request, {{"offset", offset % (catalogue["devices"].size() - kRows)}, {"limit", kRows}});
+    offset += kRows;
+    EXPECT_EQ(answer["rows"].size(), kRows) << engine["name"];
+    for (const Json& row : answer["rows"]) {
+      if (row["fewest"].is_null()) continue;
+      EXPECT_EQ(row["fewest"]["verdict"]["class"], "fits") << engine["name"] << row.dump();
+    }
+  }
+}
+
+TEST(Compare, TheFewestFitWithTheirPatch) {
+  Json request = testing::llama_cpp_request("Qwen/Qwen3-30B-A3B", Json::array({{{"device", "quadro-rtx-4000"}, {"count", 1}}}));
+  request["engine"] = {{"name", "lm-studio"}};
+  request["workload"] = {{"context_tokens", 2048}, {"sequences", 2}};
+  const Json answer = compare(request, {{"devices", {"quadro-rtx-4000", "rtx-4060", "rtx-3060-12gb"}}});
+  for (const Json& row : answer["rows"]) EXPECT_EQ(patched(request, row["fewest"]["patch"])["verdict"]["class"], "fits") << row.dump();
+}
+
 TEST(Compare, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(testing::call("compare_devices", Json::object())["error"]["where"], "params.request");
   const auto where = [](Json more) {

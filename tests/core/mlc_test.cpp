@@ -71,6 +71,16 @@ TEST(MlcLimits, WindowsAndModesBoundTheContext) {
 }
 
 // mlc-ai/web-llm src/config.ts vram_required_MB at a context of 4,096, of some unit between 10^6 and 2^20 bytes.
+TEST(MlcLimits, AFitHasRoomForTheHighBound) {
+  Json request = testing::serving_request("mlc-llm", "Qwen/Qwen3-8B", "rtx-3060-12gb", 4);
+  request["weights"] = {{"format", "q4f16_1"}};
+  request["workload"] = {{"context_tokens", 40000}, {"sequences", 5}};
+  const Json answer = testing::estimate(request);
+  const Json& device = answer["devices"][0];
+  ASSERT_GT(device["high_bytes"], device["capacity_bytes"]);
+  EXPECT_EQ(answer["verdict"]["class"], "tight");
+}
+
 TEST(WebLlm, PublishedNeedsLieWithinTheBand) {
   struct Row {
     const char* model;

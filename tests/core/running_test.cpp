@@ -150,5 +150,21 @@ TEST(Running, ALinkCarriesEachModelAsALinkOfItsOwn) {
   EXPECT_EQ(testing::call("estimate", hub)["error"]["where"], "params.running[0].model.hub");
 }
 
+TEST(Running, WhatAServerMayKeepOfPromptsIsNoRefusal) {
+  // A server beside may fill 8 GiB with earlier prompts, which can be set; this model surely runs all the same.
+  Json small = testing::llama_cpp_request("Qwen/Qwen3-0.6B", Json::array({{{"device", "rtx-4090"}, {"count", 1}}}));
+  small["weights"]["format"] = "gguf:Q8_0";
+  small["host"] = {{"memory_bytes", 8 * kGiBytes}};
+  small["running"] = Json::array({without_hardware(small)});
+  small["running"][0].erase("host");
+  EXPECT_EQ(testing::estimate(small)["verdict"]["class"], "fits");
+}
+
+TEST(Running, IsAList) {
+  Json request = large_model();
+  request["running"] = Json::object();
+  EXPECT_EQ(testing::call("estimate", request)["error"]["where"], "params.running");
+}
+
 }  // namespace
 }  // namespace weighbridge

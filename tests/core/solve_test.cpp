@@ -151,7 +151,10 @@ bool surely_holds(const MovedJob& job, bool with_host) {
     }
     if (inside > device.limit || on_card > device.capacity) return false;
   }
-  return !with_host || !job.answer.host || !job.answer.host->capacity || job.answer.host->high() <= *job.answer.host->capacity;
+  if (!with_host || !job.answer.host || !job.answer.host->capacity) return true;
+  // What little stays on the host counts as it usually is; what holds the model or a part of it, at most.
+  const HostPlan& host = *job.answer.host;
+  return (host.holds_model ? host.high() : host.total()) <= *host.capacity;
 }
 
 /// The patched request, read and counted anew.

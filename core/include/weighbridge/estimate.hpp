@@ -85,6 +85,7 @@ struct DevicePlan {
 struct HostPlan {
   std::optional<Bytes> capacity;  ///< memory less what is used; empty: not known
   Bytes load_peak;                ///< most that it holds while the weights are read; what the system may drop again is not in it
+  bool holds_model = false;       ///< the model or a part of it lies there, so that it decides as a device does
   Bytes mapped;                   ///< of the weights' file in the system's page cache, which it may drop again
   std::vector<Term> terms;
 

@@ -149,6 +149,9 @@ struct Engine {
   /// Whether it runs weights of `format`, which a checkpoint may have.
   [[nodiscard]] bool loads(std::string_view format) const;
 
+  /// Whether it has a setting of this name.
+  [[nodiscard]] bool has_option(std::string_view option) const;
+
   /// Plans as llama.cpp does, with its options, and with settings of its own.
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
 };

@@ -67,6 +67,10 @@ Plan plan_of_one_version(const Job& job, const Engine& engine, std::string_view 
   return plan;
 }
 
+bool Engine::has_option(std::string_view option) const {
+  return std::any_of(options.begin(), options.end(), [&](const OptionInfo& known) { return known.name == option; });
+}
+
 bool Engine::loads(std::string_view format) const {
   const auto has = [&](const std::vector<std::string_view>& names) { return std::find(names.begin(), names.end(), format) != names.end(); };
   return has(weights_formats) || has(checkpoint_formats);

@@ -25,11 +25,12 @@ struct Rules {
 constexpr Rules kRules[] = {{"0.3", 1, false}, {"0.4", 4, true}};
 static_assert(std::size(kRules) == kVersions.size());
 
-/// The rules of "0.3.31" are those of "0.3"; of what is neither, the newest.
+/// The rules of "0.3.31" are those of "0.3"; of a release before it too, of any other the newest.
 const Rules& rules_for(std::string_view version) {
   for (const Rules& rules : kRules)
     if (version == rules.version || version.starts_with(std::string(rules.version) + ".")) return rules;
-  return kRules[std::size(kRules) - 1];
+  const bool is_older = version.starts_with("0.1.") || version.starts_with("0.2.") || version == "0.1" || version == "0.2";
+  return is_older ? kRules[0] : kRules[std::size(kRules) - 1];
 }
 
 bool is_read(std::string_view version) { return version.empty() || version.starts_with(rules_for(version).version); }

@@ -76,6 +76,14 @@ std::optional<Notice> refusal(const Job& job) {
 
 std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
   if (std::optional<Notice> machines = nodes_problem(job.scenario.parallel)) return machines;
+  // server_args.py: without attention of its own, dp_size is how many copies of the whole model start, each over tp_size GPUs.
+  const ServingOptions& o = job.scenario.options.serving;
+  const std::int64_t copies = job.scenario.parallel.data;
+  if (!o.enable_dp_attention.value_or(false) && o.dp_size.value_or(copies) != copies)
+    return notice::custom("unsupported", "params.engine.options.dp_size",
+                          "Without `enable_dp_attention`, SGLang starts `dp_size` copies of the model: expected " + grouped(copies) +
+                              ", the copies of this layout, got " + grouped(*o.dp_size) + ".",
+                          "dp_size", grouped(*o.dp_size), grouped(copies));
   if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
     return uneven("params.parallel.pipeline", "num_hidden_layers", job.model.n_layers(), "at least " + grouped(s.pipeline) + ", pipeline parallel");
   if (s.tensor % s.groups != 0)
