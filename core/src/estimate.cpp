@@ -43,6 +43,12 @@ Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
   const std::int64_t shared = engine.machines == Machines::one || p.data > 1 ? 1 : scenario.device_count();
   do --p.nodes;
   while (shared % p.nodes != 0);
+  // One that followed from the machines does so again.
+  if (const std::int64_t count = scenario.device_count(); p.tensor * p.pipeline * p.data != count) {
+    p.data = 1;
+    p.pipeline = engine.machines == Machines::staged ? p.nodes : 1;
+    p.tensor = count / p.pipeline;
+  }
   return p;
 }
 
