@@ -3,7 +3,7 @@
 // (share.encode, share.decode); here are the address bar, and the packing of a model that is not in the catalogue.
 import { effect, untracked } from '@preact/signals';
 import type { Core } from './core/core';
-import type { DecodedLink, Json, LinkView, Notice, Request } from './core/wire';
+import type { DecodedLink, Json, LinkView, ModelChoice, Notice, Request } from './core/wire';
 import type { Store } from './store';
 
 const kWriteDelay = 300; // ms; typing and dragging settle before the address changes
@@ -68,14 +68,20 @@ interface LinkExtra {
   shared?: { data: string; total_gib: number };
 }
 
+/** What a link says of a model that the catalogue lacks: its config, or that there is no room for it. */
+const customOf = async ({ config, spec, hub }: ModelChoice): Promise<string | undefined> =>
+  (config && (await packConfig(config))) ?? ((config ?? spec) && !hub ? kNotCarried : undefined);
+
+/** Whether a link can hold a model, or at least name it. */
+export const isCarried = async (model: ModelChoice): Promise<boolean> => (await customOf(model)) !== kNotCarried;
+
 /** The text behind `#` for a state. */
 export async function hashOf(
   core: Core,
   { request, view, kept }: { request: Request; view: LinkView; kept: [string, string][] },
   extra: LinkExtra = {},
 ): Promise<string> {
-  const { config, spec, hub } = request.model;
-  const custom = (config && (await packConfig(config))) ?? ((config ?? spec) && !hub ? kNotCarried : undefined);
+  const custom = await customOf(request.model);
   const reply = core.call('share.encode', {
     request,
     view,
