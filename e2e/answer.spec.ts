@@ -210,6 +210,34 @@ test.describe('each input', () => {
     await expect(page).not.toHaveURL(/run\.1=/);
   });
 
+  test('another engine of a model that runs there begins with its own settings', async ({ page }) => {
+    const other = encodeURIComponent('v=1&m=qwen3-8b&w=gguf:q4_k_m&kv=q8_0&n=1&ctx=8k&e=llama.cpp');
+    await open(page, `#v=1&m=deepseek-r1-distill-llama-70b&w=gguf:q4_k_m&e=llama.cpp&g=4xrtx-3090&run.1=${other}`);
+    await expect(page.locator('.device').first()).toContainText(/Qwen3-8B takes \d/);
+    await page.locator('.expert summary').click();
+    const first = page.getByRole('group', { name: 'Already running here, 1' });
+    await first.getByRole('combobox', { name: 'Engine' }).selectOption('vllm');
+    // vLLM with the checkpoint is what a link means where it says nothing.
+    await expect(page).toHaveURL(/run\.1=v%3D1%26m%3Dqwen3-8b%26ctx%3D8k%26n%3D1$/);
+    await expect(page.locator('.notice.bad')).toHaveCount(0);
+  });
+
+  test('what is half typed stays with its model when one before it goes', async ({ page }) => {
+    await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&w=gguf:q4_k_m&e=llama.cpp&n=1&ctx=8k&g=8xrtx-3090');
+    await page.locator('.expert summary').click();
+    const more = page.getByRole('button', { name: '+ another model runs here' });
+    await more.click();
+    await more.click();
+    const context = (number: number) =>
+      page.getByRole('group', { name: `Already running here, ${number}` }).getByRole('textbox', { name: 'Context' });
+    await context(1).fill('x');
+    await context(2).fill('12 k?');
+    await page.getByRole('button', { name: 'Qwen3-8B does not run here' }).first().click();
+    await expect(context(1)).toHaveValue('12 k?');
+    await expect(context(2)).toHaveCount(0);
+    await expect(more).toBeFocused();
+  });
+
   test('reset', async ({ page }) => {
     await open(page, '#v=1&m=deepseek-v3&n=2');
     await page.getByRole('button', { name: 'Reset' }).click();

@@ -59,3 +59,23 @@ test('in Chinese, by a link that holds a fault', async ({ page }) => {
   await page.getByRole('button', { name: '添加 C' }).click();
   await expect(verdicts(page)).toHaveCount(3);
 });
+
+test('of two links that come one after the other, the second is shown, and stays in the address', async ({ page }) => {
+  await open(page, 'compare/');
+  await expect(verdicts(page)).toHaveCount(2);
+  // The first has to wait for devices that the page did not begin with.
+  const slow = '#v=1&n=3&b.m=deepseek-r1-distill-llama-70b&b.w=gguf:q4_k_m&b.e=llama.cpp&b.g=2xrtx-3090&b.n=1';
+  const quick = '#v=1&n=5&b.m=deepseek-v3&b.n=7';
+  await page.evaluate(
+    async ([first, second]) => {
+      location.hash = first;
+      await new Promise((done) => addEventListener('hashchange', done, { once: true }));
+      location.hash = second;
+    },
+    [slow, quick] as const,
+  );
+  await expect(row(page, 'Requests at the same time').locator('td')).toHaveText(['5', '7']);
+  await page.waitForTimeout(1500); // longer than the first takes, and than the address waits
+  await expect(row(page, 'Requests at the same time').locator('td')).toHaveText(['5', '7']);
+  await expect(page).toHaveURL(new RegExp(`compare/${quick}$`));
+});

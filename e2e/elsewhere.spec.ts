@@ -2,6 +2,7 @@
 // "The same job on other devices", counted when it is opened; one press takes a device, another holds it against the present one.
 import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
+import { strangeGguf } from '../tests/web/support/models';
 import { expect, open, test, verdict } from './page';
 
 const card = (page: Page): Locator => page.locator('.elsewhere');
@@ -48,4 +49,43 @@ test('machines come with their price; one press takes a whole machine', async ({
   await first.getByRole('button', { name: /^使用/ }).click();
   await expect(page).toHaveURL(/g=/);
   await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+});
+
+test('rows of earlier settings wait for the new ones', async ({ page }) => {
+  test.slow();
+  await open(page, '#v=1&m=qwen3-8b&w=gguf:q4_k_m&e=llama.cpp&n=1&ctx=8k&g=rtx-3090');
+  await show(page);
+  await expect(card(page).getByText(/^\d+ of \d+ hold it$/)).toBeVisible({ timeout: 60_000 });
+  const use = card(page).getByRole('button', { name: /^Use / }).first();
+  await expect(use).toBeEnabled();
+  await expect(card(page)).not.toHaveAttribute('data-stale');
+  await page.getByRole('textbox', { name: 'Requests at the same time, number' }).fill('3');
+  await expect(card(page)).toHaveAttribute('data-stale', 'true');
+  await expect(use).toBeDisabled();
+  await expect(use).toBeEnabled({ timeout: 60_000 });
+  await use.click();
+  await expect(page).toHaveURL(/n=3/);
+});
+
+test('a model that was read keeps what was assumed, and is not offered where no link can hold it', async ({ page }) => {
+  test.slow();
+  await open(page, '#v=1&e=llama.cpp&n=1&ctx=8k&g=rtx-3090');
+  await page.getByLabel('Model files from this device').setInputFiles({
+    name: 'x.gguf',
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from(strangeGguf()),
+  });
+  await page.getByLabel('Layers', { exact: true }).fill('24');
+  await page.getByLabel('KV heads', { exact: true }).fill('2');
+  await page.getByLabel('Head size').fill('64');
+  await page.getByRole('button', { name: 'Count with these' }).click();
+  const assumed = page.locator('.notice.plain');
+  await expect(assumed).toContainText('24 layers that keep 2 heads of 64');
+  await show(page);
+  await expect(card(page).getByText(/^\d+ of \d+ hold it$/)).toBeVisible({ timeout: 60_000 });
+  await expect(card(page).getByRole('button', { name: /^Compare / })).toHaveCount(0);
+  await card(page).getByRole('searchbox').fill('h100');
+  await card(page).getByRole('button', { name: 'Use H100', exact: true }).click();
+  await expect(page).toHaveURL(/g=1?x?h100/);
+  await expect(assumed).toContainText('24 layers that keep 2 heads of 64');
 });

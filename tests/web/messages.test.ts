@@ -203,6 +203,17 @@ describe('refusals in Chinese', () => {
       },
     ],
   ];
+  it.each([
+    ['GPUs of one backend', '同一种后端的显卡'],
+    ['a setting that the engine, the model and the devices have', '引擎、模型和设备都有的设置'],
+    ['more GPU memory', '更多显存'],
+    ['0.6.7 or newer', '0.6.7 或更新版本'],
+    ['flash_attn on or auto, or f16, bf16, f32', 'flash_attn 为 on 或 auto，或者 f16, bf16, f32'],
+  ])('what is expected has its words: %s', (expected, words) =>
+    expect(
+      sayNotice({ code: 'unsupported', where: 'params', message: '', values: { key: 'k', value: 'v', expected } }),
+    ).toBe(`\`k\` = v 不能这样运行：需要${words}。`),
+  );
   it.each(cases)('%s: no English words but names', (_, request) => {
     const reply = JSON.parse(
       execFileSync('build/native/weighbridge', ['--lines'], { input: JSON.stringify(request), encoding: 'utf8' }),

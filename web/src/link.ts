@@ -3,7 +3,7 @@
 // (share.encode, share.decode); here are the address bar, and the packing of a model that is not in the catalogue.
 import { effect, untracked } from '@preact/signals';
 import type { Core } from './core/core';
-import type { DecodedLink, Json, LinkView, Notice, Request } from './core/wire';
+import type { DecodedLink, Json, LinkView, ModelChoice, Notice, Request } from './core/wire';
 import type { Store } from './store';
 
 const kWriteDelay = 300; // ms; typing and dragging settle before the address changes
@@ -68,14 +68,20 @@ interface LinkExtra {
   shared?: { data: string; total_gib: number };
 }
 
+/** What a link says of a model that the catalogue lacks: its config, or that there is no room for it. */
+const customOf = async ({ config, spec, hub }: ModelChoice): Promise<string | undefined> =>
+  (config && (await packConfig(config))) ?? ((config ?? spec) && !hub ? kNotCarried : undefined);
+
+/** Whether a link can hold a model, or at least name it. */
+export const isCarried = async (model: ModelChoice): Promise<boolean> => (await customOf(model)) !== kNotCarried;
+
 /** The text behind `#` for a state. */
 export async function hashOf(
   core: Core,
   { request, view, kept }: { request: Request; view: LinkView; kept: [string, string][] },
   extra: LinkExtra = {},
 ): Promise<string> {
-  const { config, spec, hub } = request.model;
-  const custom = (config && (await packConfig(config))) ?? ((config ?? spec) && !hub ? kNotCarried : undefined);
+  const custom = await customOf(request.model);
   const reply = core.call('share.encode', {
     request,
     view,
@@ -97,8 +103,16 @@ const brokenModel = (key: string, value: string): Notice => ({
   values: { key, value: value.slice(0, 16), expected: '' },
 });
 
-/** Shows what the text behind a `#` says. Whatever it holds that cannot be read becomes a notice; the rest counts. */
-export async function readLink(store: Store, core: Core, hash: string): Promise<void> {
+/**
+ * Shows what the text behind a `#` says. Whatever it holds that cannot be read becomes a notice; the rest counts. Nothing is shown if
+ * another link came (`isNewest`) while parts of this one were on their way.
+ */
+export async function readLink(
+  store: Store,
+  core: Core,
+  hash: string,
+  isNewest: () => boolean = () => true,
+): Promise<void> {
   if (/(^|[#&])g=/.test(hash)) await store.bringDevices(core);
   const reply = core.call('share.decode', { hash });
   if (!reply.ok) return;
@@ -117,6 +131,7 @@ export async function readLink(store: Store, core: Core, hash: string): Promise<
       notices.push(brokenModel('c', link.custom));
     }
   }
+  if (!isNewest()) return;
   store.view.value = link.view;
   store.kept.value = link.kept;
   store.linkNotices.value = notices;
@@ -129,7 +144,8 @@ export interface Followed {
   /** All that the address depends on; read in an effect. */
   state(): unknown[];
   hash(): Promise<string>;
-  read(hash: string): Promise<void>;
+  /** Shows what a link says, but for what comes after a newer link (`isNewest`). */
+  read(hash: string, isNewest: () => boolean): Promise<void>;
 }
 
 /** Keeps the address and a state the same, in both directions. */
@@ -138,15 +154,19 @@ export function follow({ state, hash: hashOfState, read }: Followed): void {
   let written = location.hash.replace(/^#/, '');
   // A link stays as it came, with what could not be read in it, until the person changes something.
   let opened = untracked(state);
+  let arrivals = 0;
+  let isReading = false; // the newest link; until then nothing is written over it
   effect(() => {
     const now = state();
     clearTimeout(timer);
+    if (isReading) return;
     if (now.length === opened.length && now.every((part, index) => part === opened[index])) return;
     timer = setTimeout(() => void write(), kWriteDelay);
   });
   async function write(): Promise<void> {
+    const before = arrivals;
     const hash = await hashOfState();
-    if (hash === written) return;
+    if (hash === written || arrivals !== before) return;
     written = hash;
     history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
   }
@@ -154,9 +174,15 @@ export function follow({ state, hash: hashOfState, read }: Followed): void {
     const arrived = location.hash.replace(/^#/, '');
     if (arrived === written || (arrived && !isState(arrived))) return;
     written = arrived;
-    void read(location.hash).then(() => {
+    clearTimeout(timer);
+    arrivals += 1;
+    isReading = true;
+    const arrival = arrivals;
+    const isNewest = (): boolean => arrival === arrivals;
+    void read(location.hash, isNewest).finally(() => {
+      if (!isNewest()) return;
+      isReading = false;
       opened = untracked(state);
-      clearTimeout(timer);
     });
   });
 }
@@ -166,5 +192,5 @@ export const followAddress = (store: Store, core: Core): void =>
   follow({
     state: () => [store.request.value, store.view.value, store.kept.value],
     hash: () => currentHash(store, core),
-    read: (hash) => readLink(store, core, hash),
+    read: (hash, isNewest) => readLink(store, core, hash, isNewest),
   });

@@ -49,6 +49,11 @@ const kPhrases: [RegExp, string][] = [
   [/^same as attention heads$/, 'sameHeads'],
   [/^the sizes of a real model$/, 'realSizes'],
   [/^most checkpoints are$/, 'mostCheckpoints'],
+  [/^GPUs of one backend$/, 'oneBackend'],
+  [/^a setting that the engine/, 'knownSetting'],
+  [/^more GPU memory$/, 'moreMemory'],
+  [/^(\S+) or newer$/, 'orNewer'],
+  [/^flash_attn on or auto, or (.+)$/, 'flashOr'],
 ];
 
 /** A long list of the core ends in "a, b and 40 more in `catalogue`". */

@@ -4,12 +4,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { AdviceRow, Json, Request } from '../core/wire';
 import { kMinus, memory } from '../format';
 import { addMessages, t } from '../i18n';
-import { useStore, type Store } from '../store';
+import { useStore } from '../store';
 import { Icon } from '../views/Icon';
 import { engineName } from '../views/verdict-texts';
 import { useDeviceNames } from '../views/use-device-names';
 import { markFields } from './fields';
 import { merge } from './merge';
+import { show } from './show';
 import { noteText, outcomeText, priceText, rowText, type Names } from './texts';
 import { useAdvice, type Advised } from './use-advice';
 import '../../styles/advice.css';
@@ -20,16 +21,6 @@ interface Tried {
   strategies: string[];
   before: Request;
   after: Request;
-}
-
-/** The whole request; half-typed text goes with what it was typed over. */
-function show(store: Store, request: Request): Request {
-  const isOtherContext = request.workload.context_tokens !== store.request.value.workload.context_tokens;
-  store.generation.value += 1;
-  store.request.value = request;
-  // As if it had been typed: the next model begins with it.
-  if (isOtherContext) store.setContext(request.workload.context_tokens);
-  return store.request.value;
 }
 
 function Note({ row }: { row: AdviceRow }) {

@@ -35,14 +35,22 @@ export function joinSides(hashes: string[]): string {
   return [...(version ? [version] : []), ...parts].join('&');
 }
 
-async function read(store: Store, core: Core, sides: Sides, hash: string): Promise<void> {
+async function read(
+  store: Store,
+  core: Core,
+  sides: Sides,
+  hash: string,
+  isNewest: () => boolean = () => true,
+): Promise<void> {
   const found: Side[] = [];
   let view = store.view.value;
   for (const text of splitSides(hash)) {
-    await readLink(store, core, text);
+    await readLink(store, core, text, isNewest);
+    if (!isNewest()) return;
     if (found.length === 0) view = store.view.value;
     found.push({ ...sideOf(store), ...(await answerTo(core, store.request.value)) });
   }
+  if (!isNewest()) return;
   const [first] = found;
   if (first && found.length < kFewestSides) found.push(first);
   store.view.value = view;
@@ -69,6 +77,6 @@ export const addressOf = (sides: Sides): Address => ({
     follow({
       state: () => [store.view.value, ...sides.sides.value.flatMap(({ request, kept }) => [request, kept])],
       hash: () => hashOfSides(store, core, sides),
-      read: (hash) => read(store, core, sides, hash),
+      read: (hash, isNewest) => read(store, core, sides, hash, isNewest),
     }),
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the table of "Compare" says: a row for each setting and each figure, with the difference to the first setup.
-import type { Estimate, Request } from '../core/wire';
+import type { Estimate, HardwareRow, Request } from '../core/wire';
 import { count, kMinus, largeUnits, memory, tokensShort, unitName, type Unit } from '../format';
 import { t, type MessageId } from '../i18n';
 import { layoutText } from '../views/layout-text';
@@ -62,6 +62,18 @@ const optionsText = ({ engine, offload, workload }: Request): string =>
     .map(([name, value]) => `${name} = ${String(value)}`)
     .join(', ');
 
+/** Models that run there already, each with what it takes its memory by. */
+const runningText = ({ running = [] }: Request, { devices }: Estimate): string => {
+  const names = new Map(devices.flatMap((device) => device.running ?? []).map(({ id, name }) => [id, name]));
+  return running
+    .map(({ model: { id = '', name }, weights, engine, workload }) => {
+      const tokens = tokensShort(workload.context_tokens);
+      const facts = [weightsName(weights.format), engineName(engine.name), `${count(workload.sequences)} × ${tokens}`];
+      return `${name ?? names.get(id) ?? id} (${facts.join(', ')})`;
+    })
+    .join(', ');
+};
+
 /** What each setup asks for. Rows that say nothing in any of them are left out. */
 export function settingRows(sides: Side[], unit: Unit, deviceNames: Map<string, string>): Row[] {
   const of = (id: MessageId, text: (request: Request, answer: Estimate) => string): Row =>
@@ -70,6 +82,8 @@ export function settingRows(sides: Side[], unit: Unit, deviceNames: Map<string, 
       // A setup without an answer still has its settings.
       sides.map(({ request, answer }) => text(request, { ...answer, request })),
     );
+  const machineOf = (hardware: HardwareRow[], answer: Estimate): string =>
+    machineName({ ...answer, request: { ...answer.request, hardware } }, deviceNames);
   const all = [
     of('field.model', (request, answer) => nameOf(request, answer)),
     of('field.weights', ({ weights }, { weights_formats: formats }) =>
@@ -78,6 +92,20 @@ export function settingRows(sides: Side[], unit: Unit, deviceNames: Map<string, 
     of('field.context', ({ workload }) => tokensShort(workload.context_tokens)),
     of('field.sequences', ({ workload }) => count(workload.sequences)),
     of('compare.hardware', (_, answer) => machineName(answer, deviceNames)),
+    of('compare.raised', ({ hardware }, answer) => {
+      const raised = hardware.filter((row) => row.raised_limit);
+      return raised.length > 0 ? machineOf(raised, answer) : '';
+    }),
+    of('compare.used', ({ hardware }, answer) =>
+      hardware
+        .filter((row) => row.used_bytes)
+        .map((row) => {
+          const used = memory(row.used_bytes ?? 0, unit);
+          return hardware.length === 1 ? used : `${machineOf([row], answer)}: ${used}`;
+        })
+        .join(', '),
+    ),
+    of('compare.running', runningText),
     of('compare.hostMemory', ({ host }) => (host?.memory_bytes ? memory(host.memory_bytes, unit) : '')),
     of('field.engine', ({ engine }) => [engineName(engine.name), engine.version].filter(Boolean).join(' ')),
     of('compare.cacheType', cacheText),

@@ -35,7 +35,14 @@ export interface Sides {
   open(sides: Side[]): void;
 }
 
-/** What the store holds now. */
+/** Nothing is read for a setup that is left: a model of a host is offered again. */
+const atRest = (outside: Outside | null): Outside | null => {
+  if (outside?.state !== 'reading') return outside;
+  const { reference, isLinked } = outside;
+  return reference ? { state: 'offer', reference, ...(isLinked && { isLinked }) } : null;
+};
+
+/** What the store holds now, as it can wait here. */
 export const sideOf = (store: Store): Side => ({
   request: store.request.value,
   answer: store.answer.value,
@@ -43,7 +50,7 @@ export const sideOf = (store: Store): Side => ({
   kept: store.kept.value,
   linkNotices: store.linkNotices.value,
   assumed: store.assumed.value,
-  outside: store.outside.value,
+  outside: atRest(store.outside.value),
 });
 
 /** The answer to `request`, with whatever part of the core it needs brought: at most both of what may be missing. */
@@ -100,7 +107,12 @@ export function createSides(store: Store): Sides {
       if (sides.length <= kFewestSides) return;
       const rest = sides.filter((_, at) => at !== index);
       const now = active.peek();
-      show(rest, Math.min(now > index ? now - 1 : now, rest.length - 1));
+      if (now === index) return show(rest, Math.min(now, rest.length - 1));
+      // The one that is being changed stays as it is, with what is being read for it.
+      batch(() => {
+        held.value = rest;
+        active.value = now > index ? now - 1 : now;
+      });
     },
     open: (sides) => show(sides, sides.length - 1),
   };

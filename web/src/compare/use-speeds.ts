@@ -9,7 +9,7 @@ import type { Side } from './sides';
 
 const kSettled = 250; // ms without a change
 
-/** By answer: a setup that was not touched keeps its speed. */
+/** By settings: a setup that was not touched keeps its speed. An answer may be of other settings for a moment. */
 const known = new WeakMap<object, Speed>();
 
 /** One for each setup, null where it has none or not yet. */
@@ -23,10 +23,10 @@ export function useSpeeds(sides: Side[]): (Speed | null)[] {
     let isOver = false;
     const askAll = async (): Promise<void> => {
       await speedTexts();
-      for (const { answer, request, problem } of sides) {
-        if (isOver || problem || known.has(answer)) continue;
+      for (const { request, problem } of sides) {
+        if (isOver || problem || known.has(request)) continue;
         const reply = await ask(state.core, 'speed', { request });
-        if (reply.ok) known.set(answer, reply.result);
+        if (reply.ok) known.set(request, reply.result);
       }
       if (!isOver) setArrived((times) => times + 1);
     };
@@ -35,6 +35,6 @@ export function useSpeeds(sides: Side[]): (Speed | null)[] {
       isOver = true;
       clearTimeout(timer);
     };
-  }, [isSettled, state, ...sides.map(({ answer }) => answer), sides.length]);
-  return sides.map(({ answer, problem }) => (problem ? null : (known.get(answer) ?? null)));
+  }, [isSettled, state, ...sides.flatMap(({ request, problem }) => [request, problem])]);
+  return sides.map(({ request, problem }) => (problem ? null : (known.get(request) ?? null)));
 }

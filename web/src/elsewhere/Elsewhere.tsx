@@ -4,12 +4,13 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { joinSides } from '../compare/address';
 import { merge } from '../advice/merge';
-import type { ElsewhereRow, Json, Request, Verdict } from '../core/wire';
+import { show } from '../advice/show';
+import type { ElsewhereRow, Json, ModelChoice, Request, Verdict } from '../core/wire';
 import { deviceTexts } from '../devices/texts';
 import { machineName } from '../devices/machines';
 import { memory, type Unit } from '../format';
 import { addMessages, currentLocale, t } from '../i18n';
-import { hashOf } from '../link';
+import { hashOf, isCarried } from '../link';
 import { sayNotice } from '../notices';
 import { linkTo } from '../site';
 import { bringMachines } from '../speed/ask';
@@ -92,11 +93,14 @@ interface RowProps {
   name: string;
   detail: string;
   unit: Unit;
+  /** Of earlier settings: nothing can be done with it. */
+  isStale: boolean;
   onUse: () => void;
-  onCompare: () => void;
+  /** Not for a model that no link can hold. */
+  onCompare: (() => void) | undefined;
 }
 
-function Row({ row, name, detail, unit, onUse, onCompare }: RowProps) {
+function Row({ row, name, detail, unit, isStale, onUse, onCompare }: RowProps) {
   const { verdict } = bestOf(row);
   return (
     <tr data-verdict={verdict.class}>
@@ -115,19 +119,23 @@ function Row({ row, name, detail, unit, onUse, onCompare }: RowProps) {
         <button
           class="button small"
           type="button"
+          disabled={isStale}
           aria-label={t('elsewhere.useThis', { device: name })}
           onClick={onUse}
         >
           {t('elsewhere.use')}
         </button>
-        <button
-          class="text-button"
-          type="button"
-          aria-label={t('elsewhere.compareThis', { device: name })}
-          onClick={onCompare}
-        >
-          {t('elsewhere.compare')}
-        </button>
+        {onCompare && (
+          <button
+            class="text-button"
+            type="button"
+            disabled={isStale}
+            aria-label={t('elsewhere.compareThis', { device: name })}
+            onClick={onCompare}
+          >
+            {t('elsewhere.compare')}
+          </button>
+        )}
       </td>
     </tr>
   );
@@ -147,11 +155,25 @@ function useNames(): (row: ElsewhereRow) => [name: string, detail: string] {
   };
 }
 
-function Found({ asked }: { asked: Asked }) {
+/** Whether a link can hold the model; it has to be packed to know. */
+function useIsCarried(model: ModelChoice): boolean {
+  const [carried, setCarried] = useState<ModelChoice>();
+  useEffect(() => {
+    let isOver = false;
+    void isCarried(model).then((is) => isOver || setCarried(is ? model : undefined));
+    return () => {
+      isOver = true;
+    };
+  }, [model]);
+  return carried === model;
+}
+
+function Found({ asked, isStale }: { asked: Asked; isStale: boolean }) {
   const store = useStore();
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(kFirstRows);
   const names = useNames();
+  const isComparable = useIsCarried(asked.request.model);
   const { rows, done, all } = asked.progress;
   const wanted = filter.trim().toLowerCase();
   const named = rows.map((row) => ({ row, name: names(row) }));
@@ -199,8 +221,9 @@ function Found({ asked }: { asked: Asked }) {
                 name={name}
                 detail={detail}
                 unit={store.unit.value}
-                onUse={() => store.open(requestOf(row))}
-                onCompare={() => void compare(row)}
+                isStale={isStale}
+                onUse={() => show(store, requestOf(row))}
+                onCompare={isComparable ? () => void compare(row) : undefined}
               />
             ))}
           </tbody>
@@ -216,15 +239,16 @@ function Found({ asked }: { asked: Asked }) {
 }
 
 function Elsewhere() {
-  const { isBehind } = useStore();
+  const { isBehind, request } = useStore();
   const [isOpen, setOpen] = useState(false);
   const [by, setBy] = useState<By>('devices');
   const asked = useRows(by, isOpen);
   const latest = asked !== 'failed' && asked?.by === by ? asked : undefined;
+  const isStale = isBehind.value || (latest !== undefined && latest.request !== request.value);
   return (
     <details
       class="card fold elsewhere"
-      data-stale={isBehind.value || undefined}
+      data-stale={isStale || undefined}
       onToggle={(event) => setOpen(event.currentTarget.open)}
     >
       <summary>
@@ -245,7 +269,7 @@ function Elsewhere() {
         {asked === 'failed' ? (
           <p class="note">{t('elsewhere.failed')}</p>
         ) : latest ? (
-          <Found key={by} asked={latest} />
+          <Found key={by} asked={latest} isStale={isStale} />
         ) : (
           <p class="note">{t('speed.loading')}</p>
         )}

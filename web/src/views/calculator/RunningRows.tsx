@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models that run on the same devices already: what they take is not free for this one.
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { CatalogueModel, RunningJob } from '../../core/wire';
 import { count, parseCount } from '../../format';
 import { t } from '../../i18n';
@@ -53,7 +53,9 @@ function Job({ job, index, onJob, onRemove }: JobProps) {
           value={job.engine.name}
           onChange={({ currentTarget: { value } }) => {
             const chosen = engines.find((one) => one.name === value);
-            onJob({ ...job, engine: { name: value }, weights: { format: chosen?.usual_format ?? 'checkpoint' } });
+            const weights = { format: chosen?.usual_format ?? 'checkpoint' };
+            // Nothing else stays: other settings of a link are of the engine before.
+            onJob({ model: job.model, engine: { name: value }, weights, workload: job.workload });
           }}
         >
           {engines.map((one) => (
@@ -103,6 +105,19 @@ function Job({ job, index, onJob, onRemove }: JobProps) {
 export function RunningRows() {
   const { request, setRunning } = useStore();
   const running = request.value.running ?? [];
+  const keys = useRef<number[]>([]); // each row keeps its own, with what is half typed in it, when one before it goes
+  const given = useRef(0);
+  while (keys.current.length < running.length) keys.current.push((given.current += 1));
+  const add = useRef<HTMLButtonElement>(null);
+  const [removals, setRemovals] = useState(0);
+  useEffect(() => {
+    if (removals > 0) add.current?.focus(); // the button that was pressed is gone
+  }, [removals]);
+  function remove(index: number): void {
+    keys.current.splice(index, 1);
+    setRunning(running.filter((_, at) => at !== index));
+    setRemovals(removals + 1);
+  }
   const first: RunningJob = {
     model: { id: kFirst },
     weights: { format: 'gguf:Q4_K_M' },
@@ -113,15 +128,15 @@ export function RunningRows() {
     <>
       {running.map((job, index) => (
         <Job
-          key={index}
+          key={keys.current[index]}
           job={job}
           index={index}
           onJob={(changed) => setRunning(running.map((old, at) => (at === index ? changed : old)))}
-          onRemove={() => setRunning(running.filter((_, at) => at !== index))}
+          onRemove={() => remove(index)}
         />
       ))}
       {running.length < kMostRunning && (
-        <button class="text-button" type="button" onClick={() => setRunning([...running, first])}>
+        <button class="text-button" type="button" ref={add} onClick={() => setRunning([...running, first])}>
           {t('expert.addRunning')}
         </button>
       )}

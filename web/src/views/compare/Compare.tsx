@@ -129,12 +129,13 @@ function SideBars() {
   );
 }
 
-/** Says the verdict of the setup that is being changed. */
+/** Says the verdict of the setup that is being changed, or why it has none. */
 function Said() {
-  const { answer, unit } = useStore();
+  const { answer, unit, problem } = useStore();
   const { active } = useSides();
   const { headline, sentence } = verdictTexts(answer.value, unit.value, useDeviceNames());
-  return <Announcer text={`${kLetters[active.value]}: ${headline}. ${sentence.replaceAll(/<\/?b>|`/g, '')}`} />;
+  const words = problem.value ? sayNotice(problem.value) : `${headline}. ${sentence}`;
+  return <Announcer text={`${kLetters[active.value]}: ${words.replaceAll(/<\/?b>|`/g, '')}`} />;
 }
 
 export function Compare() {
