@@ -3,7 +3,9 @@
 import type { Core } from '../core/core';
 import type { ElsewhereRow, Json, Request } from '../core/wire';
 
-const kSlice = 6; // rows; one with sixteen counts of its device to try takes a few milliseconds
+const kSlice = 30; // ms; a row takes from a few tenths to sixty, by how many counts of its device are tried and by the engine
+const kMostRows = 24; // of a slice
+const kTold = 250; // ms between two lists that are shown
 
 export type By = 'devices' | 'machines';
 
@@ -37,14 +39,23 @@ export async function lookElsewhere(
   await core.bringEngines();
   await core.bringDevices();
   let rows: ElsewhereRow[] = [];
-  for (let offset = 0; !isOver(); offset += kSlice) {
-    const reply = core.call('compare_devices', { request, by, machines, offset, limit: kSlice });
+  let limit = 1;
+  let told = performance.now();
+  for (let done = 0; !isOver();) {
+    const begun = performance.now();
+    const reply = core.call('compare_devices', { request, by, machines, offset: done, limit });
     if (!reply.ok) throw new Error(reply.error.message);
     rows = [...rows, ...reply.result.rows];
     const all = reply.result.total;
-    const done = Math.min(offset + kSlice, all);
-    if (done === all || done % (8 * kSlice) === 0) tell({ rows: (rows = rows.toSorted(byRank)), done, all });
+    done = Math.min(done + limit, all);
+    const now = performance.now();
+    if (done === all || now - told > kTold) {
+      rows.sort(byRank);
+      tell({ rows: [...rows], done, all });
+      told = now;
+    }
     if (done === all) return;
+    limit = Math.min(kMostRows, Math.max(1, Math.round((limit * kSlice) / Math.max(1, now - begun))));
     await aside();
   }
 }
