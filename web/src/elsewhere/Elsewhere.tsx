@@ -34,7 +34,7 @@ interface Asked {
 
 /** The rows for the settings in sight; of earlier ones until the first slice is there. */
 function useRows(by: By, isOpen: boolean): Asked | 'failed' | undefined {
-  const { coreState, request, isBehind } = useStore();
+  const { coreState, request, isBehind, bringDevices } = useStore();
   const [asked, setAsked] = useState<Asked | 'failed'>();
   const state = coreState.value;
   const wanted = request.value;
@@ -43,18 +43,14 @@ function useRows(by: By, isOpen: boolean): Asked | 'failed' | undefined {
     if (!isReady) return undefined;
     let isOver = false;
     const timer = setTimeout(() => {
-      bringMachines()
-        .then((machines) =>
-          lookElsewhere(
-            state.core,
-            wanted,
-            by,
-            machines,
-            (progress) => setAsked({ by, request: wanted, progress }),
-            () => isOver,
-          ),
-        )
-        .catch(() => isOver || setAsked('failed'));
+      const look = async (): Promise<void> => {
+        const machines = await bringMachines();
+        await state.core.bringEngines();
+        await bringDevices(state.core);
+        const tell = (progress: Progress): void => setAsked({ by, request: wanted, progress });
+        await lookElsewhere(state.core, wanted, by, machines, tell, () => isOver);
+      };
+      look().catch(() => isOver || setAsked('failed'));
     }, kSettled);
     return () => {
       isOver = true;
@@ -116,26 +112,28 @@ function Row({ row, name, detail, unit, isStale, onUse, onCompare }: RowProps) {
         <small>{priceText(row)}</small>
       </td>
       <td>
-        <button
-          class="button small"
-          type="button"
-          disabled={isStale}
-          aria-label={t('elsewhere.useThis', { device: name })}
-          onClick={onUse}
-        >
-          {t('elsewhere.use')}
-        </button>
-        {onCompare && (
+        <div class="elsewhere-ways">
           <button
-            class="text-button"
+            class="button small"
             type="button"
             disabled={isStale}
-            aria-label={t('elsewhere.compareThis', { device: name })}
-            onClick={onCompare}
+            aria-label={t('elsewhere.useThis', { device: name })}
+            onClick={onUse}
           >
-            {t('elsewhere.compare')}
+            {t('elsewhere.use')}
           </button>
-        )}
+          {onCompare && (
+            <button
+              class="text-button"
+              type="button"
+              disabled={isStale}
+              aria-label={t('elsewhere.compareThis', { device: name })}
+              onClick={onCompare}
+            >
+              {t('elsewhere.compare')}
+            </button>
+          )}
+        </div>
       </td>
     </tr>
   );

@@ -27,7 +27,7 @@ export interface Progress {
 /** Lets the page draw and answer its reader between two slices. */
 const aside = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
-/** Tells of each slice until all are there or `isOver` says so. Rejects where a part of the core does not arrive. */
+/** Tells of the rows until all are there or `isOver` says so. `core` must have all devices. */
 export async function lookElsewhere(
   core: Core,
   request: Request,
@@ -36,8 +36,6 @@ export async function lookElsewhere(
   tell: (progress: Progress) => void,
   isOver: () => boolean,
 ): Promise<void> {
-  await core.bringEngines();
-  await core.bringDevices();
   let rows: ElsewhereRow[] = [];
   let limit = 1;
   let told = performance.now();
