@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every page of the site does: take over its prerendered HTML, bring the core, follow the address.
 import { hydrate, type ComponentType } from 'preact';
-import { bringMissing, type Core } from './core/core';
+import { estimateWhole, type Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale, type MessageFiles } from './i18n';
 import { followAddress, isState, readLink } from './link';
@@ -26,12 +26,7 @@ async function bringCore(store: Store, loading: Promise<Core>, address: Address)
     if (location.hash.length > 1) {
       await noticeTexts(); // a link may hold what cannot be read
       await address.read(store, core);
-      // At most both of what may be missing, one after the other.
-      for (
-        let parts = 0;
-        parts < 2 && (await bringMissing(core, core.call('estimate', store.request.value)));
-        parts += 1
-      );
+      await estimateWhole(core, store.request.value); // so that the page is ready with its answer
     }
     store.coreState.value = { status: 'ready', core };
     address.follow(store, core);

@@ -33,7 +33,7 @@ struct Solution {
 };
 
 /// The best value of one setting of a request, whose own value does not count, by the high bounds: no reading of the band runs out of memory.
-/// For `cache_type` and `devices` the verdict is then `fits`; for the layers it is the devices that hold their part, whatever the host has.
+/// The verdict is then `fits`, but for the layers it is the devices that hold their part, whatever the host has.
 /// `params` are those of `estimate`. Fails as estimate() does; `unsupported` at `params.find` if the engine or the model has no such setting.
 [[nodiscard]] Result<Solution> solve_setting(const nlohmann::ordered_json& params, const Model& model, const Catalogue& catalogue, Unknown find);
 

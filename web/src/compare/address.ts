@@ -8,18 +8,16 @@ import type { Store } from '../store';
 import { answerTo, kFewestSides, kLetters, sideOf, type Side, type Sides } from './sides';
 
 const prefixOf = (index: number): string => `${(kLetters[index] ?? '').toLowerCase()}.`;
+const kOthers = kLetters.slice(1).map((_, index) => prefixOf(index + 1));
 const isVersion = (part: string): boolean => part.startsWith('v=');
 
 /** The texts of the setups that a link holds, each as a link of its own. The version stands once, for all. */
 export function splitSides(hash: string): string[] {
   const parts = hash.replace(/^#/, '').split('&').filter(Boolean);
-  const isOf = (index: number) => (part: string) => part.startsWith(prefixOf(index));
-  const others = kLetters
-    .map((_, index) => index)
-    .slice(1)
-    .map((index) => parts.filter(isOf(index)).map((part) => part.slice(prefixOf(index).length)))
+  const others = kOthers
+    .map((prefix) => parts.filter((part) => part.startsWith(prefix)).map((part) => part.slice(prefix.length)))
     .filter((own) => own.length > 0);
-  const first = parts.filter((part) => !kLetters.some((_, index) => index > 0 && isOf(index)(part)));
+  const first = parts.filter((part) => !kOthers.some((prefix) => part.startsWith(prefix)));
   return [first, ...others.map((own) => [...first.filter(isVersion), ...own.filter((part) => !isVersion(part))])].map(
     (own) => own.join('&'),
   );

@@ -22,7 +22,7 @@ export interface Row {
   differs: boolean;
 }
 
-const kNone = '–';
+export const kNone = '–';
 const kSame = '=';
 
 const signed = (difference: number, text: string): string => (difference > 0 ? `+${text}` : text);
@@ -126,18 +126,14 @@ function nameOf({ model }: Request, answer: Estimate): string {
 /** What each setup takes and has. */
 export function figureRows(sides: Side[], unit: Unit): Row[] {
   const answers = sides.map(({ answer, problem }) => (problem ? null : answer));
-  const of = (label: string, value: (answer: Estimate) => number | null | undefined): Row =>
+  const bytesOf = (bytes: number): string => memory(bytes, unit);
+  const of = (label: string, value: (answer: Estimate) => number | null | undefined, shown = bytesOf): Row =>
     figureRow(
       label,
       answers.map((answer) => (answer && value(answer)) ?? null),
-      (bytes) => memory(bytes, unit),
+      shown,
     );
-  const numbers = (label: string, value: (answer: Estimate) => number | null): Row =>
-    figureRow(
-      label,
-      answers.map((answer) => (answer && value(answer)) ?? null),
-      (number) => (number < 0 ? kMinus + count(-number) : count(number)),
-    );
+  const counted = (number: number): string => (number < 0 ? kMinus + count(-number) : count(number));
   const range = textRow(
     t('compare.range', { unit: unitName(unit) }),
     answers.map((answer) => {
@@ -160,7 +156,7 @@ export function figureRows(sides: Side[], unit: Unit): Row[] {
     ...(answers.some((answer) => answer && answer.host.total_bytes > 0)
       ? [of(t('bar.host'), ({ host }) => host.total_bytes)]
       : []),
-    numbers(t('compare.longest'), (answer) => answer.safe_context_tokens),
-    numbers(t('compare.most'), (answer) => answer.safe_sequences),
+    of(t('compare.longest'), (answer) => answer.safe_context_tokens, counted),
+    of(t('compare.most'), (answer) => answer.safe_sequences, counted),
   ];
 }

@@ -4,7 +4,7 @@
 import { batch, computed, signal, type ReadonlySignal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { bringMissing, type Core } from '../core/core';
+import { estimateWhole, type Core } from '../core/core';
 import type { Estimate, Notice, Request } from '../core/wire';
 import type { Outside, Store } from '../store';
 
@@ -53,11 +53,9 @@ export const sideOf = (store: Store): Side => ({
   outside: atRest(store.outside.value),
 });
 
-/** The answer to `request`, with whatever part of the core it needs brought: at most both of what may be missing. */
+/** The answer to `request`, or why there is none. */
 export async function answerTo(core: Core, request: Request): Promise<Partial<Pick<Side, 'answer' | 'problem'>>> {
-  let reply = core.call('estimate', request);
-  for (let parts = 0; parts < 2 && (await bringMissing(core, reply)); parts += 1)
-    reply = core.call('estimate', request);
+  const reply = await estimateWhole(core, request);
   return reply.ok ? { answer: reply.result, problem: null } : { problem: reply.error };
 }
 

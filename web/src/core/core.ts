@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SpecFile } from './specs';
-import type { Json, Methods, Reply, Request } from './wire';
+import type { Estimate, Json, Methods, Reply, Request } from './wire';
 
 /** The core as the page sees it: one method in, one reply out, synchronously. */
 export interface Core {
@@ -50,6 +50,14 @@ export async function bringMissing(core: Core, reply: Reply<unknown>): Promise<b
   if (part === 'specs') await core.bringSpecs();
   if (part === 'engines') await core.bringEngines();
   return part !== undefined;
+}
+
+/** The answer to `request`, with whatever part of the core it needs brought: at most both, one after the other. */
+export async function estimateWhole(core: Core, request: Request): Promise<Reply<Estimate>> {
+  let reply = core.call('estimate', request);
+  for (let parts = 0; parts < 2 && (await bringMissing(core, reply)); parts += 1)
+    reply = core.call('estimate', request);
+  return reply;
 }
 
 export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }: CoreParts): Core {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One bar for each group of equal devices, drawn in SVG with percentages: it needs no script, and no style attribute that a strict
 // Content-Security-Policy would refuse.
+import type { ComponentChildren } from 'preact';
 import type { DeviceAnswer, Estimate, Group, Term } from '../core/wire';
 import { largeUnits, memory, type Unit } from '../format';
 import { t } from '../i18n';
@@ -96,7 +97,7 @@ interface BarProps {
   scale?: number;
 }
 
-export function Bar({ device, name, unit, engine, scale = extentOf(device) }: BarProps) {
+function Bar({ device, name, unit, engine, scale = extentOf(device) }: BarProps) {
   const { segments, extent } = segmentsOf(device);
   const limit = device.limit_bytes / scale;
   const hasOwnLimit = device.limit_bytes < device.capacity_bytes;
@@ -139,28 +140,46 @@ function groupName(group: Group): string {
   return group.count === 1 ? `GPU ${group.first}` : `GPU ${group.first}–${last}`;
 }
 
+interface BarRowProps extends BarProps {
+  /** Shown in place of the name that its bar is described by. */
+  title?: string;
+  /** Its size is known. */
+  isSized?: boolean;
+  /** Below its name. */
+  children: ComponentChildren;
+}
+
+/** A device with its name, its bar and its total. */
+export function BarRow({ title, isSized = true, children, ...bar }: BarRowProps) {
+  const { device, name, unit } = bar;
+  return (
+    <div class="device">
+      <div>
+        <b>{title ?? name}</b>
+        {children}
+      </div>
+      <Bar {...bar} />
+      <div class="device-total">
+        <b>{memory(device.total_bytes, unit)}</b>
+        {isSized && <small>{t('bar.of', { card: memory(device.capacity_bytes, unit) })}</small>}
+      </div>
+    </div>
+  );
+}
+
 function DeviceRow({ group }: { group: Group }) {
   const { answer, unit } = useStore();
   const device = answer.value.devices[group.device_index];
   if (!device) return null;
-  const shown = unit.value;
   return (
-    <div class="device">
-      <div>
-        <b>{groupName(group)}</b>
-        <small>
-          {group.count > 1 ? t('bar.alike', { count: group.count, device: device.device_name }) : device.device_name}
-        </small>
-        {device.running?.map(({ id, name, bytes }) => (
-          <small key={id}>{t('bar.running', { name, memory: memory(bytes, shown) })}</small>
-        ))}
-      </div>
-      <Bar device={device} name={groupName(group)} unit={shown} engine={answer.value.engine.name} />
-      <div class="device-total">
-        <b>{memory(device.total_bytes, shown)}</b>
-        <small>{t('bar.of', { card: memory(device.capacity_bytes, shown) })}</small>
-      </div>
-    </div>
+    <BarRow device={device} name={groupName(group)} unit={unit.value} engine={answer.value.engine.name}>
+      <small>
+        {group.count > 1 ? t('bar.alike', { count: group.count, device: device.device_name }) : device.device_name}
+      </small>
+      {device.running?.map(({ id, name, bytes }) => (
+        <small key={id}>{t('bar.running', { name, memory: memory(bytes, unit.value) })}</small>
+      ))}
+    </BarRow>
   );
 }
 
@@ -169,19 +188,12 @@ function HostRow() {
   const { answer, unit } = useStore();
   const { host } = answer.value;
   if (host.total_bytes === 0) return null;
-  const shown = unit.value;
+  const isSized = Boolean(host.capacity_bytes);
+  const facts = { device: hostAsDevice(host), name: t('bar.host'), unit: unit.value, engine: answer.value.engine.name };
   return (
-    <div class="device">
-      <div>
-        <b>{t('bar.host')}</b>
-        <small>{host.capacity_bytes ? t(`class.${host.class ?? 'unknown'}`) : t('bar.hostUnknown')}</small>
-      </div>
-      <Bar device={hostAsDevice(host)} name={t('bar.host')} unit={shown} engine={answer.value.engine.name} />
-      <div class="device-total">
-        <b>{memory(host.total_bytes, shown)}</b>
-        {host.capacity_bytes ? <small>{t('bar.of', { card: memory(host.capacity_bytes, shown) })}</small> : null}
-      </div>
-    </div>
+    <BarRow {...facts} isSized={isSized}>
+      <small>{isSized ? t(`class.${host.class ?? 'unknown'}`) : t('bar.hostUnknown')}</small>
+    </BarRow>
   );
 }
 

@@ -13,11 +13,11 @@ import { useDeviceNames } from './use-device-names';
 const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
 const kAnnounceDelay = 600; // ms without a change, so that dragging a slider is one announcement
 
-/** Says the settled verdict to screen readers, once. */
+/** Says the settled verdict to screen readers, once and without marks. */
 export function Announcer({ text }: { text: string }) {
   const [said, setSaid] = useState('');
   useEffect(() => {
-    const timer = setTimeout(() => setSaid(text), kAnnounceDelay);
+    const timer = setTimeout(() => setSaid(text.replaceAll(/<\/?b>|`/g, '')), kAnnounceDelay);
     return () => clearTimeout(timer);
   }, [text]);
   return (
@@ -101,7 +101,7 @@ export function Verdict({ isFixed = false }: { isFixed?: boolean }) {
           ))}
         </dl>
       )}
-      {!isFixed && <Announcer text={`${headline}. ${sentence.replaceAll(/<\/?b>|`/g, '')}`} />}
+      {!isFixed && <Announcer text={`${headline}. ${sentence}`} />}
     </section>
   );
 }

@@ -48,7 +48,7 @@ function FilePicker({ name, isFolder = false, onPick }: PickerProps) {
 }
 
 /** Enough to be found by, until the search is there. */
-const choiceOf = (model: CatalogueModel): Choice => ({
+export const choiceOf = (model: CatalogueModel): Choice => ({
   id: model.id,
   label: model.name,
   keywords: [model.id, model.slug, ...model.aliases].join(' '),

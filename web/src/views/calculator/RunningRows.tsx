@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models that run on the same devices already: what they take is not free for this one.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { CatalogueModel, RunningJob } from '../../core/wire';
+import type { RunningJob } from '../../core/wire';
 import { count, parseCount } from '../../format';
 import { t } from '../../i18n';
 import { useStore } from '../../store';
 import { Icon } from '../Icon';
 import { engineName } from '../verdict-texts';
 import { weightsName } from '../weights-name';
-import { Combobox, type Choice } from './Combobox';
+import { Combobox } from './Combobox';
 import { NumberRow } from './ExpertRows';
+import { choiceOf } from './ModelField';
 
 const kMostRunning = 8;
 const kFirst = 'Qwen/Qwen3-8B';
 const kTokens = 8192;
-
-const choiceOf = ({ id, name, slug, aliases }: CatalogueModel): Choice => ({
-  id,
-  label: name,
-  keywords: [id, slug, ...aliases].join(' '),
-});
 
 interface JobProps {
   job: RunningJob;

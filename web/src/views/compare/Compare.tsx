@@ -6,9 +6,8 @@ import { sayNotice } from '../../notices';
 import { useStore } from '../../store';
 import { kTones } from '../../verdict/tone';
 import { VerdictChip } from '../../verdict/VerdictChip';
-import { Bar, extentOf, Legend, Patterns } from '../Bars';
+import { BarRow, extentOf, Legend, Patterns } from '../Bars';
 import { CalculatorPage } from '../calculator/Calculator';
-import { memory } from '../../format';
 import { Notices, Assumptions } from '../Notices';
 import { fullestOf } from '../parts';
 import { Rich } from '../Rich';
@@ -103,23 +102,17 @@ function SideBars() {
           const letter = kLetters[index] ?? '';
           return (
             device && (
-              <div key={letter} class="device">
-                <div>
-                  <b>{letter}</b>
-                  <small>{device.device_name || t('bar.host')}</small>
-                </div>
-                <Bar
-                  device={device}
-                  name={t('compare.side', { letter })}
-                  unit={unit.value}
-                  engine={sides.value[index]?.answer.engine.name ?? ''}
-                  scale={scale}
-                />
-                <div class="device-total">
-                  <b>{memory(device.total_bytes, unit.value)}</b>
-                  <small>{t('bar.of', { card: memory(device.capacity_bytes, unit.value) })}</small>
-                </div>
-              </div>
+              <BarRow
+                key={letter}
+                title={letter}
+                device={device}
+                name={t('compare.side', { letter })}
+                unit={unit.value}
+                engine={sides.value[index]?.answer.engine.name ?? ''}
+                scale={scale}
+              >
+                <small>{device.device_name || t('bar.host')}</small>
+              </BarRow>
             )
           );
         })}
@@ -135,7 +128,7 @@ function Said() {
   const { active } = useSides();
   const { headline, sentence } = verdictTexts(answer.value, unit.value, useDeviceNames());
   const words = problem.value ? sayNotice(problem.value) : `${headline}. ${sentence}`;
-  return <Announcer text={`${kLetters[active.value]}: ${words.replaceAll(/<\/?b>|`/g, '')}`} />;
+  return <Announcer text={`${kLetters[active.value]}: ${words}`} />;
 }
 
 export function Compare() {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // All settings and figures of the setups in one table, with the differences to the first.
 import { kLetters, useSides } from '../../compare/sides';
-import { figureRows, settingRows, textRow, type Row } from '../../compare/rows';
+import { figureRows, kNone, settingRows, textRow, type Row } from '../../compare/rows';
 import { useSpeeds } from '../../compare/use-speeds';
-import { t } from '../../i18n';
-import { range, seconds } from '../../speed/texts';
+import type { Range, Speed } from '../../core/wire';
+import { t, type MessageId } from '../../i18n';
+import { range as rangeText, seconds } from '../../speed/texts';
 import { useStore } from '../../store';
 import { useDeviceNames } from '../use-device-names';
 
@@ -12,12 +13,11 @@ interface PartProps {
   title: string;
   rows: Row[];
   columns: number;
-  class?: string;
 }
 
-function Part({ title, rows, columns, class: className }: PartProps) {
+function Part({ title, rows, columns }: PartProps) {
   return (
-    <tbody class={className}>
+    <tbody>
       <tr class="part">
         <th scope="rowgroup" colSpan={columns + 1}>
           {title}
@@ -30,7 +30,7 @@ function Part({ title, rows, columns, class: className }: PartProps) {
             {differs && <span class="visually-hidden"> ({t('compare.changed')})</span>}
           </th>
           {cells.map(({ text, change }, index) => (
-            <td key={index} data-letter={kLetters[index]}>
+            <td key={index}>
               {text}
               {change && <small>{change}</small>}
             </td>
@@ -45,20 +45,16 @@ function Part({ title, rows, columns, class: className }: PartProps) {
 function useSpeedRows(): Row[] {
   const speeds = useSpeeds(useSides().sides.value);
   if (speeds.every((speed) => !speed?.decode.tokens_per_second && !speed?.prefill.first_token_seconds)) return [];
-  const none = '–';
+  const row = (id: MessageId, shown: (speed: Speed) => string | null): Row =>
+    textRow(
+      t(id),
+      speeds.map((speed) => (speed && shown(speed)) ?? kNone),
+    );
+  const rate = (range: Range | null): string | null => range && rangeText(range);
   return [
-    textRow(
-      t('compare.each'),
-      speeds.map((speed) => (speed?.decode.tokens_per_second_each ? range(speed.decode.tokens_per_second_each) : none)),
-    ),
-    textRow(
-      t('compare.all'),
-      speeds.map((speed) => (speed?.decode.tokens_per_second ? range(speed.decode.tokens_per_second) : none)),
-    ),
-    textRow(
-      t('compare.first'),
-      speeds.map((speed) => (speed?.prefill.first_token_seconds ? seconds(speed.prefill.first_token_seconds) : none)),
-    ),
+    row('compare.each', ({ decode }) => rate(decode.tokens_per_second_each)),
+    row('compare.all', ({ decode }) => rate(decode.tokens_per_second)),
+    row('compare.first', ({ prefill: { first_token_seconds: first } }) => first && seconds(first)),
   ];
 }
 
@@ -88,8 +84,8 @@ export function FigureTable() {
             </tr>
           </thead>
           <Part title={t('compare.settings')} rows={settingRows(sides, unit.value, deviceNames)} columns={columns} />
-          <Part title={t('compare.fullest')} rows={figureRows(sides, unit.value)} columns={columns} class="figures" />
-          {speed.length > 0 && <Part title={t('compare.speed')} rows={speed} columns={columns} class="figures" />}
+          <Part title={t('compare.fullest')} rows={figureRows(sides, unit.value)} columns={columns} />
+          {speed.length > 0 && <Part title={t('compare.speed')} rows={speed} columns={columns} />}
         </table>
         <p class="note">{t('compare.legend')}</p>
       </div>
