@@ -13,6 +13,24 @@ Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario) {
   return least;
 }
 
+Result<Estimate> evaluate_most(Prepared& prepared, const Scenario& scenario) {
+  prepared.memo().forms = true;
+  Result<Estimate> most = evaluate(prepared, scenario);
+  prepared.memo().forms = false;
+  return most;
+}
+
+bool is_replayed(const Scenario& scenario) {
+  const Engine* engine = find_engine(scenario.engine);
+  return engine != nullptr && engine->is_llama_cpp();
+}
+
+std::int64_t context_step(const Scenario& scenario) {
+  const Engine* engine = find_engine(scenario.engine);
+  const std::int64_t padding = engine == nullptr ? 1 : engine->context_padding;
+  return padding % scenario.sequences == 0 ? padding / scenario.sequences : 1;
+}
+
 Scenario without_fit(const Scenario& scenario) {
   Scenario trial = scenario;
   trial.options.llama_cpp.fit = false;
@@ -30,18 +48,11 @@ Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = F
   return result ? margin(*result, figure) : std::nullopt;
 }
 
-bool is_replayed(const Scenario& scenario) {
-  const Engine* engine = find_engine(scenario.engine);
-  return engine != nullptr && engine->is_llama_cpp();
-}
-
 /// The scenario holds even if its graphs took more than they can: nothing need be replayed. By the figure; bounds are wider for some graphs.
 bool clearly_holds(Prepared& prepared, const Scenario& scenario) {
   if (!is_replayed(scenario)) return false;
   const WithoutBounds quick(&prepared.memo());
-  prepared.memo().forms = true;
-  const Result<Estimate> most = evaluate(prepared, scenario);
-  prepared.memo().forms = false;
+  const Result<Estimate> most = evaluate_most(prepared, scenario);
   return most && holds(margin(*most, Figure::high));
 }
 
@@ -61,10 +72,12 @@ std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::
   trial.options.llama_cpp.n_ctx.reset();
   trial.context_tokens = most;
   if (most > 0 && figure == Figure::best && clearly_holds(prepared, trial)) return most;
-  return largest_holding(most, [&](std::int64_t tokens) {
-    trial.context_tokens = tokens;
+  const std::int64_t step = context_step(trial);
+  const auto tokens_of = [&](std::int64_t steps) { return std::min(steps * step, most); };
+  return tokens_of(largest_holding(ceil_div(most, step), [&](std::int64_t steps) {
+    trial.context_tokens = tokens_of(steps);
     return margin_at(prepared, trial, figure);
-  });
+  }));
 }
 
 std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {

@@ -17,26 +17,27 @@ inline bool holds(Margin room) { return room && *room >= 0; }
 /// evaluate() without what takes the time to count, which can only add to the need.
 [[nodiscard]] Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario);
 
+/// evaluate() with more for that than it can take: what holds so need not be counted.
+[[nodiscard]] Result<Estimate> evaluate_most(Prepared& prepared, const Scenario& scenario);
+
+/// Whether counting takes so much time that it pays to ask first for the least and the most.
+[[nodiscard]] bool is_replayed(const Scenario& scenario);
+
 /// What estimate() adds to a verdict that is not `fits`: layers on the host, and a system limit that can be raised.
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result);
 
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 [[nodiscard]] Scenario without_fit(const Scenario& scenario);
 
-/// The largest value in [0, most] at which `margin_of` is not negative; requires that it falls as the value grows. Memory is nearly linear in
-/// both axes, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in two trials, the
-/// next one does, which bounds the search whatever the shape.
+/// Tokens of a sequence by which its context grows: what lies between two multiples takes the memory of the upper one.
+[[nodiscard]] std::int64_t context_step(const Scenario& scenario);
+
+/// Where something that falls with a value is still not negative: at `good` there is `below`, at `bad` `above` is negative or nothing. Memory is nearly
+/// linear in contexts and requests, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in
+/// two trials, the next one does, which bounds the search whatever the shape.
 template <class MarginOf>
-std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
-  if (most < 1) return 0;
-  Margin above = margin_of(most);
-  if (holds(above)) return most;
-  if (most == 1) return 0;
-  Margin below = margin_of(1);
-  if (!holds(below)) return 0;
-  std::int64_t good = 1;
-  std::int64_t bad = most;
-  std::int64_t widths[] = {2 * most, 2 * most};  // of the bracket before the last trials
+std::int64_t last_holding(std::int64_t good, Margin below, std::int64_t bad, Margin above, MarginOf margin_of) {
+  std::int64_t widths[] = {2 * bad, 2 * bad};  // of the bracket before the last trials
   for (std::size_t trial = 0; bad - good > 1; ++trial) {
     std::int64_t next = good + (bad - good) / 2;
     std::int64_t& width = widths[trial % 2];
@@ -58,6 +59,25 @@ std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
     }
   }
   return good;
+}
+
+/// The largest value in [good, most] at which `margin_of` is not negative; requires that it falls as the value grows, and is `below`, not negative, at
+/// `good`.
+template <class MarginOf>
+std::int64_t largest_holding_from(std::int64_t good, Margin below, std::int64_t most, MarginOf margin_of) {
+  if (most <= good) return good;
+  const Margin above = margin_of(most);
+  return holds(above) ? most : last_holding(good, below, most, above, margin_of);
+}
+
+/// The same in [0, most].
+template <class MarginOf>
+std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
+  if (most < 1) return 0;
+  const Margin above = margin_of(most);
+  if (holds(above)) return most;
+  const Margin below = most == 1 ? std::nullopt : margin_of(1);
+  return holds(below) ? last_holding(1, below, most, above, margin_of) : 0;
 }
 
 }  // namespace weighbridge

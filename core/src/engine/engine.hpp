@@ -145,6 +145,7 @@ struct Engine {
   bool shares_total = true;                                  ///< a share of the whole card, and not of what is free at some moment
   bool loads_speech = false;                                 ///< what speaks beside the language model is loaded too
   Machines machines = Machines::one;
+  std::int64_t context_padding = 1;  ///< a context of all sequences together is filled up to a multiple of so many tokens
 
   /// Whether it runs weights of `format`, which a checkpoint may have.
   [[nodiscard]] bool loads(std::string_view format) const;

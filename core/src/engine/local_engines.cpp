@@ -66,7 +66,12 @@ const Engine& llama_cpp_engine() {
                              loads_as_gguf,
                              true,
                              nullptr,
-                             kHome};
+                             kHome,
+                             "",
+                             true,
+                             false,
+                             Machines::one,
+                             256};  // src/llama-context.cpp: GGML_PAD(n_ctx, 256)
   return engine;
 }
 

@@ -185,7 +185,7 @@ Node* Builder::attention(Node* q, Node* k, Node* v, Node* mask, const AttentionE
     if (extras.value_up != nullptr) result = graph.mul_mat(extras.value_up, result);
     result = graph.permute(result, {0, 2, 1, 3});
     result = graph.cont(result, {result->ne[0] * result->ne[1], result->ne[2] * result->ne[3], 1, 1});
-    if (pins_attention_) result->backend = host();
+    if (!settings.offload_kqv) pin(result, host());
   }
   graph.expand(result);
   return result;

@@ -31,9 +31,8 @@ Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::
   n_seqs = purpose == Purpose::run_one ? 1 : s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;
-  const bool pins = purpose != Purpose::plan;
-  pins_norms_ = pins && (n_tokens < kFewTokens || s.gpu_layers > model.n_layers());
-  pins_attention_ = pins && !s.offload_kqv;
+  runs_ = purpose != Purpose::plan;
+  pins_norms_ = n_tokens < kFewTokens || s.gpu_layers > model.n_layers();
   // Rows stand by layer, those outside the layers first.
   first_row_.assign(model.layers.size() + 2, job.tensors.size());
   for (std::size_t row = job.tensors.size(); row-- > 0;)
@@ -76,6 +75,17 @@ std::vector<int> Builder::kinds_of(const std::vector<int>& forms) const {
 int Builder::backend_of(int il) const {
   const int device = placement_.layer_device[static_cast<std::size_t>(il)];
   return device == llama_cpp::Placement::kHost ? host() : device;
+}
+
+void Builder::pin(Node* node, int backend) {
+  if (runs_)
+    node->backend = backend;
+  else
+    pins_.push_back({node, backend});
+}
+
+bool Builder::is_as_run() const {
+  return std::all_of(pins_.begin(), pins_.end(), [](const Pin& pin) { return pin.node->backend == pin.backend; });
 }
 
 int Builder::buffer_of(const Tensor& tensor) const {
@@ -178,7 +188,7 @@ Node* Builder::norm(Node* a, std::string_view name, int il, NormKind kind) {
   Node* bias = vector(name, il, 1);
   if (weight == nullptr) weight = matrix(name, il);  // of every head its own
   Node* result = graph.same(kind == NormKind::rms ? Op::rms_norm : Op::norm, a);
-  if (weight != nullptr && il != kNowhere && pins_norms_) result->backend = backend_of(il);
+  if (weight != nullptr && il != kNowhere && pins_norms_) pin(result, backend_of(il));
   if (weight != nullptr) result = graph.mul(result, weight);
   if (bias != nullptr) result = graph.add(result, bias);
   return result;

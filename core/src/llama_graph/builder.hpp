@@ -173,7 +173,16 @@ class Builder {
   [[nodiscard]] int host() const { return placement_.n_devices; }
   [[nodiscard]] int cache_buffer(int il) const;
 
+  /// Whether the scheduler put every node where the engine pins it as it runs, so that the graph is the same then. Of a plan that was split.
+  [[nodiscard]] bool is_as_run() const;
+
  private:
+  struct Pin {
+    Node* node = nullptr;
+    int backend = 0;
+  };
+  /// As it runs: the node is computed there (src/llama-context.cpp, graph_get_cb).
+  void pin(Node* node, int backend);
   [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
   Node* load(const Tensor& tensor, int il);
   AttentionInputs inputs_of(std::int64_t cells, const CachedHeads& heads);
@@ -193,8 +202,9 @@ class Builder {
   std::vector<Node*> rope_factors_;  ///< by backend: the layers of one share a table
   Detail detail_;
   KeptLayers kept_;
+  bool runs_ = false;
   bool pins_norms_ = false;
-  bool pins_attention_ = false;
+  std::vector<Pin> pins_;  ///< of a plan: what it would do if it ran
   bool has_windowed_cache_ = false;
 };
 

@@ -142,6 +142,7 @@ std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& setting
   std::vector<std::vector<const Node*>> living(reserved.size());
   if (explains(job, purpose)) living = living_at_fullest(schedule, machine.backends, reserved);
   Buffers buffers;
+  buffers.is_as_run = builder.is_as_run();
   for (int backend = 0; backend <= machine.host(); ++backend) {
     const auto id = static_cast<std::size_t>(backend);
     Buffer buffer{Bytes(reserved[id].bytes), {}};

@@ -26,6 +26,7 @@ struct Buffer {
 struct Buffers {
   std::vector<Buffer> devices;  ///< in the order of the hardware
   Buffer host;
+  bool is_as_run = false;  ///< of a plan: what the engine pins as it runs changes nothing
 };
 
 /// The engine puts norms at their layer's device, and with the cache on the host attention there. When it only plans (src/llama-context.cpp,

@@ -54,7 +54,8 @@ ComputeTerms compute_terms(const Job& job, const Settings& s, const Loads& loads
   const auto planned = llama_graph::simulate(job, s, placement, llama_graph::Purpose::plan);
   if (!planned) return bounded_compute_terms(job, s, loads, placement);
   // What the engine pins matters with several devices, and with attention on the host.
-  const bool differs = (placement.n_devices > 1 || !s.offload_kqv) && (job.memo == nullptr || job.memo->bounds);
+  const bool may_differ = (placement.n_devices > 1 || !s.offload_kqv) && !planned->is_as_run;
+  const bool differs = may_differ && (job.memo == nullptr || job.memo->bounds);
   const auto run = differs ? llama_graph::simulate(job, s, placement, llama_graph::Purpose::run) : planned;
   // Running, the engine reserves this graph for one sequence too (sched_reserve, TAG_RESERVE_DIAG_DECAY).
   const bool again = s.n_seq_max > 1 && gguf::architecture_of(job.model) == "kimi-linear";
