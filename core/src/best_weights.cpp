@@ -87,7 +87,8 @@ class Search {
 
   Result<bool> try_on_devices(std::string_view format) {
     Scenario trial = in_format(format);
-    Rung rung{format, std::make_unique<Prepared>(model_, loaded_format(model_, trial)), {}};
+    const Prepared* wider = rungs_.empty() ? nullptr : rungs_.back().prepared.get();
+    Rung rung{format, std::make_unique<Prepared>(model_, loaded_format(model_, trial), wider), {}};
     rung.weights = loaded_bytes(rung.prepared->tensors());
     // A wider file made of a narrower checkpoint brings nothing back.
     if (!rungs_.empty() && rung.weights >= rungs_.back().weights) return false;

@@ -8,6 +8,7 @@
 #include "json_text.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
+#include "weighbridge/gguf.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -159,9 +160,18 @@ std::string_view loaded_format(const Model& model, const Scenario& scenario) {
   return translates ? engine->loads_checkpoint_as(model) : std::string_view(scenario.weights_format);
 }
 
-Prepared::Prepared(const Model& model, std::string_view weights_format) : model_(model), tensors_(&model.tensors), memo_(std::make_unique<Memo>()) {
+Prepared::Prepared(const Model& model, std::string_view weights_format, const Prepared* like)
+    : model_(model),
+      is_gguf_(!model.from_gguf && weights_format.starts_with("gguf:")),
+      tensors_(&model.tensors),
+      memo_(std::make_unique<Memo>()) {
   if (is_as_published(model, weights_format)) return;
-  derived_ = tensors_in(model, weights_format);
+  if (is_gguf_ && like != nullptr && like->is_gguf_) {
+    derived_ = like->derived_;
+    change_gguf_format(model, weights_format, derived_);
+  } else {
+    derived_ = tensors_in(model, weights_format);
+  }
   tensors_ = &derived_;
 }
 

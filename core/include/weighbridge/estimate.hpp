@@ -167,7 +167,8 @@ struct Estimate {
 /// of context and sequences is kept. Borrows `model`. `weights_format` must be one that find_weights_format() knows.
 class Prepared {
  public:
-  Prepared(const Model& model, std::string_view weights_format);
+  /// `like`: the same model in another format; a GGUF file made of another one is quickly made.
+  Prepared(const Model& model, std::string_view weights_format, const Prepared* like = nullptr);
   ~Prepared();
   Prepared(const Prepared&) = delete;
   Prepared& operator=(const Prepared&) = delete;
@@ -178,6 +179,7 @@ class Prepared {
 
  private:
   const Model& model_;
+  bool is_gguf_;  ///< converted, not read from a file
   std::vector<Tensor> derived_;
   const std::vector<Tensor>* tensors_;
   std::unique_ptr<Memo> memo_;

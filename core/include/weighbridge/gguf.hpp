@@ -20,6 +20,9 @@ namespace weighbridge {
 /// importance matrix. Source: ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/models/*.cpp (names and shapes).
 [[nodiscard]] std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format);
 
+/// Makes them those of another format: `tensors` are gguf_tensors() of the same model, whose names and shapes stay.
+void change_gguf_format(const Model& model, std::string_view format, std::vector<Tensor>& tensors);
+
 /// The same of a file that holds the multi-token-prediction layers too: they follow the model's own and are ModelPart::mtp.
 [[nodiscard]] std::vector<Tensor> gguf_tensors_with_predictions(const Model& model, std::string_view format);
 

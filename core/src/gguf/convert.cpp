@@ -180,8 +180,12 @@ std::optional<std::string_view> find_gguf_format(std::string_view format) {
 
 std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format) {
   std::vector<Tensor> tensors = model.from_gguf ? model.plain : GgufConverter(model).convert();
-  if (const gguf::Recipe* recipe = gguf::find_recipe(format)) gguf::assign_types(model, *recipe, tensors);
+  change_gguf_format(model, format, tensors);
   return tensors;
+}
+
+void change_gguf_format(const Model& model, std::string_view format, std::vector<Tensor>& tensors) {
+  if (const gguf::Recipe* recipe = gguf::find_recipe(format)) gguf::assign_types(model, *recipe, tensors);
 }
 
 std::vector<Tensor> gguf_tensors_with_predictions(const Model& model, std::string_view format) {

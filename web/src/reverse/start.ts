@@ -3,10 +3,33 @@ import { trusted } from '../reader/trusted';
 import type { FromWorker, Task } from './task';
 import workerUrl from './worker?worker&url';
 
-/** Starts the worker; what it says goes to `hear`. */
-export function startWorker(hear: (message: FromWorker) => void): (task: Task) => void {
-  const worker = new Worker(trusted(workerUrl), { type: 'module' });
-  worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => hear(data));
-  worker.addEventListener('error', ({ message }) => hear({ failed: 'broken', cause: message }));
-  return (task) => worker.postMessage(task);
+/** More bring little: each reads the catalogue for itself. */
+const kMostWorkers = 4;
+
+/**
+ * Starts workers that share a task, as many as the machine has processors for; what they say goes to `hear`, as if there were one. Each takes every
+ * so many-th model, so that those that are looked at first come first.
+ */
+export function startWorkers(hear: (message: FromWorker) => void): (task: Task) => void {
+  const count = Math.min(navigator.hardwareConcurrency || 1, kMostWorkers);
+  let run = 0;
+  let busy = 0;
+  const workers = Array.from({ length: count }, () => {
+    const worker = new Worker(trusted(workerUrl), { type: 'module' });
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      if ('failed' in data) hear(data);
+      if ('failed' in data || data.run !== run) return;
+      if (data.done) busy -= 1;
+      hear({ ...data, done: busy === 0 });
+    });
+    worker.addEventListener('error', ({ message }) => hear({ failed: 'broken', cause: message }));
+    return worker;
+  });
+  return (task) => {
+    run = task.run;
+    busy = count;
+    workers.forEach((worker, part) =>
+      worker.postMessage({ ...task, models: task.models.filter((_, index) => index % count === part) }),
+    );
+  };
 }

@@ -77,24 +77,24 @@ export function createMine(store: Store): Mine {
     return true;
   }
 
-  /** Sends what is asked to the worker whenever it changes. */
+  /** Sends what is asked to the workers whenever it changes. */
   async function follow(): Promise<void> {
-    const [{ startWorker }] = await Promise.all([import('./start'), laterTexts()]);
+    const [{ startWorkers }] = await Promise.all([import('./start'), laterTexts()]);
     let run = 0;
-    const send = startWorker((message) => {
+    let shown = 0; // the run that the rows are of
+    const send = startWorkers((message) => {
       if ('failed' in message) {
         console.warn('Weighbridge: the worker failed.', message.cause);
         failed.value = message.failed;
         return;
       }
       if (message.run !== run) return;
-      const isFirst = task?.models[0]?.id === message.solved[0]?.id;
-      const all = new Map(isFirst ? [] : solved.value);
+      const all = new Map(message.run === shown ? solved.value : []);
+      shown = message.run;
       for (const one of message.solved) all.set(one.id, one);
       solved.value = all;
       isDone.value = message.done;
     });
-    let task: Task | undefined;
     effect(() => {
       if (!isKnown.value) return;
       const { engine, hardware, host, workload } = store.request.value;
@@ -102,7 +102,7 @@ export function createMine(store: Store): Mine {
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
       const listed = models.value.filter(({ kind }) => kind !== 'generic');
-      task = {
+      const task: Task = {
         run: ++run,
         engine: engine.name,
         hardware,
