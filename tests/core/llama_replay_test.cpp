@@ -7,8 +7,10 @@
 #include "api_fixture.hpp"
 #include "engine/engine.hpp"
 #include "engine/llama_cpp/llama_cpp.hpp"
+#include "fit_trial.hpp"
 #include "llama_graph/simulate.hpp"
 #include "request.hpp"
+#include "scenarios.hpp"
 #include "weighbridge/catalogue.hpp"
 #include "weighbridge/estimate.hpp"
 
@@ -95,6 +97,56 @@ TEST(LlamaReplay, LayersThatAreLeftOutChangeNoBuffer) {
     expect_same_buffers(request_of(config, 80, 2, {{"offload_kqv", false}, {"flash_attn", "off"}}), 0);
     expect_same_buffers(request_of(config, 80, 1), 9);
   }
+}
+
+TEST(LlamaReplay, APlanThatPutsNodesWhereTheyArePinnedIsAsItRuns) {
+  testing::Scenarios random;
+  int alike = 0;
+  int others = 0;
+  for (int i = 0; i < testing::scenarios(150); ++i) {
+    Json params = random.next_params("llama.cpp");
+    params["weights"] = {{"format", "gguf:Q4_K_M"}};
+    params["hardware"][0]["count"] = 1 + random.number(3);
+    if (random.number(2) == 0) params["engine"]["options"]["n_gpu_layers"] = random.number(60);
+    if (random.number(3) == 0) params["engine"]["options"].update({{"offload_kqv", false}, {"flash_attn", "off"}});
+    const Result<Request> request = random.read(params);
+    if (!request || request->model().layers.empty()) continue;
+    Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+    const Job job{prepared.model(), prepared.tensors(), request->scenario, false, nullptr};
+    const llama_cpp::Settings settings = llama_cpp::settle(job);
+    if (llama_cpp::refusal(job, settings)) continue;
+    const llama_cpp::Placement placement = llama_cpp::place(job, settings);
+    const auto planned = llama_graph::simulate(job, settings, placement, llama_graph::Purpose::plan);
+    const auto run = llama_graph::simulate(job, settings, placement, llama_graph::Purpose::run);
+    if (!planned) continue;
+    ++(planned->is_as_run ? alike : others);
+    if (planned->is_as_run) {
+      EXPECT_EQ(sizes_of(*planned), sizes_of(*run)) << params.dump();
+    }
+  }
+  EXPECT_GT(alike, 0);
+  EXPECT_GT(others, 0);
+}
+
+TEST(LlamaReplay, TheMostThatGraphsCanTakeIsNeverLessThanTheyDo) {
+  testing::Scenarios random;
+  int compared = 0;
+  for (int i = 0; i < testing::scenarios(150); ++i) {
+    Json params = random.next_params("llama.cpp");
+    params["weights"] = {{"format", "gguf:Q4_K_M"}};
+    if (random.number(3) == 0) params["engine"]["options"]["n_gpu_layers"] = random.number(60);
+    const Result<Request> request = random.read(params);
+    if (!request) continue;
+    const Scenario scenario = without_fit(request->scenario);
+    Prepared prepared(request->model(), loaded_format(request->model(), scenario));
+    prepared.memo().is_shown = true;
+    const Result<Estimate> exact = evaluate(prepared, scenario);
+    const Result<Estimate> most = evaluate_most(prepared, scenario);
+    ASSERT_TRUE(exact && most);
+    for (std::size_t device = 0; device < exact->devices.size(); ++device, ++compared)
+      EXPECT_GE(most->devices[device].high(), exact->devices[device].high()) << params.dump();
+  }
+  EXPECT_GT(compared, 0);
 }
 
 Memo::Work work_of(const Request& request) {

@@ -43,7 +43,7 @@ struct Memo {
   /// are bounds, which take no time), and what would wait is no reason to refuse (Ollama).
   bool is_shown = false;
 
-  /// llama.cpp: twice the most of their closed forms stands for graphs, so that a solver replays only what is not clear without.
+  /// llama.cpp: where closed forms are good enough, twice their most stands for graphs, so that a solver replays only what is not clear without.
   bool forms = false;
 
   /// llama.cpp: taken for what replays would give, which take the time; devices that it does not name have none.

@@ -42,6 +42,20 @@ Spread spread_of(const Job& job) {
   return {250, 300, model.architecture == "phi3" ? 45 : 0};
 }
 
+}  // namespace
+
+bool has_poor_forms(const Job& job) {
+  const auto is_poor = [](const LayerSpec& layer) {
+    return recurrent_part(layer) != nullptr || std::holds_alternative<LatentAttention>(layer.mixer) ||
+           std::holds_alternative<CompressedAttention>(layer.mixer);
+  };
+  const auto is_of_layers = [](const Tensor& tensor) { return tensor.role == TensorRole::layer_embedding; };
+  return job.model.architecture == "bitnet" || std::any_of(job.model.layers.begin(), job.model.layers.end(), is_poor) ||
+         std::any_of(job.tensors.begin(), job.tensors.end(), is_of_layers);
+}
+
+namespace {
+
 /// Without a device that works for it, the host's processor runs the host's layers, and attention over a cache that lies there.
 bool host_computes(const Settings& s, const Placement& placement) {
   if (placement.n_devices == 0) return true;

@@ -47,10 +47,7 @@ class Fit {
     for (const Term& term : encoder) targets_.front() -= difference(term.bytes, Bytes());
     n_layers_ = static_cast<std::uint32_t>(job.model.n_layers());
     has_experts_ = first_moe(job.model) != nullptr;
-    has_poor_forms_ = std::any_of(job.model.layers.begin(), job.model.layers.end(), [](const LayerSpec& layer) {
-      return recurrent_part(layer) != nullptr || std::holds_alternative<LatentAttention>(layer.mixer) ||
-             std::holds_alternative<CompressedAttention>(layer.mixer);
-    });
+    has_poor_forms_ = has_poor_forms(job);
     by_layer_.resize(n_layers_);
     for (std::size_t index = 0; index < job.tensors.size(); ++index) {
       const Tensor& tensor = job.tensors[index];

@@ -149,7 +149,7 @@ ComputeTerms graph_terms(const Job& job, const Settings& settings, const Loads& 
     given.devices.resize(static_cast<std::size_t>(placement.n_devices));
     return given;
   }
-  if (job.memo != nullptr && job.memo->forms) return ample_terms(bounded_compute_terms(job, settings, loads, placement));
+  if (job.memo != nullptr && job.memo->forms && !has_poor_forms(job)) return ample_terms(bounded_compute_terms(job, settings, loads, placement));
   return is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
 }
 
