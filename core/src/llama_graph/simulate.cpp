@@ -217,7 +217,9 @@ std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& setti
   Replays& replays = replays_of(job, own);
   Replays::Known& known = replays.known[key_of(job, settings, placement, purpose)];
   if (known.is_counted && (known.is_explained || !explains(job, purpose))) return known.buffers;
-  replays.detail = std::max(least, std::min(replays.detail, Detail::more_periods));
+  // Where graphs cross devices three periods are rarely enough.
+  const bool crosses = placement.n_devices > 1 || placement.is_partial();
+  replays.detail = std::max({least, crosses ? Detail::four_periods : Detail::few_periods, std::min(replays.detail, Detail::more_periods)});
   known = {replay(job, settings, placement, purpose, replays.detail, replays.arena), true, explains(job, purpose)};
   return known.buffers;
 }
