@@ -65,14 +65,24 @@ std::optional<GraphTerms> between(const Knot& a, const Knot& b, std::int64_t val
   return graphs;
 }
 
+/// Whether a graph has all the tokens that it may have. Below, it grows with the context in another way than beyond.
+bool fills_graph(const Scenario& scenario, Axis axis, std::int64_t value) {
+  constexpr std::int64_t usual = 512;    // tokens of a graph, llama.cpp's n_ubatch
+  constexpr std::int64_t padding = 256;  // of a context
+  const std::int64_t tokens = value * (axis == Axis::sequences ? scenario.context_tokens : scenario.sequences);
+  return tokens + padding > scenario.options.llama_cpp.n_ubatch.value_or(usual);
+}
+
 /// Which of `values` are counted in full.
-std::vector<bool> knots_among(const std::vector<std::int64_t>& values, const Scenario& scenario, std::int64_t own) {
+std::vector<bool> knots_among(const std::vector<std::int64_t>& values, const Scenario& scenario, Axis axis, std::int64_t own) {
   const Engine* engine = find_engine(scenario.engine);
   const bool rises = std::adjacent_find(values.begin(), values.end(), std::greater_equal<>()) == values.end();
   const bool replays = engine != nullptr && engine->is_llama_cpp() && rises;
   const std::size_t stride = replays ? std::max<std::size_t>(1, (values.size() + kIntervals - 2) / kIntervals) : 1;
   std::vector<bool> knots(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) knots[i] = i % stride == 0 || i + 1 == values.size() || values[i] == own;
+  const auto filled = std::find_if(values.begin(), values.end(), [&](std::int64_t value) { return fills_graph(scenario, axis, value); });
+  if (const auto i = static_cast<std::size_t>(filled - values.begin()); replays && i > 0 && i < values.size()) knots[i - 1] = knots[i] = true;
   return knots;
 }
 
@@ -80,7 +90,7 @@ std::vector<bool> knots_among(const std::vector<std::int64_t>& values, const Sce
 
 Result<std::vector<SweepPoint>> sweep(Prepared& prepared, const Scenario& scenario, Axis axis, const std::vector<std::int64_t>& values) {
   Scenario trial = scenario;
-  const std::vector<bool> is_knot = knots_among(values, scenario, value_on(axis, trial));
+  const std::vector<bool> is_knot = knots_among(values, scenario, axis, value_on(axis, trial));
   std::vector<SweepPoint> points(values.size());
   std::vector<Knot> knots;
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -193,5 +193,23 @@ TEST(LlamaReplay, ASweepCountsEndsAndKnotsInFullAndModelsTheRest) {
   EXPECT_LE(in_full, 18U);
 }
 
+// Up to the tokens of one graph its buffer grows with the context; a line across that bend would be too low.
+TEST(LlamaReplay, ASweepHasAKnotWhereAGraphIsFull) {
+  Json values = Json::array();
+  for (int i = 1; i <= 100; ++i) values.push_back(128 * i);
+  Json request{{"model", {{"config", dense(40)}}},
+               {"weights", {{"format", "gguf:Q4_K_M"}}},
+               {"engine", {{"name", "llama.cpp"}, {"options", {{"n_ubatch", 2048}}}}},
+               {"workload", {{"context_tokens", 128}, {"sequences", 1}}},
+               {"hardware", testing::memory(24)}};
+  const Json points = testing::call("sweep", {{"request", request}, {"axis", "context_tokens"}, {"values", values}})["result"]["points"];
+  EXPECT_FALSE(points[14].contains("basis"));  // 1,920 tokens, which are padded to 2,048
+  for (const Json& point : points) {
+    request["workload"]["context_tokens"] = point["value"];
+    const double need = testing::estimate(request)["devices"][0]["total_bytes"].get<double>();
+    EXPECT_GE(point["need_bytes"].get<double>(), 0.99 * need) << point["value"];
+  }
+}
+
 }  // namespace
 }  // namespace weighbridge
