@@ -260,9 +260,18 @@ TEST(OllamaVersions, ImageEncoderGoesToTheGpuByRelease) {
   EXPECT_GT(layers("0.30.11"), layers("0.31.2"));
 }
 
-TEST(OllamaVersions, CountsNoMlaThatItsLlamaCppDidNotHave) {
-  EXPECT_EQ(answer({"0.6.5", "deepseek-ai/DeepSeek-R1", "gguf:Q4_K_M", 80, 8})["verdict"]["class"], "impossible");
-  EXPECT_NE(answer({"0.6.7", "deepseek-ai/DeepSeek-R1", "gguf:Q4_K_M", 80, 8})["verdict"]["class"], "impossible");
+// DeepSeek-V2-Lite has 27 layers with 16 heads of 192 and 128, a latent of 512 and 64 rotated values. Before ggml-org/llama.cpp#12801 every head was
+// cached, before #19067 (and by Ollama's own engine) the latent twice, as keys and as values.
+TEST(OllamaVersions, CachesOfMlaGrewSmaller) {
+  const auto cache = [](const char* version) {
+    const Asked asked{version, "deepseek-ai/DeepSeek-V2-Lite", "gguf:Q4_K_M", 48, 1, {{"num_ctx", 8192}, {"num_parallel", 1}}};
+    return term_in(answer(asked)["devices"][0], "kv_cache")["bytes"].get<std::int64_t>();
+  };
+  constexpr std::int64_t cells = 27LL * 8192 * 2;
+  EXPECT_EQ(cache("0.6.3"), cells * 16 * (192 + 128));
+  EXPECT_EQ(cache("0.6.6"), cells * 16 * (192 + 128));
+  for (const char* version : {"0.6.7", "0.12.11", "0.13.4", "0.24"}) EXPECT_EQ(cache(version), cells * (512 + 64 + 512)) << version;
+  EXPECT_EQ(cache("0.30"), cells * (512 + 64));
 }
 
 // Who asks for fewer layers knows why.

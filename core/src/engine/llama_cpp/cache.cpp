@@ -37,6 +37,8 @@ Rows rows_of(const Mixer& mixer, const Settings& s) {
   if (const auto* compressed = std::get_if<CompressedAttention>(&mixer)) return {.key = compressed->head_dim};
   const CachedHeads cached = cached_heads(mixer, s);
   Rows rows{cached.key * cached.heads, cached.value * cached.heads, indexer_values(mixer)};
+  if (const auto* latent = std::get_if<LatentAttention>(&mixer); latent != nullptr && s.caches_latent_values && !s.unfolds_latents)
+    rows.value = latent->kv_lora_rank;
   if (rows.value > 0) rows.value = std::max(rows.value, s.widest_values);
   return rows;
 }

@@ -30,8 +30,9 @@ struct Settings {
   bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
   bool op_offload = true;
-  bool unfolds_latents = false;  ///< MLA without absorbed matrices in the file: every head has keys and values of its own (MiniCPM3)
-  bool embeddings = false;       ///< results are vectors, pooled so
+  bool unfolds_latents = false;       ///< MLA without absorbed matrices in the file: every head has keys and values of its own (MiniCPM3)
+  bool caches_latent_values = false;  ///< MLA's latents are cached as keys and once more as values, as before ggml-org/llama.cpp#19067
+  bool embeddings = false;            ///< results are vectors, pooled so
   PoolingType pooling = PoolingType::none;
   bool drafts = false;              ///< the context runs the model's prediction layers
   std::int64_t widest_values = 0;   ///< without flash attention a cell of any layer has the widest one's values; 0: each layer its own

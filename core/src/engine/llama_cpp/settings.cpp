@@ -125,6 +125,7 @@ Settings settle(const Job& job) {
   const bool encodes = !job.model.layers.empty() && std::holds_alternative<EncoderAttention>(job.model.layers.front().mixer);
   // An encoder's file says how; the mean takes the most room.
   s.pooling = o.pooling_type.value_or(encodes ? PoolingType::mean : PoolingType::none);
+  s.caches_latent_values = o.caches_latent_values;
   s.unfolds_latents = first_latent_attention(job.model.layers) != nullptr && llama_graph::unfolds_latents(job.tensors);
   if (!o.flash_attn) s.flash_attention = llama_graph::runs_flash_attention(job, s, place(job, s));
   if (s.flash_attention) return s;

@@ -7,6 +7,7 @@
 #include "engine/ollama/ollama.hpp"
 #include "gguf/architecture.hpp"
 #include "json_text.hpp"
+#include "llama_graph/simulate.hpp"
 
 namespace weighbridge::ollama {
 
@@ -29,6 +30,7 @@ struct Count {
 struct Sizes {
   Count context, batch, embedding, heads, kv_heads, key, vocab;
   std::int64_t sequences;
+  bool unfolds;  ///< the file unfolds MLA's latents
 };
 
 /// Keys and values of one layer as the file's keys say them; nothing for a layer that remembers in another way.
@@ -37,21 +39,27 @@ struct CachedLayer {
   std::int64_t values = 0;  ///< of one head's key and value
 };
 
-CachedLayer cached_layer(const Mixer& mixer) {
-  if (const auto* latent = std::get_if<LatentAttention>(&mixer)) return {1, 2 * latent->kv_lora_rank + latent->qk_rope_head_dim};
+CachedLayer cached_layer(const Mixer& mixer, bool unfolds) {
+  if (const auto* latent = std::get_if<LatentAttention>(&mixer)) {
+    if (unfolds) return {latent->n_heads, latent->qk_nope_head_dim + latent->qk_rope_head_dim + latent->head_dim_v};
+    return {1, 2 * latent->kv_lora_rank + latent->qk_rope_head_dim};
+  }
   const FullAttention* heads = grouped_attention(mixer);
   return heads == nullptr ? CachedLayer{} : CachedLayer{heads->n_kv_heads, heads->head_dim_k + heads->head_dim_v};
 }
 
-Sizes sizes_of(const Model& model, std::int64_t tokens, std::int64_t sequences, std::int64_t batch) {
+Sizes sizes_of(const Job& job, std::int64_t tokens, std::int64_t sequences, std::int64_t batch) {
+  const Model& model = job.model;
+  const bool unfolds = llama_graph::unfolds_latents(job.tensors);
   std::int64_t kv_heads = 1;
   std::int64_t key = 0;
   for (const LayerSpec& layer : model.layers) {
-    kv_heads = std::max(kv_heads, cached_layer(layer.mixer).heads);
+    kv_heads = std::max(kv_heads, cached_layer(layer.mixer, unfolds).heads);
     if (const FullAttention* heads = grouped_attention(layer.mixer); heads != nullptr && key == 0) key = heads->head_dim_k;
-    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) key = latent->kv_lora_rank + latent->qk_rope_head_dim;
+    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer))
+      key = (unfolds ? latent->qk_nope_head_dim : latent->kv_lora_rank) + latent->qk_rope_head_dim;
   }
-  return {tokens, batch, model.hidden_size, std::max<std::int64_t>(attention_heads(model), 1), kv_heads, key, model.vocab_size, sequences};
+  return {tokens, batch, model.hidden_size, std::max<std::int64_t>(attention_heads(model), 1), kv_heads, key, model.vocab_size, sequences, unfolds};
 }
 
 struct Graphs {
@@ -62,7 +70,7 @@ struct Graphs {
 Count vocabulary_copy(const Sizes& s) { return s.embedding * s.vocab * 105 / 128; }
 
 Graphs llama_graphs(const Job& job, const Sizes& s) {
-  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences] = s;
+  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences, unfolds] = s;
   const Count head_dim = embedding / heads;
   Graphs g;
   g.full = std::max(4 * batch * (1 + 4 * embedding + context * (1 + heads)), 4 * batch * (embedding + vocab));
@@ -79,7 +87,7 @@ Graphs llama_graphs(const Job& job, const Sizes& s) {
 }
 
 Graphs gemma_graphs(const Sizes& s, bool is_3n) {
-  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences] = s;
+  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences, unfolds] = s;
   Graphs g{std::max(4 * batch * (embedding + vocab), 4 * batch * (2 + context + context * heads + 2 * embedding + 2 * key * heads)),
            std::max(4 * embedding * batch + vocabulary_copy(s) + 4 * vocab * batch,
                     4 * batch * (2 * embedding + 1 + 2 * key * heads + context + context * heads) + 4 * key * context * 8 +
@@ -89,7 +97,7 @@ Graphs gemma_graphs(const Sizes& s, bool is_3n) {
 }
 
 Graphs deepseek_graphs(const Sizes& s) {
-  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences] = s;
+  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences, unfolds] = s;
   return {std::max(4 * batch * (3 * embedding + vocab), 4 * batch * (3 * embedding + 2 + context * (1 + kv_heads) + 2 * key * kv_heads)),
           std::max(4 * batch * (3 * embedding + vocab) + vocabulary_copy(s),
                    4 * batch * (2 * embedding + 1 + 2 * key * kv_heads + context + context * kv_heads) + 4 * key * context * kv_heads +
@@ -98,7 +106,7 @@ Graphs deepseek_graphs(const Sizes& s) {
 
 /// Of architectures with a formula of their own; nothing for the others.
 Graphs own_formula(const Job& job, const Sizes& s, std::string_view architecture) {
-  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences] = s;
+  const auto& [context, batch, embedding, heads, kv_heads, key, vocab, sequences, unfolds] = s;
   if (is_any_of(architecture, {"llama", "llama4"})) return llama_graphs(job, s);
   if (is_any_of(architecture, {"gemma", "gemma2", "gemma3", "gemma3n"})) return gemma_graphs(s, architecture == "gemma3n");
   if (architecture == "deepseek2") return deepseek_graphs(s);
@@ -136,7 +144,7 @@ std::uint64_t half_bytes(std::string_view cache_type) {
 }
 
 Bytes cache_of(const LayerSpec& layer, std::int64_t window, const Sizes& s, std::string_view cache_type) {
-  const CachedLayer cached = cached_layer(layer.mixer);
+  const CachedLayer cached = cached_layer(layer.mixer, s.unfolds);
   const Count tokens = window > 0 ? Count(s.sequences) * window + s.batch : s.context;
   return (tokens * cached.values * cached.heads).value * half_bytes(cache_type) / 2;
 }
@@ -182,7 +190,7 @@ Books books_of(const Job& job, const Way& way) {
   std::shared_ptr<const void> kept;
   const llama_cpp::Loads& loads = llama_cpp::loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
   const std::string_view architecture = gguf::architecture_of(job.model);
-  const Sizes sizes = sizes_of(job.model, way.tokens, way.sequences, way.batch);
+  const Sizes sizes = sizes_of(job, way.tokens, way.sequences, way.batch);
   Books books;
   books.output = loads.output.plain + (loads.head == llama_cpp::TiedHead::none ? Bytes() : loads.embedding.plain);
   Bytes cache, whole_cache;

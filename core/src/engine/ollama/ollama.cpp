@@ -271,19 +271,13 @@ bool mixes_backends(const Scenario& scenario) {
 }
 
 /// Why Ollama does not run it at all.
-std::optional<Notice> refusal(const Job& job, const Rules& rules) {
+std::optional<Notice> refusal(const Job& job) {
   const bool is_shown = job.explain || (job.memo != nullptr && job.memo->is_shown);
   if (!is_shown && job.scenario.sequences > 1 && runs_one_at_a_time(job.model))  // a solver's question: it queues them
     return notice::out_of_range("params.workload.sequences", "sequences", "", "1");
   if (mixes_backends(job.scenario))
     return notice::custom("unsupported", "params.hardware", "Ollama runs a model on the GPUs of one backend: expected all of one backend.",
                           "hardware", "several backends", "GPUs of one backend");
-  // ggml-org/llama.cpp#12801 came after it: without it every head's keys and values are cached, which is not counted.
-  if (rules.carries == "d7cfe1f" && first_latent_attention(job.model.layers) != nullptr)
-    return notice::custom("unsupported", "params.engine.version",
-                          "Ollama " + std::string(rules.version) +
-                              " caches whole keys and values for MLA, which is not counted: expected 0.6.7 or newer.",
-                          "engine.version", std::string(rules.version), "0.6.7 or newer");
   return std::nullopt;
 }
 
@@ -301,6 +295,23 @@ Plan plan_without_server(const Job& job, const Rules& rules) {
   Run run = run_before_llama_server(job, rules);
   if (job.explain && !run.plan.impossible) add_warnings(job, run);
   return std::move(run.plan);
+}
+
+/// The llama.cpp of 0.6.3 does not have ggml-org/llama.cpp#12801: a file for it has the matrix that unfolds MLA's latents whole, and the cache holds
+/// every head's keys and values (llama/llama.cpp/src/llama-model.cpp, LLM_ARCH_DEEPSEEK2).
+bool unfolds_all(const Job& job, const Rules& rules) {
+  return rules.carries == "d7cfe1f" && !job.model.from_gguf && first_latent_attention(job.model.layers) != nullptr;
+}
+
+Plan plan_unfolded(const Job& job, const Rules& rules) {
+  Model model = job.model;
+  for (Tensor& tensor : model.plain)
+    if (tensor.gguf == "attn_k_b+attn_v_b") tensor.gguf = "attn_kv_b";
+  const std::vector<Tensor> tensors = gguf_tensors(model, loaded_format(model, job.scenario));
+  Memo memo;  // what is remembered of the job is of another file
+  memo.bounds = job.memo == nullptr || job.memo->bounds;
+  memo.is_shown = job.memo != nullptr && job.memo->is_shown;
+  return plan_without_server({model, tensors, job.scenario, job.explain, &memo}, rules);
 }
 
 }  // namespace
@@ -337,10 +348,12 @@ UsualWorkload usual_workload(const Model& model, const Scenario& scenario) {
 Plan plan(const Job& job) {
   const Rules& rules = rules_for(job.scenario.engine_version);
   Plan plan;
-  if (std::optional<Notice> reason = refusal(job, rules))
+  if (std::optional<Notice> reason = refusal(job))
     plan.impossible = std::move(*reason);
+  else if (rules.llama_cpp == Placing::llama_server)
+    plan = plan_with_server(job, rules);
   else
-    plan = rules.llama_cpp == Placing::llama_server ? plan_with_server(job, rules) : plan_without_server(job, rules);
+    plan = unfolds_all(job, rules) ? plan_unfolded(job, rules) : plan_without_server(job, rules);
   plan.report.name = "ollama";
   plan.report.version = rules.version;
   if (!job.scenario.hardware.empty()) plan.report.default_context_tokens = usual_workload(job.model, job.scenario).context_tokens;

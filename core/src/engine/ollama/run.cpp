@@ -139,6 +139,7 @@ class Chooser {
     if (way.itself) o.n_outputs = sequences;  // reserveWorstCaseGraph
     o.mmproj = o.mmproj.value_or(llama_cpp::projector_bytes(job_) > Bytes());
     o.fit = o.mtp = false;
+    o.caches_latent_values = true;        // kvcache/causal.go, Put, and its llama.cpp: ggml-org/llama.cpp#19067 came after
     o.cache_ram = o.ctx_checkpoints = 0;  // of llama-server
     run_.scenario.engine_version.clear();
   }
