@@ -110,7 +110,9 @@ TEST(LlamaCppPlacement, SharesCanBeGiven) {
 
 TEST(LlamaCppRefusals, EachIsOneSentence) {
   const auto reason = [](const Json& params) { return testing::estimate(params)["verdict"]["reason"]; };
-  EXPECT_EQ(reason(llama_cpp_request(kLlama70B, memory(96, 2), {{"tensor_split", {1, 1, 1}}}))["where"], "params.engine.options.tensor_split");
+  const Json shares = reason(llama_cpp_request(kLlama70B, memory(96, 2), {{"tensor_split", std::vector<int>(16, 1)}}));
+  EXPECT_EQ(shares["where"], "params.engine.options.tensor_split");
+  EXPECT_NE(shares["message"].get<std::string>().find("got 16 input configs, but system only has 16 devices"), std::string::npos);
   Json quantized = llama_cpp_request(kLlama8B, memory(24), {{"flash_attn", "off"}});
   quantized["kv_cache"] = {{"k", "q8_0"}, {"v", "q8_0"}};
   EXPECT_EQ(reason(quantized)["where"], "params.kv_cache");

@@ -144,7 +144,20 @@ TEST(LlamaServer, AdaptersGoWithTheirLayers) {
 TEST(LlamaServer, DraftsWithTheModelsOwnLayersTakeTheirCacheToo) {
   const Json result = testing::estimate(llama_cpp_request("zai-org/GLM-4.5-Air", memory(96), {{"mtp", true}}));
   EXPECT_GT(bytes_of(result["devices"][0], "speculation"), 0);
-  EXPECT_EQ(bytes_of(testing::estimate(llama_cpp_request(kLlama8B, memory(96), {{"mtp", true}}))["devices"][0], "speculation"), 0);
+  EXPECT_EQ(testing::estimate(llama_cpp_request(kLlama8B, memory(96), {{"mtp", true}}))["verdict"]["class"], "impossible");
+}
+
+// common/common.h, need_n_rs_seq: a server that drafts keeps three states of every sequence to go back to, beside the newest.
+TEST(LlamaServer, DraftsAreTakenBackToStatesThatAreKept) {
+  const auto state = [](const char* model, const Json& options) {
+    return bytes_of(testing::estimate(llama_cpp_request(model, memory(96), options))["devices"][0], "recurrent_state");
+  };
+  const std::int64_t one = state("Qwen/Qwen3.6-27B", Json::object());
+  EXPECT_GT(one, 0);
+  EXPECT_EQ(state("Qwen/Qwen3.6-27B", {{"mtp", true}}), 4 * one);
+  EXPECT_EQ(state("Qwen/Qwen3.6-27B", {{"mtp", true}, {"n_rs_seq", 7}}), 8 * one);
+  // src/llama-arch.cpp, llm_arch_supports_rs_rollback: not Qwen3-Next.
+  EXPECT_EQ(state("Qwen/Qwen3-Next-80B-A3B-Instruct", {{"mtp", true}}), state("Qwen/Qwen3-Next-80B-A3B-Instruct", Json::object()));
 }
 
 // common/speculative.cpp: the second model is loaded whole, with a context as long and for as many sequences, its cache in f16.
@@ -229,6 +242,13 @@ TEST(LlamaCppRefusals, RowsAreSplitByNoBackend) {
   EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("device CUDA0 does not support split buffers"), std::string::npos);
 }
 
+TEST(LlamaCppRefusals, ExperimentalSplittingOfTensorsSaysWhatToChoose) {
+  const Json reason = testing::estimate(llama_cpp_request(kLlama8B, memory(24, 2), {{"split_mode", "tensor"}}))["verdict"]["reason"];
+  EXPECT_EQ(reason["key"], "split_mode");
+  EXPECT_EQ(reason["expected"], "layer or none");
+  EXPECT_NE(reason["message"].get<std::string>().find("experimental"), std::string::npos);
+}
+
 TEST(LlamaCppWarnings, AShortSplitAndALongContext) {
   const auto codes = [](const Json& params) {
     std::string text;
@@ -239,7 +259,65 @@ TEST(LlamaCppWarnings, AShortSplitAndALongContext) {
   EXPECT_EQ(codes(llama_cpp_request(kLlama8B, memory(24, 2), {{"tensor_split", "1"}})), "tensor_split_short ");
   EXPECT_EQ(codes(llama_cpp_request(kLlama8B, memory(96), {{"n_ctx", 262144}})), "context_beyond_training ");
   EXPECT_EQ(codes(llama_cpp_request(kLlama8B, memory(96), {{"n_ctx", 262144}, {"n_seq_max", 2}})), "");
-  EXPECT_EQ(testing::estimate(llama_cpp_request(kLlama8B, memory(24, 2), {{"tensor_split", "1,1,1"}}))["verdict"]["class"], "impossible");
+}
+
+// common/arg.cpp and src/llama-model.cpp, load_tensors: shares of devices that are not there are not read.
+TEST(LlamaCppWarnings, ALongSplitIsReadAsFarAsThereAreDevices) {
+  const auto response = [](const char* split) {
+    return testing::call("estimate", llama_cpp_request(kLlama8B, memory(24, 2), {{"tensor_split", split}}));
+  };
+  const Json given = response("3,1,5");
+  ASSERT_EQ(given["warnings"].size(), 1U);
+  EXPECT_EQ(given["warnings"][0]["code"], "tensor_split_long");
+  EXPECT_EQ(given["result"]["devices"], response("3,1")["result"]["devices"]);
+  EXPECT_EQ(bytes_of(response("0,0,5")["result"]["devices"][0], "weights"), bytes_of(response("1,1")["result"]["devices"][0], "weights"));
+}
+
+// What the engine takes without a word.
+TEST(LlamaCppWarnings, OptionsThatNothingComesOfAreNamed) {
+  const auto told = [](const char* model, const Json& options, std::int64_t experts = 0) {
+    Json params = llama_cpp_request(model, memory(48, 2), options);
+    params["offload"] = {{"cpu_moe_layers", experts}};
+    const Json response = testing::call("estimate", params);
+    for (const Json& warning : response["warnings"])
+      if (warning["code"] == "no_effect") return warning["where"].get<std::string>();
+    return std::string();
+  };
+  EXPECT_EQ(told(kLlama8B, Json::object(), 10), "params.offload.cpu_moe_layers");
+  EXPECT_EQ(told("Qwen/Qwen3-30B-A3B", Json::object(), 49), "params.offload.cpu_moe_layers");
+  EXPECT_EQ(told("Qwen/Qwen3-30B-A3B", Json::object(), 48), "");
+  EXPECT_EQ(told(kLlama8B, {{"mmproj", true}}), "params.engine.options.mmproj");
+  EXPECT_EQ(told("google/gemma-3-27b-it", {{"mmproj", true}}), "");
+  EXPECT_EQ(told(kLlama8B, {{"override_tensor", "nothing_of_this_name=CPU"}}), "params.engine.options.override_tensor");
+  EXPECT_EQ(told(kLlama8B, {{"override_tensor", "ffn_up=CPU"}}), "");
+}
+
+// src/llama-context.cpp: has_tensor_overrides ends the pipeline, whether a rule matches or not.
+TEST(LlamaCppPlacement, ARuleThatMatchesNothingEndsThePipeline) {
+  const auto graph = [](const Json& options) {
+    return bytes_of(testing::estimate(llama_cpp_request(kLlama8B, memory(48, 2), options))["host"], "compute");
+  };
+  EXPECT_LT(graph({{"override_tensor", "nothing_of_this_name=CPU"}}), graph(Json::object()));
+}
+
+// The engine's own sentences, asked of it: src/llama-context.cpp, llama_init_from_model.
+TEST(LlamaCppRefusals, CachesAreRefusedInTheEnginesWords) {
+  const auto reason = [](const char* model, const Json& options) {
+    Json params = llama_cpp_request(model, memory(24), options);
+    params["workload"]["context_tokens"] = 2048;
+    const Json verdict = testing::estimate(params)["verdict"];
+    return verdict["class"] == "impossible" ? verdict["reason"]["message"].get<std::string>() : std::string();
+  };
+  const auto says = [&](const char* model, const Json& options, const char* words) {
+    EXPECT_NE(reason(model, options).find(words), std::string::npos) << reason(model, options);
+  };
+  says("microsoft/phi-2", {{"type_k", "q8_0"}}, "K cache type q8_0 with block size 32 does not divide n_embd_head_k=80");
+  says("microsoft/phi-2", {{"type_v", "q8_0"}}, "V cache type q8_0 with block size 32 does not divide n_embd_head_v=80");
+  says("microsoft/phi-2", {{"type_k", "q8_0"}, {"flash_attn", "off"}}, "begin inside of q8_0 blocks of 32");
+  says(kLlama8B, {{"type_v", "q8_0"}, {"flash_attn", "off"}}, "quantized V cache requires flash_attn to be enabled");
+  says("deepseek-ai/DeepSeek-V2-Lite", {{"type_v", "q8_0"}}, "model does not support different K (f16) and V (q8_0) cache types");
+  says(kLlama8B, {{"mtp", true}}, "context type MTP requested but model doesn't contain MTP layers");
+  EXPECT_EQ(reason(kLlama8B, {{"type_k", "iq4_nl"}, {"type_v", "iq4_nl"}}), "");  // turns flash attention on, on the processor
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ namespace {
 Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, const Placement& placement, int device) {
   Stages stages;
   Settings attended = s;
-  if (host_attends(s, placement)) attended.type_k = attended.type_v = dtype::f16;  // nothing is copied for a kernel that does not run here
+  if (s.attends_on_host) attended.type_k = attended.type_v = dtype::f16;  // nothing is copied for a kernel that does not run here
   Bytes widest_block;
   const bool pipeline = placement.copies > 1;
   const Bytes inputs = pipeline ? pipeline_inputs(job, s, placement, device) : mask_bytes(job.model, s);
@@ -252,7 +252,7 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   const Bytes mask = mask_bytes(job.model, s);
   Stages stages;
   // Attention on the host: queries and results cross over; how many holes they find depends on the sizes.
-  const Bytes attention = host_attends(s, placement) ? hidden * 2 + new_values_bytes(job.model, s) + mask : Bytes();
+  const Bytes attention = s.attends_on_host ? hidden * 2 + new_values_bytes(job.model, s) + mask : Bytes();
   // Embedded tokens and the input for embeddings given from outside are both reserved; a pipeline keeps the other inputs several times.
   const bool computes = host_computes(s, placement);
   const StatesOnHost states = computes ? StatesOnHost() : states_on_host(job, s, placement);
@@ -287,7 +287,7 @@ Term host_compute_term(const Job& job, const Settings& s, const Placement& place
   if (attending != nullptr) term.high = std::max(term.high, attention_stage(job, *attending, s, entering, true).bytes);
   const bool returns_keys = placement.n_devices > 0 && (placement.is_partial() || !s.offload_kqv);
   if (returns_keys) term.high += new_values_bytes(job.model, s) + hidden;  // new keys, and what is fused with them, come back to a cache of the host
-  if (host_attends(s, placement)) {
+  if (s.attends_on_host) {
     term.low = term.low - attention;
     term.high += hidden;
   }
@@ -315,11 +315,6 @@ ComputeTerms bounded_compute_terms(const Job& job, const Settings& s, const Load
   }
   terms.host = host_compute_term(job, s, placement);
   return terms;
-}
-
-bool host_attends(const Settings& s, const Placement& placement) {
-  // ggml-cuda.cu ggml_cuda_flash_attn_ext_supported: every cache type but this one.
-  return s.flash_attention && placement.n_devices > 0 && (s.type_k == dtype::iq4_nl || s.type_v == dtype::iq4_nl);
 }
 
 }  // namespace weighbridge::llama_cpp

@@ -88,6 +88,11 @@ void add_bad_input_warnings(const Job& job, const Settings& settings, Notices& w
                                       "n_ctx", grouped(tokens), "at most " + grouped(trained)));
   const auto shares = static_cast<std::int64_t>(job.scenario.options.llama_cpp.tensor_split.size());
   const std::int64_t devices = job.scenario.device_count();
+  if (shares > devices)
+    warnings.push_back(notice::custom("tensor_split_long", "params.engine.options.tensor_split",
+                                      "`tensor_split` names " + grouped(shares) + " shares for " + grouped(devices) +
+                                          " devices: llama.cpp reads as many as there are devices and goes on.",
+                                      "tensor_split", grouped(shares), grouped(devices) + " shares"));
   if (shares > 0 && shares < devices)
     warnings.push_back(notice::custom("tensor_split_short", "params.engine.options.tensor_split",
                                       "`tensor_split` names " + grouped(shares) + " shares for " + grouped(devices) +
@@ -95,11 +100,39 @@ void add_bad_input_warnings(const Job& job, const Settings& settings, Notices& w
                                       "tensor_split", grouped(shares), grouped(devices) + " shares"));
 }
 
-void add_warnings(const Job& job, const Settings& settings, const Placement& placement, Plan& plan) {
-  if (host_attends(settings, placement))
+/// Options that nothing comes of.
+void add_idle_warnings(const Job& job, Notices& warnings) {
+  const auto warn = [&](std::string where, std::string key, std::string value, std::string message, std::string expected) {
+    warnings.push_back(notice::custom("no_effect", std::move(where), std::move(message), std::move(key), std::move(value), std::move(expected)));
+  };
+  const Scenario& scenario = job.scenario;
+  const std::int64_t moved = scenario.cpu_moe_layers;
+  if (moved > 0 && first_moe(job.model) == nullptr)
+    warn("params.offload.cpu_moe_layers", "cpu_moe_layers", grouped(moved),
+         "The model has no routed experts: `--n-cpu-moe` leaves everything where it is, and llama.cpp says nothing of it. Fewer layers on the GPU "
+         "(`-ngl`) would make room.",
+         "0");
+  else if (moved > job.model.n_layers())
+    warn("params.offload.cpu_moe_layers", "cpu_moe_layers", grouped(moved),
+         "The model has " + grouped(job.model.n_layers()) + " layers: `--n-cpu-moe` " + grouped(moved) + " means the experts of all of them.",
+         "at most " + grouped(job.model.n_layers()));
+  if (scenario.options.llama_cpp.mmproj.value_or(false) && projector_bytes(job) == Bytes())
+    warn("params.engine.options.mmproj", "mmproj", "true", "We know of no image or audio encoder of this model: nothing was counted for `--mmproj`.",
+         "a model with an encoder");
+  const bool has_rules = !scenario.options.llama_cpp.override_tensor.empty() && !scenario.options.llama_cpp.fit.value_or(false);
+  if (has_rules && scenario.options.llama_cpp.moved.empty())
+    warn("params.engine.options.override_tensor", "override_tensor", scenario.options.llama_cpp.override_tensor.front().pattern,
+         "No tensor of the model has a name that `override_tensor` matches: all stay where they are.", "a pattern such as ffn_.*_exps");
+}
+
+void add_warnings(const Job& job, const Settings& settings, Plan& plan) {
+  if (settings.attends_on_host) {
+    const std::string types = std::string(settings.type_k.name) + ", " + std::string(settings.type_v.name);
     plan.warnings.push_back(notice::custom("slow_cache", "params.kv_cache",
-                                           "No GPU kernel reads an iq4_nl cache: attention runs on the processor, which is slow.", "kv_cache",
-                                           "iq4_nl", "q4_0, q8_0 or f16"));
+                                           "The GPU has no flash attention for these heads with a cache of " + types +
+                                               " (keys, values): attention runs on the processor, which is slow.",
+                                           "kv_cache", types, "f16 for both, or q8_0"));
+  }
   if (!knows_file_of(job.model))
     plan.warnings.push_back(notice::custom("no_gguf_of_architecture", "params.model",
                                            "We do not know a GGUF file of the architecture `" + job.model.architecture +
@@ -108,6 +141,7 @@ void add_warnings(const Job& job, const Settings& settings, const Placement& pla
   const std::string& version = job.scenario.engine_version;
   if (!version.empty() && version != kVersion) plan.warnings.push_back(unread_version("llama.cpp", version, kVersion));
   add_bad_input_warnings(job, settings, plan.warnings);
+  add_idle_warnings(job, plan.warnings);
   const std::int64_t wanted = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
   const std::int64_t all = layers_of_file(job) + 1;
   if (wanted > all && settings.gpu_layers == all)
@@ -158,7 +192,7 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   std::shared_ptr<const void> kept;
   const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
   const Placement placement = place(job, settings);
-  if (job.explain) add_warnings(job, settings, placement, plan);
+  if (job.explain) add_warnings(job, settings, plan);
   const std::vector<std::size_t> groups = device_groups(job.scenario);
   for (std::size_t device = 0; device < groups.size(); ++device)
     plan.devices.push_back(plan_device(job, settings, loads, placement, static_cast<int>(device), groups[device]));

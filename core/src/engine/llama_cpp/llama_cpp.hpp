@@ -26,6 +26,7 @@ struct Settings {
   DType type_k;
   DType type_v;
   bool flash_attention = true;
+  bool attends_on_host = false;  ///< the devices have no flash attention for these heads and this cache: it runs on the host's processor
   bool swa_full = false;
   bool keeps_windows = false;  ///< the engine gives layers with a window a cache of their own
   bool offload_kqv = true;
@@ -170,9 +171,6 @@ using ComputeTerms = GraphTerms;
 /// logs that we know another llama.cpp's graph took as much (ollama/ollama#13552) or 30 % less (#17482).
 void widen_graphs(Plan& plan, std::uint64_t most);
 inline constexpr std::uint64_t kOtherGraphs = 150;
-
-/// The backend has no flash attention for this cache: attention runs on the host's processor.
-[[nodiscard]] bool host_attends(const Settings& settings, const Placement& placement);
 
 /// What the CUDA backend takes on the first batches, beside the planned buffers.
 [[nodiscard]] Term runtime_pool_term(const Job& job, const Settings& settings, const Device& device);

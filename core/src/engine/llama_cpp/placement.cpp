@@ -11,10 +11,12 @@ namespace {
 
 /// Shares summed up and scaled to 1, in the engine's own single precision.
 std::vector<float> cumulative_shares(const Scenario& scenario, const std::vector<std::size_t>& groups) {
+  std::vector<double> given = scenario.options.llama_cpp.tensor_split;
+  given.resize(std::min(given.size(), groups.size()));  // what it says of devices that are not there is not read
+  if (std::all_of(given.begin(), given.end(), [](double share) { return share == 0; })) given.clear();
   std::vector<float> shares;
   float sum = 0;
   for (std::size_t device = 0; device < groups.size(); ++device) {
-    const std::vector<double>& given = scenario.options.llama_cpp.tensor_split;
     const DeviceGroup& group = scenario.hardware[groups[device]];
     const double share = device < given.size() ? given[device] : 0;  // a shorter list gives the others nothing
     sum += given.empty() ? static_cast<float>((group.capacity() - context_bytes(group.device)).count()) : static_cast<float>(share);
@@ -24,13 +26,15 @@ std::vector<float> cumulative_shares(const Scenario& scenario, const std::vector
   return shares;
 }
 
-/// src/llama-context.cpp: pipeline parallelism needs all layers on devices that can copy asynchronously, and no tensor moved by hand.
+/// src/llama-context.cpp: pipeline parallelism needs all layers on devices that can copy asynchronously, and no rule that moves a
+/// tensor, whether it matches one or not.
 bool works_as_pipeline(const Job& job, const Settings& settings, int n_devices) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
   const bool all_layers = settings.gpu_layers > job.model.n_layers();
   const bool asynchronous = std::all_of(job.scenario.hardware.begin(), job.scenario.hardware.end(),
                                         [](const DeviceGroup& g) { return pads_rows(g.device); });
-  return n_devices > 1 && all_layers && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && o.moved.empty() && asynchronous;
+  return n_devices > 1 && all_layers && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && o.moved.empty() && o.override_tensor.empty() &&
+         asynchronous;
 }
 
 constexpr std::int64_t kPipelineCopies = 4;  // ggml/include/ggml-backend.h: GGML_SCHED_MAX_COPIES

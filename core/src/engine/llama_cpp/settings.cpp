@@ -13,6 +13,8 @@ constexpr std::int64_t kContextPadding = 256;  // src/llama-context.cpp: GGML_PA
 constexpr std::int64_t kBatch = 2048;          // llama_context_default_params
 constexpr std::int64_t kMicroBatch = 512;
 
+constexpr std::int64_t kMostShares = 16;  // common/arg.cpp, --tensor-split; llama_max_devices
+
 DType cache_type(const std::string& name) { return ggml_cache_type(name).value_or(dtype::f16); }
 
 Notice unsupported(std::string where, std::string message, std::string key, std::string value, std::string expected) {
@@ -26,23 +28,31 @@ std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
   };
   if (is_ggml_quantized(s.type_v) && !s.flash_attention)
     return refuse(
-        "llama.cpp quantizes cached values only with flash attention: expected flash_attn on or auto, or an f16, bf16 or f32 value cache, got " +
-            std::string(s.type_v.name) + " without it.",
+        "llama.cpp stops with \"quantized V cache requires flash_attn to be enabled\": values are quantized with flash attention only, expected "
+        "flash_attn on or auto, or an f16, bf16 or f32 value cache.",
         std::string(s.type_v.name), "flash_attn on or auto, or f16, bf16, f32");
   for (const LayerSpec& layer : job.model.layers) {
     if (std::holds_alternative<LatentAttention>(layer.mixer)) {
       if (s.type_k == s.type_v) continue;
-      return refuse("A latent (MLA) cache holds keys and values in one: expected one type for both, got " + std::string(s.type_k.name) +
-                        " keys with " + std::string(s.type_v.name) + " values.",
+      return refuse("llama.cpp stops with \"model does not support different K (" + std::string(s.type_k.name) + ") and V (" +
+                        std::string(s.type_v.name) + ") cache types\": a latent (MLA) cache holds both in one, expected one type for both.",
                     std::string(s.type_k.name) + ", " + std::string(s.type_v.name), "one type for both");
     }
     const FullAttention* heads = grouped_attention(layer.mixer);
     if (heads == nullptr) continue;
     const FullAttention& attention = *heads;
-    if (attention.head_dim_k % s.type_k.block_size != 0 || (s.flash_attention && attention.head_dim_v % s.type_v.block_size != 0))
-      return refuse("A head of " + grouped(attention.head_dim_k) + " elements is no whole number of " + std::string(s.type_k.name) +
-                        " blocks: expected a multiple of " + grouped(std::max(s.type_k.block_size, s.type_v.block_size)) + ", or an f16 cache.",
-                    std::string(s.type_k.name), "f16, bf16 or f32");
+    const auto divided = [&](std::string_view side, std::string_view head, DType type, std::int64_t size) {
+      if (!s.flash_attention)  // the engine checks nothing, and goes on with heads that begin inside of a block
+        return refuse("Heads of " + grouped(size) + " elements begin inside of " + std::string(type.name) + " blocks of " + grouped(type.block_size) +
+                          ", which llama.cpp does not notice without flash attention: expected f16, bf16 or f32 there.",
+                      std::string(type.name), "f16, bf16 or f32");
+      return refuse("llama.cpp stops with \"" + std::string(side) + " cache type " + std::string(type.name) + " with block size " +
+                        grouped(type.block_size) + " does not divide n_embd_head_" + std::string(head) + "=" + grouped(size) +
+                        "\": expected f16, bf16 or f32 there.",
+                    std::string(type.name), "f16, bf16 or f32");
+    };
+    if (attention.head_dim_k % s.type_k.block_size != 0) return divided("K", "k", s.type_k, attention.head_dim_k);
+    if (s.flash_attention && attention.head_dim_v % s.type_v.block_size != 0) return divided("V", "v", s.type_v, attention.head_dim_v);
   }
   return std::nullopt;
 }
@@ -52,9 +62,10 @@ std::optional<Notice> split_refusal(const Job& job) {
   const LlamaCppOptions& o = scenario.options.llama_cpp;
   const std::int64_t devices = scenario.device_count();
   const auto given = static_cast<std::int64_t>(o.tensor_split.size());
-  if (given > devices)
+  if (given >= kMostShares)
     return unsupported("params.engine.options.tensor_split",
-                       "`tensor_split` names " + grouped(given) + " shares for " + grouped(devices) + " devices: expected one share for each device.",
+                       "llama.cpp stops with \"got " + grouped(given) + " input configs, but system only has " + grouped(kMostShares) +
+                           " devices\": expected " + grouped(devices) + " shares.",
                        "tensor_split", grouped(given), grouped(devices) + " shares");
   // ggml-cuda, ggml-metal and ggml-vulkan of v0.5.0 register no ggml_backend_split_buffer_type: loading fails with this sentence.
   if (o.split_mode == SplitMode::row && devices > 0)
@@ -62,8 +73,11 @@ std::optional<Notice> split_refusal(const Job& job) {
                        "llama.cpp v0.5.0 stops with \"device " + device_name(scenario, 0) +
                            " does not support split buffers\": expected split_mode layer, or none for one device.",
                        "split_mode", "row", "layer or none");
+  // common/arg.cpp of v0.5.0: "tensor: split weights and KV across GPUs (parallelized, EXPERIMENTAL)"; common/fit.cpp does not know it either.
   if (o.split_mode == SplitMode::tensor)
-    return unsupported("params.engine.options.split_mode", "Splitting tensors over devices is not counted: expected split_mode layer or none.",
+    return unsupported("params.engine.options.split_mode",
+                       "llama.cpp v0.5.0 calls `--split-mode tensor` experimental and fits no model to it, and we do not count it: expected "
+                       "split_mode layer, or none for one device.",
                        "split_mode", "tensor", "layer or none");
   if (o.main_gpu && *o.main_gpu >= devices && devices > 0)
     return unsupported("params.engine.options.main_gpu",
@@ -127,7 +141,10 @@ Settings settle(const Job& job) {
   s.pooling = o.pooling_type.value_or(encodes ? PoolingType::mean : PoolingType::none);
   s.caches_latent_values = o.caches_latent_values;
   s.unfolds_latents = first_latent_attention(job.model.layers) != nullptr && llama_graph::unfolds_latents(job.tensors);
-  if (!o.flash_attn) s.flash_attention = llama_graph::runs_flash_attention(job, s, place(job, s));
+  // src/llama-context.cpp, llama_init_from_model: quantized values turn it on, whether the devices have a kernel or not.
+  const bool runs = llama_graph::runs_flash_attention(job, s, place(job, s));
+  if (!o.flash_attn) s.flash_attention = runs || is_ggml_quantized(s.type_v);
+  s.attends_on_host = s.flash_attention && !runs;
   if (s.flash_attention) return s;
   s.widest_values = widest_values(job.model, s);
   s.caches_idle_layers = std::none_of(job.model.layers.begin(), job.model.layers.end(),
@@ -146,6 +163,11 @@ std::optional<Notice> refusal(const Job& job, const Settings& settings) {
                        "weights.format", format, "gguf:Q8_0 or another GGUF file type");
   if (settings.n_seq_max > kMostSlots)
     return notice::out_of_range("params.workload.sequences", "sequences", grouped(settings.n_seq_max), "at most " + grouped(kMostSlots));
+  if (job.scenario.engine == "llama.cpp" && job.scenario.options.llama_cpp.mtp.value_or(false) && job.model.mtp_layers.empty())
+    return unsupported("params.engine.options.mtp",
+                       "llama.cpp stops with \"context type MTP requested but model doesn't contain MTP layers\": expected a model with "
+                       "prediction layers, or drafting without them.",
+                       "mtp", "true", "a model with prediction layers");
   if (auto problem = split_refusal(job)) return problem;
   return cache_refusal(job, settings);
 }
