@@ -152,13 +152,37 @@ bool cuda_supports(const Node& node) {
   }
 }
 
+/// ggml-vulkan.cpp, ggml_backend_vk_device_supports_op: any head that eights divide, on a device that shuffles in subgroups.
+bool vulkan_attends(const Node& node) {
+  const Node& keys = *node.src[1];
+  const Node& values = *node.src[2];
+  const auto runs = [](Type type) { return is_any_block(type) || is_any_of(type, {dtype::f32, dtype::f16, dtype::bf16, dtype::iq4_nl}); };
+  if (keys.ne[0] % 8 != 0 || values.ne[0] % 8 != 0 || (keys.type == dtype::bf16) != (values.type == dtype::bf16)) return false;
+  return runs(keys.type) && runs(values.type);
+}
+
 }  // namespace
 
-std::uint64_t Backend::alignment() const { return kind == BackendKind::host ? kHostAlignment : kDeviceAlignment; }
+/// ggml-metal.cpp: 32, as the host's. Vulkan's is the device's (minStorageBufferOffsetAlignment), at most 256 and mostly less than CUDA's.
+std::uint64_t Backend::alignment() const { return kind == BackendKind::host || kind == BackendKind::metal ? kHostAlignment : kDeviceAlignment; }
 
-bool Backend::supports(const Node& node) const { return kind == BackendKind::host || cuda_supports(node); }
+bool Backend::supports(const Node& node) const {
+  switch (kind) {
+    case BackendKind::host:
+      return true;
+    case BackendKind::metal:
+      return metal_supports(node);
+    case BackendKind::vulkan:
+      return node.op == Op::flash_attn_ext ? vulkan_attends(node) : cuda_supports(node);
+    case BackendKind::cuda:
+      break;
+  }
+  return cuda_supports(node);
+}
 
 bool Backend::wants(const Node& node) const {
+  // ggml-metal.cpp, ggml_backend_metal_device_offload_op: products only.
+  if (kind == BackendKind::metal && node.op != Op::mul_mat && node.op != Op::mul_mat_id) return false;
   switch (node.op) {
     case Op::get_rows:
       return false;
@@ -173,7 +197,8 @@ bool Backend::wants(const Node& node) const {
 }
 
 std::uint64_t Backend::alloc_size(const Node& tensor) const {
-  if (kind != BackendKind::cuda) return tensor.bytes();
+  if (kind == BackendKind::metal) return metal_bytes(tensor);
+  if (kind != BackendKind::cuda) return tensor.bytes();  // ggml-vulkan.cpp, ggml_backend_vk_buffer_type_get_alloc_size
   std::uint64_t size = tensor.op == Op::flash_attn_ext ? attention_bytes(tensor) : tensor.bytes();
   if (is_quantized(tensor.type) && tensor.ne[0] % kRowPadding != 0) size += row_bytes(tensor.type, kRowPadding - tensor.ne[0] % kRowPadding);
   return size;

@@ -10,9 +10,10 @@
 namespace weighbridge::llama_graph {
 
 enum class BackendKind : std::uint8_t {
-  host,   ///< the processor: runs everything
-  cuda,   ///< also ROCm, which is the same source
-  other,  ///< Metal, Vulkan: assumed to run what CUDA runs; no fused operations
+  host,    ///< the processor: runs everything
+  cuda,    ///< also ROCm, which is the same source
+  metal,   ///< its sizes and what it runs; not the order in which it computes (ggml_graph_optimize), nor what it fuses
+  vulkan,  ///< assumed to run what CUDA runs, but for attention; not its order either (ggml_vk_graph_optimize)
 };
 
 struct Backend {
@@ -27,6 +28,10 @@ struct Backend {
   /// Bytes of the tensor in one of its buffers, before alignment.
   [[nodiscard]] std::uint64_t alloc_size(const Node& tensor) const;
 };
+
+/// Metal's part of Backend::supports and Backend::alloc_size.
+[[nodiscard]] bool metal_supports(const Node& node);
+[[nodiscard]] std::uint64_t metal_bytes(const Node& tensor);
 
 /// `tensor` must not be freed before `until` is computed.
 struct Dependency {

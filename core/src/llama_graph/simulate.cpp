@@ -14,12 +14,16 @@ namespace weighbridge::llama_graph {
 
 namespace {
 
+BackendKind kind_of(const Device& device) {
+  if (llama_cpp::pads_rows(device)) return BackendKind::cuda;
+  return device.backend == "metal" ? BackendKind::metal : BackendKind::vulkan;
+}
+
 Machine machine_of(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {
   Machine machine;
   machine.copies = static_cast<int>(placement.copies);
   machine.op_offload = settings.op_offload;
-  for (const std::size_t group : llama_cpp::device_groups(job.scenario))
-    machine.backends.push_back({llama_cpp::pads_rows(job.scenario.hardware[group].device) ? BackendKind::cuda : BackendKind::other});
+  for (const std::size_t group : llama_cpp::device_groups(job.scenario)) machine.backends.push_back({kind_of(job.scenario.hardware[group].device)});
   machine.backends.push_back({BackendKind::host});
   return machine;
 }
@@ -183,7 +187,7 @@ Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placem
        {s.flash_attention, s.swa_full, s.keeps_windows, s.offload_kqv, s.op_offload, s.unfolds_latents, s.embeddings, s.drafts, s.caches_idle_layers})
     numbers.push_back(flag ? 1 : 0);
   for (const std::size_t group : llama_cpp::device_groups(job.scenario))
-    numbers.push_back(llama_cpp::pads_rows(job.scenario.hardware[group].device) ? 1 : 0);
+    numbers.push_back(static_cast<std::int64_t>(kind_of(job.scenario.hardware[group].device)));
   numbers.insert(numbers.end(), {placement.output_device, placement.copies, job.scenario.cpu_moe_layers});
   numbers.insert(numbers.end(), placement.layer_device.begin(), placement.layer_device.end());
   numbers.insert(numbers.end(), placement.moved.begin(), placement.moved.end());

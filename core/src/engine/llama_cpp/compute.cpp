@@ -204,10 +204,30 @@ Term finish(const Job& job, Stages stages, const Spread& spread) {
 
 namespace {
 
+/// What Metal's flash attention sets aside beside its result: all keys and values of a layer in 16 bits, whatever their type, and partial results of
+/// 32 groups of cells (llama_graph/metal.cpp).
+Bytes metal_attention_bytes(const Mixer& mixer, const Settings& s) {
+  const CachedHeads heads = cached_heads(mixer, s);
+  const auto* latent = std::get_if<LatentAttention>(&mixer);
+  const FullAttention* grouped = grouped_attention(mixer);
+  if (!s.flash_attention || s.attends_on_host || (latent == nullptr && grouped == nullptr)) return {};
+  const Bytes copies = value_of(
+      {{"values", (heads.key + heads.value) * heads.heads}, {"cells", cells_of(mixer, s)}, {"streams", s.n_streams}, {"bytes_per_value", 2}});
+  const std::int64_t rows = std::min<std::int64_t>(s.n_ubatch, 32 * s.n_streams);
+  const Bytes partial = value_of({{"values", (latent != nullptr && heads.value == 0 ? latent->kv_lora_rank : heads.value) + 2},
+                                  {"n_heads", latent != nullptr ? latent->n_heads : grouped->n_heads},
+                                  {"rows", rows},
+                                  {"groups", 32},
+                                  {"bytes_per_value", 4}});
+  return copies + partial;
+}
+
 Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, const Placement& placement, int device) {
   Stages stages;
   Settings attended = s;
   if (s.attends_on_host) attended.type_k = attended.type_v = dtype::f16;  // nothing is copied for a kernel that does not run here
+  const bool is_metal = job.scenario.hardware[device_groups(job.scenario)[static_cast<std::size_t>(device)]].device.backend == "metal";
+  if (is_metal) attended.type_k = attended.type_v = dtype::f16;  // the copy is in metal_attention_bytes
   Bytes widest_block;
   const bool pipeline = placement.copies > 1;
   const Bytes inputs = pipeline ? pipeline_inputs(job, s, placement, device) : mask_bytes(job.model, s);
@@ -215,7 +235,8 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
     stages.add(ffn_stage(job, layer, s, inputs));
     widest_block = std::max(widest_block, stages.rows.back().bytes);
     const Bytes copied = s.offload_kqv ? Bytes() : cache_bytes(layer.mixer, s, false);
-    stages.add(attention_stage(job, layer, attended, inputs + copied, !pipeline));
+    const Bytes aside = is_metal ? metal_attention_bytes(layer.mixer, s) : Bytes();
+    stages.add(attention_stage(job, layer, attended, inputs + copied + aside, !pipeline));
   });
   if (placement.output_device == device) stages.add(output_stage(job, s, pipeline ? inputs : Bytes()));
   Spread spread = spread_of(job);

@@ -16,6 +16,10 @@ constexpr Source kContextSource{
 constexpr Source kPoolSource{
     "ggml-org/llama.cpp v0.5.0 ggml/src/ggml-cuda (pool of 2 MiB pages; quantized activations, 16-bit scores), decoded batches of ten models",
     "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-cuda/ggml-cuda.cu"};
+constexpr Source kVulkanSource{
+    "ggml-org/llama.cpp v0.5.0 ggml/src/ggml-vulkan/ggml-vulkan.cpp, ggml_vk_preallocate_buffers: grows with what products and attention ask for; "
+    "read, not measured",
+    "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-vulkan/ggml-vulkan.cpp"};
 constexpr Source kOutputSource{"ggml-org/llama.cpp v0.5.0 src/llama-context.cpp, output_reserve: one row of logits per output",
                                "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-context.cpp"};
 
@@ -56,6 +60,49 @@ FormulaRow scores_row(const Job& job, const Settings& s) {
                    {"bytes_per_value", 2}});
 }
 
+/// A layer's keys and values in 16 bits, of the layer that has most.
+FormulaRow cache_copy_row(const Job& job, const Settings& s) {
+  std::int64_t values = 0;
+  std::int64_t cells = 0;
+  Bytes most;
+  for (const LayerSpec& layer : job.model.layers) {
+    const CachedHeads heads = cached_heads(layer.mixer, s);
+    const std::int64_t own = (heads.key + heads.value) * heads.heads;
+    const std::int64_t own_cells = cells_of(layer.mixer, s);
+    if (const Bytes bytes = value_of({{"values_per_token", own}, {"cells", own_cells}}); bytes > most) {
+      most = bytes;
+      values = own;
+      cells = own_cells;
+    }
+  }
+  return make_row(job.explain, "copied_cache", {{"values_per_token", values}, {"cells", cells}, {"streams", s.n_streams}, {"bytes_per_value", 2}});
+}
+
+/// What Vulkan allocates as products come to need it: inputs of matrix products in 16 or 8 bits (prealloc_y), and in 16 bits a quantized cache, or
+/// without flash attention the keys, which are not contiguous, and the scores (prealloc_x, prealloc_y).
+Term vulkan_pool_term(const Job& job, const Settings& s) {
+  Term term;
+  term.id = "runtime_pool";
+  term.basis = Basis::modelled;
+  term.source = kVulkanSource;
+  FormulaRow inputs = make_row(job.explain, "activations_16_bit",
+                               {{"widest_input", widest_input(job.model)}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 2}});
+  term.bytes = inputs.bytes;
+  if (job.explain) term.formula.rows.push_back(std::move(inputs));
+  if (!s.flash_attention || is_ggml_quantized(s.type_k) || is_ggml_quantized(s.type_v)) {
+    FormulaRow cache = cache_copy_row(job, s);
+    term.bytes += cache.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(cache));
+  }
+  if (!s.flash_attention) {
+    FormulaRow scores = scores_row(job, s);
+    term.bytes += scores.bytes;
+    if (job.explain) term.formula.rows.push_back(std::move(scores));
+  }
+  term.high = term.bytes + term.bytes / 4 + 64 * kMiB;  // sums of split products, and pages
+  return term;
+}
+
 }  // namespace
 
 Bytes context_bytes(const Device& device) { return context_of(device).usual; }
@@ -75,6 +122,7 @@ Term context_term(const Job& job, const Device& device) {
 }
 
 Term runtime_pool_term(const Job& job, const Settings& s, const Device& device) {
+  if (device.backend == "vulkan") return vulkan_pool_term(job, s);
   Term term;
   term.id = "runtime_pool";
   term.basis = Basis::modelled;

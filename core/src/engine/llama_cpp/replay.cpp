@@ -40,7 +40,8 @@ Term term_of(const Job& job, const Reservations& reserved) {
   return term;
 }
 
-/// Metal and Vulkan: the graph is the same, the backend's own padding and kernels were not read.
+/// Metal and Vulkan: the graph is the same and so are its sizes, but these backends put it into another order before it is allocated
+/// (ggml_graph_optimize, ggml_vk_graph_optimize), which is not replayed.
 void widen(Term& term) {
   term.basis = Basis::modelled;
   term.records = 0;
