@@ -104,6 +104,8 @@ std::vector<TensorOverride> read_overrides(KeyReader& reader) {
   return {};
 }
 
+constexpr std::int64_t kMostDrafts = 64;
+
 /// Most of an option in MiB, and in bytes.
 constexpr std::int64_t kMostMib = std::int64_t{1} << 33;
 
@@ -121,13 +123,19 @@ struct FlagOption {
 };
 
 using L = LlamaCppOptions;
-constexpr NumberOption kLlamaCppNumbers[] = {
-    {"n_ctx", &L::n_ctx, -1, kMaxContextTokens},       {"n_batch", &L::n_batch, 1, kMostBatchTokens},
-    {"n_ubatch", &L::n_ubatch, 1, kMostBatchTokens},   {"n_seq_max", &L::n_seq_max, -1, kMaxSequences},
-    {"n_outputs", &L::n_outputs, 1, kMostBatchTokens}, {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
-    {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},    {"fit_target", &L::fit_target_mib, 0, kMostMib},
-    {"cache_ram", &L::cache_ram, -1, kMostMib},        {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
-    {"lora_bytes", &L::lora_bytes, 0, kMostBytes},     {"n_gpu_layers_draft", &L::n_gpu_layers_draft, -1, kMostLayers}};
+constexpr NumberOption kLlamaCppNumbers[] = {{"n_ctx", &L::n_ctx, -1, kMaxContextTokens},
+                                             {"n_batch", &L::n_batch, 1, kMostBatchTokens},
+                                             {"n_ubatch", &L::n_ubatch, 1, kMostBatchTokens},
+                                             {"n_seq_max", &L::n_seq_max, -1, kMaxSequences},
+                                             {"n_outputs", &L::n_outputs, 1, kMostBatchTokens},
+                                             {"n_rs_seq", &L::n_rs_seq, 0, kMostDrafts},
+                                             {"n_gpu_layers", &L::n_gpu_layers, -1, kMostLayers},
+                                             {"main_gpu", &L::main_gpu, 0, kMaxDevices - 1},
+                                             {"fit_target", &L::fit_target_mib, 0, kMostMib},
+                                             {"cache_ram", &L::cache_ram, -1, kMostMib},
+                                             {"ctx_checkpoints", &L::ctx_checkpoints, 0, kMaxSequences},
+                                             {"lora_bytes", &L::lora_bytes, 0, kMostBytes},
+                                             {"n_gpu_layers_draft", &L::n_gpu_layers_draft, -1, kMostLayers}};
 constexpr FlagOption kLlamaCppFlags[] = {{"kv_unified", &L::kv_unified},         {"swa_full", &L::swa_full}, {"offload_kqv", &L::offload_kqv},
                                          {"op_offload", &L::op_offload},         {"fit", &L::fit},           {"mmproj", &L::mmproj},
                                          {"mmproj_offload", &L::mmproj_offload}, {"mtp", &L::mtp},           {"mmap", &L::mmap},

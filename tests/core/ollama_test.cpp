@@ -130,6 +130,7 @@ TEST(OllamaRefusals, QuantizedCacheWithoutFlashAttention) {
 // "23860 + (15946 = 15364 + 411 + 170)", "mmproj worst-case 1136.09 MiB", "MTP context 581.77 MiB". The 15,364 hold the prediction layer.
 TEST(OllamaRecords, QwenOnARtx3090) {
   Json params = with("Qwen/Qwen3.6-27B", cards("rtx-3090", 1), {{"num_ctx", 4096}, {"mtp", true}});
+  params["engine"]["version"] = "0.30";
   const Json result = testing::estimate(params);
   const auto mib = [&](std::string_view id) { return term_in(result["devices"][0], id)["bytes"].get<double>() / 1048576.0; };
   EXPECT_EQ(term_in(result["host"], "weights")["bytes"].get<std::int64_t>() >> 20, 682);

@@ -23,6 +23,7 @@ bool is_draft(const Json& record) { return record["options"].value("mtp_context"
 Json options_of(const Json& record) {
   Json options = record["options"];
   options.erase("mtp_context");
+  options["n_rs_seq"] = options.value("n_rs_seq", 0);  // the context's default; a server that drafts asks for more
   if (is_draft(record))
     for (const char* type : {"type_k", "type_v"})
       if (options.contains(type)) options[std::string(type) + "_draft"] = options[type];

@@ -50,6 +50,7 @@ struct LlamaCppOptions {
   std::optional<std::int64_t> n_ubatch;
   std::optional<std::int64_t> n_seq_max;  ///< -1: llama-server's choice, four with a unified cache
   std::optional<std::int64_t> n_outputs;
+  std::optional<std::int64_t> n_rs_seq;      ///< recurrent states of each sequence to go back to, beside the newest; empty: as many as are drafted
   std::optional<std::int64_t> n_gpu_layers;  ///< -1: all
   std::optional<bool> kv_unified;
   std::optional<bool> flash_attn;  ///< empty: auto

@@ -50,6 +50,7 @@ const Engine& llama_cpp_engine() {
                               {"mmproj", OptionType::flag, "false"},
                               {"mmproj_offload", OptionType::flag, "true"},
                               {"mtp", OptionType::flag, "false"},
+                              {"n_rs_seq", OptionType::integer, "3 with mtp"},
                               {"draft_model", OptionType::text, "none"},
                               {"draft_weights", OptionType::text, "as the model"},
                               {"n_gpu_layers_draft", OptionType::integer, "all"},

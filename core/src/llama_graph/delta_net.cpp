@@ -93,7 +93,9 @@ Node* delta_rule(Builder& b, States& states, const DeltaOperands& o, int il) {
   const std::int64_t n_seqs = o.v->ne[3];
   Node* cache = states.state(il);
   Node* state = g.reshape(states.read(cache), {width, width, heads, n_seqs});
-  const Shape ne{width * heads, (n_tokens + width) * n_seqs, 1, 1};
+  // The newest state, and those to go back to (build_recurrent_attn with n_rs_seq).
+  const std::int64_t kept = 1 + b.settings.n_rs_seq;
+  const Shape ne{width * heads, (n_tokens + width * kept) * n_seqs, 1, 1};
   Node* result = g.make(Op::gated_delta_net, dtype::f32, ne, {o.q, o.k, o.v, o.decay, o.rate, state});
   const std::uint64_t token = bytes_of(width * heads);
   const std::uint64_t sequence = token * static_cast<std::uint64_t>(n_tokens);

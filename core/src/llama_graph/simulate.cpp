@@ -179,6 +179,7 @@ Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placem
                                     s.n_streams,
                                     s.n_ubatch,
                                     s.n_outputs,
+                                    s.n_rs_seq,
                                     s.gpu_layers,
                                     s.widest_values,
                                     static_cast<std::int64_t>(s.pooling),

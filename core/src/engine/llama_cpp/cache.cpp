@@ -202,12 +202,14 @@ Term recurrent_term(const Job& job, const Settings& settings, const Placement& p
   const auto lies_here = [&](std::size_t layer) { return (settings.offload_kqv ? placement.layer_device[layer] : Placement::kHost) == device; };
   for (const RecurrentRun& run : recurrent_runs(job.model, lies_here)) {
     constexpr std::int64_t f32_bytes = 4;
-    FormulaRow row = make_row(job.explain, "recurrent_layers",
-                              {{"convolution_values", run.mixer->conv_values()},
-                               {"state_values", run.mixer->state_values, Op::plus},
-                               {"layers", run.layers},
-                               {"sequences", settings.n_seq_max},
-                               {"bytes_per_value", f32_bytes}});
+    const Factor convolution{"convolution_values", run.mixer->conv_values()};
+    const Factor state{"state_values", run.mixer->state_values, Op::plus};
+    const Factor layers{"layers", run.layers};
+    const Factor sequences{"sequences", settings.n_seq_max};
+    const Factor kept{"states_to_go_back", 1 + settings.n_rs_seq};
+    const Factor value{"bytes_per_value", f32_bytes};
+    FormulaRow row = settings.n_rs_seq > 0 ? make_row(job.explain, "recurrent_layers", {convolution, state, layers, sequences, kept, value})
+                                           : make_row(job.explain, "recurrent_layers", {convolution, state, layers, sequences, value});
     term.bytes += row.bytes;
     if (job.explain) term.formula.rows.push_back(std::move(row));
   }

@@ -62,6 +62,7 @@ void add_extras(const Job& job, CommandLine& line) {
   if (o.mmproj.value_or(false)) line.add("--mmproj", "mmproj.gguf");
   line.add_if(o.mmproj.value_or(false) && !o.mmproj_offload.value_or(true), "--no-mmproj-offload");
   line.add_if(drafts(job), "--spec-type draft-mtp");
+  if (drafts(job)) line.add("--spec-draft-n-max", o.n_rs_seq);
   if (job.scenario.draft != nullptr) {
     line.add("-md", file_of(*job.scenario.draft, o.draft_weights.value_or(job.scenario.weights_format), "draft.gguf"));
     line.add("-ngld", o.n_gpu_layers_draft);

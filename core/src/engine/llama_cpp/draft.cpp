@@ -56,6 +56,7 @@ class Draft {
     const LlamaCppOptions& o = scenario_.options.llama_cpp;
     settings_ = main;
     settings_.drafts = true;
+    settings_.n_rs_seq = 0;
     settings_.n_outputs = main.n_ubatch;
     settings_.gpu_layers = main.gpu_layers > n_layers ? model_.n_layers() + 1 : 0;
     settings_.type_k = ggml_cache_type(o.type_k_draft.value_or("f16")).value_or(dtype::f16);

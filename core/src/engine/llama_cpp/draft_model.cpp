@@ -61,6 +61,7 @@ Scenario scenario_of(const Job& job, const Settings& main, const std::vector<Byt
   o.lora_bytes.reset();
   o.n_ctx = main.n_ctx;
   o.n_seq_max = main.n_seq_max;
+  o.n_rs_seq = 0;
   o.kv_unified = main.n_streams == 1;
   o.n_batch = main.n_batch;
   o.n_ubatch = main.n_ubatch;

@@ -22,6 +22,7 @@ struct Settings {
   std::int64_t n_batch = 0;
   std::int64_t n_ubatch = 0;    ///< tokens of one graph
   std::int64_t n_outputs = 0;   ///< tokens of it whose logits are wanted
+  std::int64_t n_rs_seq = 0;    ///< recurrent states of a sequence that are kept beside the newest, so that drafts can be taken back
   std::int64_t gpu_layers = 0;  ///< 0 to layers + 1, the output counted as a layer
   DType type_k;
   DType type_v;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/llama_cpp/llama_cpp.hpp"
+#include "gguf/architecture.hpp"
 #include "json_text.hpp"
 #include "llama_graph/simulate.hpp"
 
@@ -13,6 +14,7 @@ constexpr std::int64_t kContextPadding = 256;  // src/llama-context.cpp: GGML_PA
 constexpr std::int64_t kBatch = 2048;          // llama_context_default_params
 constexpr std::int64_t kMicroBatch = 512;
 
+constexpr std::int64_t kDrafts = 3;       // common/common.h, common_params_speculative_draft::n_max, which need_n_rs_seq() asks for
 constexpr std::int64_t kMostShares = 16;  // common/arg.cpp, --tensor-split; llama_max_devices
 
 DType cache_type(const std::string& name) { return ggml_cache_type(name).value_or(dtype::f16); }
@@ -100,6 +102,12 @@ std::optional<Notice> backend_refusal(const Scenario& scenario) {
   return std::nullopt;
 }
 
+/// src/llama-arch.cpp, llm_arch_supports_rs_rollback
+bool takes_back(const Model& model) {
+  return is_any_of(gguf::architecture_of(model),
+                   {"kimi-k3", "qwen35", "qwen35moe", "qwen4exp", "deepseek4", "nemotron_h", "nemotron_h_moe", "lfm2", "lfm2moe", "bailingmoe3"});
+}
+
 /// Windows that the engine gives a cache of their own; it reads but does not use those of Mistral, Qwen 2, StarCoder2 and Phi 3
 /// (src/models/phi3.cpp: "SWA is currently disabled").
 bool keeps_windows(const Model& model) {
@@ -128,6 +136,7 @@ Settings settle(const Job& job) {
   const std::int64_t all = layers_of_file(job) + 1;
   const std::int64_t wanted = o.n_gpu_layers.value_or(-1);
   s.gpu_layers = job.scenario.hardware.empty() ? 0 : (wanted < 0 ? all : std::min(wanted, all));
+  if (takes_back(job.model)) s.n_rs_seq = o.n_rs_seq.value_or(drafts(job) ? kDrafts : 0);
   s.type_k = cache_type(job.scenario.kv_type);
   s.type_v = cache_type(job.scenario.kv_value_type);
   s.flash_attention = o.flash_attn.value_or(true);

@@ -102,7 +102,7 @@ FormulaRow latent_attention_stage(const Job& job, const LatentAttention& a, cons
 /// A bound, not a replay: input and output of the mixer, its gate, the convolved channels and one state of every sequence live together.
 FormulaRow recurrent_stage(const Job& job, const RecurrentMixer& mixer, const Settings& s, Bytes inputs) {
   const std::int64_t alive = 2 * job.model.hidden_size + 3 * mixer.inner_size + 2 * mixer.conv_channels;
-  const Bytes states = value_of({{"state_values", mixer.state_values}, {"sequences", 2 * s.n_seq_max}, {"bytes_per_value", kFloat}});
+  const Bytes states = value_of({{"state_values", mixer.state_values}, {"sequences", (2 + s.n_rs_seq) * s.n_seq_max}, {"bytes_per_value", kFloat}});
   return make_row(job.explain, "recurrent_mixer",
                   {{"values_alive_per_token", alive},
                    {"micro_batch_tokens", s.n_ubatch},

@@ -147,6 +147,8 @@ void settle(const Job& job, const Rules& rules, Scenario& scenario) {
   o.mtp = o.mtp.value_or(false);  // server/routes.go: only if the Modelfile or the request says how many tokens to draft
   // tools/server/server-context.cpp, server_output_limits: one token of every sequence, and its drafts.
   o.n_outputs = scenario.sequences * (*o.mtp ? 1 + kDraftTokens : 1);
+  // The llama.cpp of 0.30 kept no states to go back to (ollama/ollama#17482: 411 MiB of cache and state), the newest one does (need_n_rs_seq).
+  if (*o.mtp) o.n_rs_seq = rules.carries.empty() ? kDraftTokens : 0;
 }
 
 std::string in_gib(Bytes bytes) {

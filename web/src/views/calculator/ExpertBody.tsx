@@ -42,6 +42,7 @@ const kFlags: Record<string, string> = {
   main_gpu: '-mg',
   override_tensor: '-ot',
   mtp: '--spec-type draft-mtp',
+  n_rs_seq: '--spec-draft-n-max',
   draft_model: '-md',
   n_gpu_layers_draft: '-ngld',
   type_k_draft: '-ctkd',
