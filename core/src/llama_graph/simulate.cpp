@@ -229,6 +229,15 @@ std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& setti
   return known.buffers;
 }
 
+bool runs_flash_attention(const Device& device, std::int64_t head) {
+  Arena arena;
+  Graph graph(arena);
+  Node* q = graph.input(dtype::f32, {head, 1, 1, 1});
+  Node* k = graph.input(dtype::f16, {head, 1, 1, 1});
+  Node* v = graph.input(dtype::f16, {head, 1, 1, 1});
+  return Backend{kind_of(device)}.supports(*graph.flash_attn_ext(q, k, v, nullptr));
+}
+
 bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {
   Replays own;
   Arena& arena = replays_of(job, own).arena;

@@ -45,4 +45,7 @@ enum class Purpose { plan, run, run_one };
 /// (src/llama-context.cpp, resolve_fused_ops).
 [[nodiscard]] bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement);
 
+/// Whether the device has a kernel for heads of `head` elements, keys and values in 16 bits.
+[[nodiscard]] bool runs_flash_attention(const Device& device, std::int64_t head);
+
 }  // namespace weighbridge::llama_graph

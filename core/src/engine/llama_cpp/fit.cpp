@@ -43,7 +43,8 @@ class Fit {
     }
     // tools/server/server-context.cpp, load_model: the encoder's share is added to the room of its device.
     std::vector<Term> encoder;
-    if (options_.mmproj_offload.value_or(true)) add_projector({job.model, job.tensors, scenario, false, nullptr}, encoder);
+    if (options_.mmproj_offload.value_or(true))
+      add_projector({job.model, job.tensors, scenario, false, nullptr}, &scenario.hardware[device_groups(scenario).front()].device, encoder);
     for (const Term& term : encoder) targets_.front() -= difference(term.bytes, Bytes());
     n_layers_ = static_cast<std::uint32_t>(job.model.n_layers());
     has_experts_ = first_moe(job.model) != nullptr;

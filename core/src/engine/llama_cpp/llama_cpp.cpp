@@ -44,7 +44,7 @@ void complete(const Job& job, const Settings& settings, const Loads& loads, int 
   device.terms.push_back(std::move(graph));
   if (device.terms.back().bytes > Bytes()) device.terms.push_back(runtime_pool_term(job, settings, group.device));
   if (auto adapters = adapter_term(job, device.terms.front().bytes, all_weights(loads))) device.terms.push_back(std::move(*adapters));
-  if (index == 0 && encodes_on_device(job)) add_projector(job, device.terms);
+  if (index == 0 && encodes_on_device(job)) add_projector(job, &group.device, device.terms);
   device.terms.push_back(context_term(job, group.device));
   device.reserved = device.total();
   device.observed = device.reserved + group.used;
@@ -69,7 +69,10 @@ HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads,
   host.terms.push_back(output_term(job, settings));
   if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding.plain - loads.tables, all_weights(loads)))
     host.terms.push_back(std::move(*adapters));
-  if (!encodes_on_device(job)) add_projector(job, host.terms);
+  if (encodes_on_device(job))
+    add_projector_inputs(job, job.scenario.hardware[device_groups(job.scenario).front()].device, host.terms);
+  else
+    add_projector(job, nullptr, host.terms);
   if (auto checkpoints = checkpoints_term(job, settings)) host.terms.push_back(std::move(*checkpoints));
   host.terms.push_back(prompt_cache_term(job, whole_cache(job, settings)));
   weigh_loading(job, loads, host);

@@ -185,8 +185,10 @@ inline constexpr std::uint64_t kOtherGraphs = 150;
 [[nodiscard]] std::optional<Term> checkpoints_term(const Job& job, const Settings& settings);
 /// The image and audio encoders as a file of their own (mmproj), in 16 bits.
 [[nodiscard]] Bytes projector_bytes(const Job& job);
-/// The encoder and its buffer, if asked for.
-void add_projector(const Job& job, std::vector<Term>& terms);
+/// The encoder and its buffer, if asked for. `device`: the one that it runs on; null: the host.
+void add_projector(const Job& job, const Device* device, std::vector<Term>& terms);
+/// What the host keeps for an encoder on `device`.
+void add_projector_inputs(const Job& job, const Device& device, std::vector<Term>& terms);
 /// The context that drafts, beside the weights: its cache and its graph on every device and the host, and its results there.
 struct DraftTerms {
   std::vector<Term> devices;

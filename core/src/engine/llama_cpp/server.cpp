@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What llama-server keeps beside the context: encoder, adapters, earlier prompts, checkpoints. Read from the source, not measured
+// What llama-server keeps beside the context: adapters, earlier prompts, checkpoints. Read from the source, not measured
 // unless a term says so; bands err upwards.
 #include <algorithm>
 
@@ -11,11 +11,6 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr Source kProjectorSource{"ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp (the encoder's file, 16-bit matrices), conversion/base.py",
-                                  "https://github.com/ggml-org/llama.cpp/blob/master/tools/mtmd/clip.cpp"};
-constexpr Source kEncodeSource{
-    "ggml-org/llama.cpp v0.5.0 tools/mtmd/clip.cpp, reserve_compute_meta: the graph of one image of the warm-up's size; one log",
-    "https://github.com/ollama/ollama/issues/17482"};
 constexpr Source kAdapterSource{"ggml-org/llama.cpp v0.5.0 src/llama-adapter.cpp: each pair of matrices lies with the matrix that it changes",
                                 "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-adapter.cpp"};
 constexpr Source kPromptSource{"ggml-org/llama.cpp v0.5.0 tools/server/server-task.cpp, server_prompt_cache: --cache-ram, 8192 MiB at most",
@@ -25,7 +20,6 @@ constexpr Source kCheckpointSource{
     "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/server-context.cpp"};
 
 constexpr std::int64_t kFloat = 4;
-constexpr std::int64_t kHalf = 2;
 constexpr std::int64_t kPromptCacheMib = 8192;  // common/common.h, cache_ram_mib
 constexpr std::int64_t kCheckpoints = 32;       // n_ctx_checkpoints
 constexpr std::int64_t kUsualCheckpoints = 2;   // one shortly before the end of every prompt, one at it
@@ -36,28 +30,6 @@ Term term_of(std::string_view id, const Source& source) {
   term.basis = Basis::modelled;
   term.source = source;
   return term;
-}
-
-/// Widths of the encoder's blocks: what they read, and the widest that they write from it.
-struct EncoderShape {
-  std::int64_t hidden_size = 0;
-  std::int64_t widest = 0;
-};
-
-EncoderShape encoder_shape(const Model& model) {
-  EncoderShape shape;
-  for (const Tensor& tensor : model.plain) {
-    if (tensor.part != ModelPart::tower || tensor.layers.first < 0 || tensor.cols <= 1) continue;
-    if (shape.hidden_size == 0 || tensor.cols < shape.hidden_size) shape = {tensor.cols, 0};  // mergers read several hidden states at once
-    if (tensor.cols == shape.hidden_size) shape.widest = std::max(shape.widest, tensor.rows);
-  }
-  return shape;
-}
-
-/// clip.cpp, set_warmup_n_tokens: the encoder's own image size, or 46 x 46 tokens of 2 x 2 patches where images may be larger.
-std::int64_t patches_of(const Model& model) {
-  constexpr std::int64_t most = std::int64_t{46} * 46 * 4;
-  return model.vision ? std::min(model.vision->patches(), most) : most;
 }
 
 /// What a checkpoint keeps: the windows' cells and the recurrent states of one sequence (LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY).
@@ -78,38 +50,6 @@ Bytes checkpoint_bytes(const Job& job, const Settings& settings) {
 }
 
 }  // namespace
-
-Bytes projector_bytes(const Job& job) {
-  Bytes bytes;
-  for (const Tensor& tensor : job.model.plain)
-    if (tensor.part == ModelPart::tower) bytes += value_of({{"elements", tensor.elements()}, {"bytes_per_value", tensor.cols > 1 ? kHalf : kFloat}});
-  return bytes;
-}
-
-void add_projector(const Job& job, std::vector<Term>& terms) {
-  const Bytes weights = projector_bytes(job);
-  if (!job.scenario.options.llama_cpp.mmproj.value_or(false) || weights == Bytes()) return;
-  Term term = term_of("projector", kProjectorSource);
-  term.bytes = weights;
-  term.low = weights / 2;   // published as Q8_0 too
-  term.high = weights * 2;  // or in 32 bits
-  if (job.explain) term.formula.rows.push_back({"encoder", {}, weights, true});
-  terms.push_back(std::move(term));
-
-  const EncoderShape shape = encoder_shape(job.model);
-  Term buffer = term_of("projector_compute", kEncodeSource);
-  FormulaRow row = make_row(job.explain, "encoded_image",
-                            {{"widest", shape.widest},
-                             {"hidden_states", 4 * shape.hidden_size, Op::plus},
-                             {"patches", patches_of(job.model)},
-                             {"bytes_per_value", kFloat}});
-  buffer.bytes = row.bytes;
-  buffer.low = row.bytes / 4;
-  buffer.high = row.bytes * 4;  // a larger image, or no flash attention
-  buffer.records = 1;
-  if (job.explain) buffer.formula.rows.push_back(std::move(row));
-  terms.push_back(std::move(buffer));
-}
 
 std::optional<Term> adapter_term(const Job& job, Bytes weights, Bytes all_weights) {
   const std::int64_t given = job.scenario.options.llama_cpp.lora_bytes.value_or(0);
