@@ -76,6 +76,52 @@ Scenario scenario_of(const Job& job, const Settings& main, const std::vector<Byt
   return scenario;
 }
 
+/// The second model and its context, planned.
+class Second {
+ public:
+  Second(const Job& job, const Settings& main, const std::vector<Bytes>& taken)
+      : kept_(kept_of(job, own_)),
+        scenario_(scenario_of(job, main, taken)),
+        job_{*kept_.model, kept_.prepared.tensors(), scenario_, job.explain, &kept_.prepared.memo()} {
+    kept_.prepared.memo().bounds = job.memo == nullptr || job.memo->bounds;
+    settings_ = settle(job_);
+    placement_ = place(job_, settings_);
+    groups_ = device_groups(scenario_);
+    graphs_ = compute_terms(job_, settings_, loads_of(job_, kept_.prepared.memo().loads), placement_);
+  }
+  Second(const Second&) = delete;
+  Second& operator=(const Second&) = delete;
+
+  [[nodiscard]] const Job& job() const { return job_; }
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] std::size_t n_devices() const { return groups_.size(); }
+  [[nodiscard]] const Device& kind_of(std::size_t device) const { return scenario_.hardware[groups_[device]].device; }
+
+  /// Weights, cache, states and, last, the graph's buffer: what the engine plans.
+  [[nodiscard]] std::vector<Term> planned_on(std::size_t device) {
+    return terms_on(static_cast<int>(device), pads_rows(kind_of(device)), std::move(graphs_.devices[device]));
+  }
+  [[nodiscard]] std::vector<Term> planned_on_host() { return terms_on(Placement::kHost, false, std::move(graphs_.host)); }
+
+ private:
+  [[nodiscard]] std::vector<Term> terms_on(int device, bool padded, Term graph) {
+    const Loads& loads = loads_of(job_, kept_.prepared.memo().loads);
+    std::vector<Term> terms{weights_term(job_, loads, placement_, device, padded), cache_term(job_, settings_, placement_, device, padded),
+                            recurrent_term(job_, settings_, placement_, device)};
+    terms.push_back(std::move(graph));
+    return terms;
+  }
+
+  std::shared_ptr<void> own_;
+  Kept& kept_;
+  Scenario scenario_;
+  Job job_;
+  Settings settings_;
+  Placement placement_;
+  std::vector<std::size_t> groups_;
+  ComputeTerms graphs_;
+};
+
 /// `terms` as one, with a row for each.
 Term together(bool explain, std::vector<Term> terms) {
   Term sum;
@@ -118,35 +164,29 @@ std::optional<Notice> draft_refusal(const Job& job) {
 
 std::optional<DraftTerms> draft_model_terms(const Job& job, const Settings& settings, const std::vector<Bytes>& taken) {
   if (job.scenario.draft == nullptr) return std::nullopt;
-  std::shared_ptr<void> own;
-  Kept& kept = kept_of(job, own);
-  const Scenario scenario = scenario_of(job, settings, taken);
-  Memo& memo = kept.prepared.memo();
-  memo.bounds = job.memo == nullptr || job.memo->bounds;
-  const Job drafting{*kept.model, kept.prepared.tensors(), scenario, job.explain, &memo};
-  const Settings own_settings = settle(drafting);
-  const Loads& loads = loads_of(drafting, memo.loads);
-  const Placement placement = place(drafting, own_settings);
-  ComputeTerms graphs = compute_terms(drafting, own_settings, loads, placement);
-  const auto terms_on = [&](int device, bool padded, Term graph) {
-    std::vector<Term> terms{weights_term(drafting, loads, placement, device, padded), cache_term(drafting, own_settings, placement, device, padded),
-                            recurrent_term(drafting, own_settings, placement, device)};
-    terms.push_back(std::move(graph));
-    return terms;
-  };
+  Second second(job, settings, taken);
   DraftTerms result;
-  const std::vector<std::size_t> groups = device_groups(scenario);
-  for (std::size_t device = 0; device < groups.size(); ++device) {
-    const Device& kind = scenario.hardware[groups[device]].device;
-    const bool runs_here = graphs.devices[device].bytes > Bytes();
-    std::vector<Term> terms = terms_on(static_cast<int>(device), pads_rows(kind), std::move(graphs.devices[device]));
-    if (runs_here) terms.push_back(runtime_pool_term(drafting, own_settings, kind));
+  for (std::size_t device = 0; device < second.n_devices(); ++device) {
+    std::vector<Term> terms = second.planned_on(device);
+    if (terms.back().bytes > Bytes()) terms.push_back(runtime_pool_term(second.job(), second.settings(), second.kind_of(device)));
     result.devices.push_back(together(job.explain, std::move(terms)));
   }
-  std::vector<Term> terms = terms_on(Placement::kHost, false, std::move(graphs.host));
-  terms.push_back(output_term(drafting, own_settings));
+  std::vector<Term> terms = second.planned_on_host();
+  terms.push_back(output_term(second.job(), second.settings()));
   result.host = together(job.explain, std::move(terms));
   return result;
+}
+
+std::vector<DraftSize> draft_model_sizes(const Job& job, const Settings& settings) {
+  std::vector<DraftSize> sizes(device_groups(job.scenario).size());
+  if (job.scenario.draft == nullptr) return sizes;
+  Second second(job, settings, std::vector<Bytes>(sizes.size()));
+  for (std::size_t device = 0; device < sizes.size(); ++device) {
+    const std::vector<Term> terms = second.planned_on(device);
+    sizes[device].weights = terms.front().bytes;
+    for (const Term& term : terms) sizes[device].all += term.bytes;
+  }
+  return sizes;
 }
 
 }  // namespace weighbridge::llama_cpp

@@ -62,7 +62,6 @@ class Fit {
     Fitted fitted;
     const bool may_reduce = options_.n_ctx == -1;
     if (options_.n_ctx.value_or(1) <= 0) options_.n_ctx = job_.model.max_context_tokens * settings_of(scenario_).n_seq_max;
-    reserve_draft();
     const Sizes sizes = memory(scenario_, true, job_.explain);
     fitted.is_changed = !is_met(sizes);
     if (fitted.is_changed && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
@@ -111,6 +110,11 @@ class Fit {
                   recurrent_term(job, settings, placement, device).bytes;
       sizes.push_back(difference(sum, Bytes()));
     }
+    const std::optional<DraftTerms> draft = draft_terms(job, settings, placement);
+    for (std::size_t index = 0; index < sizes.size(); ++index) {
+      if (draft) sizes[index] += difference(draft->devices[index].bytes, Bytes());
+      if (scenario.draft != nullptr) sizes[index] += difference(drafting(job, settings)[index].all, Bytes());
+    }
     const ComputeTerms bounds = bounded_compute_terms(job, settings, loads, placement);
     is_exact = is_exact || has_poor_forms_;
     for (std::size_t index = 0; index < sizes.size(); ++index) {
@@ -120,11 +124,7 @@ class Fit {
     }
     const ComputeTerms graphs = is_exact ? compute_terms({job_.model, job_.tensors, scenario, is_shown, job_.memo}, settings, loads, placement)
                                          : bounds;
-    const std::optional<DraftTerms> draft = draft_terms(job, settings, placement);
-    for (std::size_t index = 0; index < sizes.size(); ++index) {
-      sizes[index] += difference(graphs.devices[index].bytes, Bytes());
-      if (draft) sizes[index] += difference(draft->devices[index].bytes, Bytes());
-    }
+    for (std::size_t index = 0; index < sizes.size(); ++index) sizes[index] += difference(graphs.devices[index].bytes, Bytes());
     return sizes;
   }
   [[nodiscard]] bool is_met(const Sizes& sizes) const {
@@ -136,11 +136,11 @@ class Fit {
     return total;
   }
 
-  /// tools/server/server-context.cpp, load_model: what a model that drafts takes is measured first and added to the room that is left.
-  void reserve_draft() {
-    const Job job{job_.model, job_.tensors, scenario_, false, job_.memo};
-    const std::optional<DraftTerms> draft = draft_model_terms(job, settings_of(scenario_), std::vector<Bytes>(n_devices()));
-    for (std::size_t device = 0; draft && device < n_devices(); ++device) targets_[device] -= difference(draft->devices[device].bytes, Bytes());
+  /// A model that drafts is added to every measurement, at the context that is tried (add_extra_memory).
+  [[nodiscard]] const std::vector<DraftSize>& drafting(const Job& job, const Settings& settings) const {
+    if (drafting_.empty() || draft_context_ != settings.n_ctx) drafting_ = draft_model_sizes(job, settings);
+    draft_context_ = settings.n_ctx;
+    return drafting_;
   }
 
   /// Down to what fits by a line between the least and the most; false if that is not enough, or not needed.
@@ -168,6 +168,7 @@ class Fit {
     const Placement placement = llama_cpp::place(job, settle(job));
     Bytes bytes;
     for (std::size_t device = 0; device < n_devices(); ++device) bytes += weights_term(job, loads, placement, static_cast<int>(device), true).bytes;
+    for (const DraftSize& size : drafting_) bytes += size.weights;
     return difference(bytes, Bytes());
   }
 
@@ -345,6 +346,8 @@ class Fit {
   Scenario& scenario_;
   LlamaCppOptions& options_;
   std::vector<std::int64_t> targets_;  ///< most bytes of each device
+  mutable std::vector<DraftSize> drafting_;
+  mutable std::int64_t draft_context_ = 0;  ///< that they are of
   std::uint32_t n_layers_ = 0;
   bool has_experts_ = false;
   bool has_poor_forms_ = false;                        ///< closed forms of some of its graphs are far off: their size decides everywhere

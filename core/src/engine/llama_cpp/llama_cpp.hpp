@@ -198,6 +198,12 @@ struct DraftTerms {
 [[nodiscard]] std::optional<DraftTerms> draft_terms(const Job& job, const Settings& settings, const Placement& placement);
 /// The model that drafts, if one is asked for: weights, cache and buffers of its own. `taken`: what the devices hold of the model itself.
 [[nodiscard]] std::optional<DraftTerms> draft_model_terms(const Job& job, const Settings& settings, const std::vector<Bytes>& taken);
+/// What the engine plans of it on each device, when none holds anything yet; nothing if there is none.
+struct DraftSize {
+  Bytes weights;
+  Bytes all;  ///< with cache and graph
+};
+[[nodiscard]] std::vector<DraftSize> draft_model_sizes(const Job& job, const Settings& settings);
 /// Why the engine refuses to draft with it.
 [[nodiscard]] std::optional<Notice> draft_refusal(const Job& job);
 /// llama-server with these settings, as a line for a shell.
