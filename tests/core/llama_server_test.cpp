@@ -243,10 +243,11 @@ TEST(LlamaCppRefusals, RowsAreSplitByNoBackend) {
 }
 
 TEST(LlamaCppRefusals, ExperimentalSplittingOfTensorsSaysWhatToChoose) {
-  const Json reason = testing::estimate(llama_cpp_request(kLlama8B, memory(24, 2), {{"split_mode", "tensor"}}))["verdict"]["reason"];
-  EXPECT_EQ(reason["key"], "split_mode");
-  EXPECT_EQ(reason["expected"], "layer or none");
-  EXPECT_NE(reason["message"].get<std::string>().find("experimental"), std::string::npos);
+  const Json verdict = testing::estimate(llama_cpp_request(kLlama8B, memory(24, 2), {{"split_mode", "tensor"}}))["verdict"];
+  EXPECT_EQ(verdict["class"], "impossible");
+  EXPECT_EQ(verdict["reason"]["where"], "params.engine.options.split_mode");
+  EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("experimental"), std::string::npos);
+  EXPECT_NE(verdict["reason"]["message"].get<std::string>().find("expected split_mode layer, or none for one device"), std::string::npos);
 }
 
 TEST(LlamaCppWarnings, AShortSplitAndALongContext) {

@@ -54,3 +54,22 @@ export function differences(result, plan) {
   }
   return found;
 }
+
+const kDraftRows = ['draft_weights', 'cache', 'graph'];
+
+/** The same for the host's term of what drafts (`draft_model`: a second model, `speculation`: the model's own layers), whose parts are its rows. */
+export function draftDifferences(result, id, plan) {
+  const term = result.host.terms.find((candidate) => candidate.id === id);
+  const band = {
+    draft_weights: 0,
+    cache: 0,
+    graph: Math.max(term.high_bytes - term.bytes, term.bytes - term.low_bytes),
+  };
+  return kDraftRows.flatMap((label, i) => {
+    const rows = term.formula.rows.filter((row) => row.label === label);
+    const ours = rows.reduce((all, row) => all + row.bytes, 0);
+    const differs =
+      rows.length > 0 && Math.abs(ours - plan.host[i]) > band[label] + kTolerance * Math.max(plan.host[i], 1);
+    return differs ? [`${label} of ${id}: ${ours}, the engine takes ${plan.host[i]}`] : [];
+  });
+}

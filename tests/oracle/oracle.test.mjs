@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { differences, requestOf } from './compare.mjs';
+import { differences, draftDifferences, requestOf } from './compare.mjs';
 import { lineProcess } from './line_process.mjs';
-import { startPlanner } from './planner.mjs';
-import { settingsOfEvery } from './settings.mjs';
-import { built, fileOf, linesOf, packages, program, writeModels } from './where.mjs';
+import { projectorProcess, startPlanner } from './planner.mjs';
+import { projectorOf, writeProjector } from './projectors.mjs';
+import { draftPairs, settingsOfDraft, settingsOfEvery, settingsOfMtp } from './settings.mjs';
+import { built, configs, fileOf, linesOf, packages, program, writeModels } from './where.mjs';
 
 const all = process.env.WEIGHBRIDGE_ORACLE === 'all';
 const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -21,8 +22,15 @@ const planners = { cpu: startPlanner({ packages: packages.cpu, built, flavour: '
 if (all) planners.cuda = startPlanner({ packages: packages.cuda, built, flavour: 'cuda' });
 after(() => [core, ...Object.values(planners)].forEach((process) => process.stop()));
 
-const plan = (model, { flavour, gpus, options, fit }) =>
-  planners[flavour].ask({ file: fileOf(model, options), gpus, options, fit });
+const find = (id) => models.find((candidate) => candidate.id === id);
+const plan = (model, { flavour, gpus, options, fit, draft }) =>
+  planners[flavour].ask({
+    file: fileOf(model, options),
+    gpus,
+    options,
+    fit,
+    draft: draft && { file: find(draft.model).file, options: draft.options },
+  });
 
 /** Sentences for what does not agree. */
 async function compared(model, setting) {
@@ -47,6 +55,8 @@ for (const architecture of new Set(models.map((model) => model.architecture))) {
   });
 }
 
+const forProcessor = ({ flavour }) => flavour === 'cpu';
+
 /** Unlike kinds of layers: dense, windows, sinks, experts, latents, recurrent states. */
 const sample = [
   'meta-llama/Llama-3.2-1B-Instruct',
@@ -61,29 +71,71 @@ const sample = [
 
 for (const id of sample) {
   test(`${id}: at all settings on the processor`, async () => {
-    const model = models.find((candidate) => candidate.id === id);
-    for (const setting of settingsOfEvery(model.n_layers, model.n_experts > 0).filter(
-      ({ flavour }) => flavour === 'cpu',
-    ))
+    const model = find(id);
+    for (const setting of settingsOfEvery(model.n_layers, model.n_experts > 0).filter(forProcessor))
       assert.deepEqual(await compared(model, setting), [], JSON.stringify(setting.options));
   });
 }
 
+for (const [id, second] of draftPairs)
+  test(`${second} drafts for ${id}, on the processor`, async () => {
+    for (const { draftOptions, ...setting } of settingsOfDraft().filter(forProcessor)) {
+      const engine = await plan(find(id), { ...setting, draft: { model: second, options: draftOptions } });
+      const options = { ...setting.options, draft_model: second };
+      const { result } = await core.ask(requestOf(find(id), { ...setting, options }));
+      assert.deepEqual([...differences(result, engine), ...draftDifferences(result, 'draft_model', engine.draft)], []);
+    }
+  });
+
+test('layers of multi-token prediction, on the processor', async () => {
+  const model = find('Qwen/Qwen3.5-9B');
+  for (const setting of settingsOfMtp().filter(forProcessor)) {
+    const { mtp_context, ...options } = setting.options;
+    const engine = await plan(model, setting);
+    const { result } = await core.ask(requestOf(model, { ...setting, options: { n_rs_seq: 0, ...options } }));
+    const found = mtp_context ? draftDifferences(result, 'speculation', engine) : differences(result, engine);
+    assert.deepEqual(found, [], JSON.stringify(setting.options));
+  }
+});
+
 /** A record as the engine would give it today. */
-function recorded({ refused, devices, host, chosen }) {
+function recorded({ refused, devices, host, chosen, drafts, draft }) {
+  const second = drafts ?? draft;
   return JSON.parse(
-    JSON.stringify({ refused, devices: refused ? undefined : devices, host: refused ? undefined : host, chosen }),
+    JSON.stringify({
+      refused,
+      devices: refused ? undefined : devices,
+      host: refused ? undefined : host,
+      chosen,
+      drafts: second?.devices && { devices: second.devices, host: second.host },
+    }),
   );
 }
 
-for (const file of all ? ['llama_cpp_plans.jsonl', 'llama_cpp_fit.jsonl'] : []) {
+for (const file of all ? ['llama_cpp_plans.jsonl', 'llama_cpp_drafts.jsonl', 'llama_cpp_fit.jsonl'] : []) {
   test(`${file} is what the engine says`, async () => {
     const records = linesOf(read(`../truth/${file}`));
     for (const record of records) {
-      const model = models.find((candidate) => candidate.id === record.model);
+      const model = find(record.model);
       const answer = await plan(model, { flavour: record.gpus > 0 ? 'cuda' : 'cpu', ...record });
       if (answer.chosen) answer.chosen.n_ctx = answer.n_ctx;
-      assert.deepEqual(recorded(answer), recorded(record), `${record.model} ${JSON.stringify(record.options)}`);
+      assert.deepEqual(
+        recorded(answer),
+        recorded({ ...record, draft: undefined }),
+        `${record.model} ${JSON.stringify(record.options)}`,
+      );
     }
   });
 }
+
+if (all)
+  test('llama_cpp_projectors.jsonl is what clip.cpp says', async () => {
+    const projector = projectorProcess();
+    after(() => projector.stop());
+    for (const { model, format, gpus, ...planned } of linesOf(read('../truth/llama_cpp_projectors.jsonl'))) {
+      const { slug, config } = configs().find(({ id }) => id === model);
+      const file = `${built}/models/mmproj-${slug}.gguf`;
+      writeProjector(file, projectorOf(config));
+      assert.deepEqual((await projector.ask({ file, gpus })).warmup, planned, `${model}, ${format}`);
+    }
+  });

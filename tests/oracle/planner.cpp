@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // weighbridge_planner BACKENDS: asks the real llama.cpp what memory a context would take, without weights and without a GPU. One JSON object a line
 // in, one out. {"file", "gpus", "options": {engine's own names}} answers {"devices", "host"} as [weights, cache, graph buffers] in bytes, or
-// {"refused"}; with "fit": {"memory_bytes": [free on each GPU], "margin_bytes", "n_ctx_min"} also {"chosen"}, what the engine's automatic fit set.
+// {"refused"}; with "fit": {"memory_bytes": [free on each GPU], "margin_bytes", "n_ctx_min"} also {"chosen"}, what the engine's automatic fit set. With
+// "draft": {"file", "options"} a second model that drafts is planned behind the first, at its context, and the answer has its plan as "draft".
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -164,7 +165,10 @@ class Planner {
     try {
       if (request.contains("fit")) return fit(request, settings);
       load(request, settings);
-      return model_ == nullptr ? refusal(nullptr) : plan_context(context_settings(request.value("options", Json::object())), settings);
+      if (model_ == nullptr) return refusal(nullptr);
+      Json answer = plan_context(model_, context_settings(request.value("options", Json::object())), settings);
+      add_draft(request, answer);
+      return answer;
     } catch (const std::exception& error) {
       return refusal(&error);
     }
@@ -183,13 +187,32 @@ class Planner {
     loaded_ = key;
   }
 
-  Json plan_context(const llama_context_params& params, const ModelSettings& settings) {
-    llama_context* context = llama_init_from_model(model_, params);
+  static Json plan_context(llama_model* model, const llama_context_params& params, const ModelSettings& settings) {
+    llama_context* context = llama_init_from_model(model, params);
     if (context == nullptr) return refusal(nullptr);
     Json answer = breakdown(context, settings);
     answer["n_ctx"] = llama_n_ctx(context);
     llama_free(context);
     return answer;
+  }
+
+  /// The second model's own request: its file and options, on the same devices.
+  static Json draft_of(const Json& request) {
+    Json draft = request["draft"];
+    draft["gpus"] = request.value("gpus", 0);
+    return draft;
+  }
+
+  /// common/speculative.cpp, common_speculative_init_result: the draft's context is as long as the model's.
+  static void add_draft(const Json& request, Json& answer) {
+    if (!request.contains("draft") || !answer.contains("n_ctx")) return;
+    const Json draft = draft_of(request);
+    const ModelSettings settings(draft);
+    llama_context_params params = context_settings(draft["options"]);
+    params.n_ctx = answer["n_ctx"].get<std::uint32_t>();
+    llama_model* model = llama_model_load_from_file(draft["file"].get<std::string>().c_str(), settings.params);
+    answer["draft"] = model == nullptr ? refusal(nullptr) : plan_context(model, params, settings);
+    llama_model_free(model);
   }
 
   /// common/fit.cpp: what --fit would set, and the plan that follows.
@@ -201,8 +224,14 @@ class Planner {
     std::vector<std::size_t> margins(llama_max_devices(), wanted.value("margin_bytes", std::size_t{1} << 30));
     llama_context_params context = context_settings(request.value("options", Json::object()));
     const std::string file = request["file"].get<std::string>();
+    const Json draft = request.contains("draft") ? draft_of(request) : Json::object();
+    ModelSettings draft_settings(draft);
+    llama_context_params draft_context = context_settings(draft.value("options", Json::object()));
+    const std::string draft_file = draft.value("file", "");
+    const common_fit_extra_model extra{draft_file.c_str(), &draft_settings.params, &draft_context, false};
     const auto status = common_fit_params(file.c_str(), &settings.params, &context, settings.tensor_split.data(), settings.overrides.data(),
-                                          margins.data(), wanted.value("n_ctx_min", 4096U), nullptr, GGML_LOG_LEVEL_ERROR);
+                                          margins.data(), wanted.value("n_ctx_min", 4096U), draft_file.empty() ? nullptr : &extra,
+                                          GGML_LOG_LEVEL_ERROR);
     Json chosen{{"status", status == COMMON_PARAMS_FIT_STATUS_SUCCESS   ? "fits"
                            : status == COMMON_PARAMS_FIT_STATUS_FAILURE ? "does not fit"
                                                                         : "error"},
@@ -216,7 +245,11 @@ class Planner {
     llama_model_free(model_);
     model_ = llama_model_load_from_file(file.c_str(), settings.params);
     loaded_ = nullptr;
-    Json answer = model_ == nullptr ? refusal(nullptr) : plan_context(context, settings);
+    Json answer = model_ == nullptr ? refusal(nullptr) : plan_context(model_, context, settings);
+    Json behind = request;
+    // common/common.cpp writes the split into the parameters that the draft's are made of.
+    if (behind.contains("draft") && chosen.contains("tensor_split")) behind["draft"]["options"]["tensor_split"] = chosen["tensor_split"];
+    add_draft(behind, answer);
     answer["chosen"] = chosen;
     set_memory(Json::array());
     return answer;

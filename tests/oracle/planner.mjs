@@ -2,6 +2,7 @@
 // The real llama.cpp as a process that plans: planner.cpp, one question a line.
 import { join } from 'node:path';
 import { lineProcess } from './line_process.mjs';
+import { built as builtHere, packages as packagesHere } from './where.mjs';
 
 /**
  * Starts the planner of one flavour.
@@ -14,5 +15,15 @@ export function startPlanner({ packages, built, flavour, gpus = 4 }) {
     EMPTY_DRIVER_DEVICES: String(gpus),
     GGML_NO_BACKTRACE: '1',
     LD_LIBRARY_PATH: `${built}:${backends}`,
+  });
+}
+
+/** What asks clip.cpp about image encoders, on one device without a driver or on the processor. */
+export function projectorProcess() {
+  const backends = join(packagesHere.cuda, 'node_modules/@node-llama-cpp/linux-x64-cuda/bins/linux-x64-cuda');
+  return lineProcess(join(builtHere, 'projector-cuda'), [backends], {
+    EMPTY_DRIVER_DEVICES: '1',
+    GGML_NO_BACKTRACE: '1',
+    LD_LIBRARY_PATH: `${builtHere}:${backends}`,
   });
 }

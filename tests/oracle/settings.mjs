@@ -143,6 +143,11 @@ export function settingsOfMtp() {
     ...main.map((options) => row('cuda', 1)({ ...options, mtp: true })),
     ...draft.map((options) => row('cuda', 1)({ ...options, mtp: true, mtp_context: true })),
     row('cpu', 0)({ ...draft[0], mtp: true, mtp_context: true }),
+    // States to go back to, as a server that drafts asks for them; and one result for each sequence and draft.
+    row('cuda', 1)({ ...draft[0], mtp: true, n_rs_seq: 3 }),
+    row('cuda', 1)({ ...draft[3], mtp: true, n_rs_seq: 3, n_outputs: 16 }),
+    row('cuda', 1)({ ...draft[4], mtp: true, n_rs_seq: 3, n_outputs: 4 }),
+    row('cpu', 0)({ ...draft[3], mtp: true, n_rs_seq: 3, n_outputs: 16 }),
   ];
 }
 
@@ -186,3 +191,48 @@ export function settingsOfFit(whole) {
 
 /** Every model, so that its weights and cache are held against the engine's. */
 export const settingsOfModel = [row('cuda', 1)({ flash_attn: 'on', n_ctx: 4096 })];
+
+/** Models that draft for others: of one family, and of unlike kinds. */
+export const draftPairs = [
+  ['Qwen/Qwen3-32B', 'Qwen/Qwen3-0.6B'],
+  ['Qwen/Qwen3-30B-A3B', 'Qwen/Qwen3-1.7B'],
+  ['meta-llama/Llama-3.1-8B-Instruct', 'meta-llama/Llama-3.2-1B-Instruct'],
+];
+
+/** A context and the one that drafts for it. `more`: what the second alone has; the rest it takes over (common_base_params_to_speculative). */
+function withDraft(flavour, gpus, options, more = {}) {
+  const { n_gpu_layers, ...inherited } = options;
+  const { n_seq_max = 1 } = options;
+  return { flavour, gpus, options, draftOptions: { ...inherited, n_outputs: n_seq_max, ...more } };
+}
+
+export function settingsOfDraft() {
+  const on = { flash_attn: 'on', n_ctx: 8192 };
+  return [
+    withDraft('cpu', 0, on),
+    withDraft('cuda', 1, on),
+    withDraft('cuda', 1, { ...on, n_ctx: 32768 }),
+    withDraft('cuda', 1, { ...on, n_seq_max: 4, kv_unified: true }),
+    withDraft('cuda', 1, { ...on, n_ubatch: 128 }),
+    withDraft('cuda', 1, on, { type_k: 'q8_0', type_v: 'q8_0' }),
+    withDraft('cuda', 1, on, { n_gpu_layers: 0 }),
+    withDraft('cuda', 1, on, { n_gpu_layers: 10 }),
+    withDraft('cuda', 2, on),
+    withDraft('cuda', 2, { ...on, tensor_split: [3, 1] }),
+    withDraft('cuda', 4, on),
+  ];
+}
+
+/** The automatic fit of a model and the one that drafts together. */
+export const settingsOfDraftFit = (whole) =>
+  settingsOfFit(whole)
+    .filter(({ options }) => options.type_k === undefined)
+    .map((setting) => ({
+      ...setting,
+      draftOptions: { n_outputs: setting.options.n_seq_max ?? 1, ...inherited(setting.options) },
+    }));
+
+/** What the second context takes over of the first, but for its length, which follows. */
+function inherited({ n_seq_max, kv_unified }) {
+  return { ...(n_seq_max && { n_seq_max }), ...(kv_unified && { kv_unified }) };
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where `dev` puts what these tests need, and the models' files.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -27,6 +27,9 @@ export function writeModels() {
   );
   return linesOf(written).filter((model) => model.file);
 }
+
+/** Every row of the catalogue: {id, slug, config, ...}. */
+export const configs = () => JSON.parse(readFileSync(`${root}build/native/catalogue/models.json`, 'utf8')).models;
 
 /** The file that holds what `options` ask for. */
 export const fileOf = (model, options) => (options.mtp ? model.mtp_file : model.file);

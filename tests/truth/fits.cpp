@@ -99,8 +99,13 @@ bool check_fits(const std::string& folder, const std::string& catalogue_file) {
     if (!configs.contains(record["model"].get<std::string>())) continue;
     Notices warnings;
     const Catalogue catalogue(read_config);
-    const Result<Request> request = read_request(request_of(record, configs), catalogue, warnings);
+    Result<Request> request = read_request(request_of(record, configs), catalogue, warnings);
     if (!request) return false;
+    if (record.contains("draft")) {
+      Result<Model> draft = read_config(configs.at(record["draft"]["model"].get<std::string>()), "config", warnings);
+      if (!draft) return false;
+      request->scenario.draft = std::make_shared<const Model>(std::move(*draft));
+    }
     Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
     const Result<Estimate> estimate = evaluate(prepared, request->scenario);
     if (!estimate || !estimate->engine.fitted) return false;

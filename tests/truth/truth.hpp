@@ -31,6 +31,8 @@ using Models = std::map<std::string, Model>;
 [[nodiscard]] bool check_parameters(const std::string& catalogue, Scoreboard& board);
 /// Enters every plan into `board`. True if verdicts agree and the errors stay within the bounds that README.md names.
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
+/// Models that draft, and image encoders. True if each has an answer, and weights and caches of the first are the engine's.
+[[nodiscard]] bool check_extras(const std::string& folder, const std::string& catalogue, Scoreboard& board);
 /// Figures of serving engines. A miss of weights or of a pool's tokens above 1 % says why under `miss`; one without a reason fails.
 [[nodiscard]] bool check_serving(const std::string& folder, Scoreboard& board);
 /// Tokens a second. A band that does not say how many records it rests on fails.

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   architecturesOf,
+  kBeside,
   kPlaces,
   kServing,
   kServingTerms,
@@ -25,10 +26,13 @@ describe('the scoreboard', () => {
   it.each(kPlaces)('has every term of %s', (place) =>
     expect(rowsOf(board, place).map(({ term }) => term)).toEqual([...kTerms]),
   );
+  it.each(kBeside)('has weights and buffers of %s', (place) =>
+    expect(rowsOf(board, place).map(({ term }) => term)).toEqual(expect.arrayContaining(['weights', 'compute'])),
+  );
   it('has architectures', () => expect(architecturesOf(board).length).toBeGreaterThan(40));
   it('leaves out no place of a device', () => {
     const places = new Set(board.rows.map(({ place }) => place).filter((place) => !place.startsWith('host beside')));
-    expect([...places].sort()).toEqual([...kPlaces, ...kStated, kSpeed].sort());
+    expect([...places].sort()).toEqual([...kPlaces, ...kBeside, ...kStated, kSpeed].sort());
   });
   it('shows every row of a serving engine', () => {
     const rows = board.rows.filter(({ engine, place }) => engine !== 'llama.cpp' && place !== kSpeed);
@@ -53,7 +57,7 @@ describe('the scoreboard', () => {
   });
   it.each(['en', 'zh-CN'])('has words in %s', (locale) => {
     const ids = [
-      ...kPlaces.map((place) => `place.${place.replaceAll(' ', '_')}`),
+      ...[...kPlaces, ...kBeside].map((place) => `place.${place.replaceAll(' ', '_')}`),
       ...kStated.map((place) => `place.${place.replaceAll(' ', '_')}`),
       ...[...kTerms, ...kServingTerms, ...kSpeedTerms].map((term) => `term.${term.replaceAll(' ', '_')}`),
     ];

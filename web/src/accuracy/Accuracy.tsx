@@ -9,6 +9,7 @@ import { TopBar } from '../views/TopBar';
 import { engineName } from '../views/verdict-texts';
 import {
   architecturesOf,
+  kBeside,
   kPlaces,
   kServing,
   kSpeed,
@@ -92,7 +93,7 @@ const titleOf = (place: string): string => tCode('accuracy.place', idOf(place));
 
 function Contents() {
   const parts = [
-    ...kPlaces.map((place) => [idOf(place), titleOf(place)] as const),
+    ...[...kPlaces, ...kBeside].map((place) => [idOf(place), titleOf(place)] as const),
     [kArchitectures, t('accuracy.architectures')] as const,
     [kModels, t('accuracy.models')] as const,
     ...kServing.map((engine) => [engine, engineName(engine)] as const),
@@ -226,7 +227,7 @@ export function Accuracy({ board }: { board: Scoreboard }) {
             </p>
             <p>{t('accuracy.columns')}</p>
           </div>
-          {kPlaces.map((place) => (
+          {[...kPlaces, ...kBeside].map((place) => (
             <Card id={idOf(place)} title={titleOf(place)} key={place}>
               <Scores
                 rows={rowsOf(board, place)}

@@ -32,6 +32,8 @@ export interface Scoreboard {
 
 /** Where memory lies, in the order of how many people run it so. */
 export const kPlaces = ['one GPU', 'processor', 'several GPUs', 'GPU and host', 'GPUs and host'] as const;
+/** What lies beside the model, on a GPU or the processor. */
+export const kBeside = ['draft model', 'image encoder'] as const;
 export const kTerms = ['weights', 'cache', 'compute', 'total'] as const;
 
 /** What the records of serving engines leave unsaid: nothing that is counted with, or settings that were left at the engine's defaults. */
