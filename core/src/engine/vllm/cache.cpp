@@ -61,10 +61,11 @@ std::int64_t widest_token(const PageLayout& layout) {
 
 }  // namespace
 
-std::int64_t held_blocks(const PageKind& kind, const Settings& s) {
+std::int64_t held_blocks(const PageKind& kind, const Settings& s) { return held_blocks(kind, s, kBatchesInFlight * s.max_num_batched_tokens); }
+
+std::int64_t held_blocks(const PageKind& kind, const Settings& s, std::int64_t in_flight) {
   const std::int64_t longest = request_blocks(kind, s, s.max_model_len);
   if (kind.keeps == Keeps::state) return s.sequences * longest;
-  const std::int64_t in_flight = kBatchesInFlight * s.max_num_batched_tokens;
   Settings running = s;
   running.tokens_in_flight = in_flight;
   const std::int64_t each = request_blocks(kind, running, s.tokens_per_sequence);

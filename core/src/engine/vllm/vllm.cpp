@@ -95,13 +95,17 @@ DevicePlan plan_stage(const Job& job, const PageLayout& layout, const Settings& 
 /// _check_enough_kv_cache_memory: one request of max_model_len must find room in the pool, or the engine does not start. Said only where the
 /// pool is too small at the best of its band, and not where nothing is left for it at all.
 void refuse_long_context(Plan& plan, const Job& job, const PageLayout& layout, const Settings& s, const std::vector<Stage>& stages) {
-  if (layout.kinds.empty() || is_compressed(job.model)) return;
+  const bool compressed = is_compressed(job.model);
+  if (layout.kinds.empty() && !compressed) return;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const Bytes block = block_bytes(layout, stages[i]);
-    const Bytes needed = block * static_cast<std::uint64_t>(request_blocks(layout, s, s.max_model_len));
+    const auto request_of = [&](std::int64_t tokens) {
+      return compressed ? compressed_request(job.model, s, stages[i], tokens) : block * static_cast<std::uint64_t>(request_blocks(layout, s, tokens));
+    };
+    const Bytes needed = request_of(s.max_model_len);
     if (needed <= pool_of(plan.devices[i], &Term::low)) continue;
     const Bytes pool = pool_of(plan.devices[i], &Term::bytes);
-    const auto fits = [&](std::int64_t tokens) { return block * static_cast<std::uint64_t>(request_blocks(layout, s, tokens)) <= pool; };
+    const auto fits = [&](std::int64_t tokens) { return request_of(tokens) <= pool; };
     std::int64_t good = 0;
     for (std::int64_t step = std::int64_t{1} << 40; step > 0; step /= 2)
       if (good + step < s.max_model_len && fits(good + step)) good += step;
@@ -232,6 +236,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.lean_sampler = options.vllm.flashinfer_sampler;
   s.pool_bytes = options.vllm.kv_cache_memory_bytes;
   s.enforce_eager = options.enforce_eager.value_or(false);
+  s.compressed_pool = rules.compressed_pool;
   s.hybrid_cache = rules.hybrid_cache && device.backend == "cuda";  // other platforms turned it off or on by version: counted in full
   const std::string state_type = options.vllm.mamba_ssm_cache_dtype.value_or("auto");
   if (state_type != "auto") s.state_width = state_type == "float32" ? 4 : 2;
