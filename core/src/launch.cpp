@@ -224,7 +224,9 @@ Commands launch_lmdeploy(const Model& model, const Scenario& scenario) {
   const Json settings = settings_of(scenario);
   CommandLine line = start("lmdeploy serve api_server", model, scenario);
   add_if_several(line, "--tp", scenario.parallel.tensor);
-  for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, false);
+  if (scenario.parallel.expert) line.add("--ep", scenario.parallel.tensor);
+  for (const auto& [name, value] : settings.items())
+    if (name != "backend" || value != "auto") add_setting(line, dashed(name), value, false);
   return joined_at(line, scenario.parallel.nodes, "29500");
 }
 

@@ -60,6 +60,8 @@ struct Uneven {
 [[nodiscard]] std::optional<Uneven> uneven_size(const Job& job, const Split& split);
 /// The same for an engine that splits by tensor parallel only, as it is said; not where everything is whole.
 [[nodiscard]] std::optional<Notice> uneven_tensor_parallel(const Job& job, const Split& split);
+/// Whether every size divides among the ranks of `split`; else `plan` says which does not, and the nearest tensor parallel that works.
+[[nodiscard]] bool divides(const Job& job, const Split& split, Plan& plan);
 /// Of all layouts over the devices and machines of `asked` for which `works` holds: the one with the nearest tensor parallel, then with experts
 /// dealt out as asked, then with as many copies; nothing if there is none. Experts are dealt out only where that was asked for.
 template <class Works>
