@@ -26,13 +26,6 @@ namespace {
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kWidestOnHost = "gguf:Q4_K_M";
 
-Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
-  Bytes bytes;
-  for (const Tensor& tensor : tensors)
-    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
-  return bytes;
-}
-
 /// Room by the high bounds, of whatever has least.
 Margin sure_room(const Estimate& answer) {
   const Margin devices = device_margin(answer, Figure::high);

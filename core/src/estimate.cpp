@@ -107,6 +107,16 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
   host.capacity = std::min(host.capacity.value_or(size), size) - taken;
 }
 
+/// More than the whole memory: with the share that the engine starts with, or as much as it may be.
+void refuse_share(const Engine& engine, const Scenario& scenario, Plan& plan) {
+  const std::string name(engine.share_option);
+  const std::string where = "params.engine.options." + name;
+  if (plan.impossible && plan.impossible->where != where) return;
+  if (!plan.impossible && engine.shares_total) plan.nearest_share = largest_utilization(plan.devices.front(), scenario.hardware.front());
+  if (!plan.impossible && !plan.nearest_share) plan.nearest_share = 1;
+  plan.impossible = notice::out_of_range(where, name, excerpt(Json(*scenario.options.gpu_memory_utilization)), "a number above 0, up to 1");
+}
+
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
   const Engine* engine = find_engine(scenario.engine);
   if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
@@ -117,7 +127,11 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
   if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, scenario);
   if (!reason) {
-    Plan plan = engine->plan({prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()});
+    const double asked = scenario.options.gpu_memory_utilization.value_or(0);
+    std::optional<Scenario> capped;
+    if (asked > 1) (capped = scenario)->options.gpu_memory_utilization = 1;
+    Plan plan = engine->plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
+    if (asked > 1 && explain) refuse_share(*engine, scenario, plan);
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
@@ -145,7 +159,7 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
     if (!reason) return result;
     result.verdict.nearest_parallel = plan.nearest_parallel;
     result.verdict.nearest_context_tokens = plan.nearest_context_tokens;
-    if (!result.devices.empty()) result.verdict.nearest_share = plan.nearest_share;
+    result.verdict.nearest_share = plan.nearest_share;
   }
   result.verdict.kind = VerdictClass::impossible;
   result.verdict.reason = std::move(reason);
@@ -225,6 +239,7 @@ void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& 
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result) {
   offer_offload(prepared, scenario, result);
   offer_raised_limit(prepared, scenario, result);
+  offer_nearest(prepared, scenario, result.verdict);
 }
 
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {

@@ -207,6 +207,8 @@ Commands launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
       cache += "  tokens_per_block: " + value.dump() + "\n";
     else if (name == "enable_attention_dp")
       rest += "enable_attention_dp: " + value.dump() + "\n";
+    else if (name == "moe_backend")
+      rest += "moe_config:\n  backend: " + value.get<std::string>() + "\n";
     else if (name == "num_nextn_predict_layers")
       rest += "speculative_config:\n  decoding_type: MTP\n  num_nextn_predict_layers: " + value.dump() + "\n";
     else

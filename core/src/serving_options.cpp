@@ -65,7 +65,7 @@ const std::vector<Names>& all_names() {
         {"num_nextn_predict_layers", nullptr, &S::speculative_num_draft_tokens, 0, 64}},
        {{"free_gpu_memory_fraction", &E::gpu_memory_utilization, nullptr, 0, 1}},
        {{"enable_attention_dp", nullptr, &S::enable_dp_attention}},
-       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}}},
+       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}, {"moe_backend", nullptr, &S::moe_runner_backend}}},
       {"mlc-llm",
        {{"context_window_size", &E::max_model_len, nullptr, 1, kMaxContextTokens},
         {"max_num_sequence", &E::max_num_seqs, nullptr, 1, kMaxSequences},
@@ -115,7 +115,10 @@ auto& place_of(const Option<T>& option, Options& options) {
 std::optional<std::int64_t> read(KeyReader& reader, const Option<std::int64_t>& option) {
   return reader.whole_number_if_given(option.name, option.least, option.most);
 }
-std::optional<double> read(KeyReader& reader, const Option<double>& option) { return reader.fraction(option.name, option.most); }
+std::optional<double> read(KeyReader& reader, const Option<double>& option) {
+  // The share of memory, which all engines have in one place: above 1 the answer says what is possible.
+  return option.shared != nullptr ? reader.fraction(option.name, 100.0, "a number above 0, up to 1") : reader.fraction(option.name, option.most);
+}
 std::optional<bool> read(KeyReader& reader, const Option<bool>& option) { return reader.flag_if_given(option.name); }
 std::optional<std::string> read(KeyReader& reader, const Option<std::string>& option) { return reader.text_if_given(option.name); }
 

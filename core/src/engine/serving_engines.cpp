@@ -52,6 +52,7 @@ const Engine& tensorrt_llm_engine() {
                               {"tokens_per_block", OptionType::integer, "32"},
                               {"enable_attention_dp", OptionType::flag, "false"},
                               {"moe_expert_parallel_size", OptionType::integer, "1"},
+                              {"moe_backend", OptionType::text, "AUTO"},
                               {"num_nextn_predict_layers", OptionType::integer, "0"}},
                              {"bf16", "fp16", "fp8", "fp8-block", "int8", "int4", "awq-int4", "gptq-int4", "nvfp4"},
                              {"bf16", "fp8", "nvfp4"},

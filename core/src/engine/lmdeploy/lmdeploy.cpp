@@ -18,7 +18,8 @@ namespace weighbridge::lmdeploy {
 
 namespace {
 
-constexpr int kLeastCapability = 70;  // kernels/attention: sm_70 is the oldest; Triton's, of the PyTorch engine, is the same
+constexpr double kLargestShare = 0.99;  // of what is free, in hundredths: lmdeploy/messages.py asks for less than 1
+constexpr int kLeastCapability = 70;    // kernels/attention: sm_70 is the oldest; Triton's, of the PyTorch engine, is the same
 
 /// lmdeploy/messages.py QuantPolicy. TurboMind takes 0, 4 and 8; the PyTorch engine all of them.
 struct Policy {
@@ -62,17 +63,24 @@ Settings settle(const Job& job) {
   return s;
 }
 
-std::optional<Notice> option_problem(const Scenario& s, bool turbomind) {
+std::optional<Notice> option_problem(const Scenario& s, bool turbomind, Plan& plan) {
   const std::string backend = s.options.serving.backend.value_or("auto");
   if (backend != "auto" && backend != "turbomind" && backend != "pytorch")
     return notice::custom("unsupported", "params.engine.options.backend", "LMDeploy has no such backend: expected turbomind or pytorch.", "backend",
                           backend, "one of auto, turbomind, pytorch");
   const std::int64_t number = policy_of(s);
-  if (const Policy* policy = find_policy(number); policy == nullptr || (turbomind && !policy->in_turbomind))
-    return notice::out_of_range(s.options.serving.quant_policy ? "params.engine.options.quant_policy" : "params.kv_cache.k", "quant_policy",
-                                grouped(number), turbomind ? "0, 4 or 8, or `backend` pytorch" : "0, 4, 8, 16, 17 or 42");
-  if (s.options.gpu_memory_utilization.value_or(0) >= 1)
+  if (const Policy* policy = find_policy(number); policy == nullptr || (turbomind && !policy->in_turbomind)) {
+    if (s.options.serving.quant_policy)
+      return notice::out_of_range("params.engine.options.quant_policy", "quant_policy", grouped(number),
+                                  turbomind ? "0, 4 or 8, or `backend` pytorch" : "0, 4, 8, 16, 17 or 42");
+    return notice::custom("unsupported", "params.kv_cache",
+                          "LMDeploy's TurboMind has no " + s.kv_type + " cache: expected auto, int8, int4, or `backend` pytorch.", "kv_cache",
+                          s.kv_type, "auto, int8, int4, `backend` pytorch");
+  }
+  if (s.options.gpu_memory_utilization.value_or(0) >= 1) {
+    plan.nearest_share = kLargestShare;
     return notice::out_of_range("params.engine.options.cache_max_entry_count", "cache_max_entry_count", "1", "a number below 1");
+  }
   return std::nullopt;
 }
 
@@ -82,7 +90,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   const Device& device = s.hardware.front().device;
   if (device.backend != "cuda")
     return notice::custom("unknown_backend", "params.hardware", "LMDeploy is counted on NVIDIA GPUs only: expected a CUDA device.", "backend",
-                          device.backend, "cuda");
+                          device.backend, "CUDA");
   if (device.compute_capability > 0 && device.compute_capability < kLeastCapability)
     return needs_capability("params.hardware", "LMDeploy", kLeastCapability, device.compute_capability);
   const bool turbomind = runs_turbomind(job);
@@ -90,7 +98,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
     if (model->code == "unsupported") plan.nearest_weights_format = "awq-int4";
     return model;
   }
-  return option_problem(s, turbomind);
+  return option_problem(s, turbomind, plan);
 }
 
 }  // namespace

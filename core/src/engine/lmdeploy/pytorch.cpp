@@ -154,8 +154,7 @@ std::optional<Notice> pytorch_refusal(const Job& job) {
   const std::vector<LayerSpec>& layers = job.model.layers;
   if (std::find(std::begin(kArchitectures), end, job.model.architecture) == end || std::any_of(layers.begin(), layers.end(), has_no_place))
     return unknown_architecture("LMDeploy", job.model.architecture);
-  if (p.expert && first_moe(job.model) == nullptr)
-    return notice::not_divisible("params.parallel.expert", "num_experts", "0", "a multiple of " + grouped(p.tensor) + ", the ranks that share them");
+  if (std::optional<Notice> dense = needs_experts(job)) return dense;
   const std::string_view format = stored_format(job);
   if (std::find(std::begin(kFormats), std::end(kFormats), format) == std::end(kFormats))
     return unloadable_format("LMDeploy's PyTorch engine", format, "awq-int4");

@@ -24,7 +24,7 @@ std::optional<Notice> device_problem(const Job& job) {
   if (device.backend != "cuda" && device.backend != "rocm")
     return notice::custom("unknown_backend", "params.hardware[0].device",
                           "We have no rules for SGLang on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend", device.backend,
-                          "cuda or rocm");
+                          "CUDA or ROCm");
   const int capability = device.compute_capability;
   if (capability == 0) return std::nullopt;
   if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "SGLang", kLeastCapability, capability);
@@ -44,6 +44,14 @@ std::optional<Notice> format_problem(const Job& job) {
   const std::string value(stored);
   return notice::custom("unsupported", "params.weights.format", "SGLang does not run weights of the format " + value + ": expected another format.",
                         "weights.format", value, "fp8");
+}
+
+/// speculative/spec_info.py SpeculativeAlgorithm, and the name that server_args.py reads as EAGLE.
+std::optional<Notice> drafting_problem(const Scenario& scenario) {
+  constexpr std::array known{"EAGLE", "EAGLE3", "NEXTN", "STANDALONE", "NGRAM", "DFLASH", "DSPARK", "FROZEN_KV_MTP"};
+  const std::optional<std::string>& algorithm = scenario.options.serving.speculative_algorithm;
+  if (!algorithm || std::find(known.begin(), known.end(), *algorithm) != known.end()) return std::nullopt;
+  return unknown_drafting("SGLang", "speculative_algorithm", *algorithm, "EAGLE, EAGLE3, NEXTN, STANDALONE, NGRAM, DFLASH, DSPARK, FROZEN_KV_MTP");
 }
 
 /// Of MOE_RUNNER_BACKEND_CHOICES those that were read.
@@ -82,7 +90,9 @@ std::optional<Notice> refusal(const Job& job) {
   constexpr const char* none = "SGLang needs at least one GPU here: its CPU build is not counted.";
   if (std::optional<Notice> unequal = unequal_gpus(job.scenario, "SGLang", none)) return unequal;
   if (std::optional<Notice> unread = format_problem(job)) return unread;
+  if (std::optional<Notice> dense = needs_experts(job)) return dense;
   if (std::optional<Notice> unknown = backend_problem(job.scenario)) return unknown;
+  if (std::optional<Notice> drafting = drafting_problem(job.scenario)) return drafting;
   return device_problem(job);
 }
 
@@ -123,6 +133,9 @@ void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
   if (job.scenario.options.serving.enable_dp_attention.value_or(false) && s.groups == 1)
     warnings.push_back(notice::custom("dp_attention_alone", "params.engine.options.dp_size",
                                       "`enable_dp_attention` does nothing with one group: expected `dp_size` above 1.", "dp_size", "1", "above 1"));
+  if (const std::optional<std::string>& algorithm = job.scenario.options.serving.speculative_algorithm;
+      algorithm && *algorithm != "NGRAM" && s.draft_layers == 0)
+    warnings.push_back(draft_not_counted("speculative_algorithm", *algorithm));
   add_gpu_warnings(job, "SGLang", s.cache_halves == 2, warnings);
 }
 

@@ -210,7 +210,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   const std::string& backend = s.hardware.front().device.backend;
   if (backend != "cuda" && backend != "rocm")
     return notice::custom("unknown_backend", "params.hardware", "TGI is counted on CUDA and ROCm devices: expected one of them.", "backend", backend,
-                          "cuda or rocm");
+                          "CUDA or ROCm");
   if (std::optional<Notice> layout = only_tensor_parallel(s, "TGI")) return layout;
   if (!has_attention_only(job.model)) return unknown_architecture("TGI", job.model.architecture);
   const std::string_view format = stored_format(job);

@@ -128,20 +128,17 @@ Plan plan_vllm(const Job& job) {
     plan.warnings.push_back(unread_version("vLLM", job.scenario.engine_version, rules.version));
   plan.impossible = refusal(job, rules);
   if (plan.impossible) {
-    if (plan.impossible->code == "unsupported") plan.nearest_weights_format = nearest_format(job.model);
+    if (plan.impossible->code == "unsupported" && plan.impossible->where == "params.weights.format")
+      plan.nearest_weights_format = nearest_format(job.model);
     return plan;
   }
-  if ((plan.impossible = nodes_problem(job, rules))) {
-    if (job.explain) plan.nearest_parallel = nearest_layout(job, rules);
-    return plan;
-  }
+  if ((plan.impossible = nodes_problem(job, rules))) return plan;
   const Settings settings = settle(job, rules);
   const MemoKey key = memo_key(job, settings);
   const bool remembered = key != MemoKey() && job.memo != nullptr && job.memo->key == key;
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
     const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel && job.scenario.parallel.nodes == 1;
     if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
-    if (job.explain && !plain) plan.nearest_parallel = nearest_layout(job, rules);
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
@@ -153,11 +150,6 @@ Plan plan_vllm(const Job& job) {
   if (!job.explain) return plan;
   add_pool_report(plan.report, plan, job, layout, settings, stages);
   refuse_long_context(plan, job, layout, settings, stages);
-  if (const double share = job.scenario.options.gpu_memory_utilization.value_or(0); share > 1) {
-    plan.impossible = notice::out_of_range("params.engine.options.gpu_memory_utilization", "gpu_memory_utilization", excerpt(Json(share)),
-                                           "a number above 0, up to 1");
-    plan.nearest_share = largest_utilization(plan.devices.front(), job.scenario.hardware.front());
-  }
   return plan;
 }
 
@@ -225,7 +217,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.data = scenario.parallel.data;
   s.expert_parallel = scenario.parallel.expert;
   s.context_parallel = options.vllm.decode_context_parallel_size.value_or(1);
-  s.gpu_memory_utilization = std::min(1.0, options.gpu_memory_utilization.value_or(rules.gpu_memory_utilization));
+  s.gpu_memory_utilization = options.gpu_memory_utilization.value_or(rules.gpu_memory_utilization);
   settle_drafts(s, job.model, options.vllm);
   settle_workload(s, job, rules, is_large);
   if (options.vllm.enable_lora.value_or(false)) {

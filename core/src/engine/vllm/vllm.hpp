@@ -103,8 +103,6 @@ struct Settings {
 [[nodiscard]] std::optional<Notice> split_problem(const Job& job, const Parallel& parallel);
 /// Why the engines of `data` cannot be dealt out to the machines, or nothing.
 [[nodiscard]] std::optional<Notice> nodes_problem(const Job& job, const Rules& rules);
-/// Another layout over the same devices that works: first by stages, then by whole engines; nothing if there is none.
-[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job, const Rules& rules);
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
