@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/formula.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/layout.hpp"
 
 namespace weighbridge::vllm {
@@ -173,15 +174,8 @@ std::uint64_t blocks_of_request(const Layout& layout, const Settings& s, std::in
   return static_cast<std::uint64_t>(blocks);
 }
 
-}  // namespace
-
-bool is_compressed(const Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(),
-                     [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
-}
-
 /// Low: nothing in flight. High: two batches in flight whatever the version, and 16-bit entries unless fp8 is asked for.
-Term compressed_cache_term(const Job& job, const Settings& settings, const Stage& stage) {
+Term pool_term(const Job& job, const Settings& settings, const Stage& stage) {
   Term term;
   term.id = "kv_cache";
   term.basis = Basis::modelled;
@@ -210,7 +204,7 @@ Term compressed_cache_term(const Job& job, const Settings& settings, const Stage
   return term;
 }
 
-PoolReport report_compressed_pool(const Model& model, const Settings& s, const Stage& stage, Bytes pool) {
+PoolReport pool_report(const Model& model, const Settings& s, const Stage& stage, Bytes pool) {
   const Layout layout = layout_of(model, s, stage, false);
   if (layout.block == Bytes()) return {};
   const std::uint64_t blocks = pool / layout.block;
@@ -227,9 +221,18 @@ PoolReport report_compressed_pool(const Model& model, const Settings& s, const S
   return {static_cast<std::int64_t>(concurrency * static_cast<double>(s.max_model_len)), concurrency};
 }
 
-Bytes compressed_request(const Model& model, const Settings& s, const Stage& stage, std::int64_t tokens) {
+Bytes request_bytes(const Model& model, const Settings& s, const Stage& stage, std::int64_t tokens) {
   const Layout layout = layout_of(model, s, stage, false);
   return layout.reserved * blocks_of_request(layout, s, tokens);
 }
+
+}  // namespace
+
+bool is_compressed(const Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(),
+                     [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
+}
+
+const CompressedRules kCompressedRules{pool_term, pool_report, request_bytes};
 
 }  // namespace weighbridge::vllm

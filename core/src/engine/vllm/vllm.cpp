@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/layout.hpp"
 #include "json_text.hpp"
-#include "verdict.hpp"
 
 namespace weighbridge::vllm {
 
@@ -100,7 +100,8 @@ void refuse_long_context(Plan& plan, const Job& job, const PageLayout& layout, c
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const Bytes block = block_bytes(layout, stages[i]);
     const auto request_of = [&](std::int64_t tokens) {
-      return compressed ? compressed_request(job.model, s, stages[i], tokens) : block * static_cast<std::uint64_t>(request_blocks(layout, s, tokens));
+      return compressed ? serving_rules().compressed->request(job.model, s, stages[i], tokens)
+                        : block * static_cast<std::uint64_t>(request_blocks(layout, s, tokens));
     };
     const Bytes needed = request_of(s.max_model_len);
     if (needed <= pool_of(plan.devices[i], &Term::low)) continue;

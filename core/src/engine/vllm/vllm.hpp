@@ -132,7 +132,6 @@ struct PageLayout;  // engine/vllm/layout.hpp
 [[nodiscard]] std::int64_t indexer_key_bytes(const Indexer& indexer);
 /// DeepSeek-V4, whose pages are of another kind.
 [[nodiscard]] bool is_compressed(const Model& model);
-[[nodiscard]] Term compressed_cache_term(const Job& job, const Settings& settings, const Stage& stage);
 
 /// What a pool of so many bytes is to the engine.
 struct PoolReport {
@@ -141,9 +140,13 @@ struct PoolReport {
 };
 [[nodiscard]] PoolReport report_pool(const Model& model, const PageLayout& layout, const Settings& settings, const Rules& rules, const Stage& stage,
                                      Bytes pool);
-/// What one request of `tokens` must find in such a pool.
-[[nodiscard]] Bytes compressed_request(const Model& model, const Settings& settings, const Stage& stage, std::int64_t tokens);
-[[nodiscard]] PoolReport report_compressed_pool(const Model& model, const Settings& settings, const Stage& stage, Bytes pool);
+/// The same for DeepSeek-V4 (compressed.cpp). A module that must be small has none of it: serving_rules().compressed.
+struct CompressedRules {
+  Term (*cache_term)(const Job& job, const Settings& settings, const Stage& stage);
+  PoolReport (*report_pool)(const Model& model, const Settings& settings, const Stage& stage, Bytes pool);
+  /// What one request of `tokens` must find in such a pool.
+  Bytes (*request)(const Model& model, const Settings& settings, const Stage& stage, std::int64_t tokens);
+};
 
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
 [[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage);
