@@ -42,7 +42,8 @@ struct FormatPrice {
 constexpr FormatPrice kWeights[] = {{"gguf:Q8_0", Price::weights_8bit, &kQ8_0},   {"fp8", Price::weights_8bit, &kFp8},
                                     {"int8", Price::weights_8bit, &kInt8},        {"bnb-int8", Price::weights_8bit, nullptr},
                                     {"mlx-8bit", Price::weights_8bit, nullptr},   {"gguf:Q6_K", Price::weights_6bit, &kQ6K},
-                                    {"gguf:Q5_K_M", Price::weights_5bit, &kQ5KM}, {"gguf:Q4_K_M", Price::weights_4bit, &kQ4KM},
+                                    {"mlx-6bit", Price::weights_6bit, nullptr},   {"gguf:Q5_K_M", Price::weights_5bit, &kQ5KM},
+                                    {"mlx-5bit", Price::weights_5bit, nullptr},   {"gguf:Q4_K_M", Price::weights_4bit, &kQ4KM},
                                     {"int4", Price::weights_4bit, &kInt4},        {"awq-int4", Price::weights_4bit, nullptr},
                                     {"nf4", Price::weights_4bit, nullptr},        {"mlx-4bit", Price::weights_4bit, nullptr},
                                     {"gguf:Q3_K_M", Price::weights_3bit, &kQ3KM}, {"gguf:Q2_K", Price::weights_2bit, &kQ2K}};

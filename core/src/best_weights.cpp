@@ -14,10 +14,10 @@ namespace weighbridge {
 // Of GGUF the file types that are published for most models. Perplexity of Llama-3-8B rises by 0.0026, 0.0217, 0.0569, 0.1754, 0.6569 and 3.5199
 // (ggml-org/llama.cpp v0.5.0 tools/quantize/quantize.cpp). int8 stands in for fp8 on cards that refuse it.
 const std::vector<std::string_view>& loss_order() {
-  static const std::vector<std::string_view> order{"gguf:Q8_0", "gguf:Q6_K", "gguf:Q5_K_M", "gguf:Q4_K_M", "gguf:Q3_K_M", "gguf:Q2_K", "mlx-8bit",
-                                                   "mlx-4bit",  "exl2-8bpw", "exl2-6bpw",   "exl2-5bpw",   "exl2-4bpw",   "exl2-3bpw", "exl2-2.4bpw",
-                                                   "exl3-8bpw", "exl3-6bpw", "exl3-5bpw",   "exl3-4bpw",   "exl3-3bpw",   "exl3-2bpw", "q4f16_1",
-                                                   "q3f16_1",   "fp8",       "int8",        "awq-int4"};
+  static const std::vector<std::string_view> order{"gguf:Q8_0", "gguf:Q6_K",   "gguf:Q5_K_M", "gguf:Q4_K_M", "gguf:Q3_K_M", "gguf:Q2_K", "mlx-8bit",
+                                                   "mlx-6bit",  "mlx-5bit",    "mlx-4bit",    "exl2-8bpw",   "exl2-6bpw",   "exl2-5bpw", "exl2-4bpw",
+                                                   "exl2-3bpw", "exl2-2.4bpw", "exl3-8bpw",   "exl3-6bpw",   "exl3-5bpw",   "exl3-4bpw", "exl3-3bpw",
+                                                   "exl3-2bpw", "q4f16_1",     "q3f16_1",     "fp8",         "int8",        "awq-int4"};
   return order;
 }
 
@@ -25,13 +25,6 @@ namespace {
 
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kWidestOnHost = "gguf:Q4_K_M";
-
-Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
-  Bytes bytes;
-  for (const Tensor& tensor : tensors)
-    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
-  return bytes;
-}
 
 /// Room by the high bounds, of whatever has least.
 Margin sure_room(const Estimate& answer) {

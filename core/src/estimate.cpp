@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "engine/serving_rules.hpp"
 #include "fit_trial.hpp"
 #include "json_text.hpp"
 #include "verdict.hpp"
@@ -107,17 +108,39 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
   host.capacity = std::min(host.capacity.value_or(size), size) - taken;
 }
 
+/// Whether this module counts such a model with `engine`: some rules may be in another (serving_rules.hpp).
+bool has_rules(const Engine& engine, const Model& model) {
+  if (engine.plan == nullptr) return false;
+  return serving_rules().compressed != nullptr || std::none_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
+           return std::holds_alternative<CompressedAttention>(layer.mixer);
+         });
+}
+
+/// More than the whole memory: with the share that the engine starts with, or as much as it may be.
+void refuse_share(const Engine& engine, const Scenario& scenario, Plan& plan) {
+  const std::string name(engine.share_option);
+  const std::string where = "params.engine.options." + name;
+  if (plan.impossible && plan.impossible->where != where) return;
+  if (!plan.impossible && engine.shares_total) plan.nearest_share = largest_utilization(plan.devices.front(), scenario.hardware.front());
+  if (!plan.impossible && !plan.nearest_share) plan.nearest_share = 1;
+  plan.impossible = notice::out_of_range(where, name, excerpt(Json(*scenario.options.gpu_memory_utilization)), "a number above 0, up to 1");
+}
+
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
   const Engine* engine = find_engine(scenario.engine);
   if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
-  if (engine->plan == nullptr) return fail(rules_elsewhere(scenario.engine));
+  if (!has_rules(*engine, prepared.model())) return fail(rules_elsewhere(scenario.engine));
   Estimate result;
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
   if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, scenario);
   if (!reason) {
-    Plan plan = engine->plan({prepared.model(), prepared.tensors(), scenario, explain, &prepared.memo()});
+    const double asked = scenario.options.gpu_memory_utilization.value_or(0);
+    std::optional<Scenario> capped;
+    if (asked > 1) (capped = scenario)->options.gpu_memory_utilization = 1;
+    Plan plan = engine->plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
+    if (asked > 1 && explain) refuse_share(*engine, scenario, plan);
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
@@ -145,7 +168,7 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
     if (!reason) return result;
     result.verdict.nearest_parallel = plan.nearest_parallel;
     result.verdict.nearest_context_tokens = plan.nearest_context_tokens;
-    if (!result.devices.empty()) result.verdict.nearest_share = plan.nearest_share;
+    result.verdict.nearest_share = plan.nearest_share;
   }
   result.verdict.kind = VerdictClass::impossible;
   result.verdict.reason = std::move(reason);
@@ -161,10 +184,7 @@ std::string_view loaded_format(const Model& model, const Scenario& scenario) {
 }
 
 Prepared::Prepared(const Model& model, std::string_view weights_format, const Prepared* like)
-    : model_(model),
-      is_gguf_(!model.from_gguf && weights_format.starts_with("gguf:")),
-      tensors_(&model.tensors),
-      memo_(std::make_unique<Memo>()) {
+    : model_(model), is_gguf_(!model.from_gguf && weights_format.starts_with("gguf:")), tensors_(&model.tensors), memo_(std::make_unique<Memo>()) {
   if (is_as_published(model, weights_format)) return;
   if (is_gguf_ && like != nullptr && like->is_gguf_) {
     derived_ = like->derived_;
@@ -225,6 +245,7 @@ void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& 
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result) {
   offer_offload(prepared, scenario, result);
   offer_raised_limit(prepared, scenario, result);
+  if (const auto offer = serving_rules().offer_nearest) offer(prepared, scenario, result.verdict);
 }
 
 Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
@@ -235,6 +256,7 @@ Result<Estimate> estimate(const Model& model, const Scenario& scenario) {
 Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
+  if (result->verdict.kind == VerdictClass::impossible && serving_rules().offer_nearest == nullptr) return fail(rules_elsewhere(scenario.engine));
   offer_ways_out(prepared, scenario, *result);
   const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
   if (has_needs && result->verdict.kind != VerdictClass::unknown) {

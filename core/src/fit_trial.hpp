@@ -23,8 +23,14 @@ inline bool holds(Margin room) { return room && *room >= 0; }
 /// Whether counting takes so much time that it pays to ask first for the least and the most.
 [[nodiscard]] bool is_replayed(const Scenario& scenario);
 
-/// What estimate() adds to a verdict that is not `fits`: layers on the host, and a system limit that can be raised.
+/// What estimate() adds to a verdict that is not `fits`: layers on the host, a system limit that can be raised, what runs instead.
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result);
+
+/// For a layout, a weights format, a cache type or ranks that the engine refuses: the nearest that it runs, where the engine named none.
+void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict);
+
+/// What a language model's tensors weigh, each once.
+[[nodiscard]] Bytes loaded_bytes(const std::vector<Tensor>& tensors);
 
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 [[nodiscard]] Scenario without_fit(const Scenario& scenario);

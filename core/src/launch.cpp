@@ -207,6 +207,8 @@ Commands launch_tensorrt_llm(const Model& model, const Scenario& scenario) {
       cache += "  tokens_per_block: " + value.dump() + "\n";
     else if (name == "enable_attention_dp")
       rest += "enable_attention_dp: " + value.dump() + "\n";
+    else if (name == "moe_backend")
+      rest += "moe_config:\n  backend: " + value.get<std::string>() + "\n";
     else if (name == "num_nextn_predict_layers")
       rest += "speculative_config:\n  decoding_type: MTP\n  num_nextn_predict_layers: " + value.dump() + "\n";
     else
@@ -224,7 +226,9 @@ Commands launch_lmdeploy(const Model& model, const Scenario& scenario) {
   const Json settings = settings_of(scenario);
   CommandLine line = start("lmdeploy serve api_server", model, scenario);
   add_if_several(line, "--tp", scenario.parallel.tensor);
-  for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, false);
+  if (scenario.parallel.expert) line.add("--ep", scenario.parallel.tensor);
+  for (const auto& [name, value] : settings.items())
+    if (name != "backend" || value != "auto") add_setting(line, dashed(name), value, false);
   return joined_at(line, scenario.parallel.nodes, "29500");
 }
 

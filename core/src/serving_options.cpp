@@ -53,7 +53,9 @@ const std::vector<Names>& all_names() {
         {"enable_dp_attention", nullptr, &S::enable_dp_attention},
         {"disable_radix_cache", nullptr, &S::disable_radix_cache},
         {"enable_symm_mem", nullptr, &S::enable_symm_mem}},
-       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}, {"speculative_algorithm", nullptr, &S::speculative_algorithm}}},
+       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr},
+        {"speculative_algorithm", nullptr, &S::speculative_algorithm},
+        {"moe_runner_backend", nullptr, &S::moe_runner_backend}}},
       {"tensorrt-llm",
        {{"max_seq_len", &E::max_model_len, nullptr, 1, kMaxContextTokens},
         {"max_batch_size", &E::max_num_seqs, nullptr, 1, kMaxSequences},
@@ -63,7 +65,7 @@ const std::vector<Names>& all_names() {
         {"num_nextn_predict_layers", nullptr, &S::speculative_num_draft_tokens, 0, 64}},
        {{"free_gpu_memory_fraction", &E::gpu_memory_utilization, nullptr, 0, 1}},
        {{"enable_attention_dp", nullptr, &S::enable_dp_attention}},
-       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}}},
+       {{"kv_cache_dtype", &E::kv_cache_dtype, nullptr}, {"moe_backend", nullptr, &S::moe_runner_backend}}},
       {"mlc-llm",
        {{"context_window_size", &E::max_model_len, nullptr, 1, kMaxContextTokens},
         {"max_num_sequence", &E::max_num_seqs, nullptr, 1, kMaxSequences},
@@ -83,10 +85,10 @@ const std::vector<Names>& all_names() {
         {"max_batch_size", &E::max_num_seqs, nullptr, 1, kMaxSequences},
         {"max_prefill_token_num", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens},
         {"cache_block_seq_len", &E::block_size, nullptr, 1, 4096},
-        {"quant_policy", nullptr, &S::quant_policy, 0, 8}},
+        {"quant_policy", nullptr, &S::quant_policy, 0, 42}},
        {{"cache_max_entry_count", &E::gpu_memory_utilization, nullptr, 0, 1}},
-       {},
-       {}},
+       {{"eager_mode", &E::enforce_eager, nullptr}},
+       {{"backend", nullptr, &S::backend}}},
       {"tgi",
        {{"max_total_tokens", &E::max_model_len, nullptr, 1, kMaxContextTokens},
         {"max_batch_prefill_tokens", &E::max_num_batched_tokens, nullptr, 1, kMostBatchTokens},
@@ -113,7 +115,10 @@ auto& place_of(const Option<T>& option, Options& options) {
 std::optional<std::int64_t> read(KeyReader& reader, const Option<std::int64_t>& option) {
   return reader.whole_number_if_given(option.name, option.least, option.most);
 }
-std::optional<double> read(KeyReader& reader, const Option<double>& option) { return reader.fraction(option.name, option.most); }
+std::optional<double> read(KeyReader& reader, const Option<double>& option) {
+  // The share of memory, which all engines have in one place: above 1 the answer says what is possible.
+  return option.shared != nullptr ? reader.fraction(option.name, 100.0, "a number above 0, up to 1") : reader.fraction(option.name, option.most);
+}
 std::optional<bool> read(KeyReader& reader, const Option<bool>& option) { return reader.flag_if_given(option.name); }
 std::optional<std::string> read(KeyReader& reader, const Option<std::string>& option) { return reader.text_if_given(option.name); }
 

@@ -123,6 +123,8 @@ const std::vector<WeightsFormat>& weights_formats() {
       {"mxfp4", mxfp4()},
       {"nvfp4", nvfp4()},
       {"mlx-4bit", mlx(4)},
+      {"mlx-5bit", mlx(5)},
+      {"mlx-6bit", mlx(6)},
       {"mlx-8bit", mlx(8)},
       {"exl2-2.4bpw", exl(Q::exl2, 2400)},
       {"exl2-3bpw", exl(Q::exl2, 3000)},

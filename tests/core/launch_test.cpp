@@ -32,6 +32,10 @@ TEST(Launch, SetsTheLengthAndTheRequestsThatWereCounted) {
 }
 
 TEST(Launch, KnowsTheServersThatAreNotOfTheFirstThree) {
+  Json experts = serving("lmdeploy", "deepseek-ai/DeepSeek-R1", "h200", 8, {{"backend", "pytorch"}});
+  experts["parallel"] = {{"tensor", 8}, {"expert", true}};
+  EXPECT_EQ(launch(experts)["command"],
+            "lmdeploy serve api_server deepseek-ai/DeepSeek-R1 --tp 8 --ep 8 --session-len 8192 --max-batch-size 4 --backend pytorch");
   EXPECT_EQ(launch(serving("lmdeploy", "Qwen/Qwen3-8B", "rtx-3090", 2, {{"cache_max_entry_count", 0.5}, {"quant_policy", 8}}))["command"],
             "lmdeploy serve api_server Qwen/Qwen3-8B --tp 2 --session-len 8192 --max-batch-size 4 --quant-policy 8 --cache-max-entry-count 0.5");
   EXPECT_EQ(launch(serving("tgi", "Qwen/Qwen3-8B", "rtx-3090", 2, {{"cuda_graphs", 4}}))["command"],
@@ -63,23 +67,27 @@ TEST(Launch, MakesAFormatAsItLoadsOrNamesACopy) {
 }
 
 TEST(Launch, PutsIntoAFileWhatTheLineDoesNotTake) {
-  Json request = serving("tensorrt-llm", "deepseek-ai/DeepSeek-R1", "h200", 8, {{"enable_attention_dp", true}, {"free_gpu_memory_fraction", 0.8}});
+  Json request = serving("tensorrt-llm", "deepseek-ai/DeepSeek-R1", "h200", 8,
+                         {{"enable_attention_dp", true}, {"free_gpu_memory_fraction", 0.8}, {"moe_backend", "DEEPGEMM"}});
   request["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
   EXPECT_EQ(launch(request)["command"],
-            "cat > options.yaml <<'END'\nkv_cache_config:\n  dtype: fp8\nenable_attention_dp: true\nEND\n"
+            "cat > options.yaml <<'END'\nkv_cache_config:\n  dtype: fp8\nenable_attention_dp: true\nmoe_config:\n  backend: DEEPGEMM\nEND\n"
             "trtllm-serve deepseek-ai/DeepSeek-R1 --tp_size 8 --max_seq_len 8192 --max_batch_size 4 --kv_cache_free_gpu_memory_fraction 0.8 "
             "--extra_llm_api_options options.yaml");
 }
 
 TEST(Launch, QuotesWhatALinkMayHaveBrought) {
-  Json request = serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mamba_ssm_cache_dtype", "auto; rm -rf ~"}, {"speculative_method", "a'b $(c)"}});
+  Json request = serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mamba_ssm_cache_dtype", "a'b; `id` $(c)"}, {"speculative_method", "ngram"}});
   EXPECT_EQ(launch(request)["command"],
-            "vllm serve Qwen/Qwen3-8B --max-model-len 8192 --max-num-seqs 4 --mamba-ssm-cache-dtype 'auto; rm -rf ~' "
-            "--speculative-config '{\"method\":\"a'\\''b $(c)\",\"num_speculative_tokens\":1}'");
-  request = serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_algorithm", "`id`"}, {"kv_cache_dtype", "fp8_e5m2"}});
+            "vllm serve Qwen/Qwen3-8B --max-model-len 8192 --max-num-seqs 4 --mamba-ssm-cache-dtype 'a'\\''b; `id` $(c)' "
+            "--speculative-config '{\"method\":\"ngram\",\"num_speculative_tokens\":1}'");
+  // What the engine has no such name for has no line at all.
+  EXPECT_TRUE(launch(serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_method", "a'b $(c)"}}))["command"].is_null());
+  EXPECT_TRUE(launch(serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_algorithm", "`id`"}}))["command"].is_null());
+  request = serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_algorithm", "NGRAM"}, {"kv_cache_dtype", "fp8_e5m2"}});
   EXPECT_EQ(launch(request)["command"],
             "python3 -m sglang.launch_server --model-path Qwen/Qwen3-8B --context-length 8192 --max-running-requests 4 "
-            "--speculative-algorithm '`id`' --kv-cache-dtype fp8_e5m2");
+            "--speculative-algorithm NGRAM --kv-cache-dtype fp8_e5m2");
 }
 
 TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {

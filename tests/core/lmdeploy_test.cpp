@@ -64,12 +64,40 @@ TEST(LmDeployWeights, AwqScalesAndZeroPointsTakeTwoBytesEach) {
 TEST(LmDeployLayout, RefusesWhatCannotRun) {
   const auto reason = [](const Json& params) { return testing::estimate(params)["verdict"]["reason"]["values"]["key"]; };
   EXPECT_EQ(reason(lmdeploy_request("Qwen/Qwen3-8B", "mi300x", 1)), "backend");
-  EXPECT_EQ(reason(lmdeploy_request("google/gemma-3-27b-it", "h100-sxm", 1)), "model_type");
+  EXPECT_EQ(reason(lmdeploy_request("google/gemma-2-9b-it", "h100-sxm", 1, {{"backend", "nothing"}})), "backend");
+  EXPECT_EQ(reason(lmdeploy_request("tiiuae/falcon-mamba-7b-instruct", "h100-sxm", 1)), "model_type");
+  EXPECT_EQ(reason(lmdeploy_request("Qwen/Qwen3-8B", "h100-sxm", 1, {{"quant_policy", 42}})), "quant_policy");
+  EXPECT_EQ(reason(lmdeploy_request("Qwen/Qwen3-8B", "h100-sxm", 1, {{"cache_max_entry_count", 1}})), "cache_max_entry_count");
+  Json fp8 = lmdeploy_request("Qwen/Qwen3-8B", "h100-sxm", 1);
+  fp8["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
+  EXPECT_EQ(reason(fp8), "kv_cache");
+  fp8["engine"]["options"] = {{"backend", "pytorch"}};
+  EXPECT_TRUE(testing::estimate(fp8)["verdict"]["reason"].is_null());
   EXPECT_EQ(reason(lmdeploy_request("Qwen/Qwen3-8B", "h100-sxm", 3)), "num_attention_heads");
   EXPECT_EQ(reason(lmdeploy_request("Qwen/Qwen3-8B", "h100-sxm", 1, {{"quant_policy", 5}})), "quant_policy");
   Json nf4 = lmdeploy_request("Qwen/Qwen3-8B", "h100-sxm", 1);
   nf4["weights"]["format"] = "nf4";
   EXPECT_EQ(reason(nf4), "weights.format");
+}
+
+// lmdeploy/pytorch: a rank has the embeddings and the head whole; what TurboMind cannot load runs here, and the answer says so.
+TEST(LmDeployPyTorch, TakesOverWhatTurboMindHasNoCodeForAndSplitsNoEmbeddings) {
+  const Json response = testing::call("estimate", lmdeploy_request("google/gemma-3-27b-it", "h200-sxm", 1));
+  EXPECT_NE(response.dump().find("lmdeploy_pytorch"), std::string::npos);
+  EXPECT_EQ(testing::row_bytes(testing::term(response["result"], "weights"), "embeddings"), 262208LL * 5376 * 2);
+  const Json one = lmdeploy_term(lmdeploy_request("Qwen/Qwen3-8B", "h200-sxm", 1, {{"backend", "pytorch"}}), "weights");
+  const Json two = lmdeploy_term(lmdeploy_request("Qwen/Qwen3-8B", "h200-sxm", 2, {{"backend", "pytorch"}}), "weights");
+  for (const char* whole : {"embeddings", "output_head"}) EXPECT_EQ(testing::row_bytes(two, whole), 151936LL * 4096 * 2) << whole;
+  EXPECT_EQ(testing::row_bytes(two, "dense_ffn") * 2, testing::row_bytes(one, "dense_ffn"));
+}
+
+// messages.py QuantPolicy: FP8 keeps one byte a value, 42 four bits of keys and two of values, with two norms and one (cache_engine.py).
+TEST(LmDeployPyTorch, HasCachesThatTurboMindHasNot) {
+  Json params = lmdeploy_request("Qwen/Qwen3-8B", "h200-sxm", 1, {{"backend", "pytorch"}, {"quant_policy", 16}});
+  params["workload"] = {{"context_tokens", 128}, {"sequences", 2}};
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 2 * 128 * 36 * 8 * 2 * 128);
+  params["engine"]["options"]["quant_policy"] = 42;
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 2 * 128 * 36 * 8 * (64 + 4 + 32 + 2));
 }
 
 }  // namespace

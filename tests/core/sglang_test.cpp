@@ -39,6 +39,30 @@ TEST(SglangCache, Qwen3_235BOnFourGpusTakes48128BytesAToken) {
   EXPECT_NEAR(48'128.0 * 367'404 / testing::kGiBytes, 2 * 8.23, 0.01);
 }
 
+// quantization/marlin_utils_fp4.py, fp8.py: 61 layers of 384 experts, three matrices of 7168 x 3072 with a scale for 32 values; Marlin leaves those
+// it loaded, of 4 bytes, beside its own. wo_a, 16 groups of 4096 x 1024, is widened from one byte to two except on 10.x.
+TEST(SglangWeights, DeepSeekV4KeepsTheScalesThatMarlinRead) {
+  const auto row = [](const char* device, const char* version, const char* label, const Json& options) {
+    Json params = with("deepseek-ai/DeepSeek-V4-Pro", device, 8, options);
+    params["engine"]["version"] = version;
+    return row_bytes(term_of(params, "weights"), label);
+  };
+  constexpr std::int64_t scales = 61LL * 384 * 3 * 7168 * 3072 / 32 / 8;
+  constexpr std::int64_t output = 61LL * 16 * 4096 * 1024 / 8;
+  EXPECT_EQ(row("h200-sxm", "0.5.15", "spare_scales", Json::object()), 4 * scales);
+  EXPECT_EQ(row("h200-sxm", "0.5.15", "widened_output", Json::object()), output);
+  EXPECT_EQ(row("h200-sxm", "0.5.18", "spare_scales", Json::object()), 0);  // by FlashInfer from then on
+  EXPECT_EQ(row("h200-sxm", "0.5.18", "spare_scales", {{"moe_runner_backend", "marlin"}}), scales);
+  EXPECT_EQ(row("b200-sxm", "0.5.15", "spare_scales", Json::object()), 0);
+  EXPECT_EQ(row("b200-sxm", "0.5.15", "widened_output", Json::object()), 0);
+}
+
+TEST(SglangWeights, Fp4ExpertsNeedHopperAndABackendThatWasRead) {
+  const auto reason = [](const Json& params) { return testing::estimate(params)["verdict"]["reason"]; };
+  EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-V4-Pro", "a100-sxm4-80gb", 8))["code"], "needs_capability");
+  EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-V4-Pro", "h200-sxm", 8, {{"moe_runner_backend", "triton"}}))["values"]["key"], "moe_runner_backend");
+}
+
 // Sparse latents: 512 values of FP8, 4 scales of 4 bytes and 64 rotated values of 16 bits; the indexer's 128 and a scale. GLM-5's 78 layers were
 // logged with 61,463 bytes a token.
 TEST(SglangCache, SparseLatentsHaveScalesAndAnIndexer) {

@@ -75,16 +75,58 @@ TEST(VllmStates, AnIndexersKeyIsFp8WithAScale) {
   EXPECT_EQ(testing::term(testing::estimate(request), "kv_cache")["bytes"], 78LL * (1152 + 132) * (4096 + 64));
 }
 
-// Pages as the sources state them: 64 x 584 bytes, 2 x 584, 64 x 132, and 32,768 of a compressor, each rounded up to a multiple of 576.
-TEST(VllmStates, DeepSeekV4KeepsPagesOfFiveKinds) {
-  const Json cache = testing::term(testing::estimate(vllm_request("deepseek-ai/DeepSeek-V4-Flash", 131072, 1, 8)), "kv_cache");
-  std::set<std::int64_t> pages;
-  for (const Json& row : cache["formula"]["rows"]) pages.insert(row["factors"][1]["value"].get<std::int64_t>());
-  EXPECT_EQ(pages, (std::set<std::int64_t>{1728, 8640, 32832, 37440}));
-  EXPECT_LT(cache["low_bytes"], cache["bytes"]);
-  EXPECT_GT(cache["high_bytes"], cache["bytes"]);
-  // What it was taken for before: 512 values of two bytes for every token and layer.
-  EXPECT_LT(cache["low_bytes"].get<std::int64_t>(), 43LL * 512 * 2 * 131072 / 4);
+Json compressed_request(const char* model, const char* version, std::int64_t context, Json options) {
+  return {{"model", {{"id", model}}},
+          {"kv_cache", {{"k", "fp8"}, {"v", "fp8"}}},
+          {"engine", {{"name", "vllm"}, {"version", version}, {"options", std::move(options)}}},
+          {"workload", {{"context_tokens", context}, {"sequences", 1}}},
+          {"hardware", Json::array({{{"device", "gh200-96gb"}, {"count", 2}}})},
+          {"parallel", {{"tensor", 2}, {"expert", true}}}};
+}
+
+std::set<std::int64_t> block_sizes(const Json& request) {
+  std::set<std::int64_t> sizes;
+  const Json cache = testing::term(testing::estimate(request), "kv_cache");
+  for (const Json& row : cache["formula"]["rows"]) sizes.insert(row["factors"][1]["value"].get<std::int64_t>());
+  return sizes;
+}
+
+// All groups of DeepSeek-V4-Flash take pages of one size (vllm-project/vllm#54703), and a window keeps the tokens of a whole step beside its own.
+TEST(VllmStates, DeepSeekV4HasOnePageForAllGroups) {
+  const Json request = vllm_request("deepseek-ai/DeepSeek-V4-Flash", 131072, 1, 8);
+  EXPECT_EQ(block_sizes(request), (std::set<std::int64_t>{1'002'240}));
+  const Json cache = testing::term(testing::estimate(request), "kv_cache");
+  EXPECT_GT(cache["bytes"].get<std::int64_t>(), 2 * 128 * 1'002'240LL);
+  // What it was taken for before: 512 values of two bytes for every token and layer, eight times as much at this length.
+  EXPECT_LT(cache["bytes"].get<std::int64_t>(), 43LL * 512 * 2 * 131072 * 2);
+}
+
+// vllm-project/vllm#44376: with 5.44 GiB, 6.66 GiB were asked for at 30,000 tokens, and 13,528 were the most.
+TEST(VllmStates, DeepSeekV4AsksForWhatVllm022Said) {
+  const auto pool = static_cast<std::int64_t>(5.44 * testing::kGiBytes);
+  const Json result = testing::estimate(
+      compressed_request("deepseek-ai/DeepSeek-V4-Flash", "0.22", 30000, {{"max_num_batched_tokens", 16384}, {"kv_cache_memory_bytes", pool}}));
+  EXPECT_NE(result["verdict"]["reason"]["message"].get<std::string>().find("6.66 GiB KV cache is needed"), std::string::npos);
+  EXPECT_NEAR(result["verdict"]["nearest"]["context_tokens"].get<double>(), 13'528, 8);
+}
+
+// vllm-project/vllm#51041: 7.71 GiB held 150,992 tokens in requests of 121,344, with drafts and 16,384 tokens in flight.
+TEST(VllmStates, DeepSeekV4HoldsAsManyTokensAsLogged) {
+  const auto pool = static_cast<std::int64_t>(7.71 * testing::kGiBytes);
+  Json request = compressed_request("deepseek-ai/DeepSeek-V4-Flash", "0.26.0", 121344,
+                                    {{"speculative_method", "mtp"}, {"max_num_batched_tokens", 16384}, {"kv_cache_memory_bytes", pool}});
+  EXPECT_NEAR(testing::estimate(request)["engine"]["kv_cache_tokens"].get<double>(), 150'992, 150'992 * 0.001);
+}
+
+// sparse_attn_indexer.py: 512 MiB of scores in a step, beside what the attention gathers.
+TEST(VllmStates, AnIndexerScoresInHalfAGibibyte) {
+  for (const char* model : {"deepseek-ai/DeepSeek-V3.2", "deepseek-ai/DeepSeek-V4-Flash"}) {
+    const Json compute = testing::term(testing::estimate(vllm_request(model, 8192, 4, 8)), "compute");
+    EXPECT_GT(testing::row_bytes(compute, "indexer_logits"), 512LL << 20) << model;
+    EXPECT_GE(compute["bytes"].get<std::int64_t>(), testing::row_bytes(compute, "indexer_logits")) << model;
+  }
+  EXPECT_EQ(testing::row_bytes(testing::term(testing::estimate(vllm_request("deepseek-ai/DeepSeek-R1", 8192, 4, 8)), "compute"), "indexer_logits"),
+            0);
 }
 
 TEST(LlamaCppStates, WithoutAttentionTheContextCostsNoMask) {

@@ -37,6 +37,23 @@ TEST(TensorRtLlmWeights, BandsHoldWhatWasLogged) {
   EXPECT_TRUE(holds(term_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8), "weights"), 81.86));
 }
 
+// fused_moe_deepgemm.py get_workspace: for 8,192 tokens at each of 256 experts 7,168 values of a byte and as many of two, and 56 bytes of scales.
+// 81.86 GiB with TensorRT-LLM's kernels were 124.76 with DeepGEMM's, and 111.66 with attention of its own (zufayu/ClaudeSkillsE2EPerf).
+TEST(TensorRtLlmWeights, DeepGemmKeepsPlacesForEveryTokenAtEveryExpert) {
+  const auto weights = [](Json options) {
+    options["max_num_tokens"] = 8192;
+    return term_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8, options), "weights");
+  };
+  const Json deep = weights({{"moe_backend", "DEEPGEMM"}});
+  EXPECT_EQ(testing::row_bytes(deep, "expert_workspace"), 256LL * 8192 * (3 * 7168 + 56));
+  EXPECT_EQ(testing::row_bytes(deep, "packed_scales"), 58LL * 256 * (512 * 56 + 7168 * 4));
+  EXPECT_NEAR((deep["bytes"].get<double>() - weights(Json::object())["bytes"].get<double>()) / testing::kGiBytes, 124.76 - 81.86, 0.03);
+  const Json own = weights(
+      {{"moe_backend", "DEEPGEMM"}, {"enable_attention_dp", true}, {"moe_expert_parallel_size", 8}, {"num_nextn_predict_layers", 1}});
+  EXPECT_EQ(testing::row_bytes(own, "expert_workspace"), 32LL * 18688 * (3 * 7168 + 56));
+  EXPECT_NEAR(own["bytes"].get<double>() / testing::kGiBytes, 111.66, 111.66 * 0.01);
+}
+
 // Each rank has the whole embedding of a model with latent attention, 129,280 x 7,168 in 16 bit, and of others its share.
 TEST(TensorRtLlmWeights, OfLatentAttentionTheEmbeddingIsCopied) {
   const auto embedding = [](const char* model, int count) {
@@ -71,6 +88,8 @@ TEST(TensorRtLlmLayout, RefusesWhatCannotRun) {
   EXPECT_EQ(reason(with("Qwen/Qwen3-32B", "h100-sxm", 3)), "num_attention_heads");
   EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"moe_expert_parallel_size", 3}})), "num_experts");
   EXPECT_EQ(reason(with("Qwen/Qwen3-8B", "mi300x", 1)), "backend");
+  EXPECT_EQ(reason(with("Qwen/Qwen3-8B", "h100-sxm", 1, {{"moe_backend", "DEEPGEMM"}})), "moe_backend");
+  EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8, {{"moe_backend", "nothing"}})), "moe_backend");
   Json fp4 = with("Qwen/Qwen3-8B", "h100-sxm", 1);
   fp4["weights"]["format"] = "nvfp4";
   EXPECT_EQ(reason(fp4), "nvfp4");

@@ -54,6 +54,8 @@ const kPhrases: [RegExp, string][] = [
   [/^more GPU memory$/, 'moreMemory'],
   [/^(\S+) or newer$/, 'orNewer'],
   [/^flash_attn on or auto, or (.+)$/, 'flashOr'],
+  [/^(\w+) or (\w+)$/, 'either'],
+  [/^(\w+), (\w+) or (\w+)$/, 'eitherOfThree'],
 ];
 
 /** A long list of the core ends in "a, b and 40 more in `catalogue`". */

@@ -120,6 +120,12 @@ struct EngineReport {
   std::string command;  ///< the engine with these settings, or with those that `fitted` says, as a line for a shell; empty: none is made
 };
 
+/// A number that an option of the engine may have, by its own name.
+struct NearestOption {
+  std::string_view name;
+  std::int64_t value = 0;
+};
+
 enum class VerdictClass { fits, tight, offload, no, impossible, unknown };
 
 struct Verdict {
@@ -136,6 +142,8 @@ struct Verdict {
   std::optional<std::int64_t> nearest_gpu_layers;          ///< most layers that the devices hold
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs
+  std::optional<std::string_view> nearest_cache_type;      ///< a cache type that it has
+  std::optional<NearestOption> nearest_option;             ///< ranks of an option that divide
   std::optional<VerdictClass> with_raised_limit;           ///< the better verdict once the system lets the devices take more (raise_command)
 };
 

@@ -108,6 +108,8 @@ struct ServingOptions {
   std::optional<std::int64_t> ep_size;            ///< groups that whole experts are dealt out to
   std::optional<std::int64_t> speculative_num_draft_tokens;
   std::optional<std::string> speculative_algorithm;  ///< "EAGLE", "EAGLE3" or "NEXTN": the model's own prediction layers; "NGRAM": no weights
+  std::optional<std::string> backend;                ///< LMDeploy: "auto", "turbomind" or "pytorch"
+  std::optional<std::string> moe_runner_backend;     ///< SGLang: which kernels run experts: "auto", "marlin" or "flashinfer_mxfp4"
   std::optional<double> swa_full_tokens_ratio;       ///< tokens that the layers with a window keep, as a share of the others'
   std::optional<double> mamba_full_memory_ratio;     ///< memory of recurrent states, as a share of the cache's
   std::optional<std::int64_t> quant_policy;          ///< LMDeploy: bits of the cache, 4 or 8; 0: those of the model

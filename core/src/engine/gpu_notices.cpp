@@ -60,6 +60,17 @@ std::optional<Notice> too_small_cache(const std::string& name, const std::option
   return notice::out_of_range("params.engine.options." + name, name, grouped(*given), grouped(needed) + " to " + grouped(kMostTokens));
 }
 
+Notice unknown_drafting(const std::string& engine, const std::string& option, const std::string& method, const std::string& known) {
+  return notice::custom("unsupported", "params.engine.options." + option,
+                        engine + " does not draft this model's tokens by `" + method + "`: expected one of " + known + ".", option, method,
+                        "one of " + known);
+}
+
+Notice draft_not_counted(const std::string& option, const std::string& method) {
+  return notice::custom("draft_not_counted", "params.engine.options." + option,
+                        "The model that `" + method + "` drafts with is not counted: its weights and cache come on top.", option, method, "");
+}
+
 Notice sliding_counted_full(std::int64_t window) {
   return notice::custom("sliding_counted_full", "params.engine",
                         "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",

@@ -37,6 +37,12 @@ struct FormatRule {
 /// The option `name` sets a cache of `given` tokens, less than the workload's `needed`.
 [[nodiscard]] std::optional<Notice> too_small_cache(const std::string& name, const std::optional<std::int64_t>& given, std::int64_t needed);
 
+/// The engine has no way to draft that is called `method`; `known` are those it has.
+[[nodiscard]] Notice unknown_drafting(const std::string& engine, const std::string& option, const std::string& method, const std::string& known);
+
+/// What `method` drafts with is a model of its own, of which nothing is known here.
+[[nodiscard]] Notice draft_not_counted(const std::string& option, const std::string& method);
+
 /// Layers with a sliding window whose cache was counted as if they had none.
 [[nodiscard]] Notice sliding_counted_full(std::int64_t window);
 

@@ -233,6 +233,18 @@ std::optional<Notice> uneven_tensor_parallel(const Job& job, const Split& split)
   return notice::not_divisible("params.parallel.tensor", std::string(found->key), grouped(found->value), std::move(expected));
 }
 
+std::optional<Notice> needs_experts(const Job& job) {
+  if (!job.scenario.parallel.expert || first_moe(job.model) != nullptr) return std::nullopt;
+  return notice::custom("unsupported", "params.parallel.expert", "Expert parallel needs a model with routed experts: expected expert false.",
+                        "parallel.expert", "true", "false");
+}
+
+bool divides(const Job& job, const Split& split, Plan& plan) {
+  plan.impossible = uneven_tensor_parallel(job, split);
+  if (plan.impossible && job.explain) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, job.scenario.parallel.tensor);
+  return !plan.impossible;
+}
+
 std::int64_t nearest_tensor_parallel(const Job& job, std::int64_t wanted) {
   const auto works = [&](std::int64_t ranks) { return !uneven_size(job, {ranks, ranks, ranks, 1}); };
   for (std::int64_t distance = 1; distance < wanted; ++distance) {

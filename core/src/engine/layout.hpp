@@ -60,6 +60,10 @@ struct Uneven {
 [[nodiscard]] std::optional<Uneven> uneven_size(const Job& job, const Split& split);
 /// The same for an engine that splits by tensor parallel only, as it is said; not where everything is whole.
 [[nodiscard]] std::optional<Notice> uneven_tensor_parallel(const Job& job, const Split& split);
+/// Expert parallel for a model that has no experts.
+[[nodiscard]] std::optional<Notice> needs_experts(const Job& job);
+/// Whether every size divides among the ranks of `split`; else `plan` says which does not, and the nearest tensor parallel that works.
+[[nodiscard]] bool divides(const Job& job, const Split& split, Plan& plan);
 /// Of all layouts over the devices and machines of `asked` for which `works` holds: the one with the nearest tensor parallel, then with experts
 /// dealt out as asked, then with as many copies; nothing if there is none. Experts are dealt out only where that was asked for.
 template <class Works>
@@ -78,16 +82,6 @@ template <class Works>
       }
     }
   return best;
-}
-
-/// The same for the whole job in another layout.
-template <class Works>
-[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job, Works works) {
-  Scenario other = job.scenario;
-  return nearest_layout(job.scenario.parallel, [&](const Parallel& p) {
-    other.parallel = p;
-    return works(Job{job.model, job.tensors, other, false, nullptr});
-  });
 }
 
 /// The working number of ranks nearest to `wanted` that all share everything, smaller on a tie.

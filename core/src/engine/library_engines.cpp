@@ -37,7 +37,7 @@ const Engine& mlx_engine() {
                               {"max_kv_size", OptionType::integer, "none"},
                               {"kv_group_size", OptionType::integer, "64"},
                               {"prompt_cache_size", OptionType::integer, "0"}},
-                             {"bf16", "fp16", "mlx-4bit", "mlx-8bit"},
+                             {"bf16", "fp16", "mlx-4bit", "mlx-5bit", "mlx-6bit", "mlx-8bit"},
                              {"bf16", "f16", "q8", "q6", "q4", "q3", "q2"},
                              nullptr,
                              {"mlx-2bit", "mlx-3bit", "mlx-5bit", "mlx-6bit"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/serving_rules.hpp"
 
+#include "fit_trial.hpp"
 #include "serving_options.hpp"
 
 namespace weighbridge {
@@ -11,6 +12,8 @@ constexpr EngineRules kEngines[] = {{"sglang", sglang::plan}, {"tensorrt-llm", t
 
 }  // namespace
 
-ServingRules serving_rules() { return {kEngines, read_serving_options, describe_serving_options, longest_sequence_option}; }
+ServingRules serving_rules() {
+  return {kEngines, read_serving_options, describe_serving_options, longest_sequence_option, &vllm::kCompressedRules, offer_nearest};
+}
 
 }  // namespace weighbridge

@@ -9,6 +9,13 @@
 namespace weighbridge {
 
 class KeyReader;
+class Prepared;
+struct Verdict;
+
+namespace vllm {
+struct CompressedRules;
+extern const CompressedRules kCompressedRules;
+}  // namespace vllm
 
 namespace sglang {
 /// Releases whose sources were read, oldest first.
@@ -31,12 +38,14 @@ inline constexpr std::string_view kVersion = "3.3.7";
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tgi
 
-/// How serving engines other than vLLM plan, and read their options.
+/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention; what runs where an engine refuses.
 struct ServingRules {
   std::span<const EngineRules> engines;
   bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
   bool (*describe_options)(const EngineOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
+  const vllm::CompressedRules* compressed = nullptr;
+  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< nearest.cpp
 };
 
 /// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).

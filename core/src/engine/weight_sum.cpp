@@ -44,6 +44,27 @@ std::vector<FormulaRow> WeightSum::rows(std::int64_t ranks) const {
   return rows;
 }
 
+Term summed_weights(const Job& job, std::int64_t ranks, const Source& source, const std::function<std::optional<Tensor>(const Tensor&)>& held) {
+  WeightSum sum;
+  for (const Tensor& tensor : job.tensors)
+    if (const std::optional<Tensor> local = held(tensor)) sum.add(tensor, *local);
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::modelled;
+  term.source = source;
+  term.bytes = sum.bytes();
+  if (!job.explain) return term;
+  term.formula.rows = sum.rows(ranks);
+  term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
+  return term;
+}
+
+void add_row(const Job& job, Term& term, FormulaRow row) {
+  if (row.bytes == Bytes()) return;
+  term.bytes += row.bytes;
+  if (job.explain) term.formula.rows.push_back(std::move(row));
+}
+
 FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths) {
   FormulaRow row{"rope_cache",
                  {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
-#include "weighbridge/estimate.hpp"
-#include "weighbridge/model.hpp"
+#include "engine/engine.hpp"
 
 namespace weighbridge {
 
@@ -30,6 +31,13 @@ class WeightSum {
 
   std::vector<Group> groups_;
 };
+
+/// The weights term of an engine whose devices all hold the same: `held` says what one of `ranks` has of a tensor, nothing if it is not loaded. The
+/// bounds are its caller's.
+[[nodiscard]] Term summed_weights(const Job& job, std::int64_t ranks, const Source& source,
+                                  const std::function<std::optional<Tensor>(const Tensor&)>& held);
+/// Adds what `row` says to `term`; a row without bytes is not shown.
+void add_row(const Job& job, Term& term, FormulaRow row);
 
 /// One table of cosines and sines for all layers of one base, not split over ranks; `width` bytes a value, each table `lengths` times as long as
 /// the context.

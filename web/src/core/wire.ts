@@ -184,11 +184,12 @@ export interface Verdict {
   nearest: {
     parallel?: Parallel & { tensor: number };
     context_tokens?: number;
-    gpu_memory_utilization?: number;
-    mem_fraction_static?: number;
     gpu_layers?: number;
     host_bytes?: number;
     weights?: { format: string };
+    kv_cache?: { k: string };
+    /** One option of the engine, by its own name. */
+    [option: string]: unknown;
   } | null;
   reason: Notice | null;
 }

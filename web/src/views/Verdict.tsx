@@ -29,13 +29,12 @@ export function Announcer({ text }: { text: string }) {
 
 /** The nearest working setting, one tap away: its words, and what the tap does. */
 function nearestOf(store: Store): [words: string, take: () => void] | undefined {
-  const { answer, setParallel, setHardware, setOption, setOffload, setFormat, setEngine, setContext } = store;
+  const { answer, setParallel, setHardware, setOption, setOffload, setFormat, setCacheType, setEngine, setContext } =
+    store;
   const { verdict, request } = answer.value;
   const layers = verdict.nearest?.gpu_layers;
   const format = verdict.nearest?.weights?.format;
-  const shareName =
-    verdict.nearest?.mem_fraction_static === undefined ? 'gpu_memory_utilization' : 'mem_fraction_static';
-  const share = verdict.nearest?.[shareName];
+  const cache = verdict.nearest?.kv_cache?.k;
   const parallel = verdict.nearest?.parallel;
   const tensor = parallel?.tensor;
   const context = verdict.nearest?.context_tokens;
@@ -50,10 +49,12 @@ function nearestOf(store: Store): [words: string, take: () => void] | undefined 
     if (first)
       return [t('nearest.devices', { count: count(tensor) }), () => setHardware([{ ...first, count: tensor }])];
   }
-  if (share !== undefined)
-    return [t('nearest.utilization', { name: shareName, share }), () => setOption(shareName, share)];
   if (layers !== undefined) return [t('nearest.layers', { layers }), () => setOffload({ gpu_layers: layers })];
   if (format !== undefined) return [t('nearest.format', { format: weightsName(format) }), () => setFormat(format)];
+  if (cache !== undefined) return [t('nearest.cache', { type: cache }), () => setCacheType(cache)];
+  const [option, value] = Object.entries(verdict.nearest ?? {})[0] ?? [];
+  if (option !== undefined && typeof value === 'number')
+    return [t('nearest.utilization', { name: option, share: value }), () => setOption(option, value)];
   if (verdict.reason?.values.key !== 'engine.name') return undefined;
   const name = verdict.reason.values.expected;
   return [t('nearest.engine', { engine: engineName(name) }), () => setEngine({ name })];

@@ -153,7 +153,7 @@ std::optional<Notice> device_problem(const Scenario& s, const std::string& engin
   for (const DeviceGroup& group : s.hardware) {
     if (group.device.backend != "cuda")
       return notice::custom("unsupported", "params.hardware", engine + " is counted on NVIDIA GPUs only: expected a CUDA device.", "backend",
-                            group.device.backend, "cuda");
+                            group.device.backend, "CUDA");
     if (const int capability = group.device.compute_capability; capability > 0 && capability < least_capability)
       return needs_capability("params.hardware", engine, least_capability, capability);
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// LMDeploy's TurboMind engine over equal GPUs. The budget of one GPU, src/turbomind/turbomind.cc CreateEngine:
-//   pool = (what is free once the weights are loaded, the least of all ranks) * cache_max_entry_count
-// and everything a step needs comes from the rest.
+// LMDeploy over equal GPUs. It has two engines: TurboMind where that has code for the model, else one of PyTorch (lmdeploy/archs.py
+// autoget_backend). Both give the cache a share of what is free once the weights are loaded, each by rules of its own.
 #include "engine/lmdeploy/lmdeploy.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/device_context.hpp"
 #include "engine/formula.hpp"
@@ -18,21 +18,39 @@ namespace weighbridge::lmdeploy {
 
 namespace {
 
-/// lmdeploy/turbomind/supported_models.py SUPPORTED_ARCHS, by model_type. Its PyTorch engine runs more, by other rules.
-constexpr std::string_view kArchitectures[] = {"glm4_moe_lite", "gpt_oss", "internlm2",   "internlm3",  "internvl",  "internvl_chat",
-                                               "llama",         "mixtral", "qwen2",       "qwen2_5_vl", "qwen2_moe", "qwen2_vl",
-                                               "qwen3",         "qwen3_5", "qwen3_5_moe", "qwen3_moe"};
-constexpr int kLeastCapability = 70;         // kernels/attention: sm_70 is the oldest
-constexpr Bytes kGemmWorkspace = 65 * kMiB;  // models/llama/LlamaLinear.cu: kPartialsSize twice, kBarriersSize
-constexpr Source kOverheadSource{
-    "free memory at start-up in public logs of other engines; InternLM/lmdeploy src/turbomind/models/llama/LlamaLinear.cu",
-    "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/models/llama/LlamaLinear.cu"};
+constexpr double kLargestShare = 0.99;  // of what is free, in hundredths: lmdeploy/messages.py asks for less than 1
+constexpr int kLeastCapability = 70;    // kernels/attention: sm_70 is the oldest; Triton's, of the PyTorch engine, is the same
+
+/// lmdeploy/messages.py QuantPolicy. TurboMind takes 0, 4 and 8; the PyTorch engine all of them.
+struct Policy {
+  std::int64_t number;
+  CacheType cache;
+  bool in_turbomind;
+};
+constexpr std::array kPolicies{Policy{0, {}, true},       Policy{4, {4, 4, 4, 4}, true}, Policy{8, {8, 8, 4, 4}, true},
+                               Policy{16, {8, 8}, false}, Policy{17, {8, 8}, false},     Policy{42, {4, 2, 4, 2}, false}};
+
+const Policy* find_policy(std::int64_t number) {
+  const auto* found = std::find_if(kPolicies.begin(), kPolicies.end(), [&](const Policy& p) { return p.number == number; });
+  return found == kPolicies.end() ? nullptr : found;
+}
+
+/// What `quant_policy` is: as given, else by the type of the cache.
+std::int64_t policy_of(const Scenario& s) {
+  if (s.options.serving.quant_policy) return *s.options.serving.quant_policy;
+  if (s.kv_type.starts_with("fp8")) return s.kv_type == "fp8_e5m2" ? 17 : 16;
+  return s.kv_type == "int4" ? 4 : (s.kv_type.starts_with("int") ? 8 : 0);
+}
+
+/// cli/serve.py: TurboMind is asked for unless PyTorch's engine is, and gives way where it has no code for the model.
+bool runs_turbomind(const Job& job) { return job.scenario.options.serving.backend.value_or("auto") != "pytorch" && is_turbomind_model(job.model); }
 
 Settings settle(const Job& job) {
   const Scenario& scenario = job.scenario;
   const EngineOptions& o = scenario.options;
   Settings s;
   s.tensor = scenario.parallel.tensor;
+  s.experts_whole = scenario.parallel.expert;
   s.share = o.gpu_memory_utilization.value_or(0.8);
   s.context = o.max_model_len.value_or(scenario.context_tokens);
   s.requests = o.max_num_seqs.value_or(scenario.sequences);
@@ -40,21 +58,30 @@ Settings settle(const Job& job) {
   s.held = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
   s.batch_tokens = o.max_num_batched_tokens.value_or(8192);
   s.block = o.block_size.value_or(64);
-  if (scenario.kv_type.starts_with("int")) s.cache_bits = scenario.kv_type == "int4" ? 4 : 8;
-  if (const std::int64_t bits = o.serving.quant_policy.value_or(0); bits > 0) s.cache_bits = bits;
+  s.graphs = !o.enforce_eager.value_or(false);
+  if (const Policy* policy = find_policy(policy_of(scenario))) s.cache = policy->cache;
   return s;
 }
 
-Term overhead_term(const Job& job, const Settings& s, const Device& device) {
-  Term term;
-  term.id = "overhead";
-  term.basis = Basis::modelled;
-  term.source = kOverheadSource;
-  add_context(term, driver_context(device), nccl_buffers(s.tensor, device.compute_capability, job.scenario.parallel.nodes), job.explain);
-  term.bytes += kGemmWorkspace;
-  term.high += 4 * kGemmWorkspace;
-  if (job.explain) term.formula.rows.push_back({"gemm_workspace", {}, kGemmWorkspace, true});
-  return term;
+std::optional<Notice> option_problem(const Scenario& s, bool turbomind, Plan& plan) {
+  const std::string backend = s.options.serving.backend.value_or("auto");
+  if (backend != "auto" && backend != "turbomind" && backend != "pytorch")
+    return notice::custom("unsupported", "params.engine.options.backend", "LMDeploy has no such backend: expected turbomind or pytorch.", "backend",
+                          backend, "one of auto, turbomind, pytorch");
+  const std::int64_t number = policy_of(s);
+  if (const Policy* policy = find_policy(number); policy == nullptr || (turbomind && !policy->in_turbomind)) {
+    if (s.options.serving.quant_policy)
+      return notice::out_of_range("params.engine.options.quant_policy", "quant_policy", grouped(number),
+                                  turbomind ? "0, 4 or 8, or `backend` pytorch" : "0, 4, 8, 16, 17 or 42");
+    return notice::custom("unsupported", "params.kv_cache",
+                          "LMDeploy's TurboMind has no " + s.kv_type + " cache: expected auto, int8, int4, or `backend` pytorch.", "kv_cache",
+                          s.kv_type, "auto, int8, int4, `backend` pytorch");
+  }
+  if (s.options.gpu_memory_utilization.value_or(0) >= 1) {
+    plan.nearest_share = kLargestShare;
+    return notice::out_of_range("params.engine.options.cache_max_entry_count", "cache_max_entry_count", "1", "a number below 1");
+  }
+  return std::nullopt;
 }
 
 std::optional<Notice> refusal(const Job& job, Plan& plan) {
@@ -62,57 +89,65 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   if (std::optional<Notice> unequal = unequal_gpus(s, "LMDeploy", "LMDeploy needs at least one NVIDIA GPU.")) return unequal;
   const Device& device = s.hardware.front().device;
   if (device.backend != "cuda")
-    return notice::custom("unsupported", "params.hardware", "TurboMind runs on NVIDIA GPUs only: expected a CUDA device.", "backend", device.backend,
-                          "cuda");
+    return notice::custom("unknown_backend", "params.hardware", "LMDeploy is counted on NVIDIA GPUs only: expected a CUDA device.", "backend",
+                          device.backend, "CUDA");
   if (device.compute_capability > 0 && device.compute_capability < kLeastCapability)
     return needs_capability("params.hardware", "LMDeploy", kLeastCapability, device.compute_capability);
-  if (std::optional<Notice> layout = only_tensor_parallel(s, "LMDeploy")) return layout;
-  const auto* end = std::end(kArchitectures);
-  if (std::find(std::begin(kArchitectures), end, job.model.architecture) == end)
-    return unknown_architecture("LMDeploy's TurboMind", job.model.architecture);
-  const std::string_view format = stored_format(job);
-  if (!lmdeploy_engine().loads(format)) {
-    plan.nearest_weights_format = "awq-int4";
-    return unloadable_format("LMDeploy", format, *plan.nearest_weights_format);
+  const bool turbomind = runs_turbomind(job);
+  if (std::optional<Notice> model = turbomind ? turbomind_refusal(job) : pytorch_refusal(job)) {
+    if (model->code == "unsupported") plan.nearest_weights_format = "awq-int4";
+    return model;
   }
-  if (const std::int64_t bits = s.options.serving.quant_policy.value_or(0); bits != 0 && bits != 4 && bits != 8)
-    return notice::out_of_range("params.engine.options.quant_policy", "quant_policy", grouped(bits), "0, 4 or 8");
-  if (s.options.gpu_memory_utilization.value_or(0) >= 1)
-    return notice::out_of_range("params.engine.options.cache_max_entry_count", "cache_max_entry_count", "1", "a number below 1");
-  return std::nullopt;
+  return option_problem(s, turbomind, plan);
 }
 
 }  // namespace
+
+std::int64_t token_bytes(const Model& model, const Settings& s) {
+  const auto bytes = [](std::int64_t values, std::int64_t bits, std::int64_t beside) { return values * bits / 8 + beside; };
+  std::int64_t sum = 0;
+  for (const LayerSpec& layer : model.layers) {
+    if (layer.shares_cache) continue;
+    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer))
+      sum += bytes(latent->kv_lora_rank + latent->qk_rope_head_dim, s.cache.key_bits, s.cache.key_bytes);
+    if (const FullAttention* a = grouped_attention(layer.mixer))
+      sum += std::max<std::int64_t>(1, a->n_kv_heads / s.tensor) *
+             (bytes(a->head_dim_k, s.cache.key_bits, s.cache.key_bytes) + bytes(a->head_dim_v, s.cache.value_bits, s.cache.value_bytes));
+  }
+  return sum;
+}
+
+Term cache_term(const Job& job, const Settings& s, const Source& source) {
+  FormulaRow row = make_row(job.explain, "full_sequences",
+                            {{"bytes_of_a_token", token_bytes(job.model, s)},
+                             {"pool_tokens", s.held_requests * ceil_div(s.held, s.block) * s.block}});
+  return pool_term(job, std::move(row), source, s.tensor);
+}
+
+Term context_term(const Job& job, const Settings& s, const Source& source) {
+  const Device& device = job.scenario.hardware.front().device;
+  Term term;
+  term.id = "overhead";
+  term.basis = Basis::modelled;
+  term.source = source;
+  add_context(term, driver_context(device), nccl_buffers(s.tensor, device.compute_capability, job.scenario.parallel.nodes), job.explain);
+  return term;
+}
 
 Plan plan(const Job& job) {
   Plan plan = plan_of_one_version(job, lmdeploy_engine(), "LMDeploy");
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);
-  plan.impossible = uneven_tensor_parallel(job, s.split());
-  if (plan.impossible) {
-    if (job.explain) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, s.tensor);
-    return plan;
-  }
-  const DeviceGroup& group = job.scenario.hardware.front();
-  DevicePlan device;
-  device.count = s.tensor;
-  device.capacity = group.capacity();
-  device.terms.push_back(weights_term(job, s));
-  device.terms.push_back(overhead_term(job, s, group.device));
-  const Bytes before = device.total();
-  const Bytes pool = scaled(device.capacity - before, s.share);
-  device.terms.push_back(cache_term(job, s));
-  if (Term states = state_term(job, s); states.bytes > Bytes()) device.terms.push_back(std::move(states));
-  const Term step = compute_term(job, s);
-  device.terms.push_back(step);
-  device.limit = before + pool;
-  device.reserved = device.limit + step.bytes;
-  device.observed = device.reserved + group.used;
-  report_pool(job, plan.report, pool, token_bytes(job.model, s), s.block, s.context);
-  if (const SlidingLayers sliding = sliding_layers(job.model); job.explain && sliding.n_layers > 0)
-    plan.warnings.push_back(sliding_counted_full(sliding.window));
-  plan.devices.push_back(std::move(device));
+  if (!divides(job, s.split(), plan)) return plan;
+  const bool turbomind = runs_turbomind(job);
+  plan.devices.push_back(turbomind ? plan_turbomind(job, s, plan.report) : plan_pytorch(job, s, plan.report));
+  if (!job.explain) return plan;
+  if (const SlidingLayers sliding = sliding_layers(job.model); sliding.n_layers > 0) plan.warnings.push_back(sliding_counted_full(sliding.window));
+  if (!turbomind && job.scenario.options.serving.backend != "pytorch")
+    plan.warnings.push_back(notice::custom("lmdeploy_pytorch", "params.model",
+                                           "TurboMind has no code for " + job.model.architecture + ": LMDeploy runs its PyTorch engine.",
+                                           "model_type", job.model.architecture, "a model that TurboMind runs"));
   return plan;
 }
 

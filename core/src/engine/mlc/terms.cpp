@@ -87,23 +87,15 @@ const Architecture* find_architecture(std::string_view model_type) {
 }
 
 Term weights_term(const Job& job, const Settings& s) {
-  WeightSum sum;
-  for (const Tensor& tensor : job.tensors)
-    if (is_loaded(tensor)) sum.add(tensor, held_by_shard(job, s, tensor));
-  Term term;
-  term.id = "weights";
-  term.basis = Basis::modelled;
-  term.source = kWeightSource;
+  Term term = summed_weights(job, s.tensor, kWeightSource, [&](const Tensor& tensor) -> std::optional<Tensor> {
+    if (!is_loaded(tensor)) return std::nullopt;
+    return held_by_shard(job, s, tensor);
+  });
   term.records = 2;  // mlc-ai/mlc-llm#2026 and #2128: Llama 2 7B, quantized and not
-  term.bytes = sum.bytes();
-  if (job.explain) term.formula.rows = sum.rows(s.tensor);
-  if (FormulaRow absorbed = absorbed_row(job, s); absorbed.bytes > Bytes()) {
-    term.bytes += absorbed.bytes;
-    if (job.explain) term.formula.rows.push_back(std::move(absorbed));
-  }
+  add_row(job, term, absorbed_row(job, s));
   term.low = term.bytes - term.bytes / 100;
   term.high = term.bytes + term.bytes / 33;
-  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization"};
+  if (job.explain) term.formula.config_keys.back() = "quantization";
   return term;
 }
 

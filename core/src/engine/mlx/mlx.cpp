@@ -218,7 +218,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   const auto is_other = [](const DeviceGroup& g) { return g.device.backend != "metal"; };
   if (s.hardware.empty() || std::any_of(s.hardware.begin(), s.hardware.end(), is_other))
     return notice::custom("unknown_backend", "params.hardware", "MLX is counted on Apple silicon only: expected an Apple device.", "backend",
-                          s.hardware.empty() ? "[]" : s.hardware.front().device.backend, "metal");
+                          s.hardware.empty() ? "[]" : s.hardware.front().device.backend, "Metal");
   if (s.device_count() != 1)
     return notice::custom("layout_not_counted", "params.hardware", "MLX over several machines is not counted: expected one.", "hardware",
                           grouped(s.device_count()), "1");

@@ -139,11 +139,12 @@ Recorder::Id attend(Walk& w, const LayerSpec& layer, Recorder::Id input) {
   const Recorder::Id cache = update_cache(w, kept, turned, v);
   Recorder::Id out = w.make(a->n_heads * a->head_dim_v);
   if (has_scores(w, a->head_dim_k)) {
-    const Recorder::Id scores = w.make(a->n_heads * (w.step.before + w.step.tokens));
-    w.recorder.run({q, cache}, scores);
-    const Recorder::Id masked = w.make(a->n_heads * (w.step.before + w.step.tokens));
-    w.recorder.run({scores}, masked, 0, 2);
-    w.recorder.run({masked, cache}, out);
+    // The mask and the softmax are written over the scores, which nothing else holds (backend/common/ternary.h, metal/softmax.cpp).
+    const std::int64_t keys = w.step.before + w.step.tokens;
+    const Recorder::Id scores = w.recorder.run({q, cache}, w.make(a->n_heads * keys));
+    const Recorder::Id mask = w.recorder.run({}, w.recorder.make(times(keys, w.step.tokens), 1), 0, 3);
+    w.recorder.run({scores, mask}, scores, 0, 2);
+    w.recorder.run({scores, cache}, out);
   } else {
     w.recorder.run({q, cache}, out);
   }

@@ -265,6 +265,11 @@ bool is_compressed(const Model& model) {
                      [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
 }
 
+bool has_fp4_experts(const Job& job) {
+  const auto is_one = [](const Tensor& tensor) { return tensor.role == TensorRole::expert_gate_up && tensor.type == dtype::fp4; };
+  return is_compressed(job.model) && std::any_of(job.tensors.begin(), job.tensors.end(), is_one);
+}
+
 Pools pools_of(const Job& job, const Settings& s, const Stage& stage) {
   Pools pools;
   pools.cache = is_compressed(job.model) ? compressed_term(job, s, stage) : cache_term(job, s, stage);

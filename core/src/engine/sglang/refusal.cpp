@@ -24,11 +24,13 @@ std::optional<Notice> device_problem(const Job& job) {
   if (device.backend != "cuda" && device.backend != "rocm")
     return notice::custom("unknown_backend", "params.hardware[0].device",
                           "We have no rules for SGLang on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend", device.backend,
-                          "cuda or rocm");
+                          "CUDA or ROCm");
   const int capability = device.compute_capability;
   if (capability == 0) return std::nullopt;
   if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "SGLang", kLeastCapability, capability);
   if (job.scenario.weights_format == "checkpoint" && stored_format(job) == "bf16") return std::nullopt;  // read as float16
+  // mxfp4_marlin_moe.py, deepseek_v4_hook.py: kernels for FP4 experts and for V4's attention begin with Hopper.
+  if (has_fp4_experts(job) && capability < 90) return needs_capability("params.weights.format", "SGLang with FP4 experts", 90, capability);
   const FormatRule* rule = rule_of(kFormatRules, stored_format(job));
   if (rule != nullptr && capability < rule->capability)
     return needs_capability("params.weights.format", std::string(rule->format), rule->capability, capability);
@@ -42,6 +44,23 @@ std::optional<Notice> format_problem(const Job& job) {
   const std::string value(stored);
   return notice::custom("unsupported", "params.weights.format", "SGLang does not run weights of the format " + value + ": expected another format.",
                         "weights.format", value, "fp8");
+}
+
+/// speculative/spec_info.py SpeculativeAlgorithm, and the name that server_args.py reads as EAGLE.
+std::optional<Notice> drafting_problem(const Scenario& scenario) {
+  constexpr std::array known{"EAGLE", "EAGLE3", "NEXTN", "STANDALONE", "NGRAM", "DFLASH", "DSPARK", "FROZEN_KV_MTP"};
+  const std::optional<std::string>& algorithm = scenario.options.serving.speculative_algorithm;
+  if (!algorithm || std::find(known.begin(), known.end(), *algorithm) != known.end()) return std::nullopt;
+  return unknown_drafting("SGLang", "speculative_algorithm", *algorithm, "EAGLE, EAGLE3, NEXTN, STANDALONE, NGRAM, DFLASH, DSPARK, FROZEN_KV_MTP");
+}
+
+/// Of MOE_RUNNER_BACKEND_CHOICES those that were read.
+std::optional<Notice> backend_problem(const Scenario& scenario) {
+  const std::string backend = scenario.options.serving.moe_runner_backend.value_or("auto");
+  if (backend == "auto" || backend == "marlin" || backend == "flashinfer_mxfp4") return std::nullopt;
+  return notice::custom("unsupported", "params.engine.options.moe_runner_backend",
+                        "We have read how SGLang keeps experts for auto, marlin and flashinfer_mxfp4: expected one of them, got " + backend + ".",
+                        "moe_runner_backend", backend, "one of auto, marlin, flashinfer_mxfp4");
 }
 
 Notice uneven(std::string where, std::string_view key, std::int64_t value, std::string expected) {
@@ -71,6 +90,9 @@ std::optional<Notice> refusal(const Job& job) {
   constexpr const char* none = "SGLang needs at least one GPU here: its CPU build is not counted.";
   if (std::optional<Notice> unequal = unequal_gpus(job.scenario, "SGLang", none)) return unequal;
   if (std::optional<Notice> unread = format_problem(job)) return unread;
+  if (std::optional<Notice> dense = needs_experts(job)) return dense;
+  if (std::optional<Notice> unknown = backend_problem(job.scenario)) return unknown;
+  if (std::optional<Notice> drafting = drafting_problem(job.scenario)) return drafting;
   return device_problem(job);
 }
 
@@ -111,6 +133,9 @@ void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
   if (job.scenario.options.serving.enable_dp_attention.value_or(false) && s.groups == 1)
     warnings.push_back(notice::custom("dp_attention_alone", "params.engine.options.dp_size",
                                       "`enable_dp_attention` does nothing with one group: expected `dp_size` above 1.", "dp_size", "1", "above 1"));
+  if (const std::optional<std::string>& algorithm = job.scenario.options.serving.speculative_algorithm;
+      algorithm && *algorithm != "NGRAM" && s.draft_layers == 0)
+    warnings.push_back(draft_not_counted("speculative_algorithm", *algorithm));
   add_gpu_warnings(job, "SGLang", s.cache_halves == 2, warnings);
 }
 

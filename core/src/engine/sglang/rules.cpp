@@ -12,11 +12,11 @@ namespace weighbridge::sglang {
 namespace {
 
 // 0.5.3: general heuristics for the share (sgl-project/sglang#10975, #11076). 0.5.10: graphs for prompts. 0.5.18: the draft's cache is a part of
-// each token's, and no memory is left for it.
+// each token's, and no memory is left for it; FP4 experts run by FlashInfer.
 constexpr std::array kRules{
-    Rules{"0.5.3", false, true, false, false},
-    Rules{"0.5.10", true, true, false, false},
-    Rules{"0.5.18", true, false, true, true},
+    Rules{"0.5.3", false, true, false, false, false},
+    Rules{"0.5.10", true, true, false, false, false},
+    Rules{"0.5.18", true, false, true, true, true},
 };
 static_assert(kRules.size() == kVersions.size());
 
@@ -75,6 +75,24 @@ std::int64_t draft_layers(const Job& job) {
   const std::optional<std::string>& algorithm = job.scenario.options.serving.speculative_algorithm;
   const bool own = algorithm && (*algorithm == "EAGLE" || *algorithm == "EAGLE3" || *algorithm == "NEXTN");
   return own ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0;
+}
+
+/// DeepSeek-V4's FP4 experts have a scale of one byte for 32 values. prepare_moe_mxfp4_layer_for_marlin (quantization/marlin_utils_fp4.py) lays it
+/// out anew and leaves what was loaded beside: f32 (fp8.py, Fp8MoEMethod.create_weights), later a byte (mxfp4_marlin_moe.py). Triton's kernels, on
+/// 12.x before FlashInfer's, read the f32. FlashInfer's and TensorRT-LLM's keep one byte.
+std::int64_t spare_scale_bytes(const Job& job, const Rules& rules) {
+  if (!has_fp4_experts(job)) return 0;
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  const std::string backend = job.scenario.options.serving.moe_runner_backend.value_or("auto");
+  if (backend == "marlin") return rules.fp4_by_flashinfer ? 1 : 4;
+  if (backend != "auto" || rules.fp4_by_flashinfer) return 0;
+  return capability == 90 ? 4 : (capability >= 120 ? 3 : 0);
+}
+
+/// server_args.py: DeepGEMM multiplies wo_a in FP8 on 10.x; elsewhere it is loaded in 16 bits, on Hopper unless asked otherwise (#28983).
+bool has_wide_output(const Job& job) {
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  return is_compressed(job.model) && capability / 10 != 10;
 }
 
 /// Factors of an image encoder: the larger, the smaller the share (adjust_mem_fraction_for_vlm; the baseline is ViT-L/14).
@@ -165,6 +183,8 @@ Settings settle(const Job& job, const Rules& rules) {
   s.symmetric_memory = o.serving.enable_symm_mem.value_or(false);
   s.draft_layers = draft_layers(job);
   s.draft_in_pool = rules.draft_in_budget && s.draft_layers > 0;
+  s.spare_scale_bytes = spare_scale_bytes(job, rules);
+  s.wide_output = has_wide_output(job);
   s.window_ratio = o.serving.swa_full_tokens_ratio.value_or(0.8);
   s.recurrent_ratio = o.serving.mamba_full_memory_ratio.value_or(0.9);
   s.share = o.gpu_memory_utilization.value_or(0);

@@ -99,9 +99,7 @@ Plan plan(const Job& job) {
   const Settings settings = settle(job, rules);
   plan.impossible = layout_problem(job, settings);
   if (plan.impossible) {
-    if (job.explain && job.scenario.parallel.nodes > 1)
-      plan.nearest_parallel = nearest_layout(job, [&](const Job& other) { return !layout_problem(other, settle(other, rules)); });
-    else if (job.explain && plan.impossible->where == "params.parallel.tensor")
+    if (job.explain && job.scenario.parallel.nodes == 1 && plan.impossible->where == "params.parallel.tensor")
       plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
     return plan;
   }

@@ -14,7 +14,9 @@ struct Rules {
   bool prefill_graphs;      ///< prompts run in captured graphs by default (release notes of v0.5.10)
   bool reserves_for_draft;  ///< the automatic share leaves 2 GiB (EAGLE) or 6 GiB (STANDALONE) for a draft model
   bool draft_in_budget;     ///< a draft's weights and cache are there when the pool is sized, or paid by it; else they lie in the slack
-  bool wide_small_cards;    ///< cards below 35 GiB read 4,096 tokens at a time and capture 48 or 160 sequences, not 2,048 and 24 or 80
+  bool fp4_by_flashinfer;  ///< FP4 experts of DeepSeek-V4 run by FlashInfer unless asked otherwise (sgl-project/sglang#35919), and Marlin loads their
+                           ///< scales as exponents of a byte (#30272)
+  bool wide_small_cards;   ///< cards below 35 GiB read 4,096 tokens at a time and capture 48 or 160 sequences, not 2,048 and 24 or 80
 };
 
 /// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.
@@ -43,9 +45,11 @@ struct Settings {
   bool radix_cache = true;
   bool symmetric_memory = false;
   std::int64_t draft_layers = 0;
-  bool draft_in_pool = false;    ///< the draft's cache is a part of each token's
-  double window_ratio = 0.8;     ///< swa_full_tokens_ratio
-  double recurrent_ratio = 0.9;  ///< mamba_full_memory_ratio
+  bool draft_in_pool = false;          ///< the draft's cache is a part of each token's
+  std::int64_t spare_scale_bytes = 0;  ///< of each block scale of FP4 experts, beside the byte that kernels read (`moe_runner_backend`)
+  bool wide_output = false;            ///< DeepSeek-V4's first output projection is widened to 16 bits (SGLANG_OPT_FP8_WO_A_GEMM)
+  double window_ratio = 0.8;           ///< swa_full_tokens_ratio
+  double recurrent_ratio = 0.9;        ///< mamba_full_memory_ratio
 
   /// Ranks that share attention.
   [[nodiscard]] std::int64_t attention_ranks() const { return tensor / groups; }
@@ -65,6 +69,8 @@ struct Settings {
 /// Whether layers with a window have a pool of their own (is_hybrid_swa_model); others keep every token.
 [[nodiscard]] bool has_window_pool(const Model& model);
 [[nodiscard]] bool is_compressed(const Model& model);
+/// DeepSeek-V4 with experts in FP4, as published.
+[[nodiscard]] bool has_fp4_experts(const Job& job);
 
 /// Why the engine refuses this job, or nothing.
 [[nodiscard]] std::optional<Notice> refusal(const Job& job);

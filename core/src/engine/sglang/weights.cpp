@@ -39,10 +39,18 @@ Bytes copied_at_most(const Job& job, const Settings& s, const Stage& stage) {
   return more;
 }
 
+/// DeepSeek-V4's FP4 experts are created in the size that they have, for FlashInfer's and TensorRT-LLM's kernels alike (fp8.py create_weights).
+ExpertPadding padding_of(const Job& job) {
+  ExpertPadding padding = expert_padding(job);
+  if (has_fp4_experts(job)) padding.hidden_multiple = padding.ffn_multiple = 1;
+  return padding;
+}
+
 /// What of FP4 a rank holds: values, and all block scales.
 struct Fp4Parts {
   Bytes values;
   Bytes scales;
+  Bytes exponents;  ///< of the scales, those of MXFP4 experts: a byte each
 };
 
 Fp4Parts fp4_parts(const Job& job, const Settings& s, const Stage& stage, const ExpertPadding& padding) {
@@ -53,7 +61,10 @@ Fp4Parts fp4_parts(const Job& job, const Settings& s, const Stage& stage, const 
     if (!is_fp4 && !tensor.is_scale) continue;
     const Tensor held = within(tensor, stage, false);
     if (held.copies() == 0) continue;
-    (is_fp4 ? parts.values : parts.scales) += share_of(job.model, held, s.split(), padding).bytes();
+    const Bytes bytes = share_of(job.model, held, s.split(), padding).bytes();
+    (is_fp4 ? parts.values : parts.scales) += bytes;
+    const bool is_expert = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
+    if (is_expert && tensor.type == dtype::e8m0) parts.exponents += bytes;
   }
   return parts;
 }
@@ -62,13 +73,28 @@ Fp4Parts fp4_parts(const Job& job, const Settings& s, const Stage& stage, const 
 /// w13_blockscale_swizzled and w2_blockscale_swizzled of experts, weight_scale_interleaved of the rest. Releases that came later reuse the room.
 Bytes swizzled_scales(const Job& job, const Fp4Parts& parts) { return stored_format(job) == "nvfp4" ? parts.scales : Bytes(); }
 
-/// Other FP4 is laid out anew by kernels that were not read: DeepSeek-V4's experts took a quarter more on a card without FP4 units
-/// (SemiAnalysisAI/InferenceX#2128).
-Bytes repacked_at_most(const Job& job, const Fp4Parts& parts, Bytes swizzled) {
-  if (parts.values == Bytes()) return {};
+/// Scales that stay in another layout beside those that kernels read, at most: four bytes each where Marlin may run, which needs no FP4 units.
+Bytes repacked_at_most(const Job& job, const Fp4Parts& parts, Bytes counted) {
+  if (parts.values == Bytes() || job.scenario.options.serving.moe_runner_backend == "flashinfer_mxfp4") return {};
   const int capability = job.scenario.hardware.front().device.compute_capability;
-  const Bytes most = capability > 0 && capability < 100 ? std::max(parts.scales, parts.values / 4) : parts.scales;
-  return most - std::min(most, swizzled);
+  const bool has_units = capability / 10 == 10;
+  const Bytes most = has_units ? parts.scales : parts.scales + parts.exponents * 3;
+  return most - std::min(most, counted);
+}
+
+/// Bytes that 16 bits add to an FP8 projection: attn.wo_a of each layer.
+Bytes widened_output(const Job& job, const Settings& s, const Stage& stage) {
+  Bytes more;
+  for (const Tensor& tensor : job.tensors) {
+    if (!s.wide_output || tensor.is_scale || tensor.part != ModelPart::text || !tensor.name.ends_with("attn.wo_a.weight")) continue;
+    const Tensor held = within(tensor, stage, false);
+    if (held.copies() == 0) continue;
+    Tensor wide = share_of(job.model, held, s.split());
+    const Bytes stored = wide.bytes();
+    wide.type = dtype::bf16;
+    more += wide.bytes() - std::min(wide.bytes(), stored);
+  }
+  return more;
 }
 
 /// Logs whose weights line we met: zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 in NVFP4 on four B200); sgl-project/sglang#6001 has a shared expert
@@ -78,7 +104,7 @@ int records_of(const Job& job) { return first_latent_attention(job.model.layers)
 }  // namespace
 
 Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
-  const ExpertPadding padding = expert_padding(job);
+  const ExpertPadding padding = padding_of(job);
   WeightSum sum;
   Bytes kernel_padding;
   Bytes encoder;
@@ -106,16 +132,19 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   const std::int64_t absorbed = absorbed_elements(job, s, stage);
   const Fp4Parts fp4 = fp4_parts(job, s, stage, padding);
   const Bytes swizzled = swizzled_scales(job, fp4);
+  const Bytes spare = fp4.exponents * static_cast<std::uint64_t>(s.spare_scale_bytes);
   add({"swizzled_scales", {}, swizzled, true});
+  add({"spare_scales", {}, spare, true});
+  add({"widened_output", {}, widened_output(job, s, stage), true});
   add({"absorbed_kv_b", {{"elements_here", absorbed}, {"bytes_per_element", 2}}, size_of(dtype::bf16, absorbed), true});
   // layers/rotary_embedding.py: f32 on CUDA, the model's 16-bit type elsewhere.
   add(rotary_table_row(job.model, job.scenario.hardware.front().device.backend == "cuda" ? 4 : 2));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Upwards: kernels that lay out anew what they loaded, and what loaders leave in the allocator's hands; few logs bound it.
-  term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled -
+  term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled - spare -
              encoder * static_cast<std::uint64_t>(s.tensor - 1) / static_cast<std::uint64_t>(s.tensor);
-  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4, swizzled);
+  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4, swizzled + spare);
   return term;
 }
 
@@ -127,7 +156,7 @@ Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Sta
   term.inside_limit = rules.draft_in_budget;
   if (s.draft_layers == 0 || !stage.is_last) return term;
   WeightSum sum;
-  const ExpertPadding padding = expert_padding(job);
+  const ExpertPadding padding = padding_of(job);
   for (const Tensor& tensor : job.tensors)
     if (tensor.part == ModelPart::mtp && !tensor.is_copy) sum.add(tensor, share_of(job.model, tensor, s.split(), padding));
   term.bytes = sum.bytes();

@@ -80,8 +80,25 @@ Settings settle(const Job& job) {
   const std::string& type = scenario.kv_type;
   s.cache_halves = type.starts_with("fp8") ? 2 : (type == "nvfp4" ? 1 : 4);
   s.graphs = !o.enforce_eager.value_or(false);
+  s.deep_gemm = o.serving.moe_runner_backend == "DEEPGEMM";
   s.draft_layers = o.serving.speculative_num_draft_tokens.value_or(0) > 0 ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0;
   return s;
+}
+
+/// llmapi/llm_args.py MoeConfig.backend. DeepGEMM multiplies FP8 in blocks only (fused_moe_deepgemm.py _get_quant_method).
+std::optional<Notice> backend_problem(const Job& job) {
+  constexpr std::array known{"AUTO", "CUTLASS", "TRTLLM", "DEEPGEMM", "CUTEDSL", "WIDEEP", "TRITON", "VANILLA"};
+  const std::optional<std::string>& backend = job.scenario.options.serving.moe_runner_backend;
+  if (!backend) return std::nullopt;
+  if (std::find(known.begin(), known.end(), *backend) == known.end())
+    return notice::custom(
+        "unsupported", "params.engine.options.moe_backend",
+        "TensorRT-LLM has no such backend for experts: expected AUTO, CUTLASS, TRTLLM, DEEPGEMM, CUTEDSL, WIDEEP, TRITON or VANILLA.", "moe_backend",
+        *backend, "one of AUTO, CUTLASS, TRTLLM, DEEPGEMM, CUTEDSL, WIDEEP, TRITON, VANILLA");
+  const std::string_view stored = stored_format(job);
+  if (*backend != "DEEPGEMM" || (first_moe(job.model) != nullptr && (stored == "fp8" || stored == "fp8-block"))) return std::nullopt;
+  return notice::custom("unsupported", "params.engine.options.moe_backend",
+                        "DeepGEMM multiplies experts in FP8 with scales for blocks only: expected AUTO.", "moe_backend", *backend, "AUTO");
 }
 
 std::optional<Notice> refusal(const Job& job) {
@@ -90,7 +107,8 @@ std::optional<Notice> refusal(const Job& job) {
   const Device& device = s.hardware.front().device;
   if (device.backend != "cuda")
     return notice::custom("unknown_backend", "params.hardware[0].device", "TensorRT-LLM runs on NVIDIA GPUs only: expected a CUDA device.", "backend",
-                          device.backend, "cuda");
+                          device.backend, "CUDA");
+  if (std::optional<Notice> dense = needs_experts(job)) return dense;
   const std::string format(stored_format(job));
   const FormatRule* rule = rule_of(kFormats, format);
   if (rule == nullptr)
@@ -99,7 +117,7 @@ std::optional<Notice> refusal(const Job& job) {
                           "fp8");
   if (device.compute_capability != 0 && device.compute_capability < rule->capability)
     return needs_capability("params.weights.format", format, rule->capability, device.compute_capability);
-  return std::nullopt;
+  return backend_problem(job);
 }
 
 std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
@@ -129,9 +147,7 @@ Plan plan(const Job& job) {
   const Settings settings = settle(job);
   plan.impossible = layout_problem(job, settings);
   if (plan.impossible) {
-    if (job.explain && job.scenario.parallel.nodes > 1)
-      plan.nearest_parallel = nearest_layout(job, [](const Job& other) { return !layout_problem(other, settle(other)); });
-    else if (job.explain && plan.impossible->where == "params.parallel.tensor")
+    if (job.explain && job.scenario.parallel.nodes == 1 && plan.impossible->where == "params.parallel.tensor")
       plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
     return plan;
   }

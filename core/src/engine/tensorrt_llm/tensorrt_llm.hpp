@@ -23,6 +23,7 @@ struct Settings {
   std::int64_t block = 32;        ///< tokens_per_block
   std::int64_t cache_halves = 4;  ///< half bytes of a cached value
   bool graphs = true;
+  bool deep_gemm = false;  ///< moe_config.backend DEEPGEMM
   std::int64_t draft_layers = 0;
 
   [[nodiscard]] std::int64_t attention_ranks() const { return copies_attention ? 1 : tensor; }

@@ -22,6 +22,8 @@ constexpr Source kOutsideSource{
     "10.5) for DeepSeek-R1 on four and eight B200 or B300",
     "https://github.com/zufayu/ClaudeSkillsE2EPerf"};
 
+constexpr std::int64_t kDeepGemmTokens = 18688;  // fused_moe_deepgemm.py, default of moe_max_num_tokens with attention of its own
+
 /// Copies of kv_b_proj that decode multiplies with: its two halves transposed, and on Blackwell in 16 bit besides (modules/attention.py, MLA).
 std::int64_t absorbed_bytes(const Job& job, const Settings& s, const Stage& stage) {
   std::int64_t bytes = 0;
@@ -31,13 +33,38 @@ std::int64_t absorbed_bytes(const Job& job, const Settings& s, const Stage& stag
   return bytes;
 }
 
-/// FP8 experts on Blackwell: DeepGEMM's layout took 124.8 GiB where TensorRT-LLM's own took 81.9 (DeepSeek-R1 on eight B200).
-bool may_run_deep_gemm(const Job& job) {
-  const int capability = job.scenario.hardware.front().device.compute_capability;
-  const bool fp8_experts = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) {
-    return (t.role == TensorRole::expert_gate_up || t.role == TensorRole::expert_down) && !t.is_scale && t.type.block_bytes == t.type.block_size;
-  });
-  return fp8_experts && (capability == 0 || capability / 10 == 10);
+std::int64_t aligned(std::int64_t value, std::int64_t to) { return ceil_div(value, to) * to; }
+
+bool is_expert_scale(const Tensor& tensor) {
+  return tensor.is_scale && (tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down);
+}
+
+/// What DeepGEMM's experts keep for `rows` tokens of a step: places for all of them at every expert of the rank, as FP8 and as 16 bit, and a scale
+/// for 128 values of the first (fused_moe/fused_moe_deepgemm.py get_workspace). It is allocated in the warm-up, before the engine prints what it loaded.
+FormulaRow expert_workspace(const Job& job, const Settings& s, const MoeFfn& moe, std::int64_t rows) {
+  const std::int64_t wide = std::max(job.model.hidden_size, moe.moe_ffn_size / s.expert_ranks());
+  const std::int64_t product = std::max(job.model.hidden_size, 2 * moe.moe_ffn_size / s.expert_ranks());
+  return make_row(job.explain, "expert_workspace",
+                  {{"experts_of_a_rank", moe.n_experts / s.expert_groups},
+                   {"batch_tokens", aligned(rows, 128)},
+                   {"bytes_per_expert_and_token", wide + 2 * product + aligned(ceil_div(wide, 128), 4)}});
+}
+
+/// Its scales on 10.x: a byte for 128 values of each row, in fours, where a checkpoint has a float for 128 rows
+/// (quantization.py DeepSeekFP8BlockScalesFusedMoEMethodDeepGemm, transform_sf_into_required_layout).
+std::int64_t packed_scale_bytes(const Job& job, const Settings& s, const Stage& stage, const MoeFfn& moe) {
+  if (job.scenario.hardware.front().device.compute_capability / 10 != 10) return 0;
+  const auto count = [](const auto& layers, auto holds) {
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < layers.size(); ++i) sum += holds(static_cast<std::int64_t>(i)) && std::holds_alternative<MoeFfn>(layers[i].ffn);
+    return sum;
+  };
+  const std::int64_t layers = count(job.model.layers, [&](std::int64_t i) { return stage.holds(i); }) +
+                              count(job.model.mtp_layers, [&](std::int64_t) { return s.draft_layers > 0 && stage.is_last; });
+  const std::int64_t inner = moe.moe_ffn_size / s.expert_ranks();
+  const std::int64_t hidden = job.model.hidden_size;
+  const std::int64_t expert = 2 * inner * aligned(ceil_div(hidden, 128), 4) + hidden * aligned(ceil_div(inner, 128), 4);
+  return layers * (moe.n_experts / s.expert_groups) * expert;
 }
 
 /// What a rank holds of `tensor`. Of models with latent attention each rank has the whole embedding (modeling_deepseekv3.py DeepseekV3Model).
@@ -61,12 +88,14 @@ bool is_left_out(const Settings& s, const Stage& stage, const Tensor& tensor) {
 
 Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   const ExpertPadding padding = expert_padding(job);
+  const MoeFfn* moe = s.deep_gemm ? first_moe(job.model) : nullptr;
   WeightSum sum;
   Bytes kernel_padding;
   for (const Tensor& tensor : job.tensors) {
     if (is_left_out(s, stage, tensor)) continue;
     const Tensor held = tensor.part == ModelPart::mtp ? tensor : within(tensor, stage, job.model.tied_embeddings);
     if (held.copies() == 0) continue;
+    if (moe != nullptr && is_expert_scale(tensor) && packed_scale_bytes(job, s, stage, *moe) > 0) continue;
     const Tensor local = held_by_rank(job, s, held, padding);
     sum.add(held, local);
     kernel_padding += local.bytes() - held_by_rank(job, s, held, {}).bytes();
@@ -85,9 +114,22 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   };
   add({"absorbed_kv_b", {}, Bytes(static_cast<std::uint64_t>(absorbed_bytes(job, s, stage))), true});
   add(rotary_table_row(job.model, 4));
+  Bytes workspace_below;
+  Bytes workspace_above;
+  if (moe != nullptr) {
+    add({"packed_scales", {}, Bytes(static_cast<std::uint64_t>(packed_scale_bytes(job, s, stage, *moe))), true});
+    // With attention of its own a rank's experts see the tokens of all ranks, in parts of at most so many, or twice as many at once.
+    const std::int64_t rows = s.batch_tokens * (s.copies_attention ? s.tensor : 1);
+    const std::int64_t most = s.copies_attention ? std::min(rows, kDeepGemmTokens) : rows;
+    FormulaRow workspace = expert_workspace(job, s, *moe, most);
+    workspace_below = workspace.bytes - expert_workspace(job, s, *moe, ceil_div(rows, ceil_div(rows, most))).bytes;
+    workspace_above = expert_workspace(job, s, *moe, std::min(rows, 2 * most)).bytes - workspace.bytes;
+    add(std::move(workspace));
+  }
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
-  term.low = term.bytes - term.bytes / 33 - kernel_padding;  // kernels pad less than those of others: gpt-oss-120b had 64.1 and 65.4 GiB
-  term.high = may_run_deep_gemm(job) ? term.bytes + term.bytes * 11 / 20 : term.bytes + term.bytes / 25;
+  term.low = term.bytes - term.bytes / 33 - kernel_padding -
+             workspace_below;  // kernels pad less than those of others: gpt-oss-120b had 64.1 and 65.4 GiB
+  term.high = term.bytes + term.bytes / 25 + workspace_above;
   return term;
 }
 

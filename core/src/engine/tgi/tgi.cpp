@@ -138,21 +138,13 @@ Settings settle(const Job& job) {
 }
 
 Term weights_term(const Job& job, const Settings& s) {
-  WeightSum sum;
-  for (const Tensor& tensor : job.tensors)
-    if (!tensor.is_copy && tensor.part != ModelPart::mtp && tensor.part != ModelPart::speech) sum.add(tensor, share_of(job.model, tensor, s.split()));
-  Term term;
-  term.id = "weights";
-  term.basis = Basis::modelled;
-  term.source = kWeightSource;
-  term.bytes = sum.bytes();
-  if (job.explain) term.formula.rows = sum.rows(s.tensor);
-  FormulaRow rotary = rotary_table_row(job.model, 4);
-  term.bytes += rotary.bytes;
-  if (job.explain && rotary.bytes > Bytes()) term.formula.rows.push_back(std::move(rotary));
+  Term term = summed_weights(job, s.tensor, kWeightSource, [&](const Tensor& tensor) -> std::optional<Tensor> {
+    if (tensor.is_copy || tensor.part == ModelPart::mtp || tensor.part == ModelPart::speech) return std::nullopt;
+    return share_of(job.model, tensor, s.split());
+  });
+  add_row(job, term, rotary_table_row(job.model, 4));
   term.low = term.bytes - term.bytes / 33;
   term.high = term.bytes + term.bytes / 25;
-  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
   return term;
 }
 
@@ -218,7 +210,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   const std::string& backend = s.hardware.front().device.backend;
   if (backend != "cuda" && backend != "rocm")
     return notice::custom("unknown_backend", "params.hardware", "TGI is counted on CUDA and ROCm devices: expected one of them.", "backend", backend,
-                          "cuda or rocm");
+                          "CUDA or ROCm");
   if (std::optional<Notice> layout = only_tensor_parallel(s, "TGI")) return layout;
   if (!has_attention_only(job.model)) return unknown_architecture("TGI", job.model.architecture);
   const std::string_view format = stored_format(job);
@@ -251,11 +243,7 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);
-  plan.impossible = uneven_tensor_parallel(job, s.split());
-  if (plan.impossible) {
-    if (job.explain) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, s.tensor);
-    return plan;
-  }
+  if (!divides(job, s.split(), plan)) return plan;
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;
   device.count = s.tensor;

@@ -91,13 +91,13 @@ std::optional<Notice> device_problem(const Job& job) {
     if (!is_backend(device.backend))
       return notice::custom("unknown_backend", "params.hardware",
                             "We have no rules for transformers on " + device.backend + " devices: expected a CUDA, ROCm or Metal device.", "backend",
-                            device.backend, "cuda, rocm or metal");
+                            device.backend, "CUDA, ROCm or Metal");
     if (device.backend == "vulkan")
       return notice::custom("unknown_backend", "params.hardware",
                             "PyTorch runs no language models through Vulkan: expected a CUDA, ROCm or Metal device.", "backend", device.backend,
-                            "cuda, rocm or metal");
+                            "CUDA, ROCm or Metal");
     const bool is_old = device.backend == "cuda" && device.compute_capability > 0 && device.compute_capability < kFlashCapability;
-    if (wants_flash && (is_old || device.backend == "metal"))
+    if (wants_flash && (is_old || device.backend == "Metal"))
       return notice::custom("unsupported", "params.engine.options.attn_implementation",
                             "flash_attention_2 needs compute capability 8.0 or newer, which " + device.short_name + " has not: expected sdpa.",
                             "attn_implementation", "flash_attention_2", "sdpa");

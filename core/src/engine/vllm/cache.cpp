@@ -4,6 +4,7 @@
 
 #include "engine/formula.hpp"
 #include "engine/recurrent.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/layout.hpp"
 
 namespace weighbridge::vllm {
@@ -61,10 +62,11 @@ std::int64_t widest_token(const PageLayout& layout) {
 
 }  // namespace
 
-std::int64_t held_blocks(const PageKind& kind, const Settings& s) {
+std::int64_t held_blocks(const PageKind& kind, const Settings& s) { return held_blocks(kind, s, kBatchesInFlight * s.max_num_batched_tokens); }
+
+std::int64_t held_blocks(const PageKind& kind, const Settings& s, std::int64_t in_flight) {
   const std::int64_t longest = request_blocks(kind, s, s.max_model_len);
   if (kind.keeps == Keeps::state) return s.sequences * longest;
-  const std::int64_t in_flight = kBatchesInFlight * s.max_num_batched_tokens;
   Settings running = s;
   running.tokens_in_flight = in_flight;
   const std::int64_t each = request_blocks(kind, running, s.tokens_per_sequence);
@@ -90,7 +92,7 @@ std::int64_t hybrid_block_size(const Model& model, const Settings& s) {
 }
 
 PoolReport report_pool(const Model& model, const PageLayout& layout, const Settings& s, const Rules& rules, const Stage& stage, Bytes pool) {
-  if (is_compressed(model)) return report_compressed_pool(model, s, stage, pool);
+  if (is_compressed(model)) return serving_rules().compressed->report_pool(model, s, stage, pool);
   if (layout.kinds.empty() || block_bytes(layout, stage) == Bytes()) return {};
   const auto blocks = static_cast<std::int64_t>(pool / block_bytes(layout, stage));
   std::int64_t groups = 0;
@@ -112,7 +114,7 @@ PoolReport report_pool(const Model& model, const PageLayout& layout, const Setti
 
 Term cache_term(const Job& job, const PageLayout& layout, const Settings& settings, const Stage& stage) {
   if (is_compressed(job.model)) {
-    Term term = compressed_cache_term(job, settings, stage);
+    Term term = serving_rules().compressed->cache_term(job, settings, stage);
     term.source = kSource;
     return term;
   }

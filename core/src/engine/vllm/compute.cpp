@@ -72,6 +72,46 @@ FormulaRow vision_row(const Job& job, const VisionTower& tower, const Settings& 
                    {"encoder_outputs_kept", images * tower.tokens_per_image * job.model.hidden_size * kActivationBytes, Op::plus}});
 }
 
+/// What sparse attention reserves in the profiled step and keeps (current_workspace_manager; one room for all that takes turns in it): the keys of
+/// 40 prompts for the indexer (vllm/v1/attention/backends/mla/indexer.py get_max_prefill_buffer_size), or what the kernels gather in 16 bits: five
+/// prompts where an fp8 cache is unpacked (flashmla_sparse.py), of DeepSeek-V4 four prompts with their window and a step
+/// (vllm/models/deepseek_v4/nvidia/flashmla.py). No bytes where attention is not sparse.
+std::int64_t sparse_workspace_bytes(const Model& model, const Settings& s) {
+  constexpr std::int64_t indexed_prompts = 40, unpacked_prompts = 5, gathered_prompts = 4, top_k_buffer = 1 << 20, alignment = 128;
+  std::int64_t most = 0;
+  for (const LayerSpec& layer : model.layers) {
+    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer); latent != nullptr && latent->indexer.top_k > 0) {
+      const std::int64_t keys = indexed_prompts * s.max_model_len / latent->indexer.tokens_per_key;
+      most = std::max(most, keys * indexer_key_bytes(latent->indexer) + top_k_buffer);
+      const std::int64_t values = latent->kv_lora_rank + latent->qk_rope_head_dim;
+      if (s.cache_value_bytes == 1) most = std::max(most, unpacked_prompts * s.max_model_len * values * kActivationBytes);
+    }
+    const auto* a = std::get_if<CompressedAttention>(&layer.mixer);
+    if (a == nullptr) continue;
+    const std::int64_t older = a->compress_ratio == 0 ? 0 : ceil_div(s.max_model_len, a->compress_ratio);
+    const std::int64_t gathered = gathered_prompts * (older + a->window + s.max_num_batched_tokens) * a->head_dim * kActivationBytes;
+    most = std::max(most, gathered + s.max_num_batched_tokens * (ceil_div(a->indexer.top_k + a->window, alignment) * alignment + 1) * 4);
+    if (a->indexer.head_dim > 0)
+      most = std::max(most, indexed_prompts * s.max_model_len / a->compress_ratio * indexer_key_bytes(a->indexer) + top_k_buffer);
+  }
+  return most;
+}
+
+bool has_indexer(const Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
+    const auto* latent = std::get_if<LatentAttention>(&layer.mixer);
+    const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer);
+    return (latent != nullptr && latent->indexer.top_k > 0) || (compressed != nullptr && compressed->indexer.head_dim > 0);
+  });
+}
+
+/// The profiled step allocates as much as an indexer's logits may take (sparse_attn_indexer.py, VLLM_SPARSE_INDEXER_MAX_LOGITS_MB).
+FormulaRow indexer_row(const Job& job, const Settings& s) {
+  constexpr std::int64_t logits = std::int64_t{512} << 20;
+  const std::int64_t kept = kLiveHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
+  return make_row(job.explain, "indexer_logits", {{"bytes", logits}, {"hidden_states_kept", kept, Op::plus}});
+}
+
 /// Profiling allocates what the up-projection of the whole workspace would take.
 FormulaRow latent_row(const Job& job, const LatentAttention& a, const Settings& s) {
   const std::int64_t kept = kLiveHiddenStates * s.max_num_batched_tokens * job.model.hidden_size * kActivationBytes;
@@ -113,7 +153,7 @@ Term compute_term(const Job& job, const Settings& settings, const Rules& rules, 
   const Model& model = job.model;
   const LatentAttention* attention = first_latent_attention(model.layers);
   const std::int64_t usual = settings.lean_sampler.value_or(rules.sampler_tenths == kLeanSampler) ? kLeanSampler : kTorchSampler;
-  std::array<FormulaRow, 5> rows{stage.is_last ? sampler_row(job, settings, usual) : hidden_row(job, settings)};
+  std::array<FormulaRow, 6> rows{stage.is_last ? sampler_row(job, settings, usual) : hidden_row(job, settings)};
   std::size_t count = 1;
   if (const std::int64_t ffn_size = largest_dense_ffn(model); ffn_size > 0)
     rows[count++] = dense_step(job.explain, ffn_size, model.hidden_size, settings.tensor, settings.max_num_batched_tokens);
@@ -123,18 +163,25 @@ Term compute_term(const Job& job, const Settings& settings, const Rules& rules, 
     rows[count++] = expert_step(job.explain, *moe, model.hidden_size, settings.split().experts, expert_tokens);
   if (model.vision && settings.encoder && stage.is_first) rows[count++] = vision_row(job, *model.vision, settings);
   if (attention != nullptr) rows[count++] = latent_row(job, *attention, settings);
+  if (has_indexer(model)) rows[count++] = indexer_row(job, settings);
   const std::int64_t encoded = stage.is_first ? encoder_cache_bytes(model, settings) : 0;
   for (FormulaRow& row : rows) {
     if (encoded == 0 || row.label == "vision_encoder" || row.label.empty()) continue;
     row.bytes += Bytes(static_cast<std::uint64_t>(encoded));
     if (job.explain) row.factors.push_back({"encoder_outputs_kept", encoded, Op::plus});
   }
+  const std::int64_t workspace = sparse_workspace_bytes(model, settings);
+  for (FormulaRow& row : rows) {
+    if (workspace == 0 || row.label.empty()) continue;
+    row.bytes += Bytes(static_cast<std::uint64_t>(workspace));
+    if (job.explain) row.factors.push_back({"sparse_workspace", workspace, Op::plus});
+  }
 
   const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count);
   const FormulaRow& largest = choose_largest({rows.begin(), count});
   // Which sampler runs depends on what is installed (FlashInfer or torch), not on the version alone: the band spans both.
   const bool known = settings.lean_sampler.has_value();
-  const Bytes kept(static_cast<std::uint64_t>(encoded));
+  const Bytes kept(static_cast<std::uint64_t>(encoded + workspace));
   Bytes least = known || !stage.is_last ? rows[0].bytes : sampler_row(job, settings, kLeanSampler).bytes + kept;
   Bytes most = (known || !stage.is_last ? rows[0].bytes : sampler_row(job, settings, kTorchSampler).bytes + kept) * 5 / 4;
   for (auto row = rows.begin() + 1; row != end; ++row) {

@@ -49,13 +49,31 @@ std::optional<Notice> version_problem(const Job& job, const Rules& rules) {
   return notice::custom("unsupported", "params.engine.version", "mxfp4 needs vLLM 0.10 or newer, got 0.9.", "engine.version", "0.9", "0.10");
 }
 
+/// vllm/config/speculative.py SpeculativeMethod: those that take no memory of their own or a part that is counted, and those with another model.
+constexpr std::array kDrafting{"ngram", "ngram_gpu", "suffix", "eagle", "eagle3"};
+constexpr std::array kDraftModels{"draft_model", "dflash", "dspark", "medusa", "mlp_speculator", "extract_hidden_states"};
+
+template <class Names>
+bool is_among(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::optional<Notice> drafting_problem(const Job& job) {
+  const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
+  if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
+  const bool has_layers = !job.model.mtp_layers.empty();
+  if (method->ends_with("mtp") && has_layers) return std::nullopt;
+  return unknown_drafting("vLLM", "speculative_method", *method,
+                          std::string(has_layers ? "mtp, " : "") + "eagle, eagle3, ngram, ngram_gpu, suffix, draft_model, dflash, medusa");
+}
+
 std::optional<Notice> device_problem(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
   const int capability = device.compute_capability;
   if (device.backend != "cuda" && device.backend != "rocm")
     return notice::custom("unknown_backend", "params.hardware[0].device",
                           "We have no rules for vLLM on " + device.backend + " devices: expected a CUDA or ROCm device.", "backend", device.backend,
-                          "cuda or rocm");
+                          "CUDA or ROCm");
   if (capability == 0) return std::nullopt;  // not an NVIDIA card, or unknown
   if (capability < kLeastCapability) return needs_capability("params.hardware[0].device", "vLLM", kLeastCapability, capability);
   // vllm/platforms/cuda.py check_if_supports_dtype
@@ -100,9 +118,8 @@ std::optional<Notice> refusal(const Job& job, const Rules& rules) {
   if (std::optional<Notice> unequal = unequal_gpus(s, "vLLM", "vLLM needs at least one GPU here: its CPU build is not counted.")) return unequal;
   if (s.parallel.pipeline > job.model.n_layers())
     return notice::out_of_range("params.parallel.pipeline", "pipeline", grouped(s.parallel.pipeline), "at most " + grouped(job.model.n_layers()));
-  if (s.parallel.expert && first_moe(job.model) == nullptr)
-    return notice::custom("unsupported", "params.parallel.expert", "Expert parallel needs a model with routed experts: expected expert false.",
-                          "parallel.expert", "true", "false");
+  if (std::optional<Notice> dense = needs_experts(job)) return dense;
+  if (std::optional<Notice> drafting = drafting_problem(job)) return drafting;
   // vllm/config/scheduler.py: a step must have room for one token of each sequence.
   const EngineOptions& o = s.options;
   const std::int64_t sequences = o.max_num_seqs.value_or(ceil_div(s.sequences, s.parallel.data));
@@ -138,15 +155,10 @@ std::optional<Notice> nodes_problem(const Job& job, const Rules& rules) {
   return notice::not_divisible("params.parallel.data", "data", grouped(p.data), "a multiple of " + grouped(p.nodes) + ", nodes");
 }
 
-std::optional<Parallel> nearest_layout(const Job& job, const Rules& rules) {
-  const Parallel& asked = job.scenario.parallel;
-  return weighbridge::nearest_layout(asked, [&](const Parallel& p) {
-    return p.pipeline <= job.model.n_layers() && deals_engines_out(p, rules) && !uneven_size(job, split_of(p));
-  });
-}
-
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   add_model_warnings(job.model, settings, warnings);
+  if (const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method; method && is_among(kDraftModels, *method))
+    warnings.push_back(draft_not_counted("speculative_method", *method));
   // docs/serving/parallelism_scaling.md
   const Parallel& p = job.scenario.parallel;
   if (const std::int64_t each = job.scenario.device_count() / p.nodes; p.nodes > 1 && p.tensor > each)

@@ -14,21 +14,24 @@ constexpr std::int64_t kMla128k = 131'072;            // `128 * 1024` in the cop
 constexpr std::int64_t kMla64k = 65'536;              // `64 * 1024` in determine_chunked_prefill_workspace_size
 
 using enum NcclAccount;
+using enum CompressedPool;
 
 // Budget: 0.9 subtracts all that is on the card outside torch; 0.10 measures the increase since a snapshot taken before NCCL starts;
 // since 0.11 NCCL starts first (vllm-project/vllm#25359); since 0.21 graphs are set aside and the default share is 0.92.
 // The hybrid KV cache manager came within 0.9, with 0.9.1. Windows are reserved for two batches since the scheduler runs one ahead
-// (VllmConfig.max_in_flight_tokens, read in 0.27.1; the log of Gemma 4 under 0.25.1 still has one). A model spans machines by processes as well as
+// (VllmConfig.max_in_flight_tokens, read in 0.27.1; the log of Gemma 4 under 0.25.1 still has one). DeepSeek-V4's blocks: 0.22's check of one
+// request (#44376), 0.26's tokens (#51041) and 0.28's groups (#54703) are met by these three layouts. A model spans machines by processes as well as
 // by Ray since #23691, which is documented since 0.13 (docs/serving/parallelism_scaling.md); of 0.11 to 0.13, which have one row, Ray is what all know.
 constexpr std::array kRules{
-    Rules{"0.9", 0.90, true, with_context, false, false, kGraphBefore014, kTorchSampler, kMla128k, false, false, 1, false, false},
-    Rules{"0.10", 0.90, false, in_budget, false, false, kGraphBefore014, kTorchSampler, kMla128k, true, false, 1, false, false},
-    Rules{"0.11", 0.90, false, with_context, false, true, kGraphBefore014, kTorchSampler, kMla64k, true, false, 1, false, false},
-    Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false, true},
-    Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true, true},
-    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, true},
-    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, true},
-    Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, true},
+    Rules{"0.9", 0.90, true, with_context, false, false, kGraphBefore014, kTorchSampler, kMla128k, false, false, 1, false, tuples, false},
+    Rules{"0.10", 0.90, false, in_budget, false, false, kGraphBefore014, kTorchSampler, kMla128k, true, false, 1, false, tuples, false},
+    Rules{"0.11", 0.90, false, with_context, false, true, kGraphBefore014, kTorchSampler, kMla64k, true, false, 1, false, tuples, false},
+    Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false, tuples, true},
+    Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true, tuples, true},
+    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true},
+    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true},
+    Rules{"0.23", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, slots, true},
+    Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, dense, true},
 };
 
 /// "0.11", "v0.11.2", "0.26.1rc1.dev156" -> 11, 11, 26; -1 for what is no version 0.x.

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/layout.hpp"
 #include "json_text.hpp"
-#include "verdict.hpp"
 
 namespace weighbridge::vllm {
 
@@ -95,13 +95,18 @@ DevicePlan plan_stage(const Job& job, const PageLayout& layout, const Settings& 
 /// _check_enough_kv_cache_memory: one request of max_model_len must find room in the pool, or the engine does not start. Said only where the
 /// pool is too small at the best of its band, and not where nothing is left for it at all.
 void refuse_long_context(Plan& plan, const Job& job, const PageLayout& layout, const Settings& s, const std::vector<Stage>& stages) {
-  if (layout.kinds.empty() || is_compressed(job.model)) return;
+  const bool compressed = is_compressed(job.model);
+  if (layout.kinds.empty() && !compressed) return;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const Bytes block = block_bytes(layout, stages[i]);
-    const Bytes needed = block * static_cast<std::uint64_t>(request_blocks(layout, s, s.max_model_len));
+    const auto request_of = [&](std::int64_t tokens) {
+      return compressed ? serving_rules().compressed->request(job.model, s, stages[i], tokens)
+                        : block * static_cast<std::uint64_t>(request_blocks(layout, s, tokens));
+    };
+    const Bytes needed = request_of(s.max_model_len);
     if (needed <= pool_of(plan.devices[i], &Term::low)) continue;
     const Bytes pool = pool_of(plan.devices[i], &Term::bytes);
-    const auto fits = [&](std::int64_t tokens) { return block * static_cast<std::uint64_t>(request_blocks(layout, s, tokens)) <= pool; };
+    const auto fits = [&](std::int64_t tokens) { return request_of(tokens) <= pool; };
     std::int64_t good = 0;
     for (std::int64_t step = std::int64_t{1} << 40; step > 0; step /= 2)
       if (good + step < s.max_model_len && fits(good + step)) good += step;
@@ -124,20 +129,17 @@ Plan plan_vllm(const Job& job) {
     plan.warnings.push_back(unread_version("vLLM", job.scenario.engine_version, rules.version));
   plan.impossible = refusal(job, rules);
   if (plan.impossible) {
-    if (plan.impossible->code == "unsupported") plan.nearest_weights_format = nearest_format(job.model);
+    if (plan.impossible->code == "unsupported" && plan.impossible->where == "params.weights.format")
+      plan.nearest_weights_format = nearest_format(job.model);
     return plan;
   }
-  if ((plan.impossible = nodes_problem(job, rules))) {
-    if (job.explain) plan.nearest_parallel = nearest_layout(job, rules);
-    return plan;
-  }
+  if ((plan.impossible = nodes_problem(job, rules))) return plan;
   const Settings settings = settle(job, rules);
   const MemoKey key = memo_key(job, settings);
   const bool remembered = key != MemoKey() && job.memo != nullptr && job.memo->key == key;
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
     const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel && job.scenario.parallel.nodes == 1;
     if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
-    if (job.explain && !plain) plan.nearest_parallel = nearest_layout(job, rules);
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
@@ -149,11 +151,6 @@ Plan plan_vllm(const Job& job) {
   if (!job.explain) return plan;
   add_pool_report(plan.report, plan, job, layout, settings, stages);
   refuse_long_context(plan, job, layout, settings, stages);
-  if (const double share = job.scenario.options.gpu_memory_utilization.value_or(0); share > 1) {
-    plan.impossible = notice::out_of_range("params.engine.options.gpu_memory_utilization", "gpu_memory_utilization", excerpt(Json(share)),
-                                           "a number above 0, up to 1");
-    plan.nearest_share = largest_utilization(plan.devices.front(), job.scenario.hardware.front());
-  }
   return plan;
 }
 
@@ -221,7 +218,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.data = scenario.parallel.data;
   s.expert_parallel = scenario.parallel.expert;
   s.context_parallel = options.vllm.decode_context_parallel_size.value_or(1);
-  s.gpu_memory_utilization = std::min(1.0, options.gpu_memory_utilization.value_or(rules.gpu_memory_utilization));
+  s.gpu_memory_utilization = options.gpu_memory_utilization.value_or(rules.gpu_memory_utilization);
   settle_drafts(s, job.model, options.vllm);
   settle_workload(s, job, rules, is_large);
   if (options.vllm.enable_lora.value_or(false)) {
@@ -232,6 +229,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.lean_sampler = options.vllm.flashinfer_sampler;
   s.pool_bytes = options.vllm.kv_cache_memory_bytes;
   s.enforce_eager = options.enforce_eager.value_or(false);
+  s.compressed_pool = rules.compressed_pool;
   s.hybrid_cache = rules.hybrid_cache && device.backend == "cuda";  // other platforms turned it off or on by version: counted in full
   const std::string state_type = options.vllm.mamba_ssm_cache_dtype.value_or("auto");
   if (state_type != "auto") s.state_width = state_type == "float32" ? 4 : 2;

@@ -14,6 +14,13 @@ enum class NcclAccount {
   in_budget,     ///< after the snapshot: an increase that the budget pays for
 };
 
+/// How large a block of DeepSeek-V4's pool is (kv_cache_utils.py).
+enum class CompressedPool {
+  tuples,  ///< as many layers as the largest group has, of every size of page
+  slots,   ///< of each size as many as the group with most of it has (vllm-project/vllm#44454)
+  dense,   ///< as much as the largest group puts into it, pages not padded (vllm-project/vllm#48993)
+};
+
 /// What changed between versions, as far as it moves memory. Sources: `vllm/v1/worker/gpu_worker.py`, `vllm/config/cache.py`,
 /// `vllm/v1/worker/gpu_model_runner.py` of these versions, and their logs.
 struct Rules {
@@ -30,7 +37,8 @@ struct Rules {
   bool tokens_by_concurrency;    ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
   std::int64_t window_batches;   ///< batches in flight that a window's pages are reserved for (max_in_flight_tokens); 1 before it was counted
   bool caches_states;            ///< prefixes of recurrent models are cached by default, with two states a request ("align")
-  bool spans_by_processes;       ///< one engine may be started on several machines by itself (`--nnodes`), not by Ray only
+  CompressedPool compressed_pool;
+  bool spans_by_processes;  ///< one engine may be started on several machines by itself (`--nnodes`), not by Ray only
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).
@@ -76,6 +84,7 @@ struct Settings {
   std::optional<std::int64_t> pool_bytes;  ///< `--kv-cache-memory-bytes`: the pool of one rank; the share of the card is not asked then
   std::optional<bool> lean_sampler;        ///< FlashInfer's instead of torch's; empty: as the version has it
   bool enforce_eager = false;
+  CompressedPool compressed_pool = CompressedPool::dense;
   bool hybrid_cache = false;  ///< layers with and without a window have block tables of their own
 
   [[nodiscard]] Split split() const { return split_of({tensor, pipeline, data, expert_parallel}); }
@@ -94,8 +103,6 @@ struct Settings {
 [[nodiscard]] std::optional<Notice> split_problem(const Job& job, const Parallel& parallel);
 /// Why the engines of `data` cannot be dealt out to the machines, or nothing.
 [[nodiscard]] std::optional<Notice> nodes_problem(const Job& job, const Rules& rules);
-/// Another layout over the same devices that works: first by stages, then by whole engines; nothing if there is none.
-[[nodiscard]] std::optional<Parallel> nearest_layout(const Job& job, const Rules& rules);
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
@@ -113,7 +120,8 @@ struct PageLayout;  // engine/vllm/layout.hpp
 [[nodiscard]] Term cache_term(const Job& job, const PageLayout& layout, const Settings& settings, const Stage& stage);
 /// The states of recurrent layers, heads and channels split over ranks, each in a page as large as one of attention.
 [[nodiscard]] Term recurrent_term(const Job& job, const PageLayout& layout, const Settings& settings, const Stage& stage);
-/// Blocks that the workload holds of one group.
+/// Blocks that the workload holds of one group with `in_flight` tokens on their way, or with those of two batches.
+[[nodiscard]] std::int64_t held_blocks(const PageKind& kind, const Settings& settings, std::int64_t in_flight);
 [[nodiscard]] std::int64_t held_blocks(const PageKind& kind, const Settings& settings);
 /// Tokens of a block beside recurrent layers: raised until a page of attention holds a state, in steps of the block that it would have had
 /// (`vllm/model_executor/models/config.py`, HybridAttentionMambaModelConfig). `settings` has the model's ranks and cache type.
@@ -124,7 +132,6 @@ struct PageLayout;  // engine/vllm/layout.hpp
 [[nodiscard]] std::int64_t indexer_key_bytes(const Indexer& indexer);
 /// DeepSeek-V4, whose pages are of another kind.
 [[nodiscard]] bool is_compressed(const Model& model);
-[[nodiscard]] Term compressed_cache_term(const Job& job, const Settings& settings, const Stage& stage);
 
 /// What a pool of so many bytes is to the engine.
 struct PoolReport {
@@ -133,7 +140,13 @@ struct PoolReport {
 };
 [[nodiscard]] PoolReport report_pool(const Model& model, const PageLayout& layout, const Settings& settings, const Rules& rules, const Stage& stage,
                                      Bytes pool);
-[[nodiscard]] PoolReport report_compressed_pool(const Model& model, const Settings& settings, const Stage& stage, Bytes pool);
+/// The same for DeepSeek-V4 (compressed.cpp). A module that must be small has none of it: serving_rules().compressed.
+struct CompressedRules {
+  Term (*cache_term)(const Job& job, const Settings& settings, const Stage& stage);
+  PoolReport (*report_pool)(const Model& model, const Settings& settings, const Stage& stage, Bytes pool);
+  /// What one request of `tokens` must find in such a pool.
+  Bytes (*request)(const Model& model, const Settings& settings, const Stage& stage, std::int64_t tokens);
+};
 
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
 [[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+// LMDeploy's TurboMind. The budget of one GPU, src/turbomind/turbomind.cc CreateEngine:
+//   pool = (what is free once the weights are loaded, the least of all ranks) * cache_max_entry_count
+// and everything a step needs comes from the rest.
 #include <algorithm>
 
 #include "engine/formula.hpp"
+#include "engine/gpu_notices.hpp"
 #include "engine/lmdeploy/lmdeploy.hpp"
 #include "engine/one_pool.hpp"
 #include "engine/recurrent.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/steps.hpp"
 #include "engine/weight_sum.hpp"
 #include "weighbridge/weights.hpp"
@@ -26,8 +31,16 @@ constexpr Source kStepSource{
     "InternLM/lmdeploy src/turbomind/models/llama/{unified_attention_layer,LlamaFfnLayer,moe_ffn_layer}.cc, models/language_model.cc",
     "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/models/llama/unified_attention_layer.cc"};
 
+constexpr Source kOverheadSource{
+    "free memory at start-up in public logs of other engines; InternLM/lmdeploy src/turbomind/models/llama/LlamaLinear.cu",
+    "https://github.com/InternLM/lmdeploy/blob/1263d5cd889b7ad500e85b8eb20401327a4516ab/src/turbomind/models/llama/LlamaLinear.cu"};
+
+/// lmdeploy/turbomind/supported_models.py SUPPORTED_ARCHS, by model_type.
+constexpr std::string_view kArchitectures[] = {"glm4_moe_lite", "gpt_oss", "internlm2",   "internlm3",  "internvl",  "internvl_chat",
+                                               "llama",         "mixtral", "qwen2",       "qwen2_5_vl", "qwen2_moe", "qwen2_vl",
+                                               "qwen3",         "qwen3_5", "qwen3_5_moe", "qwen3_moe"};
 constexpr std::int64_t kWorkspaceTokens = 4096;  // unified_attention_layer.h kMaxWorkspaceTokens
-constexpr std::int64_t kParameterBytes = 4;      // of a quantized head: scale and zero point, 16 bits each (block.h token_param_size)
+constexpr Bytes kGemmWorkspace = 65 * kMiB;      // models/llama/LlamaLinear.cu: kPartialsSize twice, kBarriersSize
 
 bool is_loaded(const Tensor& tensor) { return !tensor.is_copy && tensor.part != ModelPart::mtp && tensor.part != ModelPart::speech; }
 
@@ -57,48 +70,18 @@ Heads heads_of(const Model& model, const Settings& s) {
   return {ceil_div(a->n_heads, s.tensor), std::max<std::int64_t>(1, a->n_kv_heads / s.tensor), a->head_dim_k + a->head_dim_v};
 }
 
-}  // namespace
-
 Term weights_term(const Job& job, const Settings& s) {
-  WeightSum sum;
-  for (const Tensor& tensor : job.tensors)
-    if (is_loaded(tensor)) sum.add(tensor, share_of(job.model, tensor, s.split()));
-  Term term;
-  term.id = "weights";
-  term.basis = Basis::modelled;
-  term.source = kWeightSource;
-  term.bytes = sum.bytes();
-  if (job.explain) term.formula.rows = sum.rows(s.tensor);
-  if (FormulaRow zeros = zero_points_row(job, s); zeros.bytes > Bytes()) {
-    term.bytes += zeros.bytes;
-    if (job.explain) term.formula.rows.push_back(std::move(zeros));
-  }
+  Term term = summed_weights(job, s.tensor, kWeightSource, [&](const Tensor& tensor) -> std::optional<Tensor> {
+    if (!is_loaded(tensor)) return std::nullopt;
+    return share_of(job.model, tensor, s.split());
+  });
+  add_row(job, term, zero_points_row(job, s));
   term.low = term.bytes - term.bytes / 33;
   term.high = term.bytes + term.bytes / 25;
-  if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
   return term;
 }
 
-std::int64_t token_bytes(const Model& model, const Settings& s) {
-  const bool is_quantized = s.cache_bits < 16;
-  const auto head = [&](std::int64_t values) { return values * s.cache_bits / 8 + (is_quantized ? kParameterBytes : 0); };
-  std::int64_t bytes = 0;
-  for (const LayerSpec& layer : model.layers) {
-    if (layer.shares_cache) continue;
-    if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) bytes += head(latent->kv_lora_rank + latent->qk_rope_head_dim);
-    if (const FullAttention* a = grouped_attention(layer.mixer))
-      bytes += std::max<std::int64_t>(1, a->n_kv_heads / s.tensor) * (head(a->head_dim_k) + head(a->head_dim_v));
-  }
-  return bytes;
-}
-
-Term cache_term(const Job& job, const Settings& s) {
-  FormulaRow row = make_row(job.explain, "full_sequences",
-                            {{"bytes_of_a_token", token_bytes(job.model, s)},
-                             {"pool_tokens", s.held_requests * ceil_div(s.held, s.block) * s.block}});
-  return pool_term(job, std::move(row), kCacheSource, s.tensor);
-}
-
+/// Checkpoints of recurrent layers, which lie in the same pool.
 Term state_term(const Job& job, const Settings& s) {
   Term term;
   term.id = "recurrent_state";
@@ -147,6 +130,46 @@ Term compute_term(const Job& job, const Settings& s) {
   sort_largest_first(rows);
   term.formula.rows = std::move(rows);
   return term;
+}
+
+Term overhead_term(const Job& job, const Settings& s) {
+  Term term = context_term(job, s, kOverheadSource);
+  term.bytes += kGemmWorkspace;
+  term.high += 4 * kGemmWorkspace;
+  if (job.explain) term.formula.rows.push_back({"gemm_workspace", {}, kGemmWorkspace, true});
+  return term;
+}
+
+}  // namespace
+
+bool is_turbomind_model(const Model& model) {
+  return std::find(std::begin(kArchitectures), std::end(kArchitectures), model.architecture) != std::end(kArchitectures);
+}
+
+std::optional<Notice> turbomind_refusal(const Job& job) {
+  if (std::optional<Notice> layout = only_tensor_parallel(job.scenario, "LMDeploy")) return layout;
+  const std::string_view format = stored_format(job);
+  return lmdeploy_engine().loads(format) ? std::nullopt : std::optional(unloadable_format("LMDeploy", format, "awq-int4"));
+}
+
+DevicePlan plan_turbomind(const Job& job, const Settings& s, EngineReport& report) {
+  const DeviceGroup& group = job.scenario.hardware.front();
+  DevicePlan device;
+  device.count = s.tensor;
+  device.capacity = group.capacity();
+  device.terms.push_back(weights_term(job, s));
+  device.terms.push_back(overhead_term(job, s));
+  const Bytes before = device.total();
+  const Bytes pool = scaled(device.capacity - before, s.share);
+  device.terms.push_back(cache_term(job, s, kCacheSource));
+  if (Term states = state_term(job, s); states.bytes > Bytes()) device.terms.push_back(std::move(states));
+  const Term step = compute_term(job, s);
+  device.terms.push_back(step);
+  device.limit = before + pool;
+  device.reserved = device.limit + step.bytes;
+  device.observed = device.reserved + group.used;
+  report_pool(job, report, pool, token_bytes(job.model, s), s.block, s.context);
+  return device;
 }
 
 }  // namespace weighbridge::lmdeploy

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an engine refuses, and names no other value for: the nearest that it runs, found by asking it.
+#include <algorithm>
+#include <array>
+
+#include "engine/engine.hpp"
+#include "engine/layout.hpp"
+#include "fit_trial.hpp"
+#include "weighbridge/weights.hpp"
+
+namespace weighbridge {
+
+namespace {
+
+/// Whether the engine runs `trial`, however much memory it needs.
+bool runs(Prepared& prepared, const Scenario& trial) {
+  const Result<Estimate> answer = evaluate_least(prepared, trial);
+  return answer && answer->verdict.kind != VerdictClass::impossible;
+}
+
+/// A layout over the same devices; where the asked one has other devices, the nearest to all of them in one group.
+std::optional<Parallel> nearest_parallel(Prepared& prepared, Scenario trial) {
+  Parallel asked = trial.parallel;
+  if (asked.tensor * asked.pipeline * asked.data != trial.device_count()) asked = {trial.device_count(), 1, 1, asked.expert, asked.nodes};
+  return nearest_layout(asked, [&](const Parallel& parallel) {
+    trial.parallel = parallel;
+    return runs(prepared, trial);
+  });
+}
+
+/// The format whose weights are nearest in size.
+std::optional<std::string_view> nearest_format(const Engine& engine, Prepared& prepared, Scenario trial) {
+  const Bytes asked = loaded_bytes(prepared.tensors());
+  std::vector<std::string_view> formats = engine.weights_formats;
+  formats.emplace_back("checkpoint");
+  std::optional<std::string_view> best;
+  Bytes least;
+  for (const std::string_view format : formats) {
+    if (format == trial.weights_format) continue;
+    Scenario other = trial;
+    other.weights_format = format;
+    Prepared weights(prepared.model(), loaded_format(prepared.model(), other));
+    const Bytes bytes = loaded_bytes(weights.tensors());
+    const Bytes gap = std::max(asked, bytes) - std::min(asked, bytes);
+    if ((best && gap >= least) || !runs(weights, other)) continue;
+    best = format;
+    least = gap;
+  }
+  return best;
+}
+
+/// A type of the same kind under another name, or the engine's own choice.
+std::optional<std::string_view> nearest_cache_type(const Engine& engine, Prepared& prepared, Scenario trial) {
+  const std::string asked = trial.kv_type;
+  const auto works = [&](std::string_view type) {
+    trial.kv_type = trial.kv_value_type = type;
+    return runs(prepared, trial);
+  };
+  for (const std::string_view type : engine.kv_types)
+    if (type != asked && (type.starts_with(asked) || std::string_view(asked).starts_with(type)) && works(type)) return type;
+  return works("auto") ? std::optional<std::string_view>("auto") : std::nullopt;
+}
+
+/// A number of ranks that is an option of the engine: the most below the asked one.
+std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& prepared, Scenario trial) {
+  struct Ranks {
+    std::string_view name;
+    std::optional<std::int64_t>* value;
+  };
+  EngineOptions& o = trial.options;
+  const std::array all{Ranks{"ep_size", &o.serving.ep_size}, Ranks{"moe_expert_parallel_size", &o.serving.ep_size},
+                       Ranks{"dp_size", &o.serving.dp_size}, Ranks{"decode_context_parallel_size", &o.vllm.decode_context_parallel_size}};
+  for (const Ranks& ranks : all) {
+    if (!where.ends_with("options." + std::string(ranks.name)) || !*ranks.value) continue;
+    for (std::int64_t count = **ranks.value - 1; count > 0; --count) {
+      *ranks.value = count;
+      if (runs(prepared, trial)) return NearestOption{ranks.name, count};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
+  Bytes bytes;
+  for (const Tensor& tensor : tensors)
+    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
+  return bytes;
+}
+
+void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict) {
+  if (verdict.kind != VerdictClass::impossible || !verdict.reason) return;
+  if (verdict.nearest_tensor_parallel || verdict.nearest_parallel || verdict.nearest_weights_format) return;
+  const Engine& engine = *find_engine(scenario.engine);
+  const std::string& where = verdict.reason->where;
+  if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
+  if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
+  if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
+  const bool is_layout = where.starts_with("params.parallel") || where.ends_with("parallel_size") || where.ends_with("ep_size");
+  if (is_layout && !verdict.nearest_option) verdict.nearest_parallel = nearest_parallel(prepared, scenario);
+}
+
+}  // namespace weighbridge
