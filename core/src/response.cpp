@@ -248,7 +248,11 @@ Json describe_request(const Request& request, const Estimate& estimate) {
   for (const DeviceGroup& group : s.hardware) {
     Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", (group.used - group.by_running).count()}};
     if (group.raised_limit) row["raised_limit"] = true;
-    if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
+    if (group.device.kind == "custom") {
+      row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
+      if (group.device.bandwidth_gb_s > 0) row["bandwidth_gb_s"] = group.device.bandwidth_gb_s;
+      if (group.device.tflops.fp16 > 0) row["fp16_tflops"] = group.device.tflops.fp16;
+    }
     hardware.push_back(std::move(row));
   }
   Json described{{"model", {{"id", request.model().id}}},
@@ -259,6 +263,7 @@ Json describe_request(const Request& request, const Estimate& estimate) {
                  {"hardware", std::move(hardware)},
                  {"parallel", describe_parallel(s.parallel)}};
   if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", (s.host->used - s.host->by_running).count()}};
+  if (s.host_gb_s) described["host"]["bandwidth_gb_s"] = *s.host_gb_s;
   if (!request.running.empty()) described["running"] = request.running;
   if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
   return described;
