@@ -202,3 +202,16 @@ test.describe('with a file missing on the server', () => {
     await expect(page.locator('.notice.warn')).toContainText('did not load');
   });
 });
+
+test('what runs on a card already is added in one tap, and no more of it than the card has', async ({ page }) => {
+  await open(page, 'zh/#v=1&m=qwen3-8b&g=1xrtx-4090&e=llama.cpp');
+  await page.locator('.expert summary').click();
+  await page.getByRole('button', { name: '+ Windows 桌面 3' }).click();
+  await page.getByRole('button', { name: '+ ComfyUI 与 SDXL 7.7' }).click();
+  await expect(page).toHaveURL(/used=10\.7/);
+  await page.getByRole('textbox', { name: /已被占用/ }).fill('64');
+  await expect(page.locator('.notice.plain')).toContainText(
+    /RTX 4090 共 23\.\d\d GiB：已占用的按此计算，而不是 64\.00 GiB/,
+  );
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+});

@@ -2,7 +2,7 @@
 // A link to a model that is not of the catalogue carries it, or names it, or says that it could not.
 import { kLargeGguf } from '../tests/web/support/hub';
 import { button, kAsked, offer, panel, test } from './hub';
-import { expect, fixture, headline, open } from './page';
+import { expect, fixture, headline, open, ready } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
 
@@ -74,4 +74,20 @@ test.describe('of this device', () => {
     await expect(headline(page)).toHaveText('deepseek_v3 671B fits on 8 × H200');
     await expect(page.locator('.notice')).toHaveCount(0);
   });
+});
+
+test('a link that comes while the first one is read is the one that is shown', async ({ page }) => {
+  let letThrough: (() => void) | undefined;
+  await page.route(/catalogue\/devices|devices-/, async (route) => {
+    await new Promise<void>((resolve) => (letThrough = resolve));
+    await route.continue();
+  });
+  await page.goto('#v=1&n=3&g=2xrtx-3090'); // devices that the page does not begin with
+  await expect.poll(() => letThrough !== undefined).toBe(true);
+  await page.evaluate(() => (location.hash = '#v=1&n=7'));
+  letThrough?.();
+  await ready(page);
+  await expect(page.getByLabel('Requests at the same time, number')).toHaveValue('7');
+  await expect(headline(page)).toContainText('8 × H200');
+  await expect(page).toHaveURL(/#v=1&n=7$/);
 });

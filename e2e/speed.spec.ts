@@ -47,3 +47,23 @@ test('rules of thumb stand beside the counted total, in Chinese and on a narrow 
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
 });
+
+test('how fast system memory is, and a GPU of one’s own, can be said, and the link keeps it', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-30b-a3b&g=1x24gib&ram=64&e=llama.cpp&cmoe=48');
+  const card = page.getByRole('region', { name: 'How fast, and what it costs' });
+  await card.scrollIntoViewIfNeeded();
+  await expect(card).toContainText('the bandwidth of this memory is not known to us');
+  await page.locator('.expert summary').click();
+  await page.getByRole('textbox', { name: 'Bandwidth of your GPU’s memory' }).fill('936');
+  await page.getByRole('textbox', { name: 'Speed of your GPU in 16 bits' }).fill('142.3');
+  await expect(card).toContainText('tokens/s');
+  await expect(card).toContainText('How fast the system memory is, we do not know');
+  await page.getByRole('textbox', { name: 'Bandwidth of system memory' }).fill('89.6');
+  await expect(card).not.toContainText('How fast the system memory is, we do not know');
+  await expect(page.locator('.expert summary')).toContainText('4 changed');
+  await expect(page).toHaveURL(/g=1x24gib@936,142\.3&ram=64&rambw=89\.6&/);
+  await page.reload();
+  await page.locator('.expert summary').click();
+  await expect(page.getByRole('textbox', { name: 'Bandwidth of system memory' })).toHaveValue('89.6');
+  await expect(page.getByRole('textbox', { name: 'Bandwidth of your GPU’s memory' })).toHaveValue('936');
+});

@@ -26,7 +26,8 @@ bool is_offload(const Change& change) { return change.strategy == Strategy::expe
 
 /// Changes that others are solved on top of: narrower formats by what people have published files for.
 bool is_ground(const Change& change) {
-  return change.price == Price::cache_8bit || change.price == Price::weights_8bit || change.price == Price::weights_4bit;
+  return change.price == Price::as_published || change.price == Price::cache_8bit || change.price == Price::weights_8bit ||
+         change.price == Price::weights_4bit;
 }
 
 bool costs_no_more(const Change& a, const Change& b) {
@@ -50,7 +51,7 @@ bool loses_less(const Advice& a, const Advice& b) {
   const auto key = [](const Advice& row) {
     const Change& last = row.changes.back();
     const bool is_pair = row.changes.size() > 1;
-    return std::make_tuple(row.changes.front().price, is_pair, is_pair ? last.price : Price::less_for_others, row.changes.front().extent);
+    return std::make_tuple(row.changes.front().price, is_pair, is_pair ? last.price : Price::as_published, row.changes.front().extent);
   };
   return key(a) < key(b);
 }
@@ -262,11 +263,11 @@ std::string_view name_of(Strategy strategy) {
 }
 
 std::string_view name_of(Price price) {
-  constexpr std::array<std::string_view, 21> names{"less_for_others", "less_cache",     "no_drafts",    "slower_prompts",  "more_traffic",
-                                                   "slower_tokens",   "cache_8bit",     "weights_8bit", "weights_6bit",    "weights_5bit",
-                                                   "weights_4bit",    "cache_4bit",     "no_images",    "shorter_context", "fewer_requests",
-                                                   "experts_on_host", "layers_on_host", "weights_3bit", "weights_2bit",    "smaller_model",
-                                                   "more_devices"};
+  constexpr std::array<std::string_view, 22> names{"as_published",   "less_for_others", "less_cache",     "no_drafts",    "slower_prompts",
+                                                   "more_traffic",   "slower_tokens",   "cache_8bit",     "weights_8bit", "weights_6bit",
+                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",     "no_images",    "shorter_context",
+                                                   "fewer_requests", "experts_on_host", "layers_on_host", "weights_3bit", "weights_2bit",
+                                                   "smaller_model",  "more_devices"};
   return names[static_cast<std::size_t>(price)];
 }
 

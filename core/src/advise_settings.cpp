@@ -7,6 +7,7 @@
 #include "engine/engine.hpp"
 #include "response.hpp"
 #include "setting_names.hpp"
+#include "weighbridge/weights.hpp"
 
 namespace weighbridge {
 
@@ -162,12 +163,16 @@ void narrow_cache(const Situation& now, const Engine& engine, std::vector<Change
 }
 
 void narrow_weights(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
-  if (now.trials.model().from_gguf) return;
-  for (const FormatPrice& weights : kWeights) {
-    if (!holds(engine.weights_formats, weights.format) || now.scenario().weights_format == weights.format) continue;
-    const std::string_view from = loaded_format(now.trials.model(), now.scenario());
+  const Model& model = now.trials.model();
+  if (model.from_gguf) return;
+  const std::string_view from = loaded_format(model, now.scenario());
+  const auto propose = [&](const FormatPrice& weights) {
+    if (!holds(engine.weights_formats, weights.format) || now.scenario().weights_format == weights.format) return;
     changes.push_back({Strategy::weights, weights.price, 0, from, weights.format, {{"weights", {{"format", weights.format}}}}, weights.note});
-  }
+  };
+  // Experts that are published in this format keep their values in a GGUF of it.
+  if (checkpoint_format(model) == "mxfp4") propose({"gguf:MXFP4_MOE", Price::as_published, nullptr});
+  for (const FormatPrice& weights : kWeights) propose(weights);
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 // What advice proposes of settings whose value is looked for.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "advise_trials.hpp"
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
+#include "moved_job.hpp"
 #include "relatives.hpp"
 #include "setting_names.hpp"
 #include "verdict.hpp"
@@ -112,6 +114,7 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
   if (now.goal == AdviceGoal::room) counts = {2 * count};
   std::sort(counts.begin(), counts.end());
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  const bool has_layouts = heeds_layouts(s) && s.hardware.size() == 1;
   std::optional<Change> best;
   VerdictClass reached = VerdictClass::no;
   for (const std::int64_t more : counts) {
@@ -120,10 +123,18 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
     rows[0]["count"] = more;
     Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
     if (now.trials.params().contains("parallel")) patch["parallel"] = nullptr;
-    const std::optional<Estimate> outcome = now.with(patch);
-    if (!outcome || (reached == VerdictClass::tight && outcome->verdict.kind != VerdictClass::fits)) continue;
-    reached = outcome->verdict.kind;
-    best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(patch)};
+    bool is_first = true;
+    for (Json& layout : in_layouts(patch, more)) {
+      if (!is_first && (!has_layouts || reached == VerdictClass::fits)) break;
+      // What does not fit shows how far the engine's own layout goes.
+      const bool is_shown = std::exchange(is_first, false) && reached != VerdictClass::tight;
+      const std::optional<Estimate> outcome = now.with(layout);
+      if (!outcome) continue;
+      const VerdictClass kind = outcome->verdict.kind;
+      if (!is_shown && kind != VerdictClass::fits && (kind != VerdictClass::tight || reached == VerdictClass::tight)) continue;
+      reached = kind;
+      best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(layout)};
+    }
   }
   if (best) changes.push_back(std::move(*best));
 }

@@ -2,6 +2,7 @@
 #include "weighbridge/fit.hpp"
 
 #include "engine/engine.hpp"
+#include "engine/local_rules.hpp"
 #include "fit_trial.hpp"
 
 namespace weighbridge {
@@ -37,6 +38,18 @@ Scenario without_fit(const Scenario& scenario) {
   return trial;
 }
 
+std::vector<Parallel> layouts_of(std::int64_t count) {
+  std::vector<Parallel> layouts{{count}};
+  const bool is_power_of_two = (count & (count - 1)) == 0;
+  for (std::int64_t stages = 2; is_power_of_two && stages <= count; stages *= 2) layouts.push_back({count / stages, stages});
+  return layouts;
+}
+
+bool heeds_layouts(const Scenario& scenario) {
+  const Engine* engine = find_engine(scenario.engine);
+  return engine != nullptr && !engine->is_llama_cpp() && engine->usual_workload == nullptr;
+}
+
 namespace {
 
 constexpr std::int64_t kMicroBatch = 512;  // of llama.cpp, if none is asked for: llama_context_default_params
@@ -66,18 +79,25 @@ bool holds_at(Prepared& prepared, const Scenario& scenario) {
   return holds(margin_at(prepared, scenario));
 }
 
+/// The largest value in [0, most] of what `set` changes in `trial` that holds; it grows by `step`.
+std::int64_t largest_of(Prepared& prepared, Scenario& trial, std::int64_t most, std::int64_t step, Figure figure, SetValue set) {
+  const Engine* engine = find_engine(trial.engine);
+  const auto in_turn = engine != nullptr && engine->deals_in_turn ? local_rules().largest_in_turn : nullptr;
+  if (in_turn != nullptr) return in_turn(prepared, trial, most, figure, set);
+  const auto value_of = [&](std::int64_t steps) { return std::min(steps * step, most); };
+  return value_of(largest_holding(ceil_div(most, step), [&](std::int64_t steps) {
+    set(trial, value_of(steps));
+    return margin_at(prepared, trial, figure);
+  }));
+}
+
 std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
   Scenario trial = without_fit(scenario);
   trial.options.max_model_len.reset();  // the answer is what to set it to
   trial.options.llama_cpp.n_ctx.reset();
   trial.context_tokens = most;
   if (most > 0 && figure == Figure::best && clearly_holds(prepared, trial)) return most;
-  const std::int64_t step = context_step(trial);
-  const auto tokens_of = [&](std::int64_t steps) { return std::min(steps * step, most); };
-  return tokens_of(largest_holding(ceil_div(most, step), [&](std::int64_t steps) {
-    trial.context_tokens = tokens_of(steps);
-    return margin_at(prepared, trial, figure);
-  }));
+  return largest_of(prepared, trial, most, context_step(trial), figure, [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
 }
 
 std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
@@ -85,21 +105,21 @@ std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std
   trial.options.max_num_seqs.reset();
   trial.options.llama_cpp.n_seq_max.reset();
   trial.options.llama_cpp.n_ctx.reset();
-  const auto margin_of = [&](std::int64_t sequences) {
-    trial.sequences = sequences;
-    return margin_at(prepared, trial, figure);
+  const auto largest_up_to = [&](std::int64_t limit) {
+    return largest_of(prepared, trial, limit, 1, figure, [](Scenario& moved, std::int64_t sequences) { moved.sequences = sequences; });
   };
   trial.sequences = most;
   const auto holds_clearly = [&] { return figure == Figure::best && clearly_holds(prepared, trial); };
-  std::int64_t best = most > 0 && holds_clearly() ? most : largest_holding(most, margin_of);
+  std::int64_t best = most > 0 && holds_clearly() ? most : largest_up_to(most);
   if (!is_replayed(scenario)) return best;
   // llama.cpp plans its graph for a multiple of the sequences, so a few less may take more: 255 of them 765 tokens, 256 only 512.
   const std::int64_t batch = scenario.options.llama_cpp.n_ubatch.value_or(kMicroBatch);
   while (best > 1) {
     const std::int64_t worst = ceil_div(batch, ceil_div(batch, best)) - 1;
     trial.sequences = worst;
-    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly() || holds(margin_of(worst))) break;
-    best = largest_holding(worst - 1, margin_of);
+    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly() || holds(margin_at(prepared, trial, figure)))
+      break;
+    best = largest_up_to(worst - 1);
   }
   return best;
 }
@@ -131,12 +151,15 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
   if (scenario.hardware.empty() || !scenario.running.empty()) return std::nullopt;
   Scenario trial = without_fit(scenario);
   trial.hardware.resize(1);
-  trial.parallel = {};
   trial.options.llama_cpp.tensor_split.clear();
+  const bool has_layouts = heeds_layouts(trial);
   for (std::int64_t count = 1; count <= most; ++count) {
     trial.hardware.front().count = count;
-    trial.parallel.tensor = count;
-    if (holds_at(prepared, trial)) return count;
+    for (const Parallel& layout : layouts_of(count)) {
+      trial.parallel = layout;
+      if (holds_at(prepared, trial)) return count;
+      if (!has_layouts) break;
+    }
   }
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "weighbridge/estimate.hpp"
 
@@ -37,6 +38,19 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
 
 /// Tokens of a sequence by which its context grows: what lies between two multiples takes the memory of the upper one.
 [[nodiscard]] std::int64_t context_step(const Scenario& scenario);
+
+/// The layouts of `count` equal devices that are tried, in this order: tensor parallel over all, and for powers of two pipelines of such groups, the
+/// longest last.
+[[nodiscard]] std::vector<Parallel> layouts_of(std::int64_t count);
+
+/// Engines that people run at home deal layers out by themselves, whatever layout is asked for, or know no pipeline.
+[[nodiscard]] bool heeds_layouts(const Scenario& scenario);
+
+/// Changes what a search is for.
+using SetValue = void (*)(Scenario& trial, std::int64_t value);
+
+/// The largest value in [0, most] that holds, where layers are dealt out in turn (Engine::deals_in_turn): what holds may have gaps.
+[[nodiscard]] std::int64_t largest_in_turn(Prepared& prepared, Scenario& trial, std::int64_t most, Figure figure, SetValue set);
 
 /// Where something that falls with a value is still not negative: at `good` there is `below`, at `bad` `above` is negative or nothing. Memory is nearly
 /// linear in contexts and requests, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in

@@ -10,17 +10,6 @@ namespace weighbridge {
 
 namespace {
 
-/// `patch` over `count` devices, in the order in which layouts are tried. The first is the engine's own choice, which a request need not say.
-std::vector<Json> layouts(const Json& patch, std::int64_t count) {
-  std::vector<Json> patches{patch};
-  const bool is_power_of_two = (count & (count - 1)) == 0;
-  for (std::int64_t stages = 2; is_power_of_two && stages <= count; stages *= 2) {
-    const Json layout{{"tensor", count / stages}, {"pipeline", stages}, {"data", 1}, {"expert", false}};
-    patches.push_back(together(patch, {{"parallel", layout}}));
-  }
-  return patches;
-}
-
 Json without(const Trials& trials, Json patch, std::initializer_list<const char*> keys) {
   for (const char* key : keys)
     if (trials.params().contains(key)) patch[key] = nullptr;
@@ -33,14 +22,8 @@ struct Attempt {
   bool is_last = false;         ///< no other layout would make a difference
 };
 
-/// Engines that people run at home deal layers out by themselves, whatever layout is asked for, or know no pipeline.
-bool heeds_layouts(const Scenario& scenario) {
-  const Engine* engine = find_engine(scenario.engine);
-  return engine != nullptr && !engine->is_llama_cpp() && engine->usual_workload == nullptr;
-}
-
-/// By little more than formulas, unless it may fit. `has_share`: the patch sets the share of the memory already.
-Result<Attempt> attempt(Trials& trials, const Json& patch, bool has_share = false) {
+/// By little more than formulas, unless it may fit.
+Result<Attempt> attempt(Trials& trials, const Json& patch) {
   Result<Setup> setup = trials.read(patch);
   if (!setup && setup.error().code == kRunningDoesNotFit) return Attempt();
   if (!setup) return fail(setup.error());
@@ -49,11 +32,11 @@ Result<Attempt> attempt(Trials& trials, const Json& patch, bool has_share = fals
   if (!least) return fail(least.error());
   const Attempt failed{{}, least->verdict.kind != VerdictClass::impossible && !heeds_layouts(trial)};
   if (least->verdict.kind != VerdictClass::fits) {
-    // An engine that takes a share of the memory may start with a smaller one.
+    // An engine that takes a share of the memory may start with a smaller one, if none is asked for; then one is.
     const std::optional<double> share = least->verdict.nearest_share;
-    if (!share || has_share || trial.options.gpu_memory_utilization) return failed;
+    if (!share || trial.options.gpu_memory_utilization) return failed;
     const std::string option(find_engine(trial.engine)->share_option);
-    return attempt(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}), true);
+    return attempt(trials, together(patch, {{"engine", {{"options", {{option, *share}}}}}}));
   }
   Result<Estimate> answer = evaluate(*setup->prepared, trial);
   if (!answer) return fail(answer.error());
@@ -69,6 +52,15 @@ Result<Attempt> attempt(Trials& trials, const Json& patch, bool has_share = fals
 }
 
 }  // namespace
+
+std::vector<Json> in_layouts(const Json& patch, std::int64_t count) {
+  std::vector<Json> patches;
+  for (const Parallel& p : layouts_of(count)) {
+    const Json layout{{"tensor", p.tensor}, {"pipeline", p.pipeline}, {"data", 1}, {"expert", false}};
+    patches.push_back(patches.empty() ? patch : together(patch, {{"parallel", layout}}));
+  }
+  return patches;
+}
 
 Json moved_patch(const Trials& trials, Json hardware) {
   Json patch = leave_out(trials, leave_out(trials, Json{{"hardware", std::move(hardware)}}, kSplitOptions), kPlaceOptions);
@@ -92,7 +84,7 @@ Result<MovedJob> told(Trials& trials, const Json& patch) {
 
 Result<MovedJob> told_in_some_layout(Trials& trials, const Json& patch, std::int64_t count) {
   std::optional<MovedJob> refused;
-  for (const Json& layout : layouts(patch, count)) {
+  for (const Json& layout : in_layouts(patch, count)) {
     Result<MovedJob> outcome = told(trials, layout);
     if (!outcome || outcome->answer.verdict.kind != VerdictClass::impossible) return outcome;
     if (!refused) refused = std::move(*outcome);
@@ -101,7 +93,7 @@ Result<MovedJob> told_in_some_layout(Trials& trials, const Json& patch, std::int
 }
 
 Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::int64_t count) {
-  for (const Json& layout : layouts(patch, count)) {
+  for (const Json& layout : in_layouts(patch, count)) {
     Result<Attempt> made = attempt(trials, layout);
     if (!made) return fail(made.error());
     if (made->is_last) return std::move(made->job);
@@ -124,10 +116,14 @@ Json patch_of(const Trials& trials, const Machine& machine, std::int64_t count) 
   for (const MachineDevices& some : machine.devices) hardware.push_back({{"device", some.device}, {"count", some.count}});
   if (count != machine.device_count()) hardware.front()["count"] = count;
   Json patch = alone(trials, moved_patch(trials, std::move(hardware)));
-  if (machine.host_memory)
+  const auto asked = trials.params().find("host");
+  const bool has_host = asked != trials.params().end();
+  if (machine.host_memory) {
     patch["host"] = {{"memory_bytes", machine.host_memory->count()}, {"used_bytes", nullptr}};
-  else if (trials.params().contains("host"))
+    if (has_host && asked->contains("bandwidth_gb_s")) patch["host"]["bandwidth_gb_s"] = nullptr;
+  } else if (has_host) {
     patch["host"] = nullptr;
+  }
   return patch;
 }
 

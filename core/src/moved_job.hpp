@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "advise_trials.hpp"
 #include "weighbridge/compare.hpp"
@@ -11,6 +12,9 @@ namespace weighbridge {
 
 /// Most devices of one kind that are tried for one job.
 inline constexpr std::int64_t kMostTried = 16;
+
+/// `patch` over `count` devices in each of layouts_of(). The first is the engine's own choice, which a request need not say.
+[[nodiscard]] std::vector<Json> in_layouts(const Json& patch, std::int64_t count);
 
 /// The patch that moves the job to `hardware`: what goes is what was said of the devices it was on, how it is spread over them and what of it they
 /// leave to the host.

@@ -10,6 +10,8 @@ inline constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 24;  ///< of
 
 inline constexpr std::int64_t kMostTokens = std::int64_t{1} << 40;  ///< of a cache, for any engine
 
+inline constexpr double kMostBandwidth = 100'000;  ///< of a device or of system memory, in 10^9 bytes a second: beyond it a number is a typing error
+inline constexpr double kMostTflops = 1'000'000;   ///< likewise, operations a second in 10^12
 inline constexpr std::int64_t kMostBytes = std::int64_t{1} << 53;  ///< JSON carries whole numbers exactly up to here
 
 /// Most layers a request may name: beyond any model, and no larger than what a config may claim.

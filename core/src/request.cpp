@@ -9,6 +9,7 @@
 #include "key_reader.hpp"
 #include "options.hpp"
 #include "running.hpp"
+#include "share_text.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -50,13 +51,22 @@ std::string known_devices(const Catalogue& catalogue) {
   return slugs_of(names);
 }
 
+/// What is in use of `memory`: no more than there is, and then with a warning.
+Bytes used_of(Bytes memory, KeyReader& keys, const std::string& where, const std::string& name, Notices& warnings) {
+  const Bytes used(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes)));
+  if (keys.error() || used <= memory) return used;
+  warnings.push_back(notice::custom("used_capped", where + ".used_bytes",
+                                    name + " has " + gib_text(memory) + " GiB: so much was counted as in use, not " + gib_text(used) + ".", name,
+                                    gib_text(used), gib_text(memory)));
+  return memory;
+}
+
 Result<DeviceGroup> read_group(const Json& row, const std::string& where, const Catalogue& catalogue, Notices& warnings) {
   if (!row.is_object()) return fail(notice::wrong_type(where, "hardware", excerpt(row), "an object with device and count"));
   KeyReader keys(row, where, warnings);
-  keys.warn_of_other_keys({"device", "count", "used_bytes", "raised_limit", "memory_bytes", "backend", "name"});
+  keys.warn_of_other_keys({"device", "count", "used_bytes", "raised_limit", "memory_bytes", "bandwidth_gb_s", "fp16_tflops", "backend", "name"});
   DeviceGroup group;
   group.count = keys.positive_or("count", kMaxDevices, 1, "");
-  group.used = Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes)));
   const std::optional<std::string> name = keys.text_if_given("device");
   if (name) {
     const CatalogueDevice* known = catalogue.find_device(*name);
@@ -69,12 +79,16 @@ Result<DeviceGroup> read_group(const Json& row, const std::string& where, const 
   if (group.device.id.empty()) {
     group.device.id = name.value_or("custom");
     group.device.slug = group.device.id;
-    group.device.name = group.device.short_name = keys.text_if_given("name").value_or(group.device.id);
     group.device.kind = "custom";
     group.device.backend = lower_case(keys.text_if_given("backend").value_or("cuda"));
     if (!is_backend(group.device.backend))
       return fail(notice::unknown("unknown_backend", where + ".backend", "backend", group.device.backend, std::string(kBackendNames)));
     group.device.runtime_bytes = group.device.driver_bytes = Bytes(static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes)));
+    const std::string size = decimal_text(static_cast<double>(group.device.runtime_bytes.count()) / kGiBytes);
+    group.device.name = group.device.short_name = keys.text_if_given("name").value_or(group.device.id == "custom" ? size + " GiB GPU"
+                                                                                                                  : group.device.id);
+    group.device.bandwidth_gb_s = keys.fraction("bandwidth_gb_s", kMostBandwidth).value_or(0);
+    group.device.tflops.fp16 = keys.fraction("fp16_tflops", kMostTflops).value_or(0);
   }
   group.raised_limit = keys.flag_or("raised_limit", false);
   if (group.raised_limit && group.device.raised_limit_bytes == Bytes())
@@ -82,6 +96,7 @@ Result<DeviceGroup> read_group(const Json& row, const std::string& where, const 
                                group.device.short_name + " has no limit that can be raised: expected raised_limit false.", "raised_limit",
                                group.device.short_name, "false"));
   if (group.raised_limit) group.device.runtime_bytes = group.device.raised_limit_bytes;
+  group.used = used_of(group.device.runtime_bytes, keys, where, group.device.short_name, warnings);
   if (keys.error()) return fail(*keys.error());
   return group;
 }
@@ -225,10 +240,11 @@ Result<void> read_host(const Json& params, Scenario& scenario, Notices& warnings
   const Result<const Json*> host = object_under(params, "host");
   if (!host) return fail(host.error());
   KeyReader keys(**host, "params.host", warnings);
-  keys.warn_of_other_keys({"memory_bytes", "used_bytes", "os"});
+  keys.warn_of_other_keys({"memory_bytes", "used_bytes", "bandwidth_gb_s", "os"});
+  scenario.host_gb_s = keys.fraction("bandwidth_gb_s", kMostBandwidth);
   if (keys.has("memory_bytes")) {
-    const auto memory = static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes));
-    scenario.host = Host{Bytes(memory), Bytes(static_cast<std::uint64_t>(keys.count_or_zero("used_bytes", kMostBytes))), {}};
+    const Bytes memory(static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes)));
+    scenario.host = Host{memory, used_of(memory, keys, "params.host", "The system memory", warnings), {}};
   }
   const Result<const Json*> offload = object_under(params, "offload");
   if (!offload) return fail(offload.error());

@@ -127,9 +127,13 @@ Json describe_parallel(const Parallel& parallel) {
 
 Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
   const Verdict& v = estimate.verdict;
-  Json json{{"class", name_of(v.kind)}, {"device", nullptr},      {"need_bytes", nullptr}, {"low_bytes", nullptr},
-            {"high_bytes", nullptr},    {"limit_bytes", nullptr}, {"limit", nullptr},      {"free_bytes", nullptr},
-            {"shortfall_bytes", 0},     {"measured", false},      {"nearest", nullptr},    {"reason", nullptr}};
+  Json json;
+  json["class"] = name_of(v.kind);
+  for (const char* key : {"device", "need_bytes", "low_bytes", "high_bytes", "limit_bytes", "limit", "free_bytes"}) json[key] = nullptr;
+  json["shortfall_bytes"] = 0;
+  json["measured"] = false;
+  json["nearest"] = nullptr;
+  json["reason"] = nullptr;
   if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
   if (v.nearest_share) json["nearest"] = {{std::string(find_engine(estimate.engine.name)->share_option), *v.nearest_share}};
   if (v.nearest_parallel) json["nearest"] = {{"parallel", describe_parallel(*v.nearest_parallel)}};
@@ -243,24 +247,46 @@ JsonOut describe_devices(const Request& request, const Estimate& estimate, JsonO
   return devices;
 }
 
-/// The request with everything filled in: what was counted.
+/// The request with everything filled in: what was counted. Assigned one by one, which is less code than one list.
 Json describe_request(const Request& request, const Estimate& estimate) {
   const Scenario& s = request.scenario;
   Json hardware = Json::array();
   for (const DeviceGroup& group : s.hardware) {
-    Json row{{"device", group.device.id}, {"count", group.count}, {"used_bytes", (group.used - group.by_running).count()}};
+    const Device& device = group.device;
+    Json row;
+    row["device"] = device.id;
+    row["count"] = group.count;
+    row["used_bytes"] = (group.used - group.by_running).count();
     if (group.raised_limit) row["raised_limit"] = true;
-    if (group.device.kind == "custom") row.update({{"memory_bytes", group.device.runtime_bytes.count()}, {"backend", group.device.backend}});
+    if (device.kind == "custom") {
+      row["memory_bytes"] = device.runtime_bytes.count();
+      row["backend"] = device.backend;
+      if (device.bandwidth_gb_s > 0) row["bandwidth_gb_s"] = device.bandwidth_gb_s;
+      if (device.tflops.fp16 > 0) row["fp16_tflops"] = device.tflops.fp16;
+    }
     hardware.push_back(std::move(row));
   }
-  Json described{{"model", {{"id", request.model().id}}},
-                 {"weights", {{"format", s.weights_format}}},
-                 {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_value_type}}},
-                 {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options, s.engine)}}},
-                 {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
-                 {"hardware", std::move(hardware)},
-                 {"parallel", describe_parallel(s.parallel)}};
-  if (s.host) described["host"] = {{"memory_bytes", s.host->memory.count()}, {"used_bytes", (s.host->used - s.host->by_running).count()}};
+  Json described;
+  described["model"]["id"] = request.model().id;
+  described["weights"]["format"] = s.weights_format;
+  Json& cache = described["kv_cache"];
+  cache["k"] = s.kv_type;
+  cache["v"] = s.kv_value_type;
+  Json& engine = described["engine"];
+  engine["name"] = s.engine;
+  engine["version"] = estimate.engine.version;
+  engine["options"] = describe_options(s.options, s.engine);
+  Json& workload = described["workload"];
+  workload["context_tokens"] = s.context_tokens;
+  workload["sequences"] = s.sequences;
+  described["hardware"] = std::move(hardware);
+  described["parallel"] = describe_parallel(s.parallel);
+  if (s.host) {
+    Json& host = described["host"];
+    host["memory_bytes"] = s.host->memory.count();
+    host["used_bytes"] = (s.host->used - s.host->by_running).count();
+  }
+  if (s.host_gb_s) described["host"]["bandwidth_gb_s"] = *s.host_gb_s;
   if (!request.running.empty()) described["running"] = request.running;
   if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
   return described;

@@ -15,11 +15,13 @@ namespace {
 
 constexpr std::size_t kMostRunning = 8;
 
+/// Of what a running model has in common with the request.
+bool is_of_machine(const Notice& notice) { return notice.where.starts_with("params.hardware") || notice.where.starts_with("params.host"); }
+
 /// `notice` of a request that stands at `where` and not at `params`. It has no hardware of its own.
 Notice placed_at(Notice notice, const std::string& where) {
   constexpr std::string_view root = "params";
-  const bool is_of_hardware = notice.where.starts_with("params.hardware") || notice.where.starts_with("params.host");
-  notice.where = is_of_hardware ? where : where + notice.where.substr(root.size());
+  notice.where = is_of_machine(notice) ? where : where + notice.where.substr(root.size());
   return notice;
 }
 
@@ -86,7 +88,8 @@ Result<void> place(const Json& item, const Json& params, const std::string& wher
   Notices own;
   Result<Scenario> other = read_scenario(request_of(item, params), model, catalogue, own);
   if (!other) return fail(placed_at(other.error(), where));
-  for (Notice& warning : own) warnings.push_back(placed_at(std::move(warning), where));
+  for (Notice& warning : own)
+    if (!is_of_machine(warning)) warnings.push_back(placed_at(std::move(warning), where));  // the request itself has warned of the others
   other->hardware = scenario.hardware;
   other->host = scenario.host;
   const Result<Estimate> answer = count(model, *other);

@@ -18,12 +18,15 @@ namespace {
 class LinkReader {
  public:
   explicit LinkReader(const Catalogue& catalogue) : catalogue_(catalogue) {
-    request_ = {{"model", {{"id", link_default::model}}},
-                {"weights", Json::object()},
-                {"kv_cache", {{"k", "auto"}, {"v", "auto"}}},
-                {"engine", {{"name", link_default::engine}, {"options", Json::object()}}},
-                {"workload", {{"context_tokens", link_default::context_tokens}}},
-                {"hardware", Json::array({{{"device", link_default::device}, {"count", link_default::device_count}, {"used_bytes", 0}}})}};
+    // Assigned one by one: as one list they are a kilobyte of the module that a first view loads.
+    request_["model"]["id"] = link_default::model;
+    request_["weights"] = Json::object();
+    request_["kv_cache"]["k"] = "auto";
+    request_["kv_cache"]["v"] = "auto";
+    request_["engine"]["name"] = link_default::engine;
+    request_["engine"]["options"] = Json::object();
+    request_["workload"]["context_tokens"] = link_default::context_tokens;
+    request_["hardware"].push_back(counted("device", link_default::device, link_default::device_count));
   }
 
   Json read(std::string_view text) && {
@@ -76,21 +79,40 @@ class LinkReader {
     }
   }
 
+  static Json counted(Json row, std::int64_t count) {
+    row["count"] = count;
+    row["used_bytes"] = 0;
+    return row;
+  }
+  static Json counted(const char* key, std::string_view name, std::int64_t count) {
+    Json row;
+    row[key] = name;
+    return counted(std::move(row), count);
+  }
+
+  void note(std::string_view code, std::string_view key, std::string_view value, std::string_view expected, std::string message) {
+    Json notice;
+    notice["code"] = code;
+    notice["where"] = "link." + std::string(key);
+    notice["message"] = std::move(message);
+    Json& values = notice["values"];
+    values["key"] = key;
+    values["value"] = value;
+    values["expected"] = expected;
+    notices_.push_back(std::move(notice));
+  }
+
   void keep(const Entry& entry) {
     kept_.push_back(Json::array({entry.key, entry.raw}));
     if (entry.key.compare(0, 2, "b.") == 0 || entry.key.compare(0, 2, "c.") == 0) return;  // what is compared with this, for the page that does
-    notices_.push_back({{"code", "unknown_key"},
-                        {"where", "link." + entry.key},
-                        {"message", "This link has a setting that this version does not know: `" + entry.key + "=" + entry.raw +
-                                        "`. It stays in the link but is not counted."},
-                        {"values", {{"key", entry.key}, {"value", entry.raw}, {"expected", ""}}}});
+    note("unknown_key", entry.key, entry.raw, "",
+         "This link has a setting that this version does not know: `" + entry.key + "=" + entry.raw + "`. It stays in the link but is not counted.");
   }
 
-  void reject(const std::string& key, const std::string& value, const std::string& expected, const char* code = "invalid_value") {
-    notices_.push_back({{"code", code},
-                        {"where", "link." + key},
-                        {"message", "`" + key + "=" + value + "` in this link: expected " + expected + "."},
-                        {"values", {{"key", key}, {"value", value}, {"expected", expected}}}});
+  void reject(std::string_view key, std::string_view value, std::string_view expected, const char* code = "invalid_value") {
+    std::string message = "`";
+    message.append(key).append("=").append(value).append("` in this link: expected ").append(expected).append(".");
+    note(code, key, value, expected, std::move(message));
   }
 
   void read_version(const std::string& value) {
@@ -164,13 +186,33 @@ class LinkReader {
     request_["workload"]["sequences"] = *number;
   }
 
-  void read_tokens(const std::string& key, const char* member, const std::string& value) {
+  void read_tokens(std::string_view key, const char* member, const std::string& value) {
     const std::optional<std::int64_t> number = digits_of(value);
     if (!number || *number < 1 || *number > kMaxContextTokens) return reject(key, value, "1 to " + grouped(kMaxContextTokens), "out_of_range");
     request_["workload"][member] = *number;
   }
   void read_average(const std::string& value) { read_tokens("avg", "average_tokens", value); }
   void read_prefix(const std::string& value) { read_tokens("prefix", "shared_prefix_tokens", value); }
+
+  /// A device that is known by its memory, as own_device_text() writes it; nothing if it is none. 0: not known.
+  [[nodiscard]] static Json own_device_row(std::string_view text) {
+    const std::size_t sign = text.find('@');
+    const std::string memory = lower_case(text.substr(0, sign));
+    if (!memory.ends_with("gib")) return {};
+    const std::optional<double> gib = decimal_of(std::string_view(memory).substr(0, memory.size() - 3));
+    if (!gib || *gib <= 0 || *gib > kMostGiBytes) return {};
+    Json row;
+    row["memory_bytes"] = static_cast<std::int64_t>(*gib * kGiBytes);
+    if (sign == std::string_view::npos) return row;
+    const std::string_view rates = text.substr(sign + 1);
+    const std::size_t comma = rates.find(',');
+    const std::optional<double> bandwidth = decimal_of(rates.substr(0, comma));
+    const std::optional<double> tflops = comma == std::string_view::npos ? 0 : decimal_of(rates.substr(comma + 1));
+    if (!bandwidth || *bandwidth > kMostBandwidth || !tflops || *tflops > kMostTflops) return {};
+    if (*bandwidth > 0) row["bandwidth_gb_s"] = *bandwidth;
+    if (*tflops > 0) row["fp16_tflops"] = *tflops;
+    return row;
+  }
 
   /// "8xh200", "h200", "2x24gib"; nothing if it is none of these.
   [[nodiscard]] Json device_row(std::string_view text) {
@@ -184,11 +226,9 @@ class LinkReader {
       reject("g", std::to_string(count), "1 to " + grouped(kMaxDevices) + " devices", "out_of_range");
       return {};
     }
-    if (const CatalogueDevice* known = catalogue_.find_device(text)) return {{"device", known->device.id}, {"count", count}, {"used_bytes", 0}};
-    if (text.size() > 3 && lower_case(text.substr(text.size() - 3)) == "gib")
-      if (const std::optional<double> gib = decimal_of(text.substr(0, text.size() - 3)); gib && *gib > 0 && *gib <= kMostGiBytes)
-        return {{"memory_bytes", static_cast<std::int64_t>(*gib * kGiBytes)}, {"count", count}, {"used_bytes", 0}};
-    reject("g", std::string(text), "a GPU of the catalogue, or its memory such as 24gib; the default was counted", "unknown_device");
+    if (const CatalogueDevice* known = catalogue_.find_device(text)) return counted("device", known->device.id, count);
+    if (Json own = own_device_row(text); !own.is_null()) return counted(std::move(own), count);
+    reject("g", text, "a GPU of the catalogue, or its memory such as 24gib; the default was counted", "unknown_device");
     return {};
   }
 
@@ -234,6 +274,12 @@ class LinkReader {
     request_["host"]["memory_bytes"] = static_cast<std::int64_t>(*gib * kGiBytes);
   }
 
+  void read_host_bandwidth(const std::string& value) {
+    const std::optional<double> rate = decimal_of(value);
+    if (!rate || *rate <= 0 || *rate > kMostBandwidth) return reject("rambw", value, "GB/s of system memory, such as 80");
+    request_["host"]["bandwidth_gb_s"] = *rate;
+  }
+
   void read_engine(const std::string& value) {
     const std::size_t sign = value.find('@');
     const std::string name = lower_case(value.substr(0, sign));
@@ -242,7 +288,7 @@ class LinkReader {
     if (sign != std::string::npos) request_["engine"]["version"] = value.substr(sign + 1);
   }
 
-  void read_split(const std::string& key, const char* member, const std::string& value) {
+  void read_split(std::string_view key, const char* member, const std::string& value) {
     const std::optional<std::int64_t> number = digits_of(value);
     if (!number || *number < 1 || *number > kMaxDevices) return reject(key, value, "1 to " + grouped(kMaxDevices), "out_of_range");
     request_["parallel"][member] = *number;
@@ -347,13 +393,9 @@ class LinkReader {
 
   void read_custom(const std::string& value) {
     if (value == kNotCarried) {
-      const std::string counted(link_default::model);
-      notices_.push_back({{"code", "not_carried"},
-                          {"where", "link.c"},
-                          {"message", "The model of this link came from a file that a link cannot carry: give that file again. Until then " +
-                                          counted + " is counted."},
-                          {"values", {{"key", "c"}, {"value", value}, {"expected", counted}}}});
-      return;
+      const std::string model(link_default::model);
+      return note("not_carried", "c", value, model,
+                  "The model of this link came from a file that a link cannot carry: give that file again. Until then " + model + " is counted.");
     }
     if (value.size() > kMostCustomText)
       return reject("c", grouped(static_cast<std::int64_t>(value.size())) + " characters",
@@ -386,7 +428,7 @@ class LinkReader {
   }
 
   /// In the order they must be read; share.encode writes them in the order of the link's grammar.
-  static constexpr std::array<Handler, 32> kHandlers{{
+  static constexpr std::array<Handler, 33> kHandlers{{
       {"v", &LinkReader::read_version},
       {"c", &LinkReader::read_custom},
       {"hf", &LinkReader::read_hub},
@@ -401,6 +443,7 @@ class LinkReader {
       {"used", &LinkReader::read_used},
       {"raised", &LinkReader::read_raised},
       {"ram", &LinkReader::read_host_memory},
+      {"rambw", &LinkReader::read_host_bandwidth},
       {"tp", &LinkReader::read_tensor},
       {"pp", &LinkReader::read_pipeline},
       {"dp", &LinkReader::read_data},

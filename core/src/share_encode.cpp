@@ -39,13 +39,23 @@ class LinkWriter {
   std::string text_;
 };
 
+/// "24gib", "24gib@936" with its bandwidth, "24gib@936,71" with what it calculates in 16 bits.
+std::string own_device_text(const Json& row) {
+  std::string text = decimal_text(at(row, {"memory_bytes"}).get<double>() / kGiBytes) + "gib";
+  const Json& bandwidth = at(row, {"bandwidth_gb_s"});
+  const Json& tflops = at(row, {"fp16_tflops"});
+  if (bandwidth.is_number() || tflops.is_number()) text += "@" + decimal_text(bandwidth.is_number() ? bandwidth.get<double>() : 0);
+  if (tflops.is_number()) text += "," + decimal_text(tflops.get<double>());
+  return text;
+}
+
 std::string hardware_text(const Json& hardware, const Catalogue& catalogue) {
   std::string text;
   for (const Json& row : hardware) {
     const std::string id = text_of(at(row, {"device"}));
     const CatalogueDevice* known = catalogue.find_device(id);
     std::string name = known != nullptr ? known->device.slug : id;
-    if (known == nullptr && at(row, {"memory_bytes"}).is_number()) name = decimal_text(at(row, {"memory_bytes"}).get<double>() / kGiBytes) + "gib";
+    if (known == nullptr && at(row, {"memory_bytes"}).is_number()) name = own_device_text(row);
     text += (text.empty() ? "" : "+") + std::to_string(whole_number_of(at(row, {"count"})).value_or(1)) + "x" + name;
   }
   return text.empty() ? "none" : text;
@@ -214,6 +224,7 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   if (const Json& hardware = at(request, {"hardware"}); hardware.is_array())
     if (std::any_of(hardware.begin(), hardware.end(), [](const Json& row) { return at(row, {"raised_limit"}) == true; })) link.add("raised", "1");
   if (const Json& memory = at(request, {"host", "memory_bytes"}); memory.is_number()) link.add("ram", decimal_text(memory.get<double>() / kGiBytes));
+  if (const Json& rate = at(request, {"host", "bandwidth_gb_s"}); rate.is_number()) link.add("rambw", decimal_text(rate.get<double>()));
   write_engine(link, request, complete);
   write_paging(link, request);
   write_parallel(link, request);

@@ -8,6 +8,7 @@
 #include "json_parse.hpp"
 #include "key_reader.hpp"
 #include "machine_rows.hpp"
+#include "options.hpp"
 #include "request.hpp"
 #include "weighbridge/cost.hpp"
 #include "weighbridge/receipts.hpp"
@@ -86,13 +87,13 @@ JsonOut describe_speed(const Speed& speed, std::int64_t sequences, const std::ve
           {"costs", describe_costs(costs)}};
 }
 
-/// `{"request":{…},"host_bandwidth_gb_s":80,"machines":[…]}`: the request is that of an estimate, the others may be left out.
+/// `{"request":{…},"host_bandwidth_gb_s":80,"machines":[…]}`: the request is that of an estimate, the others may be left out. The bandwidth wins over
+/// that of the request's host.
 Result<JsonOut> call_speed(const Json& params, Context& context) {
-  constexpr double most_gb_s = 100'000;
   if (!params.is_object() || !params.contains("request")) return fail(notice::missing_key("params.request", "request", "the params of an estimate"));
   KeyReader keys(params, "params", context.warnings);
   keys.warn_of_other_keys({"request", "host_bandwidth_gb_s", "machines"});
-  const std::optional<double> host = keys.fraction("host_bandwidth_gb_s", most_gb_s, "a number above 0, in 10^9 bytes a second");
+  const std::optional<double> host = keys.fraction("host_bandwidth_gb_s", kMostBandwidth);
   if (keys.error()) return fail(*keys.error());
   const Result<std::vector<Machine>> machines = read_machines(params);
   if (!machines) return fail(machines.error());
@@ -100,7 +101,7 @@ Result<JsonOut> call_speed(const Json& params, Context& context) {
   if (!request) return fail(request.error());
   const Scenario& scenario = request->scenario;
   Prepared prepared(request->model(), loaded_format(request->model(), scenario));
-  const Result<Speed> speed = estimate_speed(prepared, scenario, host);
+  const Result<Speed> speed = estimate_speed(prepared, scenario, host ? host : scenario.host_gb_s);
   if (!speed) return fail(speed.error());
   const std::vector<Cost> costs = speed->decode ? costs_of(*machines, scenario.hardware, *speed->decode) : std::vector<Cost>();
   return describe_speed(*speed, scenario.sequences, costs);

@@ -31,6 +31,37 @@ Json asked(const char* engine, const char* model, const char* device, int count,
           {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
 }
 
+// gpt-oss is published in mxfp4, which a GGUF keeps as it is: 60.5 GiB of 120b, where Q4_K_M has 83.5 and loses something.
+TEST(Advice, WeightsThatAGgufKeepsAsTheyArePublishedComeFirst) {
+  for (const char* format : {"checkpoint", "gguf:Q4_K_M"}) {
+    Json request = asked("llama.cpp", "openai/gpt-oss-120b", "h100-sxm", 1, 8192, 1, format);
+    const Json row = advice(request)["rows"][0];
+    ASSERT_EQ(row["changes"].size(), 1U) << row.dump();
+    EXPECT_EQ(row["changes"][0]["to"], "gguf:MXFP4_MOE");
+    EXPECT_EQ(row["changes"][0]["price"], "as_published");
+    EXPECT_EQ(row["verdict"]["class"], "fits");
+    for (const Json& other : advice(request)["rows"])
+      for (const Json& change : other["changes"]) EXPECT_NE(change["to"], "gguf:Q8_0") << other.dump();
+  }
+  Json request = asked("llama.cpp", "openai/gpt-oss-120b", "rtx-4090", 1, 8192, 1);
+  request["host"] = {{"memory_bytes", 64 * testing::kGiBytes}};
+  const Json shared = advice(request)["rows"][0];
+  EXPECT_EQ(shared["changes"][0]["strategy"], "experts");
+  EXPECT_EQ(shared["changes"][1]["to"], "gguf:MXFP4_MOE");
+  request = asked("llama.cpp", "Qwen/Qwen3-235B-A22B", "h100-sxm", 1, 8192, 1, "gguf:Q8_0");
+  EXPECT_EQ(advice(request).dump().find("MXFP4"), std::string::npos);
+}
+
+TEST(Advice, MoreDevicesStandInALayoutInWhichTheyAreEnough) {
+  const Json list = advice(asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16));
+  const auto row = std::find_if(list["rows"].begin(), list["rows"].end(),
+                                [](const Json& each) { return each["changes"].size() == 1 && each["changes"][0]["strategy"] == "devices"; });
+  ASSERT_NE(row, list["rows"].end()) << list.dump();
+  EXPECT_EQ((*row)["changes"][0]["to"], 16);
+  EXPECT_EQ((*row)["patch"]["parallel"], Json({{"tensor", 8}, {"pipeline", 2}, {"data", 1}, {"expert", false}}));
+  EXPECT_EQ((*row)["verdict"]["class"], "fits");
+}
+
 /// Too large, tight, refused and roomy, under every kind of engine.
 std::vector<Json> many_requests() {
   std::vector<Json> requests{asked("vllm", "deepseek-ai/DeepSeek-R1", "h200-sxm", 8, 32768, 16),

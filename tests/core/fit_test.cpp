@@ -115,8 +115,19 @@ TEST(FewestDevices, IsTheSmallestCountThatHolds) {
   EXPECT_TRUE(holds(params));
 }
 
+// Every H100 of one group has a whole copy of the latent cache, 34.3 GiB of 16 requests, whatever their number; two groups have half of it each.
+TEST(FewestDevices, MayBeThoseOfAPipeline) {
+  Json params = testing::usual_request();
+  params["hardware"] = Json::array({{{"device", "h100-sxm"}, {"count", 8}}});
+  EXPECT_EQ(testing::estimate(params)["fewest_devices"], 16);
+  params["hardware"][0]["count"] = 16;
+  EXPECT_FALSE(holds(params));
+  params["parallel"] = {{"tensor", 8}, {"pipeline", 2}};
+  EXPECT_TRUE(holds(params));
+}
+
 TEST(FewestDevices, IsNullWhenNoCountHolds) {
-  EXPECT_TRUE(testing::estimate(request("deepseek-ai/DeepSeek-R1", "t4", 8))["fewest_devices"].is_null());
+  EXPECT_TRUE(testing::estimate(request("deepseek-ai/DeepSeek-R1", "rtx-4060", 8))["fewest_devices"].is_null());
 }
 
 TEST(Sweep, GivesTheFiguresOfSingleEstimates) {

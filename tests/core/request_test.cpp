@@ -52,6 +52,37 @@ TEST(Request, UnknownNamesAreRefusedWithTheKnownOnes) {
   EXPECT_EQ(error_of(params)["code"], "unknown_format");
 }
 
+TEST(Request, NoMoreIsInUseThanThereIs) {
+  Json params = testing::llama_cpp_request("Qwen/Qwen3-8B", Json::array({{{"device", "rtx-4090"}, {"used_bytes", 64LL << 30}}}));
+  params["host"] = {{"memory_bytes", 32LL << 30}, {"used_bytes", 33LL << 30}};
+  const Json response = testing::call("estimate", params);
+  ASSERT_EQ(response["ok"], true) << response.dump();
+  const Json& device = response["result"]["devices"][0];
+  EXPECT_EQ(device["used_bytes"], device["runtime_bytes"]);
+  EXPECT_EQ(device["capacity_bytes"], 0);
+  ASSERT_EQ(response["warnings"].size(), 2U) << response["warnings"].dump();
+  EXPECT_EQ(response["warnings"][0]["code"], "used_capped");
+  EXPECT_EQ(response["warnings"][0]["where"], "params.hardware[0].used_bytes");
+  EXPECT_EQ(response["warnings"][0]["values"]["value"], "64.00");
+  EXPECT_EQ(response["warnings"][1]["where"], "params.host.used_bytes");
+  EXPECT_EQ(response["result"]["request"]["host"]["used_bytes"], 32LL << 30);
+  // A model that runs there says it no second time.
+  params["hardware"][0]["used_bytes"] = 25LL << 30;
+  params["host"] = nullptr;
+  params["running"] = Json::array({{{"model", {{"id", "Qwen/Qwen3-0.6B"}}}, {"engine", {{"name", "llama.cpp"}}}}});
+  EXPECT_EQ(testing::call("estimate", params)["warnings"].size(), 1U);
+}
+
+TEST(Request, ADeviceByHandIsCalledByItsMemory) {
+  Json params = testing::llama_cpp_request("Qwen/Qwen3-8B", Json::array({{{"memory_bytes", 24LL << 30}}}));
+  const Json result = testing::estimate(params);
+  EXPECT_EQ(result["devices"][0]["device_name"], "24 GiB GPU");
+  params["hardware"] = result["request"]["hardware"];
+  EXPECT_EQ(testing::estimate(params)["devices"], result["devices"]);
+  params["hardware"][0]["name"] = "Prototype";
+  EXPECT_EQ(testing::estimate(params)["devices"][0]["device_name"], "Prototype");
+}
+
 TEST(Request, AnUnknownKeyIsAWarningNotAnError) {
   Json params = testing::usual_request();
   params["colour"] = "blue";

@@ -23,6 +23,15 @@ TEST(Share, ACompleteLinkNamesEvenTheDefaults) {
   EXPECT_EQ(encode({{"request", decode("")["request"]}, {"complete", true}}), "v=1&m=deepseek-r1&ctx=32k&n=16&g=8xh200&e=vllm");
 }
 
+TEST(Share, ADeviceByHandHasItsMemoryAndMayHaveItsRates) {
+  const Json rows = decode("v=1&g=2x24GiB@936,71+48gib")["request"]["hardware"];
+  EXPECT_EQ(rows[0], Json({{"memory_bytes", 24LL << 30}, {"bandwidth_gb_s", 936.0}, {"fp16_tflops", 71.0}, {"count", 2}, {"used_bytes", 0}}));
+  EXPECT_FALSE(rows[1].contains("bandwidth_gb_s") || rows[1].contains("fp16_tflops"));
+  for (const char* link : {"v=1&g=24gib@", "v=1&g=24gib@fast", "v=1&g=24gib@936,", "v=1&g=24gib@1000000", "v=1&g=h200@936"})
+    EXPECT_EQ(decode(link)["notices"][0]["code"], "unknown_device") << link;
+  for (const char* link : {"v=1&rambw=0", "v=1&rambw=fast", "v=1&rambw=200000"}) EXPECT_EQ(decode(link)["notices"][0]["where"], "link.rambw") << link;
+}
+
 class Links : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Links, ReadAndWrittenAgainAreTheSame) {
@@ -35,6 +44,7 @@ INSTANTIATE_TEST_SUITE_P(
     RoundTrip, Links,
     ::testing::Values("v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090", "v=1&ctx=1000&n=3&g=1xh100+2xh200",
                       "v=1&m=qwen3-8b&n=64&g=2xh100&avg=2000&prefix=500&pp=2", "v=1&g=2x24gib&used=1.5",
+                      "v=1&g=2x24gib@936+1x16gib@0,9.5+1x8gib@288.5,40", "v=1&ram=64&rambw=89.6", "v=1&rambw=89.6",
                       "v=1&e=vllm@0.11&tp=4&util=0.95&kv=fp8&bt=4096&graphs=0", "v=1&e=article", "v=1&pp=2&dp=2&ep=1&unit=gb&lang=zh&th=dark",
                       "v=1&g=none", "v=1&c=zAbC-_09", "v=1&m=qwen3-32b&w=q8_0&n=2&g=1xrtx-4090&ram=64&e=llama.cpp&ngl=30&ub=256&fa=off",
                       "v=1&m=qwen3-32b&w=checkpoint&n=16&g=1xm4-max-64gb&raised=1&e=llama.cpp", "v=1&m=qwen3-8b&g=1xrtx-4090&e=llama.cpp",

@@ -45,6 +45,28 @@ TEST(Solve, FindsTheLongestContextAndTheMostRequestsThatSurelyHold) {
   expect_told(request, sequences);
 }
 
+// One layer more on the second card leaves the first with less than it keeps for loading, and the next request pushes that layer onwards: what fits
+// has gaps, and the most is beyond them.
+TEST(Solve, FindsTheMostBeyondAGapWhereLayersAreDealtOutInTurn) {
+  const auto request = [](int sequences, int context) {
+    return Json{{"model", {{"id", "Qwen/Qwen3-32B"}}},
+                {"weights", {{"format", "exl2-4bpw"}}},
+                {"engine", {{"name", "exllamav2"}}},
+                {"workload", {{"context_tokens", context}, {"sequences", sequences}}},
+                {"hardware", Json::array({{{"device", "rtx-4090"}}, {{"device", "rtx-3060-12gb"}}})}};
+  };
+  const auto fits = [&](int sequences, int context) { return testing::estimate(request(sequences, context))["verdict"]["class"] == "fits"; };
+  const int most = solve(request(1, 4096), "sequences")["value"].get<int>();
+  EXPECT_EQ(testing::estimate(request(1, 4096))["safe_sequences"], most);
+  EXPECT_FALSE(fits(6, 4096));
+  EXPECT_GT(most, 6);
+  EXPECT_TRUE(fits(most, 4096));
+  for (int more = most + 1; more < most + 20; ++more) EXPECT_FALSE(fits(more, 4096)) << more;
+  const int longest = solve(request(10, 4096), "context")["value"].get<int>();
+  EXPECT_TRUE(fits(10, longest));
+  for (int longer = longest + 1; longer < 2 * longest; longer += 64) EXPECT_FALSE(fits(10, longer)) << longer;
+}
+
 TEST(Solve, GivesTheWidestCacheThatFits) {
   // 80 layers of 8 heads keep 320 KiB of a token in 16 bits: 64,000 tokens are 20 GB of the 15 that the weights leave, and in 8 bits half of that.
   Json request = dense_on_two_h100();

@@ -144,6 +144,33 @@ TEST(Speed, ExpertsInSystemMemoryAreReadAtItsBandwidth) {
   EXPECT_LT(high(known["decode"]["tokens_per_second"]), high(unknown["decode"]["tokens_per_second"]));
 }
 
+TEST(Speed, TheHostOfARequestMaySayHowFastItsMemoryIs) {
+  Json request = testing::llama_cpp_request("Qwen/Qwen3-30B-A3B", Json::array({{{"device", "rtx-4090"}, {"count", 1}}}));
+  request["offload"] = {{"cpu_moe_layers", 48}};
+  const Json asked = speed(request, {{"host_bandwidth_gb_s", 80}});
+  request["host"] = {{"bandwidth_gb_s", 80}};
+  EXPECT_EQ(speed(request), asked);
+  EXPECT_EQ(testing::estimate(request)["request"]["host"], Json({{"bandwidth_gb_s", 80.0}}));
+  // What is asked of the speed alone wins.
+  EXPECT_NE(speed(request, {{"host_bandwidth_gb_s", 40}}), asked);
+  request["host"]["bandwidth_gb_s"] = 0;
+  EXPECT_EQ(testing::call("speed", {{"request", request}})["error"]["where"], "params.host.bandwidth_gb_s");
+}
+
+TEST(Speed, ADeviceByHandIsAsFastAsItIsSaidToBe) {
+  Json request = testing::llama_cpp_request("Qwen/Qwen3-8B", Json::array({{{"device", "rtx-3090"}, {"count", 1}}}));
+  const Json decode = speed(request)["decode"];
+  Json own{{"memory_bytes", testing::estimate(request)["devices"][0]["runtime_bytes"]}};
+  request["hardware"][0] = own;
+  EXPECT_EQ(speed(request)["decode"]["gap"], "unknown_bandwidth");
+  own["bandwidth_gb_s"] = 936;
+  request["hardware"][0] = own;
+  EXPECT_EQ(speed(request)["decode"]["gap"], "unknown_operations");
+  own["fp16_tflops"] = 142.3;  // with sums in 16 bits, which llama.cpp asks for
+  request["hardware"][0] = own;
+  EXPECT_EQ(speed(request)["decode"], decode);
+}
+
 TEST(Speed, LayersOnSeveralCardsFollowEachOtherAndPartsOfALayerDoNot) {
   Json chain = testing::llama_cpp_request("meta-llama/Llama-3.3-70B-Instruct", Json::array({{{"device", "rtx-3090"}, {"count", 4}}}));
   const double four = high(speed(chain)["decode"]["tokens_per_second"]);

@@ -67,6 +67,8 @@ const { models, specs } = JSON.parse(
   call(JSON.stringify({ method: 'catalogue.pack', params: { models: file } })),
 ).result;
 const rows = models.models.map((row, index) => ({ ...row, spec: specs.specs[specs.of[index]] }));
+/** What the packed catalogue says of a model. */
+const summaryOf = ({ summary: [parameters, , tokens] }) => ({ parameters, tokens });
 const start = performance.now();
 const solver = await loadCounting({ models: { ...models, models: rows, names: specs.names } }, 'weighbridge-full');
 console.log(`module and catalogue with every spec loaded in ${(performance.now() - start).toFixed(0)} ms`);
@@ -78,11 +80,11 @@ for (const [device, count, gib, engine] of [
   ['rtx-3090', 2, 64, 'llama.cpp'],
   ['rtx-4090', 1, 0, 'vllm'],
 ]) {
-  const requests = rows.map(({ id, summary }) => {
+  const requests = rows.map((row) => {
     const request = {
-      model: { id },
+      model: { id: row.id },
       engine: { name: engine },
-      workload: { context_tokens: Math.min(8192, summary.max_context_tokens), sequences: 1 },
+      workload: { context_tokens: Math.min(8192, summaryOf(row).tokens), sequences: 1 },
       hardware: [{ device, count }],
       ...(gib && { host: { memory_bytes: gib * 2 ** 30 } }),
     };
@@ -102,6 +104,45 @@ for (const [device, count, gib, engine] of [
   const first = sum(times.slice(0, kFirstScreen));
   console.log(
     `${name.padEnd(42)} ${rows.length} models ${sum(times)} ms, first ${kFirstScreen} ${first} ms, slowest ${Math.max(...times).toFixed(0)} ms`,
+  );
+}
+
+// One step of the wanted context with the list on the screen: its first rows are asked anew, as web/src/reverse/worker.ts does, links included.
+const kBytesPerParameter = 0.6; // web/src/reverse/rows.ts, likelyOrder
+const kSteps = [4096, 8192, 16_384, 32_768];
+const gib = 2 ** 30;
+for (const [device, count, engine, memory] of [
+  ['rtx-4090', 1, 'vllm', 24 * gib],
+  ['h100-sxm', 8, 'vllm', 8 * 80 * gib],
+  ['rtx-4090', 1, 'llama.cpp', 24 * gib],
+  ['rtx-3090', 2, 'llama.cpp', 48 * gib],
+]) {
+  const mayFit = (row) =>
+    ['original', 'distillation'].includes(row.kind) && summaryOf(row).parameters * kBytesPerParameter <= memory;
+  const shown = rows
+    .filter(mayFit)
+    .sort((a, b) => summaryOf(b).parameters - summaryOf(a).parameters)
+    .slice(0, kFirstScreen);
+  const ask = (tokens) => {
+    for (const row of shown) {
+      const asked = {
+        engine: { name: engine, options: {} },
+        workload: { context_tokens: Math.min(tokens, summaryOf(row).tokens), sequences: 1 },
+        hardware: [{ device, count }],
+        model: { id: row.id },
+      };
+      const found = JSON.parse(
+        solver(
+          JSON.stringify({ method: 'solve', params: { find: 'weights', smallest: 'gguf:Q3_K_M', request: asked } }),
+        ),
+      );
+      const weights = { format: found.result.weights.format };
+      solver(JSON.stringify({ method: 'share.encode', params: { complete: true, request: { ...asked, weights } } }));
+    }
+  };
+  let step = 0;
+  time(`a step, ${shown.length} rows, ${count} x ${device}, ${engine}`, kSteps.length, () =>
+    ask(kSteps[step++ % kSteps.length]),
   );
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import english from '../../web/messages/advice.en.json';
 import { merge } from '../../web/src/advice/merge';
-import { changeText, outcomeText, priceText } from '../../web/src/advice/texts';
+import { changeText, outcomeText, priceText, rowText } from '../../web/src/advice/texts';
 import type { AdviceRow } from '../../web/src/core/wire';
 import { addMessages, useLocale } from '../../web/src/i18n';
 
@@ -69,7 +69,7 @@ describe('codes of the core', () => {
     expect(codesOf('Strategy').filter((code) => !worded.includes(code) && !(`advice.${code}` in english))).toEqual([]);
   });
   it('have words: prices', () => {
-    expect(codesOf('Price')).toHaveLength(21);
+    expect(codesOf('Price')).toHaveLength(22);
     expect(codesOf('Price').filter((code) => !(`advice.price.${code}` in english))).toEqual([]);
   });
   it('have words: notes', () => {
@@ -86,6 +86,10 @@ describe('a row', () => {
       'Q4_K_M weights',
       '95 % of each GPU for vLLM',
     ]);
+    const more = { strategy: 'devices', from: 8, to: 16, price: 'more_devices', note: null };
+    expect(rowText({ ...row, changes: [more], patch: {} }, names)).toBe('16 × H100');
+    const parallel = { tensor: 8, pipeline: 2, data: 1, expert: false };
+    expect(rowText({ ...row, changes: [more], patch: { parallel } }, names)).toBe('16 × H100 (TP8 × PP2)');
     expect(priceText(row)).toBe(
       'Weights are rounded to 4 bits; check it on your own tasks. Nothing of the model is lost; other programs have less.',
     );

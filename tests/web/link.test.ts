@@ -2,22 +2,23 @@
 // The address while links arrive: what a link is on the way to is never written over it.
 import { signal } from '@preact/signals';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { follow } from '../../web/src/link';
+import { follow, type Followed } from '../../web/src/link';
 
 const kSettled = 400; // ms; more than the address waits before it is written
 
-/** A page whose state is a text, and whose links are read when the test says so. */
-function page() {
+/** A page whose state is a text, and whose links are read when the test says so. `isRead`: what its address says at first is not. */
+function page(isRead = true) {
   const state = signal('n=1');
   const reads: { isNewest: () => boolean; end: () => void }[] = [];
   const hashes: ((hash: string) => void)[] = [];
   let isPacking = false;
-  follow({
+  const followed: Followed = {
     state: () => [state.value],
     hash: () => (isPacking ? new Promise((resolve) => hashes.push(resolve)) : Promise.resolve(state.value)),
     read: (_, isNewest) => new Promise((end) => reads.push({ isNewest, end })),
-  });
-  return { state, reads, hashes, pack: () => (isPacking = true) };
+  };
+  const opened = follow(followed, isRead);
+  return { state, reads, hashes, opened, pack: () => (isPacking = true) };
 }
 
 describe('the address', () => {
@@ -76,6 +77,28 @@ describe('the address', () => {
     reads[1]?.end();
     await settle();
     expect(written).toEqual([]);
+  });
+  it('hears a link that arrives while the first one is read, and is there when that one was read', async () => {
+    const { state, reads, opened } = page(false);
+    let isOpened = false;
+    void opened.then(() => (isOpened = true));
+    arrive('#n=3');
+    expect(reads.map(({ isNewest }) => isNewest())).toEqual([false, true]);
+    reads[0]?.end();
+    await settle();
+    expect(isOpened).toBe(false);
+    state.value = 'n=3';
+    reads[1]?.end();
+    await settle();
+    expect(isOpened).toBe(true);
+    expect(written).toEqual([]);
+  });
+  it('is open at once where it says nothing, or what it says is not wanted', async () => {
+    await page(true).opened;
+    place.hash = '#answer';
+    const { opened, reads } = page(false);
+    await opened;
+    expect(reads).toEqual([]);
   });
   it('does not take a text that was being packed when the link arrived', async () => {
     const { state, reads, hashes, pack } = page();

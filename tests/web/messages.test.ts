@@ -195,6 +195,7 @@ describe('refusals in Chinese', () => {
       'an unknown GPU',
       { method: 'estimate', params: { model: { id: 'deepseek-r1' }, hardware: [{ device: 'h300' }] } },
     ],
+    ['a solver that there is not', { method: 'solve', params: { find: 'colour', request: {} } }],
     [
       'too long a context',
       {
@@ -214,6 +215,11 @@ describe('refusals in Chinese', () => {
       sayNotice({ code: 'unsupported', where: 'params', message: '', values: { key: 'k', value: 'v', expected } }),
     ).toBe(`\`k\` = v 不能这样运行：需要${words}。`),
   );
+  it('what a solver cannot look for has its words', () => {
+    const sought = { key: 'find', value: 'gpu_layers', expected: 'a setting that the engine has' };
+    const said = sayNotice({ code: 'unsupported', where: 'params.find', message: '', values: sought });
+    expect(said).toBe('这里不能求放在显卡上的层数：需要引擎、模型和设备都有的设置。');
+  });
   it.each(cases)('%s: no English words but names', (_, request) => {
     const reply = JSON.parse(
       execFileSync('build/native/weighbridge', ['--lines'], { input: JSON.stringify(request), encoding: 'utf8' }),

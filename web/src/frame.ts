@@ -6,7 +6,7 @@ import { effect, signal, untracked } from '@preact/signals';
 import type { Core } from './core/core';
 import type { Notice } from './core/wire';
 import { t, type MessageFiles } from './i18n';
-import { currentHash, readLink } from './link';
+import { currentHash, readLink, Readings } from './link';
 import { noticeTexts, sayNotice } from './notices';
 import type { Address } from './start';
 import type { Store } from './store';
@@ -50,10 +50,11 @@ const unknownView = (value: string): Notice => ({
   values: { key: 'view', value, expected: 'one of card, bar, full' },
 });
 
-async function show(store: Store, core: Core, hash: string): Promise<void> {
+async function show(store: Store, core: Core, hash: string, isNewest: () => boolean): Promise<void> {
   const { state, view } = splitLink(hash);
   const known = kViews.find((name) => name === view);
-  await readLink(store, core, state);
+  await readLink(store, core, state, isNewest);
+  if (!isNewest()) return;
   if (!known) store.linkNotices.value = [...store.linkNotices.value, unknownView(view)];
   frameView.value = known ?? 'card';
   document.documentElement.dataset['view'] = frameView.value;
@@ -89,17 +90,27 @@ async function tell(store: Store, core: Core): Promise<void> {
   post('change', { state, result: resultOf(store) });
 }
 
+/** States come by the address and by message. */
+const readings = new Readings();
+const showNext = (store: Store, core: Core, hash: string): void =>
+  readings.begin((isNewest) => show(store, core, hash, isNewest));
+
 function obey(store: Store, core: Core, message: { type: string; state?: unknown }): void {
   if (message.type === 'weighbridge:get') void tell(store, core);
   if (message.type !== 'weighbridge:set') return;
-  if (typeof message.state === 'string') void show(store, core, message.state);
+  if (typeof message.state === 'string') showNext(store, core, message.state);
   else post('error', { code: 'bad_message', text: t('embed.badMessage') });
 }
 
 /** The frame's address: read as a link, never written. The page around it changes the state by message, or by another `#`. */
 export const kFrame: Address = {
-  read: (store, core) => show(store, core, location.hash),
   follow(store, core) {
+    const showAddress = (): void => showNext(store, core, location.hash);
+    addEventListener('hashchange', showAddress);
+    if (location.hash.length > 1) showAddress();
+    return readings.done();
+  },
+  ready(store, core) {
     reportTrouble('');
     post('ready', {});
     effect(() => {
@@ -113,7 +124,6 @@ export const kFrame: Address = {
         for (const notice of notices) post('error', { code: notice.code, text: sayNotice(notice) });
       });
     });
-    addEventListener('hashchange', () => void show(store, core, location.hash));
     addEventListener('message', ({ source, data }: MessageEvent) => {
       if (source === parent && data?.v === kProtocol && typeof data.type === 'string') obey(store, core, data);
     });

@@ -107,12 +107,7 @@ const brokenModel = (key: string, value: string): Notice => ({
  * Shows what the text behind a `#` says. Whatever it holds that cannot be read becomes a notice; the rest counts. Nothing is shown if
  * another link came (`isNewest`) while parts of this one were on their way.
  */
-export async function readLink(
-  store: Store,
-  core: Core,
-  hash: string,
-  isNewest: () => boolean = () => true,
-): Promise<void> {
+export async function readLink(store: Store, core: Core, hash: string, isNewest: () => boolean): Promise<void> {
   if (/(^|[#&])g=/.test(hash)) await store.bringDevices(core);
   const reply = core.call('share.decode', { hash });
   if (!reply.ok) return;
@@ -139,6 +134,23 @@ export async function readLink(
   if (reference) store.outside.value = { state: 'offer', reference, isLinked: true };
 }
 
+/** Readings that may overlap, of which the newest counts: links come while parts of an earlier one are on their way. */
+export class Readings {
+  begun = 0;
+  private newest = Promise.resolve();
+
+  begin(read: (isNewest: () => boolean) => Promise<void>): void {
+    this.begun += 1;
+    const own = this.begun;
+    this.newest = read(() => own === this.begun);
+  }
+
+  /** Resolves when the newest is done; another may begin until then. */
+  async done(): Promise<void> {
+    for (let awaited; awaited !== this.newest; await awaited) awaited = this.newest;
+  }
+}
+
 /** A state that an address is kept in step with. */
 export interface Followed {
   /** All that the address depends on; read in an effect. */
@@ -148,14 +160,17 @@ export interface Followed {
   read(hash: string, isNewest: () => boolean): Promise<void>;
 }
 
-/** Keeps the address and a state the same, in both directions. */
-export function follow({ state, hash: hashOfState, read }: Followed): void {
+/**
+ * Shows what the address says, and keeps it and a state the same from then on, in both directions. Resolves when the newest link was read:
+ * another may come while the first is. `isRead`: what the address says at first is not wanted.
+ */
+export async function follow({ state, hash: hashOfState, read }: Followed, isRead = false): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let written = location.hash.replace(/^#/, '');
   // A link stays as it came, with what could not be read in it, until the person changes something.
   let opened = untracked(state);
-  let arrivals = 0;
   let isReading = false; // the newest link; until then nothing is written over it
+  const readings = new Readings();
   effect(() => {
     const now = state();
     clearTimeout(timer);
@@ -164,33 +179,39 @@ export function follow({ state, hash: hashOfState, read }: Followed): void {
     timer = setTimeout(() => void write(), kWriteDelay);
   });
   async function write(): Promise<void> {
-    const before = arrivals;
+    const before = readings.begun;
     const hash = await hashOfState();
-    if (hash === written || arrivals !== before) return;
+    if (hash === written || readings.begun !== before) return;
     written = hash;
     history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
+  }
+  function arrive(): void {
+    clearTimeout(timer);
+    isReading = true;
+    readings.begin((isNewest) =>
+      read(location.hash, isNewest).finally(() => {
+        if (!isNewest()) return;
+        isReading = false;
+        opened = untracked(state);
+      }),
+    );
   }
   addEventListener('hashchange', () => {
     const arrived = location.hash.replace(/^#/, '');
     if (arrived === written || (arrived && !isState(arrived))) return;
     written = arrived;
-    clearTimeout(timer);
-    arrivals += 1;
-    isReading = true;
-    const arrival = arrivals;
-    const isNewest = (): boolean => arrival === arrivals;
-    void read(location.hash, isNewest).finally(() => {
-      if (!isNewest()) return;
-      isReading = false;
-      opened = untracked(state);
-    });
+    arrive();
   });
+  if (!isRead && isState(written)) arrive();
+  await readings.done();
 }
 
-/** Keeps the address and the settings the same. `core` must be ready. */
-export const followAddress = (store: Store, core: Core): void =>
-  follow({
-    state: () => [store.request.value, store.view.value, store.kept.value],
-    hash: () => currentHash(store, core),
-    read: (hash, isNewest) => readLink(store, core, hash, isNewest),
-  });
+/** The settings of the page as what an address says. `core` must be ready. */
+export const settingsOf = (store: Store, core: Core): Followed => ({
+  state: () => [store.request.value, store.view.value, store.kept.value],
+  hash: () => currentHash(store, core),
+  read: (hash, isNewest) => readLink(store, core, hash, isNewest),
+});
+
+/** Keeps the address and the settings the same. */
+export const followAddress = (store: Store, core: Core): Promise<void> => follow(settingsOf(store, core));

@@ -45,6 +45,13 @@ const kPhrases: [RegExp, string][] = [
   [/^tensor parallel over all GPUs$/, 'tensorOnly'],
   [/^true or false$/, 'flag'],
   [/^a text$/, 'text'],
+  [/^The system memory$/, 'systemMemory'],
+  [/^context$/, 'findContext'],
+  [/^sequences$/, 'findSequences'],
+  [/^cache_type$/, 'findCacheType'],
+  [/^devices$/, 'findDevices'],
+  [/^gpu_layers$/, 'findGpuLayers'],
+  [/^cpu_moe_layers$/, 'findExpertLayers'],
   [/^an object\b/, 'object'],
   [/^same as attention heads$/, 'sameHeads'],
   [/^the sizes of a real model$/, 'realSizes'],
@@ -77,12 +84,13 @@ function phrase(text: string): string {
 /** The sentence of a notice in the page's language; in English it is the core's own, or the page's where the page noticed it. */
 export function sayNotice(notice: Notice): string {
   void noticeTexts();
+  const { where, code, message } = notice;
   const { key, value, expected } = notice.values;
-  const file = notice.where.startsWith('files') ? 'files.' : '';
-  return (
-    translated(`notice.${file}${notice.code}`, { key: phrase(key), value, expected: phrase(expected) }) ??
-    notice.message
-  );
+  // What a solver cannot look for is a name of the wire, not a value that someone set.
+  const isSought = where === 'params.find' && code === 'unsupported';
+  const place = isSought ? 'find.' : where.startsWith('files') ? 'files.' : '';
+  const said = { key: phrase(key), value: isSought ? phrase(value) : value, expected: phrase(expected) };
+  return translated(`notice.${place}${code}`, said) ?? message;
 }
 
 export type Field = 'model' | 'weights' | 'context' | 'sequences' | 'hardware' | 'engine' | 'expert';

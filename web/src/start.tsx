@@ -4,32 +4,28 @@ import { hydrate, type ComponentType } from 'preact';
 import { estimateWhole, type Core } from './core/core';
 import { loadCore } from './core/load';
 import { useLocale, type Locale, type MessageFiles } from './i18n';
-import { followAddress, isState, readLink } from './link';
+import { followAddress } from './link';
 import { noticeTexts } from './notices';
 import { createStore, StoreProvider, type FirstAnswer, type Store } from './store';
 
 /** Where the state of a page comes from when it opens, and what it is kept in step with afterwards. */
 export interface Address {
-  read(store: Store, core: Core): Promise<void>;
-  follow(store: Store, core: Core): void;
+  /** Shows what the address says, and from then on what else comes; resolves when the newest of it was read. */
+  follow(store: Store, core: Core): Promise<void>;
+  /** The page stands with its answer. */
+  ready?(store: Store, core: Core): void;
 }
-
-const kAddressBar: Address = {
-  read: (store, core) => (isState(location.hash) ? readLink(store, core, location.hash) : Promise.resolve()),
-  follow: followAddress,
-};
 
 async function bringCore(store: Store, loading: Promise<Core>, address: Address): Promise<void> {
   try {
     const core = await loading;
     store.readCatalogue(core);
-    if (location.hash.length > 1) {
-      await noticeTexts(); // a link may hold what cannot be read
-      await address.read(store, core);
-      await estimateWhole(core, store.request.value); // so that the page is ready with its answer
-    }
+    const hasLink = location.hash.length > 1;
+    if (hasLink) await noticeTexts(); // a link may hold what cannot be read
+    await address.follow(store, core);
+    if (hasLink) await estimateWhole(core, store.request.value); // so that the page is ready with its answer
     store.coreState.value = { status: 'ready', core };
-    address.follow(store, core);
+    address.ready?.(store, core);
     performance.mark('weighbridge:ready');
   } catch (cause) {
     console.warn('Weighbridge: the counting core did not load.', cause);
@@ -59,7 +55,7 @@ export const firstStore = (): Store => createStore(embedded<FirstAnswer>('first'
 
 export async function start(
   Page: ComponentType,
-  { messages, address = kAddressBar, store = firstStore() }: StartOptions = {},
+  { messages, address = { follow: followAddress }, store = firstStore() }: StartOptions = {},
 ): Promise<void> {
   const root = document.getElementById('app');
   if (!root) throw new Error('the page has no place for itself');

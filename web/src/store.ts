@@ -79,7 +79,8 @@ export interface Store {
   setSequences(sequences: number): void;
   setHardware(rows: HardwareRow[]): void;
   setEngine(engine: EngineChoice): void;
-  setHostMemory(bytes: number | undefined): void;
+  /** `undefined` means not known; what is not named stays. */
+  setHost(part: { memory_bytes?: number | undefined; bandwidth_gb_s?: number | undefined }): void;
   /** `undefined` goes back to the engine's choice; what is not named stays. */
   setOffload(part: { gpu_layers?: number | undefined; cpu_moe_layers?: number | undefined }): void;
   /** Shows what the catalogue of the core has. */
@@ -264,9 +265,11 @@ export function createStore(first: FirstAnswer): Store {
       request.value = opened;
     },
     setEngine,
-    setHostMemory(bytes) {
-      const { host: _replaced, ...rest } = request.value;
-      request.value = bytes === undefined ? rest : { ...rest, host: { memory_bytes: bytes } };
+    setHost(part) {
+      const { host, ...rest } = request.value;
+      const { memory_bytes, bandwidth_gb_s } = { ...host, ...part };
+      const kept = { ...(memory_bytes && { memory_bytes }), ...(bandwidth_gb_s && { bandwidth_gb_s }) };
+      request.value = Object.keys(kept).length === 0 ? rest : { ...rest, host: kept };
     },
     setOffload(part) {
       const { offload, ...rest } = request.value;

@@ -30,10 +30,11 @@ enum class Strategy {
   devices,       ///< more GPUs of the same kind
 };
 
-/// What a change costs. The order is that of loss, the least first: what only other programs miss, then speed, then quality by what was
+/// What a change costs. The order is that of loss, the least first: nothing, what only other programs miss, then speed, then quality by what was
 /// published about the formats (advise_changes.cpp names the sources), then what the model is asked to do, then speed by orders of magnitude,
 /// then quality that nobody would call the same, then another model, and money last.
 enum class Price {
+  as_published,
   less_for_others,
   less_cache,
   no_drafts,

@@ -193,6 +193,7 @@ struct Scenario {
   std::vector<RunningModel> running;  ///< in the order in which they were started; `hardware` and `host` count them as used
   Parallel parallel;
   std::optional<Host> host;            ///< empty: not known
+  std::optional<double> host_gb_s;     ///< bandwidth of its memory in 10^9 bytes a second, for speed; empty: not known
   std::int64_t cpu_moe_layers = 0;     ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)
   std::shared_ptr<const Model> draft;  ///< the model that drafts for this one (LlamaCppOptions::draft_model); null: none
 

@@ -146,6 +146,7 @@ struct Engine {
   bool loads_speech = false;                                 ///< what speaks beside the language model is loaded too
   Machines machines = Machines::one;
   std::int64_t context_padding = 1;  ///< a context of all sequences together is filled up to a multiple of so many tokens
+  bool deals_in_turn = false;  ///< layers go to the first device that has room for them beside all else, so that a greater need moves them onwards
 
   /// Whether it runs weights of `format`, which a checkpoint may have.
   [[nodiscard]] bool loads(std::string_view format) const;

@@ -64,7 +64,12 @@ const Engine& exllamav2_engine() {
                              false,
                              nullptr,
                              {"exl2-4bpw", 1},
-                             ""};
+                             "",
+                             true,
+                             false,
+                             Machines::one,
+                             1,
+                             true};
   return engine;
 }
 
@@ -85,7 +90,12 @@ const Engine& exllamav3_engine() {
                              false,
                              nullptr,
                              {"exl3-4bpw", 1},
-                             ""};
+                             "",
+                             true,
+                             false,
+                             Machines::one,
+                             1,
+                             true};
   return engine;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/local_rules.hpp"
 
+#include "fit_trial.hpp"
 #include "library_options.hpp"
 #include "llama_options.hpp"
 #include "running.hpp"
@@ -24,7 +25,8 @@ constexpr EngineRules kEngines[] = {
 }  // namespace
 
 LocalRules local_rules() {
-  return {kEngines, llama_cpp::read_draft, place_running, read_library_options, describe_library_options, read_llama_options, describe_llama_options};
+  return {kEngines,           llama_cpp::read_draft, place_running,         read_library_options, describe_library_options,
+          read_llama_options, largest_in_turn,       describe_llama_options};
 }
 
 }  // namespace weighbridge

@@ -40,9 +40,16 @@ export function changeText({ strategy, to }: AdviceChange, { engine, device }: N
   }
 }
 
+/** More GPUs may have to stand in a layout of their own. */
+function withLayout(change: AdviceChange, { patch }: AdviceRow, names: Names): string {
+  const text = changeText(change, names);
+  const layout = patch['parallel'] as Parallel | null | undefined;
+  return change.strategy === 'devices' && layout ? t('advice.inLayout', { text, layout: layoutText(layout) }) : text;
+}
+
 /** Both changes as one phrase, the costlier first. */
-export const rowText = ({ changes }: AdviceRow, names: Names): string =>
-  changes.map((change) => changeText(change, names)).join(t('advice.and'));
+export const rowText = (row: AdviceRow, names: Names): string =>
+  row.changes.map((change) => withLayout(change, row, names)).join(t('advice.and'));
 
 /** The price in words; of two equal ones once. */
 export const priceText = ({ changes, enough }: AdviceRow): string =>

@@ -33,13 +33,7 @@ export function joinSides(hashes: string[]): string {
   return [...(version ? [version] : []), ...parts].join('&');
 }
 
-async function read(
-  store: Store,
-  core: Core,
-  sides: Sides,
-  hash: string,
-  isNewest: () => boolean = () => true,
-): Promise<void> {
+async function read(store: Store, core: Core, sides: Sides, hash: string, isNewest: () => boolean): Promise<void> {
   const found: Side[] = [];
   let view = store.view.value;
   for (const text of splitSides(hash)) {
@@ -70,7 +64,6 @@ async function hashOfSides(store: Store, core: Core, sides: Sides): Promise<stri
 
 /** The address of a page that holds `sides` against each other. */
 export const addressOf = (sides: Sides): Address => ({
-  read: (store, core) => read(store, core, sides, location.hash),
   follow: (store, core) =>
     follow({
       state: () => [store.view.value, ...sides.sides.value.flatMap(({ request, kept }) => [request, kept])],

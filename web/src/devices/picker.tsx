@@ -94,7 +94,7 @@ export async function devicePicker(store: Store): Promise<DevicePicker> {
       const machine = machines.find((row) => kMachinePrefix + row.id === id);
       if (!machine) return false;
       store.setHardware(hardwareOf(machine));
-      store.setHostMemory(hostBytes(machine));
+      store.setHost({ memory_bytes: hostBytes(machine), bandwidth_gb_s: undefined });
       chosen.value = machine;
       return true;
     },

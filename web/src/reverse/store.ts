@@ -6,7 +6,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Core } from '../core/core';
 import type { HardwareRow, Notice, Request } from '../core/wire';
-import { followAddress, isState, readLink } from '../link';
+import { follow, readLink, settingsOf } from '../link';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
 import { laterTexts } from './messages';
@@ -65,20 +65,21 @@ export function createMine(store: Store): Mine {
     isKnown.value = true;
   }
 
-  async function readAddress(core: Core): Promise<boolean> {
-    if (!isState(location.hash)) return false;
-    await readLink(store, core, location.hash);
+  /** Shows the machine of a link; a link that names none, or one that nobody knows, says nothing here. */
+  async function read(core: Core, hash: string, isNewest: () => boolean): Promise<void> {
+    await readLink(store, core, hash, isNewest);
+    if (!isNewest()) return;
     const isUnread = store.linkNotices.value.some(({ where }) => where === 'link.g');
-    if (isUnread || !/[#&]g=/.test(location.hash)) return false;
+    if (isUnread || !/[#&]g=/.test(hash)) return;
     const { engine, workload, parallel: _split, offload: _layers, ...rest } = store.request.value;
     // What runs llama.cpp counts as it does here.
     const name = ['llama.cpp', 'ollama', 'lm-studio'].includes(engine.name) ? 'llama.cpp' : 'vllm';
     store.request.value = { ...rest, engine: { name, options: {} }, workload: { ...workload, sequences: 1 } };
-    return true;
+    isKnown.value = true;
   }
 
   /** Sends what is asked to the workers whenever it changes. */
-  async function follow(): Promise<void> {
+  async function count(): Promise<void> {
     const [{ startWorkers }] = await Promise.all([import('./start'), laterTexts()]);
     let run = 0;
     let shown = 0; // the run that the rows are of
@@ -149,15 +150,13 @@ export function createMine(store: Store): Mine {
     async open(core) {
       await store.bringDevices(core);
       // Whoever was quicker than the core has answered already.
-      if (!isKnown.value) {
-        const isLinked = await readAddress(core);
-        const before = remembered();
-        if (isLinked) isKnown.value = true;
-        else if (before) use(before);
-      }
+      const hasAnswered = isKnown.value;
+      const followed = { ...settingsOf(store, core), read: read.bind(null, core) };
+      await follow(followed, hasAnswered);
+      const before = remembered();
+      if (!isKnown.value && before) use(before);
       delete document.documentElement.dataset['link'];
-      followAddress(store, core);
-      await follow();
+      await count();
     },
   };
 }

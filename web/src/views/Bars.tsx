@@ -9,7 +9,12 @@ import { useStore } from '../store';
 import { hostAsDevice, kParts, sum, termsOf, type Part } from './parts';
 import { engineName } from './verdict-texts';
 
-const kLabelFrom = 0.13; // share of the bar from which a segment has room for its label
+const kLabelFrom = 0.13; // share of the bar from which a segment has a label, if it has room for it
+const kLabelMargin = 14; // px, before the text and after it
+const kNarrow = 8; // px of a figure or a Latin letter at most
+const kWide = 13; // px of a Chinese character
+/** Widths of a bar, in px, from which styles/answer.css shows a text of the class `from-…`. */
+const kWidths = [280, 360, 440, 520, 600, 700, 840] as const;
 
 interface Segment {
   part: Part | 'free' | 'held';
@@ -39,24 +44,40 @@ function segmentsOf(device: DeviceAnswer): { segments: Segment[]; extent: number
 
 const percent = (share: number): string => `${(share * 100).toFixed(3)}%`;
 
+/** A text that has `share` of the bar; there where the bar is wide enough for it. */
+function RoomFor({ text, share, children }: { text: string; share: number; children: string }) {
+  const wide = text.match(/[\u2e80-\uffff]/g)?.length ?? 0;
+  const needed = (kLabelMargin + wide * kWide + (text.length - wide) * kNarrow) / share;
+  const width = kWidths.find((each) => each >= needed);
+  return width ? <tspan class={`from-${width}`}>{children}</tspan> : null;
+}
+
 function Labels({ segments, scale, unit }: { segments: Segment[]; scale: number; unit: Unit }) {
   return (
     <>
       {segments
         .filter(({ part, bytes }) => part !== 'free' && part !== 'held' && bytes / scale > kLabelFrom)
-        .map(({ part, from, bytes }) => (
-          <text
-            key={part + from}
-            class={`label-${part}`}
-            x={percent(from / scale)}
-            y="50%"
-            dx="10"
-            dominant-baseline="central"
-          >
-            <tspan class="label-name">{t(`part.${part as Part}`)} </tspan>
-            <tspan>{largeUnits(bytes, unit)}</tspan>
-          </text>
-        ))}
+        .map(({ part, from, bytes }) => {
+          const name = `${t(`part.${part as Part}`)} `;
+          const figure = largeUnits(bytes, unit);
+          return (
+            <text
+              key={part + from}
+              class={`label-${part}`}
+              x={percent(from / scale)}
+              y="50%"
+              dx="10"
+              dominant-baseline="central"
+            >
+              <RoomFor text={name + figure} share={bytes / scale}>
+                {name}
+              </RoomFor>
+              <RoomFor text={figure} share={bytes / scale}>
+                {figure}
+              </RoomFor>
+            </text>
+          );
+        })}
     </>
   );
 }

@@ -28,9 +28,13 @@ export function machineName(answer: Estimate, deviceNames: Map<string, string>):
   const shortNames = new Map(answer.devices.map(({ device, device_name }) => [device, device_name]));
   const nameOf = (device = ''): string =>
     shortNames.get(device) ?? deviceNames.get(device) ?? (device || t('device.own'));
-  const rows = answer.request.hardware.map(({ count: n, device }) =>
-    n === 1 ? nameOf(device) : `${n} × ${nameOf(device)}`,
-  );
+  /** One that is known by its memory: all such have the same id. */
+  const ownName = (bytes: number): string =>
+    answer.devices.find(({ runtime_bytes }) => runtime_bytes === bytes)?.device_name ?? `${memory(bytes, 'gib')} GPU`;
+  const rows = answer.request.hardware.map(({ count: n, device, memory_bytes: own }) => {
+    const name = own === undefined ? nameOf(device) : ownName(own);
+    return n === 1 ? name : `${n} × ${name}`;
+  });
   return rows.length ? rows.join(' + ') : t('device.none');
 }
 

@@ -10,7 +10,7 @@ import { Icon } from '../Icon';
 export function Expert() {
   const { request } = useStore();
   const [Body, setBody] = useState<ComponentType | null>(null);
-  const { engine, hardware, kv_cache, parallel, offload, workload, running } = request.value;
+  const { engine, hardware, host, kv_cache, parallel, offload, workload, running } = request.value;
   const changed =
     Object.keys(engine.options ?? {}).length +
     [
@@ -21,8 +21,9 @@ export function Expert() {
       workload.average_tokens !== undefined,
       workload.shared_prefix_tokens !== undefined,
       running !== undefined,
+      host?.bandwidth_gb_s !== undefined,
     ].filter(Boolean).length +
-    hardware.filter((row) => (row.used_bytes ?? 0) > 0).length;
+    hardware.flatMap((row) => [row.used_bytes, row.bandwidth_gb_s, row.fp16_tflops]).filter(Boolean).length;
   const bring = (): void =>
     void import('./ExpertBody').then(async ({ ExpertBody, expertTexts }) => {
       await expertTexts;

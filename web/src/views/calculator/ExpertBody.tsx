@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's own settings by its own flag names. Which there are, and their defaults, the core says.
 import { useEffect, useId, useState } from 'preact/hooks';
-import type { CatalogueEngine, EngineOption, HardwareRow, Json } from '../../core/wire';
-import { count, memory, parseCount, parseFraction, parseGiB } from '../../format';
+import type { CatalogueEngine, EngineOption, Json } from '../../core/wire';
+import { count, parseCount, parseFraction } from '../../format';
 import { addMessages, t, tCode } from '../../i18n';
 import { choiceOf } from '../../reader/choice';
 import { theReader } from '../../reader/start';
 import { readTexts } from '../../reader/take';
 import { useStore } from '../../store';
 import { CommandRow } from './CommandRow';
+import { DeviceRows } from './DeviceRows';
 import { ExpertRow, NumberRow } from './ExpertRows';
 import { LayoutRows } from './LayoutRows';
 import { PagingRows } from './PagingRows';
 import { RunningRows } from './RunningRows';
-import { useDeviceNames } from '../use-device-names';
 
 /** Its words come with it. */
 export const expertTexts = addMessages({
@@ -317,23 +317,6 @@ function SwitchRow({ option, label, flag }: { option: EngineOption; label: strin
   );
 }
 
-function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: string }) {
-  const { request, setHardware } = useStore();
-  const used = row.used_bytes ?? 0;
-  const set = (bytes: number): void =>
-    setHardware(request.value.hardware.map((old, at) => (at === index ? { ...old, used_bytes: bytes } : old)));
-  return (
-    <NumberRow
-      label={t('expert.used', { device: name })}
-      hint={t('expert.usedHint')}
-      value={used > 0 ? used : undefined}
-      shown={(bytes) => memory(bytes, 'gib')}
-      parse={parseGiB}
-      onValue={(bytes) => set(bytes ?? 0)}
-    />
-  );
-}
-
 /** Where a config keeps the keys of its language model. */
 const kTextKeys = ['text_config', 'llm_config', 'language_config'];
 const kKvHeads = 'num_key_value_heads';
@@ -377,7 +360,6 @@ function KvHeadsRow() {
 /** All settings of the chosen engine; loaded when the drawer is first opened. */
 export function ExpertBody() {
   const { request, catalogue } = useStore();
-  const deviceNames = useDeviceNames();
   const { engine: choice, hardware } = request.value;
   const engine = catalogue.value?.engines.find(({ name }) => name === choice.name);
   if (!engine) return <p class="hint">{t('expert.loading')}</p>;
@@ -400,9 +382,7 @@ export function ExpertBody() {
         ))}
       <CacheRows engine={engine} />
       <KvHeadsRow />
-      {hardware.map((row, index) => (
-        <UsedRow key={index} row={row} index={index} name={deviceNames.get(row.device ?? '') ?? t('device.own')} />
-      ))}
+      <DeviceRows />
       {hardware.length > 0 && <RunningRows />}
     </>
   );

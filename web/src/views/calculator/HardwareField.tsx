@@ -38,7 +38,7 @@ function Row({ row, index, picker, bringPicker, onRow, onRemove }: RowProps) {
   function choose(choice: Choice): void {
     if (picker?.takeMachine(choice.id)) return;
     const bytes = picker?.memoryOf(choice.id);
-    const { device: _device, memory_bytes: _memory, raised_limit: _limit, ...rest } = row;
+    const rest = { count: row.count, ...(row.used_bytes && { used_bytes: row.used_bytes }) };
     onRow(bytes ? { ...rest, memory_bytes: bytes } : { ...rest, device: choice.id });
   }
   const step = (by: number): void => onRow({ ...row, count: Math.max(1, row.count + by) });
@@ -116,7 +116,7 @@ function RaisedLimit({
 
 /** Engines that load part of a model into system memory need to know how much there is; others do not ask. */
 function HostMemory() {
-  const { request, answer, setHostMemory } = useStore();
+  const { request, answer, setHost } = useStore();
   const [unread, setUnread] = useState<string | undefined>(undefined);
   const bytes = request.value.host?.memory_bytes;
   if (answer.value.host.class === undefined && bytes === undefined) return null;
@@ -130,8 +130,8 @@ function HostMemory() {
           value={bytes === undefined ? '' : memory(bytes, 'gib')}
           placeholder={t('field.notGiven')}
           parse={parseGiB}
-          onValue={setHostMemory}
-          onEmpty={() => setHostMemory(undefined)}
+          onValue={(given) => setHost({ memory_bytes: given })}
+          onEmpty={() => setHost({ memory_bytes: undefined })}
           onUnreadable={setUnread}
           invalid={unread !== undefined}
         />

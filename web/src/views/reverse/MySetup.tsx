@@ -131,7 +131,7 @@ function Gpus({ row, index }: { row: HardwareRow; index: number }) {
 
 /** What lies on the host has to have room there; vLLM keeps a model on the GPUs. */
 function HostMemory() {
-  const { request, setHostMemory } = useStore();
+  const { request, setHost } = useStore();
   const bytes = request.value.host?.memory_bytes;
   return (
     <div class="field-head">
@@ -145,7 +145,7 @@ function HostMemory() {
         value={bytes === undefined ? '' : count(bytes / 2 ** 30)}
         onChange={({ currentTarget: field }) => {
           const given = parseGiB(field.value);
-          setHostMemory(given);
+          setHost({ memory_bytes: given });
           if (given === undefined) field.value = '';
         }}
       />

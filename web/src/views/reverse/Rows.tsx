@@ -182,7 +182,7 @@ export function Rows() {
         )}
         {list.length > most && (
           <button class="button small" type="button" onClick={() => setMost(list.length)}>
-            {t('reverse.more', { count: list.length - most })}
+            {t('reverse.showMore', { count: list.length - most })}
           </button>
         )}
       </div>
