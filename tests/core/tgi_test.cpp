@@ -72,6 +72,10 @@ TEST(TgiLayout, RefusesWhatCannotRunAndNamesWhatRunsThroughTransformers) {
   EXPECT_EQ(reason(tgi_request("Qwen/Qwen3-Next-80B-A3B-Instruct", "h100-sxm", 4)), "model_type");
   EXPECT_EQ(reason(tgi_request("Qwen/Qwen2.5-7B-Instruct", "h100-sxm", 3)), "num_attention_heads");
   EXPECT_EQ(reason(tgi_request("Qwen/Qwen2.5-7B-Instruct", "h100-sxm", 1, {{"attention", "eager"}})), "attention");
+  Json eight_bits = tgi_request("Qwen/Qwen2.5-7B-Instruct", "v100-sxm2-16gb", 1);
+  eight_bits["weights"] = {{"format", "fp8"}};
+  EXPECT_EQ(testing::estimate(eight_bits)["verdict"]["reason"]["code"], "needs_capability");
+  EXPECT_EQ(testing::estimate(eight_bits)["verdict"]["reason"]["where"], "params.weights.format");
   const Json response = testing::call("estimate", tgi_request("Qwen/Qwen3-8B", "h100-sxm", 1));
   EXPECT_EQ(response["warnings"][0]["code"], "tgi_fallback");
 }

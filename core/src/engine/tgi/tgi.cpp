@@ -218,6 +218,11 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
     plan.nearest_weights_format = "awq-int4";
     return unloadable_format("TGI", format, *plan.nearest_weights_format);
   }
+  // layers/fp8.py get_fp8_linear: Marlin's kernels on 8.x, those of the card's own units on newer ones.
+  constexpr int fp8_capability = 80;
+  const int capability = s.hardware.front().device.compute_capability;
+  if (format.starts_with("fp8") && capability > 0 && capability < fp8_capability)
+    return needs_capability("params.weights.format", std::string(format), fp8_capability, capability);
   const std::optional<std::string>& attention = s.options.serving.attention;
   if (attention && attention != "flashinfer" && attention != "flashdecoding" && attention != "paged")
     return notice::custom("unsupported", "params.engine.options.attention", "TGI has no such attention: expected flashinfer, flashdecoding or paged.",
