@@ -85,6 +85,10 @@ class Search {
     rung.weights = loaded_bytes(rung.prepared->tensors());
     // A wider file made of a narrower checkpoint brings nothing back.
     if (!rungs_.empty() && rung.weights >= rungs_.back().weights) return false;
+    if (!rungs_.empty() && is_beyond_devices(rung)) {
+      rungs_.push_back(std::move(rung));
+      return false;
+    }
     Result<Estimate> least = evaluate_least(*rung.prepared, trial);
     if (!least) return fail(least.error());
     if (least->verdict.kind == VerdictClass::impossible) {
@@ -108,13 +112,26 @@ class Search {
     return true;
   }
 
+  /// Without asking the engine, which takes the files that it runs whatever their type: the matrices alone have no room. llama.cpp keeps tables of
+  /// embeddings on the host.
+  [[nodiscard]] bool is_beyond_devices(const Rung& rung) const {
+    if (!is_replayed(scenario_) || scenario_.hardware.empty()) return false;
+    Bytes most = devices_memory();
+    for (const Tensor& tensor : rung.prepared->tensors())
+      if (tensor.role == TensorRole::embedding || tensor.role == TensorRole::layer_embedding || tensor.role == TensorRole::position_embedding)
+        most += tensor.bytes();
+    return rung.weights > most;
+  }
+
   [[nodiscard]] bool shares_with_host() const { return engine_->is_llama_cpp() && scenario_.host && !scenario_.hardware.empty(); }
 
-  [[nodiscard]] Bytes all_memory() const {
-    Bytes sum = scenario_.host->capacity();
+  [[nodiscard]] Bytes devices_memory() const {
+    Bytes sum;
     for (const DeviceGroup& group : scenario_.hardware) sum += group.capacity() * static_cast<std::uint64_t>(group.count);
     return sum;
   }
+
+  [[nodiscard]] Bytes all_memory() const { return devices_memory() + scenario_.host->capacity(); }
 
   [[nodiscard]] std::size_t first_on_host() const {
     const auto place = [](std::string_view format) { return std::find(loss_order().begin(), loss_order().end(), format); };
@@ -165,7 +182,8 @@ class Search {
     best_.weights = rung.weights;
     best_.scenario = std::move(trial);
     best_.answer = std::move(answer);
-    best_.context_tokens = longest_context(*rung.prepared, best_.scenario);
+    best_.context_tokens = best_.answer.verdict.kind == VerdictClass::no && is_beyond_devices(rung) ? 0
+                                                                                                    : longest_context(*rung.prepared, best_.scenario);
   }
 
   [[nodiscard]] std::int64_t longest_context(Prepared& prepared, Scenario trial) const {

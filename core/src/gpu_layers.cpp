@@ -20,14 +20,15 @@ std::int64_t common_room(const Estimate& estimate) {
   return difference(limit, need);
 }
 
-/// By the high bound, of which the figure alone is a part.
-bool holds_with_bounds(Prepared& prepared, const Scenario& scenario) {
-  const auto holds_in = [](const Result<Estimate>& result) { return result && holds(device_margin(*result, Figure::high)); };
+/// By the high bound, of which the figure alone is a part: where that has no room, the rest need not be counted.
+Margin room_with_bounds(Prepared& prepared, const Scenario& scenario) {
+  const auto room_in = [](const Result<Estimate>& result) { return result ? device_margin(*result, Figure::high) : std::nullopt; };
   {
     const WithoutBounds quick(&prepared.memo());
-    if (!holds_in(evaluate(prepared, scenario))) return false;
+    const Margin room = room_in(evaluate(prepared, scenario));
+    if (!holds(room)) return room;
   }
-  return holds_in(evaluate(prepared, scenario));
+  return room_in(evaluate(prepared, scenario));
 }
 
 }  // namespace
@@ -45,10 +46,15 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
   });
   // From there downwards, since the need of the fullest one need not fall with every single layer. By the high bound: what is proposed as the way
   // out must not end in an out-of-memory error.
+  std::int64_t graphs = 0;  // what they took of the fullest device with the layers that had no room
   for (std::int64_t layers = most; layers >= 0; --layers) {
     const Result<Estimate> least = least_at(layers);
-    if (!least || !holds(device_margin(*least, Figure::high))) continue;
-    if (holds_with_bounds(prepared, trial)) return layers;
+    const Margin free = least ? device_margin(*least, Figure::high) : std::nullopt;
+    // With a few layers less they take little less.
+    if (!holds(free) || *free < graphs / 2) continue;
+    const Margin room = room_with_bounds(prepared, trial);
+    if (holds(room)) return layers;
+    if (room) graphs = *free - *room;
   }
   return std::nullopt;
 }
