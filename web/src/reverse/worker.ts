@@ -10,7 +10,9 @@ import type { Json } from '../core/wire';
 import { callOf, solveModel } from './solve';
 import type { FromWorker, SolvedModel, Task } from './task';
 
-const kSlice = 16; // ms: a frame
+const kFirstSlice = 16; // ms: a frame
+const kSlice = 100; // ms: the page sorts and shows all rows again after each
+const kFirst = 24; // models: a screenful
 const kPart = 8; // models that arrive with their specs between two looks at the clock
 
 interface ModelFile {
@@ -64,7 +66,7 @@ async function work(task: Task): Promise<void> {
   let index = 0;
   while (latest === task) {
     const solved: SolvedModel[] = [];
-    const end = performance.now() + kSlice;
+    const end = performance.now() + (index < kFirst ? kFirstSlice : kSlice);
     while (index < task.models.length && (solved.length < kPart || performance.now() < end)) {
       const model = task.models[index++];
       if (model) solved.push(solveModel(call, task, model, specFor(model.id)));
@@ -72,7 +74,7 @@ async function work(task: Task): Promise<void> {
     const done = index >= task.models.length;
     post({ run: task.run, solved, done });
     if (done) return;
-    if (index > 3 * kPart) bringAll();
+    if (index > kFirst) bringAll();
     await breath();
   }
 }
