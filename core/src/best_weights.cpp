@@ -115,7 +115,8 @@ class Search {
   /// Without asking the engine, which takes the files that it runs whatever their type: the matrices alone have no room. llama.cpp keeps tables of
   /// embeddings on the host.
   [[nodiscard]] bool is_beyond_devices(const Rung& rung) const {
-    if (!is_replayed(scenario_) || scenario_.hardware.empty()) return false;
+    const bool leaves_some = scenario_.cpu_moe_layers > 0 || !scenario_.options.llama_cpp.override_tensor.empty();
+    if (!is_replayed(scenario_) || scenario_.hardware.empty() || leaves_some) return false;
     Bytes most = devices_memory();
     for (const Tensor& tensor : rung.prepared->tensors())
       if (tensor.role == TensorRole::embedding || tensor.role == TensorRole::layer_embedding || tensor.role == TensorRole::position_embedding)

@@ -116,12 +116,25 @@ bool has_rules(const Engine& engine, const Model& model) {
          });
 }
 
+/// Whether a share of more than the whole memory is asked for.
+bool exceeds_memory(const Engine& engine, const Scenario& scenario) {
+  return scenario.options.gpu_memory_utilization.value_or(0) > 1 && engine.has_option(engine.share_option);
+}
+
+/// The same with the whole memory at most: what the needs of a refused share are counted with.
+Scenario within_memory(const Scenario& scenario) {
+  Scenario capped = scenario;
+  capped.options.gpu_memory_utilization = 1;
+  return capped;
+}
+
 /// More than the whole memory: with the share that the engine starts with, or as much as it may be.
 void refuse_share(const Engine& engine, const Scenario& scenario, Plan& plan) {
   const std::string name(engine.share_option);
   const std::string where = "params.engine.options." + name;
   if (plan.impossible && plan.impossible->where != where) return;
-  if (!plan.impossible && engine.shares_total) plan.nearest_share = largest_utilization(plan.devices.front(), scenario.hardware.front());
+  if (!plan.impossible && engine.shares_total && !plan.devices.empty())
+    plan.nearest_share = largest_utilization(plan.devices.front(), scenario.hardware.front());
   if (!plan.impossible && !plan.nearest_share) plan.nearest_share = 1;
   plan.impossible = notice::out_of_range(where, name, excerpt(Json(*scenario.options.gpu_memory_utilization)), "a number above 0, up to 1");
 }
@@ -136,11 +149,10 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
   if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, scenario);
   if (!reason) {
-    const double asked = scenario.options.gpu_memory_utilization.value_or(0);
     std::optional<Scenario> capped;
-    if (asked > 1) (capped = scenario)->options.gpu_memory_utilization = 1;
+    if (exceeds_memory(*engine, scenario)) capped = within_memory(scenario);
     Plan plan = engine->plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
-    if (asked > 1 && explain) refuse_share(*engine, scenario, plan);
+    if (capped) refuse_share(*engine, scenario, plan);
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
@@ -260,11 +272,12 @@ Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   offer_ways_out(prepared, scenario, *result);
   const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
   if (has_needs && result->verdict.kind != VerdictClass::unknown) {
-    result->max_context_tokens = solve_max_context(prepared, scenario);
-    result->safe_context_tokens = solve_safe_context(prepared, scenario, *result->max_context_tokens);
-    result->max_sequences = solve_max_sequences(prepared, scenario);
-    result->safe_sequences = solve_safe_sequences(prepared, scenario, *result->max_sequences);
-    result->fewest_devices = solve_fewest_devices(prepared, scenario);
+    const Scenario counted = exceeds_memory(*find_engine(scenario.engine), scenario) ? within_memory(scenario) : scenario;
+    result->max_context_tokens = solve_max_context(prepared, counted);
+    result->safe_context_tokens = solve_safe_context(prepared, counted, *result->max_context_tokens);
+    result->max_sequences = solve_max_sequences(prepared, counted);
+    result->safe_sequences = solve_safe_sequences(prepared, counted, *result->max_sequences);
+    result->fewest_devices = solve_fewest_devices(prepared, counted);
   }
   return result;
 }

@@ -50,8 +50,8 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
   for (std::int64_t layers = most; layers >= 0; --layers) {
     const Result<Estimate> least = least_at(layers);
     const Margin free = least ? device_margin(*least, Figure::high) : std::nullopt;
-    // With a few layers less they take little less.
-    if (!holds(free) || *free < graphs / 2) continue;
+    // With a few layers less they take little less; without any, the processor may take over what is large.
+    if (!holds(free) || (layers > 0 && *free < graphs / 2)) continue;
     const Margin room = room_with_bounds(prepared, trial);
     if (holds(room)) return layers;
     if (room) graphs = *free - *room;

@@ -9,6 +9,7 @@
 
 #include "command_line.hpp"
 #include "engine/engine.hpp"
+#include "engine/lmdeploy/lmdeploy.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "method.hpp"
 #include "options.hpp"
@@ -229,6 +230,8 @@ Commands launch_lmdeploy(const Model& model, const Scenario& scenario) {
   if (scenario.parallel.expert) line.add("--ep", scenario.parallel.tensor);
   for (const auto& [name, value] : settings.items())
     if (name != "backend" || value != "auto") add_setting(line, dashed(name), value, false);
+  if (const std::int64_t policy = lmdeploy::quant_policy(scenario); policy > 0 && !settings.contains("quant_policy"))
+    line.add("--quant-policy", std::to_string(policy));
   return joined_at(line, scenario.parallel.nodes, "29500");
 }
 

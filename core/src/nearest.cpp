@@ -72,7 +72,7 @@ std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& p
                        Ranks{"dp_size", &o.serving.dp_size}, Ranks{"decode_context_parallel_size", &o.vllm.decode_context_parallel_size}};
   for (const Ranks& ranks : all) {
     if (!where.ends_with("options." + std::string(ranks.name)) || !*ranks.value) continue;
-    for (std::int64_t count = **ranks.value - 1; count > 0; --count) {
+    for (std::int64_t count = std::min(**ranks.value - 1, trial.device_count()); count > 0; --count) {
       *ranks.value = count;
       if (runs(prepared, trial)) return NearestOption{ranks.name, count};
     }

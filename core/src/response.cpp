@@ -139,7 +139,7 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
   if (v.nearest_parallel) json["nearest"] = {{"parallel", describe_parallel(*v.nearest_parallel)}};
   if (v.nearest_context_tokens) json["nearest"] = {{"context_tokens", *v.nearest_context_tokens}};
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
-  if (v.nearest_cache_type) json["nearest"] = {{"kv_cache", {{"k", *v.nearest_cache_type}}}};
+  if (v.nearest_cache_type) json["nearest"] = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
   if (v.nearest_option) json["nearest"] = {{std::string(v.nearest_option->name), v.nearest_option->value}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);

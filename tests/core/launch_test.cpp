@@ -38,6 +38,9 @@ TEST(Launch, KnowsTheServersThatAreNotOfTheFirstThree) {
             "lmdeploy serve api_server deepseek-ai/DeepSeek-R1 --tp 8 --ep 8 --session-len 8192 --max-batch-size 4 --backend pytorch");
   EXPECT_EQ(launch(serving("lmdeploy", "Qwen/Qwen3-8B", "rtx-3090", 2, {{"cache_max_entry_count", 0.5}, {"quant_policy", 8}}))["command"],
             "lmdeploy serve api_server Qwen/Qwen3-8B --tp 2 --session-len 8192 --max-batch-size 4 --quant-policy 8 --cache-max-entry-count 0.5");
+  Json quantized = serving("lmdeploy", "Qwen/Qwen3-8B", "rtx-3090", 2);
+  quantized["kv_cache"] = {{"k", "int8"}, {"v", "int8"}};
+  EXPECT_EQ(launch(quantized)["command"], "lmdeploy serve api_server Qwen/Qwen3-8B --tp 2 --session-len 8192 --max-batch-size 4 --quant-policy 8");
   EXPECT_EQ(launch(serving("tgi", "Qwen/Qwen3-8B", "rtx-3090", 2, {{"cuda_graphs", 4}}))["command"],
             "text-generation-launcher --model-id Qwen/Qwen3-8B --num-shard 2 --max-total-tokens 8192 --cuda-graphs 1,2,4");
   Json request = serving("mlc-llm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mode", "server"}});

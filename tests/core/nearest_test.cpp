@@ -25,10 +25,8 @@ Json nearest(Json params) {
   Json choice = verdict["nearest"];
   if (!choice.is_object()) return choice;
   for (const auto& [key, value] : choice.items())
-    if (key == "parallel" || key == "weights")
+    if (key == "parallel" || key == "weights" || key == "kv_cache")
       params[key] = value;
-    else if (key == "kv_cache")
-      params[key] = {{"k", value["k"]}, {"v", value["k"]}};
     else
       params["engine"]["options"][key] = value;
   EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible") << params.dump();
@@ -56,6 +54,8 @@ TEST(Nearest, RanksThatAreOptions) {
   EXPECT_EQ(nearest(request("sglang", kExperts, 8, {{"dp_size", 3}, {"enable_dp_attention", true}}))["dp_size"], 2);
   EXPECT_EQ(nearest(request("tensorrt-llm", kExperts, 8, {{"moe_expert_parallel_size", 3}}))["moe_expert_parallel_size"], 2);
   EXPECT_EQ(nearest(request("vllm", kExperts, 8, {{"decode_context_parallel_size", 3}}))["decode_context_parallel_size"], 2);
+  // However many are asked for, the choice comes at once.
+  EXPECT_LE(nearest(request("vllm", kExperts, 8, {{"decode_context_parallel_size", std::int64_t{1} << 52}}))["decode_context_parallel_size"], 8);
 }
 
 TEST(Nearest, FormatsThatTheCardRuns) {
@@ -93,7 +93,13 @@ TEST(Nearest, SharesAboveTheWholeMemory) {
     const Json choice = nearest(params);
     EXPECT_GT(choice[option], 0.5) << engine;
     EXPECT_LE(choice[option], 1.0) << engine;
+    EXPECT_NE(testing::call("solve", {{"find", "weights"}, {"request", params}})["result"]["verdict"]["class"], "fits") << engine;
   }
+  // An engine that has no such share goes on.
+  Json params{{"model", {{"id", kDense}}},
+              {"engine", {{"name", "llama.cpp"}, {"options", {{"gpu_memory_utilization", 1.5}}}}},
+              {"hardware", Json::array()}};
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
 }
 
 TEST(Nearest, DraftsAreRefusedByNameOrSaidToBeLeftOut) {

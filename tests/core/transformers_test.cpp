@@ -129,6 +129,8 @@ TEST(Transformers, WhatItRefusesComesWithTheNearestThatRuns) {
   const Json apple = verdict(request("meta-llama/Llama-3.1-8B", 4096, cards("m4-max-64gb")), "nf4");
   EXPECT_EQ(apple["class"], "impossible");
   EXPECT_EQ(apple["nearest"]["weights"]["format"], "bf16");
+  const Json flash = verdict(request("meta-llama/Llama-3.1-8B", 4096, cards("m4-max-64gb"), kFlash), "checkpoint");
+  EXPECT_EQ(flash["reason"]["values"]["expected"], "sdpa");
   const Json packed = verdict(request("meta-llama/Llama-3.1-70B-Instruct", 4096, cards("rtx-3090")), "nf4");
   EXPECT_EQ(packed["class"], "impossible");
   const Json word = testing::call("estimate", request("meta-llama/Llama-3.1-8B", 4096, cards("t4"), {{"attn_implementation", "flash"}}));

@@ -18,7 +18,12 @@ test('the modules of the page count a listed model by its spec as the whole core
       const params = { model: { id }, engine: { name: engine }, workload: { context_tokens: 256, sequences: 4 }, hardware: [{ device: 'h200-sxm', count: 2 }] };
       const expected = call(JSON.stringify({ method: 'estimate', params }));
       const request = JSON.stringify({ method: 'estimate', params: { ...params, model: { id, spec } } });
-      assert.equal(count(request), expected, `${id} ${engine}`);
+      const answer = count(request);
+      // What vLLM refuses, and the caches of compressed attention, are counted by the other module too.
+      const lacks = count === first && JSON.parse(answer).error?.where === 'params.engine.module';
+      const { verdict, model } = JSON.parse(expected).result;
+      if (lacks) assert.ok(verdict.class === 'impossible' || /^deepseek_v4/.test(model.architecture), `${id} ${verdict.class}`);
+      assert.equal(lacks ? full(request) : answer, expected, `${id} ${engine}`);
       if (count === full) assert.equal(JSON.parse(first(request)).error.where, 'params.engine.module', id);
     }
   }

@@ -137,6 +137,7 @@ describe('order', () => {
 it('a row opens the calculator with the very answer that it shows', () => {
   const task = {
     run: 1,
+    workers: 1,
     engine: 'llama.cpp',
     hardware: [{ device: 'rtx-4090', count: 1, used_bytes: 0 }],
     host: { memory_bytes: 64 * 2 ** 30 },

@@ -10,7 +10,7 @@ const kMostWorkers = 4;
  * Starts workers that share a task, as many as the machine has processors for; what they say goes to `hear`, as if there were one. Each takes every
  * so many-th model, so that those that are looked at first come first.
  */
-export function startWorkers(hear: (message: FromWorker) => void): (task: Task) => void {
+export function startWorkers(hear: (message: FromWorker) => void): (task: Omit<Task, 'workers'>) => void {
   const count = Math.min(navigator.hardwareConcurrency || 1, kMostWorkers);
   let run = 0;
   let busy = 0;
@@ -29,7 +29,11 @@ export function startWorkers(hear: (message: FromWorker) => void): (task: Task) 
     run = task.run;
     busy = count;
     workers.forEach((worker, part) =>
-      worker.postMessage({ ...task, models: task.models.filter((_, index) => index % count === part) }),
+      worker.postMessage({
+        ...task,
+        workers: count,
+        models: task.models.filter((_, index) => index % count === part),
+      } satisfies Task),
     );
   };
 }

@@ -103,7 +103,7 @@ export function createMine(store: Store): Mine {
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
       const listed = models.value.filter(({ kind }) => kind !== 'generic');
-      const task: Task = {
+      const task: Omit<Task, 'workers'> = {
         run: ++run,
         engine: engine.name,
         hardware,

@@ -5,6 +5,8 @@ import type { BestWeights, HardwareRow, Notice, Request } from '../core/wire';
 /** A machine, how it is used, and the models to try on it, in this order. */
 export interface Task {
   run: number;
+  /** Workers that share it. */
+  workers: number;
   engine: string;
   hardware: HardwareRow[];
   host: Request['host'];

@@ -11,8 +11,8 @@ import { callOf, solveModel } from './solve';
 import type { FromWorker, SolvedModel, Task } from './task';
 
 const kFirstSlice = 16; // ms: a frame
-const kSlice = 100; // ms: the page sorts and shows all rows again after each
-const kFirst = 24; // models: a screenful
+const kSlice = 100; // ms between two slices, whoever of the workers did them: the page sorts and shows all rows again after each
+const kFirst = 24; // models of all workers: a screenful
 const kPart = 8; // models that arrive with their specs between two looks at the clock
 
 interface ModelFile {
@@ -64,9 +64,10 @@ let latest: Task | undefined;
 async function work(task: Task): Promise<void> {
   const { call, specFor, bringAll } = await core;
   let index = 0;
+  const first = kFirst / task.workers;
   while (latest === task) {
     const solved: SolvedModel[] = [];
-    const end = performance.now() + (index < kFirst ? kFirstSlice : kSlice);
+    const end = performance.now() + (index < first ? kFirstSlice : kSlice * task.workers);
     while (index < task.models.length && (solved.length < kPart || performance.now() < end)) {
       const model = task.models[index++];
       if (model) solved.push(solveModel(call, task, model, specFor(model.id)));
@@ -74,7 +75,7 @@ async function work(task: Task): Promise<void> {
     const done = index >= task.models.length;
     post({ run: task.run, solved, done });
     if (done) return;
-    if (index > kFirst) bringAll();
+    if (index > first) bringAll();
     await breath();
   }
 }

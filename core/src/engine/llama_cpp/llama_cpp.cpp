@@ -95,12 +95,12 @@ void add_bad_input_warnings(const Job& job, const Settings& settings, Notices& w
     warnings.push_back(notice::custom("tensor_split_long", "params.engine.options.tensor_split",
                                       "`tensor_split` names " + grouped(shares) + " shares for " + grouped(devices) +
                                           " devices: llama.cpp reads as many as there are devices and goes on.",
-                                      "tensor_split", grouped(shares), grouped(devices) + " shares"));
+                                      "tensor_split", grouped(shares), grouped(devices)));
   if (shares > 0 && shares < devices)
     warnings.push_back(notice::custom("tensor_split_short", "params.engine.options.tensor_split",
                                       "`tensor_split` names " + grouped(shares) + " shares for " + grouped(devices) +
                                           " devices: llama.cpp puts nothing on the others.",
-                                      "tensor_split", grouped(shares), grouped(devices) + " shares"));
+                                      "tensor_split", grouped(shares), grouped(devices)));
 }
 
 /// Options that nothing comes of.
@@ -116,9 +116,10 @@ void add_idle_warnings(const Job& job, Notices& warnings) {
          "(`-ngl`) would make room.",
          "0");
   else if (moved > job.model.n_layers())
-    warn("params.offload.cpu_moe_layers", "cpu_moe_layers", grouped(moved),
-         "The model has " + grouped(job.model.n_layers()) + " layers: `--n-cpu-moe` " + grouped(moved) + " means the experts of all of them.",
-         "at most " + grouped(job.model.n_layers()));
+    warnings.push_back(notice::custom("cpu_moe_layers_capped", "params.offload.cpu_moe_layers",
+                                      "The model has " + grouped(job.model.n_layers()) + " layers: `--n-cpu-moe` " + grouped(moved) +
+                                          " means the experts of all of them.",
+                                      "cpu_moe_layers", grouped(moved), "0 to " + grouped(job.model.n_layers())));
   if (scenario.options.llama_cpp.mmproj.value_or(false) && projector_bytes(job) == Bytes())
     warn("params.engine.options.mmproj", "mmproj", "true", "We know of no image or audio encoder of this model: nothing was counted for `--mmproj`.",
          "a model with an encoder");

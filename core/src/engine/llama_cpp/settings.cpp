@@ -176,7 +176,7 @@ std::optional<Notice> refusal(const Job& job, const Settings& settings) {
     return unsupported("params.engine.options.mtp",
                        "llama.cpp stops with \"context type MTP requested but model doesn't contain MTP layers\": expected a model with "
                        "prediction layers, or drafting without them.",
-                       "mtp", "true", "a model with prediction layers");
+                       "mtp", "true", "false");
   if (auto problem = split_refusal(job)) return problem;
   return cache_refusal(job, settings);
 }

@@ -35,13 +35,6 @@ const Policy* find_policy(std::int64_t number) {
   return found == kPolicies.end() ? nullptr : found;
 }
 
-/// What `quant_policy` is: as given, else by the type of the cache.
-std::int64_t policy_of(const Scenario& s) {
-  if (s.options.serving.quant_policy) return *s.options.serving.quant_policy;
-  if (s.kv_type.starts_with("fp8")) return s.kv_type == "fp8_e5m2" ? 17 : 16;
-  return s.kv_type == "int4" ? 4 : (s.kv_type.starts_with("int") ? 8 : 0);
-}
-
 /// cli/serve.py: TurboMind is asked for unless PyTorch's engine is, and gives way where it has no code for the model.
 bool runs_turbomind(const Job& job) { return job.scenario.options.serving.backend.value_or("auto") != "pytorch" && is_turbomind_model(job.model); }
 
@@ -59,7 +52,7 @@ Settings settle(const Job& job) {
   s.batch_tokens = o.max_num_batched_tokens.value_or(8192);
   s.block = o.block_size.value_or(64);
   s.graphs = !o.enforce_eager.value_or(false);
-  if (const Policy* policy = find_policy(policy_of(scenario))) s.cache = policy->cache;
+  if (const Policy* policy = find_policy(quant_policy(scenario))) s.cache = policy->cache;
   return s;
 }
 
@@ -68,11 +61,11 @@ std::optional<Notice> option_problem(const Scenario& s, bool turbomind, Plan& pl
   if (backend != "auto" && backend != "turbomind" && backend != "pytorch")
     return notice::custom("unsupported", "params.engine.options.backend", "LMDeploy has no such backend: expected turbomind or pytorch.", "backend",
                           backend, "one of auto, turbomind, pytorch");
-  const std::int64_t number = policy_of(s);
+  const std::int64_t number = quant_policy(s);
   if (const Policy* policy = find_policy(number); policy == nullptr || (turbomind && !policy->in_turbomind)) {
     if (s.options.serving.quant_policy)
       return notice::out_of_range("params.engine.options.quant_policy", "quant_policy", grouped(number),
-                                  turbomind ? "0, 4 or 8, or `backend` pytorch" : "0, 4, 8, 16, 17 or 42");
+                                  turbomind ? "one of 0, 4, 8" : "one of 0, 4, 8, 16, 17, 42");
     return notice::custom("unsupported", "params.kv_cache",
                           "LMDeploy's TurboMind has no " + s.kv_type + " cache: expected auto, int8, int4, or `backend` pytorch.", "kv_cache",
                           s.kv_type, "auto, int8, int4, `backend` pytorch");
@@ -95,13 +88,20 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
     return needs_capability("params.hardware", "LMDeploy", kLeastCapability, device.compute_capability);
   const bool turbomind = runs_turbomind(job);
   if (std::optional<Notice> model = turbomind ? turbomind_refusal(job) : pytorch_refusal(job)) {
-    if (model->code == "unsupported") plan.nearest_weights_format = "awq-int4";
+    if (model->where == "params.weights.format") plan.nearest_weights_format = "awq-int4";
     return model;
   }
   return option_problem(s, turbomind, plan);
 }
 
 }  // namespace
+
+std::int64_t quant_policy(const Scenario& scenario) {
+  if (scenario.options.serving.quant_policy) return *scenario.options.serving.quant_policy;
+  const std::string& type = scenario.kv_type;
+  if (type.starts_with("fp8")) return type == "fp8_e5m2" ? 17 : 16;
+  return type == "int4" ? 4 : (type.starts_with("int") ? 8 : 0);
+}
 
 std::int64_t token_bytes(const Model& model, const Settings& s) {
   const auto bytes = [](std::int64_t values, std::int64_t bits, std::int64_t beside) { return values * bits / 8 + beside; };

@@ -30,6 +30,9 @@ struct Settings {
   [[nodiscard]] Split split() const { return {tensor, tensor, experts_whole ? 1 : tensor, experts_whole ? tensor : 1}; }
 };
 
+/// What `quant_policy` is: as given, else by the type of the cache.
+[[nodiscard]] std::int64_t quant_policy(const Scenario& scenario);
+
 /// Bytes of one token in the blocks of one rank; a window forgets nothing.
 [[nodiscard]] std::int64_t token_bytes(const Model& model, const Settings& settings);
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Source& source);

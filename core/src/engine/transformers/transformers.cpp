@@ -97,7 +97,7 @@ std::optional<Notice> device_problem(const Job& job) {
                             "PyTorch runs no language models through Vulkan: expected a CUDA, ROCm or Metal device.", "backend", device.backend,
                             "CUDA, ROCm or Metal");
     const bool is_old = device.backend == "cuda" && device.compute_capability > 0 && device.compute_capability < kFlashCapability;
-    if (wants_flash && (is_old || device.backend == "Metal"))
+    if (wants_flash && (is_old || device.backend == "metal"))
       return notice::custom("unsupported", "params.engine.options.attn_implementation",
                             "flash_attention_2 needs compute capability 8.0 or newer, which " + device.short_name + " has not: expected sdpa.",
                             "attn_implementation", "flash_attention_2", "sdpa");

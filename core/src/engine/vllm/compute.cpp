@@ -91,7 +91,7 @@ std::int64_t sparse_workspace_bytes(const Model& model, const Settings& s) {
     const std::int64_t older = a->compress_ratio == 0 ? 0 : ceil_div(s.max_model_len, a->compress_ratio);
     const std::int64_t gathered = gathered_prompts * (older + a->window + s.max_num_batched_tokens) * a->head_dim * kActivationBytes;
     most = std::max(most, gathered + s.max_num_batched_tokens * (ceil_div(a->indexer.top_k + a->window, alignment) * alignment + 1) * 4);
-    if (a->indexer.head_dim > 0)
+    if (a->indexer.head_dim > 0 && a->compress_ratio > 0)
       most = std::max(most, indexed_prompts * s.max_model_len / a->compress_ratio * indexer_key_bytes(a->indexer) + top_k_buffer);
   }
   return most;
