@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The article's strategies as changes of a request; what each saves on the fullest GPU is the difference of two answers of the core.
-import type { Core } from '../core/core';
+import { missingPart, type Core } from '../core/core';
 import type { Catalogue, CatalogueEngine, CatalogueModel, Estimate, Notice, Request } from '../core/wire';
-import { fullest } from './ask';
+import { fullest, Refusal } from './ask';
 
 export type SavingId = 'format' | 'cache' | 'context' | 'sequences' | 'chunk' | 'tensor' | 'sibling';
 
@@ -139,6 +139,7 @@ interface Total {
 
 function totalOf(core: Core, request: Request): Total {
   const reply = core.call('estimate', request);
+  if (missingPart(reply) === 'engines' && !reply.ok) throw new Refusal(reply.error);
   if (!reply.ok) return { bytes: null, reason: reply.error };
   return { bytes: fullest(reply.result)?.total_bytes ?? null, reason: reply.result.verdict.reason };
 }

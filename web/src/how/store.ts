@@ -5,7 +5,8 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Notice } from '../core/wire';
 import type { Store } from '../store';
-import type { Case } from './ask';
+import type { Core } from '../core/core';
+import { Refusal, type Case } from './ask';
 import type { HowData } from './data';
 import { caseFigures, observedOf, type CaseFigures, type Observed } from './figures';
 import { savings, type Saving } from './savings';
@@ -34,17 +35,32 @@ export function createHowStore(data: HowData, store: Store): HowStore {
   const problem = signal<Notice | null>(null);
   const setupSavings = signal<Saving[] | null>(null);
 
+  // What an engine refuses is counted by the module with all rules, which comes when it is first asked for.
+  const isWhole = signal(false);
+  function brings(core: Core, refused: Notice): boolean {
+    if (refused.where !== 'params.engine.module' || isWhole.value) return false;
+    const go = () => (isWhole.value = true);
+    void core.bringEngines().then(go, go);
+    return true;
+  }
+
   effect(() => {
     const state = store.coreState.value;
     if (state.status !== 'ready') return;
     const counted = caseFigures(state.core, chosen.value, store.catalogue.value ?? kNothing);
+    if ('problem' in counted && brings(state.core, counted.problem)) return;
     problem.value = 'problem' in counted ? counted.problem : null;
     if (!('problem' in counted)) figures.value = counted;
   });
   effect(() => {
     const state = store.coreState.value;
-    if (state.status === 'ready')
+    if (state.status !== 'ready') return;
+    try {
       setupSavings.value = savings(state.core, store.answer.value, store.catalogue.value ?? kNothing);
+    } catch (refused) {
+      if (!(refused instanceof Refusal)) throw refused;
+      brings(state.core, refused.notice);
+    }
   });
 
   return {
