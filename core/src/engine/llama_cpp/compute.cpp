@@ -50,8 +50,10 @@ bool has_poor_forms(const Job& job) {
            std::holds_alternative<CompressedAttention>(layer.mixer);
   };
   const auto is_of_layers = [](const Tensor& tensor) { return tensor.role == TensorRole::layer_embedding; };
-  return job.model.architecture == "bitnet" || std::any_of(job.model.layers.begin(), job.model.layers.end(), is_poor) ||
-         std::any_of(job.tensors.begin(), job.tensors.end(), is_of_layers);
+  const auto is_of_cuda = [](const DeviceGroup& group) { return pads_rows(group.device); };
+  const std::vector<DeviceGroup>& hardware = job.scenario.hardware;
+  return !std::all_of(hardware.begin(), hardware.end(), is_of_cuda) || job.model.architecture == "bitnet" ||
+         std::any_of(job.model.layers.begin(), job.model.layers.end(), is_poor) || std::any_of(job.tensors.begin(), job.tensors.end(), is_of_layers);
 }
 
 namespace {

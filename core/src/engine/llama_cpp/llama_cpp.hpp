@@ -165,7 +165,8 @@ using ComputeTerms = GraphTerms;
 /// From closed forms: quick, and good enough where it does not matter.
 [[nodiscard]] ComputeTerms bounded_compute_terms(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement);
 
-/// Those of some graphs are too far off to stand for them: recurrent and latent attention, embeddings of every layer, types that a GPU has no kernel for.
+/// Those of some graphs are too far off to stand for them: recurrent and latent attention, embeddings of every layer, types that a GPU has no kernel for,
+/// and backends that take room beside the results of operations (Metal, Vulkan).
 [[nodiscard]] bool has_poor_forms(const Job& job);
 
 /// Graphs of another llama.cpp, or of another engine, are not those that were replayed: a wider band, up to `most` percent of the figure. In the
