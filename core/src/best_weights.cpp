@@ -188,28 +188,21 @@ class Search {
   }
 
   [[nodiscard]] std::int64_t longest_context(Prepared& prepared, Scenario trial) const {
-    const std::int64_t most = model_.max_context_tokens;
-    const std::int64_t step = context_step(trial);
-    const auto tokens_of = [&](std::int64_t steps) { return std::min(steps * step, most); };
+    const Steps steps{context_step(trial), model_.max_context_tokens};
+    const std::int64_t asked = ceil_div(std::min(trial.context_tokens, steps.most), steps.step);
     trial.options.max_model_len.reset();  // the answer is what to set it to
     trial.options.llama_cpp.n_ctx.reset();
-    const auto room_at = [&](std::int64_t steps) {
-      trial.context_tokens = tokens_of(steps);
+    const auto room_at = [&](std::int64_t number) {
+      trial.context_tokens = steps.value(number);
       const Result<Estimate> answer = evaluate(prepared, trial);
       return answer ? sure_room(*answer) : std::nullopt;
     };
     // What was asked for parts the search: one half is where the answer is not.
-    const std::int64_t asked = ceil_div(std::min(trial.context_tokens, most), step);
     const Margin room = room_at(asked);
-    if (!holds(room)) return tokens_of(largest_holding(asked - 1, room_at));
-    return holds_clearly(prepared, trial, most) ? most : tokens_of(largest_holding_from(asked, room, ceil_div(most, step), room_at));
-  }
-
-  [[nodiscard]] static bool holds_clearly(Prepared& prepared, Scenario trial, std::int64_t tokens) {
-    if (!is_replayed(trial)) return false;
-    trial.context_tokens = tokens;
-    const Result<Estimate> answer = evaluate_most(prepared, trial);
-    return answer && holds(sure_room(*answer));
+    if (!holds(room)) return steps.value(largest_holding(asked - 1, room_at));
+    trial.context_tokens = steps.most;
+    if (holds_at_most(prepared, trial, sure_room)) return steps.most;
+    return steps.value(largest_holding_from(asked, room, steps.count(), room_at));
   }
 
   const Model& model_;

@@ -52,8 +52,6 @@ bool heeds_layouts(const Scenario& scenario) {
 
 namespace {
 
-constexpr std::int64_t kMicroBatch = 512;  // of llama.cpp, if none is asked for: llama_context_default_params
-
 Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
   std::optional<WithoutBounds> quick;
   if (figure == Figure::best) quick.emplace(&prepared.memo());
@@ -63,10 +61,8 @@ Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = F
 
 /// The scenario holds even if its graphs took more than they can: nothing need be replayed. By the figure; bounds are wider for some graphs.
 bool clearly_holds(Prepared& prepared, const Scenario& scenario) {
-  if (!is_replayed(scenario)) return false;
   const WithoutBounds quick(&prepared.memo());
-  const Result<Estimate> most = evaluate_most(prepared, scenario);
-  return most && holds(margin(*most, Figure::high));
+  return holds_at_most(prepared, scenario, [](const Estimate& most) { return margin(most, Figure::high); });
 }
 
 /// Whether the scenario holds, counted in full only if that is not clear.
@@ -84,9 +80,9 @@ std::int64_t largest_of(Prepared& prepared, Scenario& trial, std::int64_t most, 
   const Engine* engine = find_engine(trial.engine);
   const auto in_turn = engine != nullptr && engine->deals_in_turn ? local_rules().largest_in_turn : nullptr;
   if (in_turn != nullptr) return in_turn(prepared, trial, most, figure, set);
-  const auto value_of = [&](std::int64_t steps) { return std::min(steps * step, most); };
-  return value_of(largest_holding(ceil_div(most, step), [&](std::int64_t steps) {
-    set(trial, value_of(steps));
+  const Steps steps{step, most};
+  return steps.value(largest_holding(steps.count(), [&](std::int64_t count) {
+    set(trial, steps.value(count));
     return margin_at(prepared, trial, figure);
   }));
 }

@@ -24,20 +24,34 @@ inline bool holds(Margin room) { return room && *room >= 0; }
 /// Whether counting takes so much time that it pays to ask first for the least and the most.
 [[nodiscard]] bool is_replayed(const Scenario& scenario);
 
+/// Whether it holds so, where that saves time; `room_of` says how much room an answer has.
+template <class RoomOf>
+bool holds_at_most(Prepared& prepared, const Scenario& scenario, RoomOf room_of) {
+  if (!is_replayed(scenario)) return false;
+  const Result<Estimate> most = evaluate_most(prepared, scenario);
+  return most && holds(room_of(*most));
+}
+
 /// What estimate() adds to a verdict that is not `fits`: layers on the host, a system limit that can be raised, what runs instead.
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result);
 
 /// For a layout, a weights format, a cache type or ranks that the engine refuses: the nearest that it runs, where the engine named none.
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict);
 
-/// What a language model's tensors weigh, each once.
-[[nodiscard]] Bytes loaded_bytes(const std::vector<Tensor>& tensors);
-
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 [[nodiscard]] Scenario without_fit(const Scenario& scenario);
 
 /// Tokens of a sequence by which its context grows: what lies between two multiples takes the memory of the upper one.
 [[nodiscard]] std::int64_t context_step(const Scenario& scenario);
+
+/// Values that grow by `step` up to `most`, which the last one is cut to.
+struct Steps {
+  std::int64_t step = 1;
+  std::int64_t most = 0;
+
+  [[nodiscard]] std::int64_t count() const { return ceil_div(most, step); }
+  [[nodiscard]] std::int64_t value(std::int64_t number) const { return std::min(number * step, most); }
+};
 
 /// The layouts of `count` equal devices that are tried, in this order: tensor parallel over all, and for powers of two pipelines of such groups, the
 /// longest last.

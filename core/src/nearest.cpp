@@ -35,14 +35,15 @@ std::optional<std::string_view> nearest_format(const Engine& engine, Prepared& p
   formats.emplace_back("checkpoint");
   std::optional<std::string_view> best;
   Bytes least;
+  std::unique_ptr<Prepared> weights;
   for (const std::string_view format : formats) {
     if (format == trial.weights_format) continue;
     Scenario other = trial;
     other.weights_format = format;
-    Prepared weights(prepared.model(), loaded_format(prepared.model(), other));
-    const Bytes bytes = loaded_bytes(weights.tensors());
+    weights = std::make_unique<Prepared>(prepared.model(), loaded_format(prepared.model(), other), weights.get());
+    const Bytes bytes = loaded_bytes(weights->tensors());
     const Bytes gap = std::max(asked, bytes) - std::min(asked, bytes);
-    if ((best && gap >= least) || !runs(weights, other)) continue;
+    if ((best && gap >= least) || !runs(*weights, other)) continue;
     best = format;
     least = gap;
   }
@@ -81,13 +82,6 @@ std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& p
 }
 
 }  // namespace
-
-Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
-  Bytes bytes;
-  for (const Tensor& tensor : tensors)
-    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
-  return bytes;
-}
 
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict) {
   if (verdict.kind != VerdictClass::impossible || !verdict.reason) return;

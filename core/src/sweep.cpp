@@ -67,10 +67,8 @@ std::optional<GraphTerms> between(const Knot& a, const Knot& b, std::int64_t val
 
 /// Whether a graph has all the tokens that it may have. Below, it grows with the context in another way than beyond.
 bool fills_graph(const Scenario& scenario, Axis axis, std::int64_t value) {
-  constexpr std::int64_t usual = 512;    // tokens of a graph, llama.cpp's n_ubatch
-  constexpr std::int64_t padding = 256;  // of a context
   const std::int64_t tokens = value * (axis == Axis::sequences ? scenario.context_tokens : scenario.sequences);
-  return tokens + padding > scenario.options.llama_cpp.n_ubatch.value_or(usual);
+  return tokens + kContextPadding > scenario.options.llama_cpp.n_ubatch.value_or(kMicroBatch);
 }
 
 /// Which of `values` are counted in full.

@@ -207,6 +207,13 @@ bool is_as_published(const Model& model, std::string_view format) {
   return layout && model.recipes.empty() && !model.from_gguf && layout->quantization == WeightQuantization::none && layout->base == model.base;
 }
 
+Bytes loaded_bytes(const std::vector<Tensor>& tensors) {
+  Bytes bytes;
+  for (const Tensor& tensor : tensors)
+    if (tensor.part == ModelPart::text && !tensor.is_copy) bytes += tensor.bytes();
+  return bytes;
+}
+
 std::vector<Tensor> tensors_in(const Model& model, std::string_view format) {
   if (is_as_published(model, format)) return model.tensors;
   if (format.starts_with("gguf:")) return gguf_tensors(model, format);

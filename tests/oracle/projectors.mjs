@@ -116,19 +116,22 @@ function addBlocks({ put, norm }, vit, { bias = false, normBias = bias, joined =
   }
 }
 
+/** The sizes of an encoder, by the names that most configs have; `own`: what one calls otherwise, or leaves out. */
+const sizesOf = (v, own) => ({
+  width: v.hidden_size,
+  ffn: v.intermediate_size,
+  layers: v.num_hidden_layers,
+  heads: v.num_attention_heads,
+  patch: v.patch_size,
+  image: v.image_size,
+  ...own,
+});
+
 const convolution = (vit) => [vit.patch, vit.patch, 3, vit.width];
 
 function gemma3(config) {
   const v = config.vision_config;
-  const vit = {
-    width: v.hidden_size,
-    ffn: v.intermediate_size,
-    layers: v.num_hidden_layers,
-    heads: v.num_attention_heads,
-    patch: v.patch_size,
-    image: v.image_size,
-    out: config.text_config.hidden_size,
-  };
+  const vit = sizesOf(v, { out: config.text_config.hidden_size });
   const all = list();
   addBlocks(all, vit, { bias: true });
   all.norm('v.post_ln', vit.width, true);
@@ -146,16 +149,12 @@ function gemma3(config) {
 
 function gemma4(config) {
   const v = config.vision_config;
-  const vit = {
-    width: v.hidden_size,
-    ffn: v.intermediate_size,
-    layers: v.num_hidden_layers,
-    heads: v.num_attention_heads,
+  const vit = sizesOf(v, {
     head: v.head_dim,
     patch: v.patch_size ?? 16,
     image: 224,
     out: config.text_config.hidden_size,
-  };
+  });
   const all = list();
   addBlocks(all, vit, { gated: true });
   for (let layer = 0; layer < vit.layers; ++layer) {
@@ -172,6 +171,15 @@ function gemma4(config) {
   };
 }
 
+const qwenSizes = (v, image) =>
+  sizesOf(v, {
+    layers: v.depth,
+    heads: v.num_heads,
+    image,
+    merge: v.spatial_merge_size,
+    out: v.out_hidden_size,
+  });
+
 /** The two frames of Qwen's encoders have a convolution each. */
 function addFrames({ tensors }, vit) {
   tensors['v.patch_embd.weight'] = convolution(vit);
@@ -186,16 +194,7 @@ function addMerger({ put }, vit) {
 
 function qwen25(config) {
   const v = config.vision_config;
-  const vit = {
-    width: v.hidden_size,
-    ffn: v.intermediate_size,
-    layers: v.depth,
-    heads: v.num_heads,
-    patch: v.patch_size,
-    image: 560,
-    merge: v.spatial_merge_size,
-    out: v.out_hidden_size,
-  };
+  const vit = qwenSizes(v, 560);
   const all = list();
   addBlocks(all, vit, { bias: true, normBias: false, gated: true });
   addFrames(all, vit);
@@ -208,16 +207,7 @@ function qwen25(config) {
 function qwen3(config) {
   const v = config.vision_config;
   const positions = v.num_position_embeddings;
-  const vit = {
-    width: v.hidden_size,
-    ffn: v.intermediate_size,
-    layers: v.depth,
-    heads: v.num_heads,
-    patch: v.patch_size,
-    image: Math.floor(Math.sqrt(positions)) * v.patch_size,
-    merge: v.spatial_merge_size,
-    out: v.out_hidden_size,
-  };
+  const vit = qwenSizes(v, Math.floor(Math.sqrt(positions)) * v.patch_size);
   const all = list();
   addBlocks(all, vit, { bias: true, joined: true });
   addFrames(all, vit);
@@ -241,7 +231,7 @@ function qwen3(config) {
 function pixtral(config) {
   const v = config.vision_config;
   const merge = config.spatial_merge_size ?? (config.model_type === 'mistral3' ? 2 : 1);
-  const vit = {
+  const vit = sizesOf(v, {
     width: v.hidden_size ?? 1024,
     ffn: v.intermediate_size ?? 4096,
     layers: v.num_hidden_layers ?? 24,
@@ -249,7 +239,7 @@ function pixtral(config) {
     patch: v.patch_size ?? 16,
     image: v.image_size ?? 1024,
     out: config.text_config.hidden_size,
-  };
+  });
   const bias = config.multimodal_projector_bias ?? true;
   const all = list();
   addBlocks(all, vit, { gated: true });
@@ -268,15 +258,13 @@ function pixtral(config) {
 
 function llama4(config) {
   const v = config.vision_config;
-  const vit = {
-    width: v.hidden_size,
+  const vit = sizesOf(v, {
     ffn: v.intermediate_size ?? 5632,
     layers: v.num_hidden_layers ?? 34,
     heads: v.num_attention_heads ?? 16,
     patch: v.patch_size ?? 14,
-    image: v.image_size,
     out: config.text_config.hidden_size,
-  };
+  });
   const shuffle = Math.round(1 / (v.pixel_shuffle_ratio ?? 0.5));
   const adapter = v.projector_input_dim ?? 4096;
   const all = list();
@@ -295,15 +283,11 @@ function llama4(config) {
 
 function internvl(config) {
   const v = config.vision_config;
-  const vit = {
-    width: v.hidden_size,
-    ffn: v.intermediate_size,
-    layers: v.num_hidden_layers,
-    heads: v.num_attention_heads,
+  const vit = sizesOf(v, {
     patch: [v.patch_size].flat()[0],
     image: [v.image_size].flat()[0],
     out: (config.llm_config ?? config.text_config).hidden_size,
-  };
+  });
   const shuffle = Math.round(1 / (config.downsample_ratio ?? 0.5));
   const all = list();
   addBlocks(all, vit, { bias: true });

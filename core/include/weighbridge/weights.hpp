@@ -34,4 +34,7 @@ struct WeightsFormat {
 /// The inventory in `format`. `checkpoint` is the published one, as it was read. Requires a format that find_weights_format() knows.
 [[nodiscard]] std::vector<Tensor> tensors_in(const Model& model, std::string_view format);
 
+/// What a language model's tensors weigh, each once.
+[[nodiscard]] Bytes loaded_bytes(const std::vector<Tensor>& tensors);
+
 }  // namespace weighbridge

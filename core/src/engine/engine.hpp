@@ -99,6 +99,10 @@ inline constexpr std::int64_t kServerSlots = 4;
 /// src/llama-cparams.h, LLAMA_MAX_SEQ: a context of llama.cpp refuses more.
 inline constexpr std::int64_t kMostSlots = 256;
 
+/// src/llama-context.cpp: GGML_PAD(n_ctx, 256); llama_context_default_params, n_ubatch.
+inline constexpr std::int64_t kContextPadding = 256;
+inline constexpr std::int64_t kMicroBatch = 512;
+
 /// The workload that an engine takes when none is asked for.
 struct UsualWorkload {
   std::int64_t context_tokens = 0;

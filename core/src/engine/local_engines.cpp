@@ -72,7 +72,7 @@ const Engine& llama_cpp_engine() {
                              true,
                              false,
                              Machines::one,
-                             256};  // src/llama-context.cpp: GGML_PAD(n_ctx, 256)
+                             kContextPadding};
   return engine;
 }
 

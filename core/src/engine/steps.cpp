@@ -35,6 +35,12 @@ FormulaRow expert_step(bool explain, const MoeFfn& moe, std::int64_t hidden_size
                    {"bytes_per_value", kActivationBytes}});
 }
 
+void add_feed_forward_steps(bool explain, const Model& model, const StepShare& share, std::vector<FormulaRow>& rows) {
+  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
+    rows.push_back(dense_step(explain, ffn, model.hidden_size, share.dense_ranks, share.dense_tokens));
+  if (const MoeFfn* moe = first_moe(model)) rows.push_back(expert_step(explain, *moe, model.hidden_size, share.expert_ranks, share.expert_tokens));
+}
+
 Term largest_step_term(bool explain, std::vector<FormulaRow> rows, const Source& source) {
   Term term;
   term.id = "compute";

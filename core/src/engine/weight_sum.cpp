@@ -65,6 +65,11 @@ void add_row(const Job& job, Term& term, FormulaRow row) {
   if (job.explain) term.formula.rows.push_back(std::move(row));
 }
 
+void bound_unmeasured_weights(Term& weights) {
+  weights.low = weights.bytes - weights.bytes / 33;
+  weights.high = weights.bytes + weights.bytes / 25;
+}
+
 FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths) {
   FormulaRow row{"rope_cache",
                  {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},

@@ -39,6 +39,9 @@ class WeightSum {
 /// Adds what `row` says to `term`; a row without bytes is not shown.
 void add_row(const Job& job, Term& term, FormulaRow row);
 
+/// Bounds of weights that no record of the engine holds: how far kernels of others pad, widened upwards.
+void bound_unmeasured_weights(Term& weights);
+
 /// One table of cosines and sines for all layers of one base, not split over ranks; `width` bytes a value, each table `lengths` times as long as
 /// the context.
 [[nodiscard]] FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths = 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SpecFile } from './specs';
-import type { Estimate, Json, Methods, Reply, Request } from './wire';
+import type { Estimate, Json, Methods, Notice, Reply, Request } from './wire';
 
 /** The core as the page sees it: one method in, one reply out, synchronously. */
 export interface Core {
@@ -20,10 +20,12 @@ export type MissingPart = 'specs' | 'engines';
  * What a failed reply says is missing: the spec of a model which the catalogue only lists, be it the one that is asked about or one that runs beside
  * it, or the rules of an engine, which are in another module.
  */
+export const lacksEngines = (notice: Notice): boolean => notice.where === 'params.engine.module';
+
 export function missingPart(reply: Reply<unknown>): MissingPart | undefined {
   if (reply.ok) return undefined;
   if (reply.error.where.endsWith('.model.spec')) return 'specs';
-  return reply.error.where === 'params.engine.module' ? 'engines' : undefined;
+  return lacksEngines(reply.error) ? 'engines' : undefined;
 }
 
 /** Methods whose params are a request. */

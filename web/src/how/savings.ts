@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The article's strategies as changes of a request; what each saves on the fullest GPU is the difference of two answers of the core.
-import { missingPart, type Core } from '../core/core';
+import { lacksEngines, type Core } from '../core/core';
 import type { Catalogue, CatalogueEngine, CatalogueModel, Estimate, Notice, Request } from '../core/wire';
 import { fullest, Refusal } from './ask';
 
@@ -139,7 +139,7 @@ interface Total {
 
 function totalOf(core: Core, request: Request): Total {
   const reply = core.call('estimate', request);
-  if (missingPart(reply) === 'engines' && !reply.ok) throw new Refusal(reply.error);
+  if (!reply.ok && lacksEngines(reply.error)) throw new Refusal(reply.error);
   if (!reply.ok) return { bytes: null, reason: reply.error };
   return { bytes: fullest(reply.result)?.total_bytes ?? null, reason: reply.result.verdict.reason };
 }

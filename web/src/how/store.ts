@@ -5,7 +5,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Notice } from '../core/wire';
 import type { Store } from '../store';
-import type { Core } from '../core/core';
+import { lacksEngines, type Core } from '../core/core';
 import { Refusal, type Case } from './ask';
 import type { HowData } from './data';
 import { caseFigures, observedOf, type CaseFigures, type Observed } from './figures';
@@ -38,7 +38,7 @@ export function createHowStore(data: HowData, store: Store): HowStore {
   // What an engine refuses is counted by the module with all rules, which comes when it is first asked for.
   const isWhole = signal(false);
   function brings(core: Core, refused: Notice): boolean {
-    if (refused.where !== 'params.engine.module' || isWhole.value) return false;
+    if (!lacksEngines(refused) || isWhole.value) return false;
     const go = () => (isWhole.value = true);
     void core.bringEngines().then(go, go);
     return true;

@@ -10,9 +10,7 @@ namespace weighbridge::llama_cpp {
 
 namespace {
 
-constexpr std::int64_t kContextPadding = 256;  // src/llama-context.cpp: GGML_PAD(n_ctx, 256)
-constexpr std::int64_t kBatch = 2048;          // llama_context_default_params
-constexpr std::int64_t kMicroBatch = 512;
+constexpr std::int64_t kBatch = 2048;  // llama_context_default_params
 
 constexpr std::int64_t kDrafts = 3;       // common/common.h, common_params_speculative_draft::n_max, which need_n_rs_seq() asks for
 constexpr std::int64_t kMostShares = 16;  // common/arg.cpp, --tensor-split; llama_max_devices

@@ -10,7 +10,9 @@
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/one_pool.hpp"
+#include "engine/recurrent.hpp"
 #include "engine/serving_rules.hpp"
+#include "engine/weight_sum.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -122,6 +124,21 @@ Term cache_term(const Job& job, const Settings& s, const Source& source) {
                             {{"bytes_of_a_token", token_bytes(job.model, s)},
                              {"pool_tokens", s.held_requests * ceil_div(s.held, s.block) * s.block}});
   return pool_term(job, std::move(row), source, s.tensor);
+}
+
+Term state_term(const Job& job, const Settings& s, const Source& source, std::int64_t width, std::int64_t sequences) {
+  Term term;
+  term.id = "recurrent_state";
+  term.basis = Basis::modelled;
+  term.source = source;
+  for (const RecurrentRun& run : recurrent_runs(job.model, [](std::size_t) { return true; }))
+    add_row(job, term,
+            make_row(job.explain, "recurrent_layers",
+                     {{"state_values", ceil_div(run.mixer->state_values, s.tensor)},
+                      {"bytes_per_value", width},
+                      {"convolution_bytes", 2 * ceil_div(run.mixer->conv_channels, s.tensor) * run.mixer->conv_kernel, Op::plus},
+                      {"layers_x_sequences", run.layers * sequences}}));
+  return term;
 }
 
 Term context_term(const Job& job, const Settings& s, const Source& source) {

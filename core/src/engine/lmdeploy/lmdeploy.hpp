@@ -36,6 +36,8 @@ struct Settings {
 /// Bytes of one token in the blocks of one rank; a window forgets nothing.
 [[nodiscard]] std::int64_t token_bytes(const Model& model, const Settings& settings);
 [[nodiscard]] Term cache_term(const Job& job, const Settings& settings, const Source& source);
+/// States of recurrent layers for `sequences`, `width` bytes a value beside the 16-bit inputs of the convolution; the bounds are its caller's.
+[[nodiscard]] Term state_term(const Job& job, const Settings& settings, const Source& source, std::int64_t width, std::int64_t sequences);
 /// The driver's context and NCCL's buffers.
 [[nodiscard]] Term context_term(const Job& job, const Settings& settings, const Source& source);
 

@@ -9,7 +9,6 @@
 #include "engine/gpu_notices.hpp"
 #include "engine/lmdeploy/lmdeploy.hpp"
 #include "engine/one_pool.hpp"
-#include "engine/recurrent.hpp"
 #include "engine/steps.hpp"
 #include "engine/weight_sum.hpp"
 #include "json_text.hpp"
@@ -61,24 +60,13 @@ std::optional<Tensor> held(const Job& job, const Settings& s, const Tensor& tens
 Term weights_term(const Job& job, const Settings& s) {
   Term term = summed_weights(job, s.tensor, kWeightSource, [&](const Tensor& tensor) { return held(job, s, tensor); });
   add_row(job, term, rotary_table_row(job.model, 4));
-  term.low = term.bytes - term.bytes / 33;
-  term.high = term.bytes + term.bytes / 25;
+  bound_unmeasured_weights(term);
   return term;
 }
 
 /// One slot of each layer for every request of the largest batch, and two to spare; a pool of its own.
-Term state_term(const Job& job, const Settings& s) {
-  Term term;
-  term.id = "recurrent_state";
-  term.basis = Basis::modelled;
-  term.source = kCacheSource;
-  for (const RecurrentRun& run : recurrent_runs(job.model, [](std::size_t) { return true; }))
-    add_row(job, term,
-            make_row(job.explain, "recurrent_layers",
-                     {{"state_values", ceil_div(run.mixer->state_values, s.tensor)},
-                      {"bytes_per_value", 2},
-                      {"convolution_bytes", 2 * ceil_div(run.mixer->conv_channels, s.tensor) * run.mixer->conv_kernel, Op::plus},
-                      {"layers_x_sequences", run.layers * (s.requests + kSpareStates)}}));
+Term slots_term(const Job& job, const Settings& s) {
+  Term term = state_term(job, s, kCacheSource, 2, s.requests + kSpareStates);
   term.low = term.bytes;
   term.high = term.bytes * 2;  // states of 32 bits (LMDEPLOY_FP32_MAMBA_SSM_DTYPE)
   return term;
@@ -88,10 +76,8 @@ Term compute_term(const Job& job, const Settings& s) {
   const Model& model = job.model;
   std::vector<FormulaRow> rows;
   rows.push_back(make_row(job.explain, "sampler", {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}}));
-  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
-    rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, s.batch_tokens));
-  if (const MoeFfn* moe = first_moe(model))
-    rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.split().experts, ceil_div(s.batch_tokens, s.split().expert_groups)));
+  const Split split = s.split();
+  add_feed_forward_steps(job.explain, model, {s.tensor, s.batch_tokens, split.experts, ceil_div(s.batch_tokens, split.expert_groups)}, rows);
   Term term = largest_step_term(job.explain, std::move(rows), kCacheSource);
   term.inside_limit = false;
   term.low = term.bytes / 2;
@@ -171,7 +157,7 @@ DevicePlan plan_pytorch(const Job& job, const Settings& settings, EngineReport& 
   device.capacity = group.capacity();
   device.terms.push_back(weights_term(job, s));
   device.terms.push_back(context_term(job, s, kOverheadSource));
-  if (Term states = state_term(job, s); states.bytes > Bytes()) device.terms.push_back(std::move(states));
+  if (Term states = slots_term(job, s); states.bytes > Bytes()) device.terms.push_back(std::move(states));
   const Bytes before = device.total();
   const std::int64_t block = token_bytes(job.model, s) * s.block;
   const Bytes free = device.capacity - before;

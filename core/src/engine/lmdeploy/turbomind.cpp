@@ -8,7 +8,6 @@
 #include "engine/gpu_notices.hpp"
 #include "engine/lmdeploy/lmdeploy.hpp"
 #include "engine/one_pool.hpp"
-#include "engine/recurrent.hpp"
 #include "engine/serving_rules.hpp"
 #include "engine/steps.hpp"
 #include "engine/weight_sum.hpp"
@@ -76,26 +75,13 @@ Term weights_term(const Job& job, const Settings& s) {
     return share_of(job.model, tensor, s.split());
   });
   add_row(job, term, zero_points_row(job, s));
-  term.low = term.bytes - term.bytes / 33;
-  term.high = term.bytes + term.bytes / 25;
+  bound_unmeasured_weights(term);
   return term;
 }
 
 /// Checkpoints of recurrent layers, which lie in the same pool.
-Term state_term(const Job& job, const Settings& s) {
-  Term term;
-  term.id = "recurrent_state";
-  term.basis = Basis::modelled;
-  term.source = kStateSource;
-  for (const RecurrentRun& run : recurrent_runs(job.model, [](std::size_t) { return true; })) {
-    FormulaRow row = make_row(job.explain, "recurrent_layers",
-                              {{"state_values", ceil_div(run.mixer->state_values, s.tensor)},
-                               {"bytes_per_value", 4},
-                               {"convolution_bytes", 2 * ceil_div(run.mixer->conv_channels, s.tensor) * run.mixer->conv_kernel, Op::plus},
-                               {"layers_x_sequences", run.layers * s.held_requests}});
-    term.bytes += row.bytes;
-    if (job.explain) term.formula.rows.push_back(std::move(row));
-  }
+Term checkpoints_term(const Job& job, const Settings& s) {
+  Term term = state_term(job, s, kStateSource, 4, s.held_requests);
   term.low = term.bytes / 2;   // states of 16 bits
   term.high = term.bytes * 2;  // checkpoints for prompts that come again
   return term;
@@ -107,9 +93,7 @@ Term compute_term(const Job& job, const Settings& s) {
   const Heads heads = heads_of(model, s);
   const std::int64_t width = std::max<std::int64_t>(1, heads.values_per_head / (first_latent_attention(model.layers) != nullptr ? 1 : 2));
   std::vector<FormulaRow> steps;
-  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
-    steps.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, s.batch_tokens));
-  if (const MoeFfn* moe = first_moe(model)) steps.push_back(expert_step(job.explain, *moe, model.hidden_size, s.tensor, s.batch_tokens));
+  add_feed_forward_steps(job.explain, model, {s.tensor, s.batch_tokens, s.tensor, s.batch_tokens}, steps);
   std::vector<FormulaRow> rows;
   if (!steps.empty()) rows.push_back(choose_largest(steps));
   rows.push_back(make_row(job.explain, "attention_workspace",
@@ -162,7 +146,7 @@ DevicePlan plan_turbomind(const Job& job, const Settings& s, EngineReport& repor
   const Bytes before = device.total();
   const Bytes pool = scaled(device.capacity - before, s.share);
   device.terms.push_back(cache_term(job, s, kCacheSource));
-  if (Term states = state_term(job, s); states.bytes > Bytes()) device.terms.push_back(std::move(states));
+  if (Term states = checkpoints_term(job, s); states.bytes > Bytes()) device.terms.push_back(std::move(states));
   const Term step = compute_term(job, s);
   device.terms.push_back(step);
   device.limit = before + pool;

@@ -117,10 +117,8 @@ Term cache_term(const Job& job, const Settings& s) {
 }
 
 FormulaRow planned_step(const Job& job, const Settings& s) {
-  const Model& model = job.model;
   std::vector<FormulaRow> rows;
-  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0) rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, s.chunk));
-  if (const MoeFfn* moe = first_moe(model)) rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.tensor, s.chunk));
+  add_feed_forward_steps(job.explain, job.model, {s.tensor, s.chunk, s.tensor, s.chunk}, rows);
   if (rows.empty()) rows.push_back({"dense_ffn", {}, {}, true});
   FormulaRow row = choose_largest(rows);
   if (s.value_bytes == 2) return row;

@@ -108,10 +108,7 @@ Term compute_term(const Job& job, const Settings& s) {
                            {"sampled_rows", s.requests},
                            {"bytes_per_logit", kSampledBytes},
                            {"hidden_states_kept", 3 * s.requests * model.hidden_size * 2, Op::plus}}));
-  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
-    rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, tokens * s.groups));
-  if (const MoeFfn* moe = first_moe(model))
-    rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(tokens * s.groups, s.expert_groups)));
+  add_feed_forward_steps(job.explain, model, {s.tensor, tokens * s.groups, s.expert_ranks(), ceil_div(tokens * s.groups, s.expert_groups)}, rows);
   Term term = largest_step_term(job.explain, std::move(rows), kStepSource);
   term.inside_limit = false;
   term.low = term.bytes / 2;

@@ -197,10 +197,8 @@ Term compute_term(const Job& job, const Settings& s) {
   rows.push_back(
       make_row(job.explain, "sampler",
                {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}, {"hidden_states_kept", 0, Op::plus}}));
-  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
-    rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.split().dense, s.batch_tokens));
-  if (const MoeFfn* moe = first_moe(model))
-    rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.expert_ranks(), ceil_div(s.batch_tokens * groups, s.expert_groups)));
+  add_feed_forward_steps(job.explain, model, {s.split().dense, s.batch_tokens, s.expert_ranks(), ceil_div(s.batch_tokens * groups, s.expert_groups)},
+                         rows);
   Term term = largest_step_term(job.explain, std::move(rows), kCacheSource);
   term.records = 2;
   term.low = term.bytes / 16;  // 0.14 to 2.6 GiB were logged

@@ -143,8 +143,7 @@ Term weights_term(const Job& job, const Settings& s) {
     return share_of(job.model, tensor, s.split());
   });
   add_row(job, term, rotary_table_row(job.model, 4));
-  term.low = term.bytes - term.bytes / 33;
-  term.high = term.bytes + term.bytes / 25;
+  bound_unmeasured_weights(term);
   return term;
 }
 
@@ -164,9 +163,7 @@ Term compute_term(const Job& job, const Settings& s) {
   const Model& model = job.model;
   std::vector<FormulaRow> rows;
   rows.push_back(make_row(job.explain, "sampler", {{"vocab_size", model.vocab_size}, {"sampled_rows", s.requests}, {"bytes_per_logit", 10}}));
-  if (const std::int64_t ffn = largest_dense_ffn(model); ffn > 0)
-    rows.push_back(dense_step(job.explain, ffn, model.hidden_size, s.tensor, s.batch_tokens));
-  if (const MoeFfn* moe = first_moe(model)) rows.push_back(expert_step(job.explain, *moe, model.hidden_size, s.tensor, s.batch_tokens));
+  add_feed_forward_steps(job.explain, model, {s.tensor, s.batch_tokens, s.tensor, s.batch_tokens}, rows);
   Term term = largest_step_term(job.explain, std::move(rows), kStepSource);
   term.low = term.bytes / 2;
   term.high = 2 * term.bytes + kGiB;
