@@ -6,7 +6,7 @@
 #include "engine/local_rules.hpp"
 #include "engine/serving_rules.hpp"
 #include "method.hpp"
-#include "running.hpp"
+#include "solve/running.hpp"
 #include "weighbridge/fit.hpp"
 
 namespace weighbridge {

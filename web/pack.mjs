@@ -75,7 +75,7 @@ const firstDevices = readJson('web/first-devices.json').map((id) => {
 });
 
 mkdirSync('build/catalogue', { recursive: true });
-// What only a list shows comes when it is opened. Whom a small model descends from the core has to know, to name it (core/src/relatives.cpp).
+// What only a list shows comes when it is opened. Whom a small model descends from the core has to know, to name it (core/src/advise/relatives.cpp).
 const isDescent = (relation) => /\b(distilled from|the small one of) /.test(relation ?? '');
 const counted = models.map(({ license: _licence, relation, ...row }) =>
   isDescent(relation) ? { ...row, relation } : row,

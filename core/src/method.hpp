@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "file_methods.hpp"
 #include "json_out.hpp"
+#include "read/file_methods.hpp"
 #include "weighbridge/catalogue.hpp"
 #include "weighbridge/read.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "engine/local_rules.hpp"
 #include "engine/serving_rules.hpp"
-#include "llama_options.hpp"
+#include "options/llama_options.hpp"
 
 namespace weighbridge {
 
@@ -26,11 +26,6 @@ constexpr std::pair<std::string_view, std::optional<bool> V::*> kVllmFlags[] = {
                                                                                 {"flashinfer_sampler", &V::flashinfer_sampler}};
 constexpr std::pair<std::string_view, std::optional<std::string> V::*> kVllmTexts[] = {{"speculative_method", &V::speculative_method},
                                                                                        {"mamba_ssm_cache_dtype", &V::mamba_ssm_cache_dtype}};
-
-template <class T>
-void add(Json& json, std::string_view name, const std::optional<T>& value) {
-  if (value) json[std::string(name)] = *value;
-}
 
 }  // namespace
 
@@ -73,15 +68,15 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
   if (serving.describe_options != nullptr && serving.describe_options(o, engine, json)) return json;
   if (rules.describe_library_options != nullptr && rules.describe_library_options(o.library, engine, json)) return json;
   if (!is_preset(engine)) {
-    add(json, "gpu_memory_utilization", o.gpu_memory_utilization);
-    add(json, "max_model_len", o.max_model_len);
-    add(json, "max_num_seqs", o.max_num_seqs);
-    add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
-    add(json, "enforce_eager", o.enforce_eager);
-    add(json, "block_size", o.block_size);
-    for (const auto& [name, kept] : kVllmNumbers) add(json, name, o.vllm.*kept);
-    for (const auto& [name, kept] : kVllmFlags) add(json, name, o.vllm.*kept);
-    for (const auto& [name, kept] : kVllmTexts) add(json, name, o.vllm.*kept);
+    add_if_given(json, "gpu_memory_utilization", o.gpu_memory_utilization);
+    add_if_given(json, "max_model_len", o.max_model_len);
+    add_if_given(json, "max_num_seqs", o.max_num_seqs);
+    add_if_given(json, "max_num_batched_tokens", o.max_num_batched_tokens);
+    add_if_given(json, "enforce_eager", o.enforce_eager);
+    add_if_given(json, "block_size", o.block_size);
+    for (const auto& [name, kept] : kVllmNumbers) add_if_given(json, name, o.vllm.*kept);
+    for (const auto& [name, kept] : kVllmFlags) add_if_given(json, name, o.vllm.*kept);
+    for (const auto& [name, kept] : kVllmTexts) add_if_given(json, name, o.vllm.*kept);
   }
   if (rules.describe_options != nullptr) rules.describe_options(o.llama_cpp, engine, json);
   return json;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "key_reader.hpp"
 #include "weighbridge/scenario.hpp"
 
@@ -22,5 +26,10 @@ void read_options(KeyReader& reader, Scenario& scenario);
 
 /// The options that were given, as they would be asked for again of `engine`.
 [[nodiscard]] Json describe_options(const EngineOptions& options, std::string_view engine);
+
+template <class T>
+void add_if_given(Json& json, std::string_view name, const std::optional<T>& value) {
+  if (value) json[std::string(name)] = *value;
+}
 
 }  // namespace weighbridge

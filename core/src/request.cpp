@@ -8,8 +8,8 @@
 #include "engine/serving_rules.hpp"
 #include "key_reader.hpp"
 #include "options.hpp"
-#include "running.hpp"
 #include "share_text.hpp"
+#include "solve/running.hpp"
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/weights.hpp"
 

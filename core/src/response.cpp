@@ -5,7 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "options.hpp"
-#include "running.hpp"
+#include "solve/running.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "advise_trials.hpp"
+#include "advise/advise_trials.hpp"
 
 namespace weighbridge {
 

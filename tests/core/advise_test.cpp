@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <string>
 
+#include "advise/relatives.hpp"
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 #include "method.hpp"
-#include "relatives.hpp"
 #include "weighbridge/api.hpp"
 
-namespace weighbridge {
+namespace weighbridge::advise_test {
 namespace {
 
 using testing::Json;
@@ -225,4 +225,4 @@ TEST(Relatives, OfDeepSeekR1AreItsSixDistillations) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::advise_test

@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::article_test {
 namespace {
 
 using testing::Json;
@@ -62,4 +62,4 @@ TEST(Article, SequencesMultiplyActivationsAndCache) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::article_test

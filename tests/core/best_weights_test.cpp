@@ -10,7 +10,7 @@
 #include "weighbridge/api.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::best_weights_test {
 namespace {
 
 using testing::Json;
@@ -201,4 +201,4 @@ TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_e
 TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vllm", testing::scenarios(9750)); }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::best_weights_test

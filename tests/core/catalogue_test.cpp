@@ -6,7 +6,7 @@
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 
-namespace weighbridge {
+namespace weighbridge::catalogue_test {
 namespace {
 
 using testing::Json;
@@ -202,4 +202,4 @@ TEST(Catalogue, ABadFileChangesNothing) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::catalogue_test

@@ -8,7 +8,7 @@
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 
-namespace weighbridge {
+namespace weighbridge::compare_test {
 namespace {
 
 using testing::Json;
@@ -194,4 +194,4 @@ TEST(Compare, RefusesWhatItDoesNotKnow) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::compare_test

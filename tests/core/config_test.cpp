@@ -8,7 +8,7 @@
 #include "json_parse.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::config_test {
 namespace {
 
 using testing::Json;
@@ -188,4 +188,4 @@ TEST(MinimalConfig, KeepsWhatTheCountDependsOnAndNoMore) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::config_test

@@ -9,7 +9,7 @@
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 
-namespace weighbridge {
+namespace weighbridge::devices_test {
 namespace {
 
 using testing::Json;
@@ -281,4 +281,4 @@ TEST(Machines, APriceHasItsDateItsRegionAndItsCurrency) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::devices_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace weighbridge {
+namespace weighbridge::dtype_test {
 namespace {
 
 TEST(DType, APartialBlockTakesAWholeOne) {
@@ -19,4 +19,4 @@ TEST(DType, TorchNamesAreReadWithAndWithoutTheirPrefix) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::dtype_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::estimate_test {
 namespace {
 
 using testing::Json;
@@ -144,4 +144,4 @@ TEST(Estimate, OnlyTheFirstDeviceOfAGroupCarriesItsFormulas) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::estimate_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::exllamav2_test {
 namespace {
 
 using testing::Json;
@@ -114,4 +114,4 @@ TEST(ExLlamaV2Layout, RefusesWhatCannotRun) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::exllamav2_test

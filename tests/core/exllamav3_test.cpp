@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::exllamav3_test {
 namespace {
 
 using testing::Json;
@@ -105,4 +105,4 @@ TEST(ExLlamaV3Layout, RefusesWhatCannotRun) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::exllamav3_test

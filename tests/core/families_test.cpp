@@ -9,7 +9,7 @@
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::families_test {
 namespace {
 
 using testing::Json;
@@ -260,4 +260,4 @@ TEST(Families, TheWireTellsWindowsAndEncoder) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::families_test

@@ -11,7 +11,7 @@
 #include "file_writer.hpp"
 #include "weighbridge/api.hpp"
 
-namespace weighbridge {
+namespace weighbridge::files_test {
 namespace {
 
 using testing::Json;
@@ -76,4 +76,4 @@ TEST_F(Files, AGgufIsCountedByItsHeader) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::files_test

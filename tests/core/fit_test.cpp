@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::fit_test {
 namespace {
 
 using testing::Json;
@@ -140,4 +140,4 @@ TEST(Sweep, GivesTheFiguresOfSingleEstimates) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::fit_test

@@ -5,7 +5,7 @@
 
 #include "file_writer.hpp"
 
-namespace weighbridge {
+namespace weighbridge::gguf_header_test {
 namespace {
 
 using testing::gguf_text;
@@ -238,4 +238,4 @@ TEST(GgufHeader, AHundredAndFiftyThousandTokensKeepNothing) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::gguf_header_test

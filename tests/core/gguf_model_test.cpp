@@ -16,7 +16,7 @@
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::gguf_model_test {
 namespace {
 
 using testing::gguf_of;
@@ -243,4 +243,4 @@ TEST(GgufModel, TensorsOfLayersThatAreNotThereAreStillCounted) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::gguf_model_test

@@ -8,7 +8,7 @@
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::gguf_test {
 namespace {
 
 Model model_of(const char* config) {
@@ -96,4 +96,4 @@ TEST(GgufTensors, PredictionLayersFollowTheModelsOwnWhateverNumbersTheCheckpoint
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::gguf_test

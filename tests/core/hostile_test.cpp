@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::hostile_test {
 namespace {
 
 using testing::Json;
@@ -125,4 +125,4 @@ TEST(Hostile, EmptyNamesAndOddTypesNameTheKey) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::hostile_test

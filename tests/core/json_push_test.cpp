@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_push.hpp"
+#include "read/json_push.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace weighbridge {
+namespace weighbridge::json_push_test {
 namespace {
 
 /// Writes what is reported as text again, so that two runs compare.
@@ -121,4 +121,4 @@ TEST(JsonPush, NestingHasALimit) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::json_push_test

@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::latent_graph_test {
 namespace {
 
 using testing::Json;
@@ -118,4 +118,4 @@ TEST(LatentGraph, DeepSeekV4) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::latent_graph_test

@@ -4,7 +4,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::launch_test {
 namespace {
 
 using testing::Json;
@@ -100,4 +100,4 @@ TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::launch_test

@@ -5,7 +5,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::llama_backends_test {
 namespace {
 
 using testing::bytes_of;
@@ -100,4 +100,4 @@ TEST(LlamaProjector, WithoutAKernelTheScoresOfAllPatchesLieThere) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::llama_backends_test

@@ -5,7 +5,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::llama_cpp_contexts_test {
 namespace {
 
 using testing::bytes_of;
@@ -85,4 +85,4 @@ TEST(LlamaCppCache, LayersWithoutAttentionHaveValuesIfThoseAreTransposed) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::llama_cpp_contexts_test

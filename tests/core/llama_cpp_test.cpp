@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::llama_cpp_test {
 namespace {
 
 using testing::bytes_of;
@@ -221,4 +221,4 @@ TEST(LlamaCppShare, LinksWriteTheFormatInSmallLettersWithoutItsPrefix) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::llama_cpp_test

@@ -14,7 +14,7 @@
 #include "weighbridge/catalogue.hpp"
 #include "weighbridge/estimate.hpp"
 
-namespace weighbridge {
+namespace weighbridge::llama_replay_test {
 namespace {
 
 using testing::Json;
@@ -212,4 +212,4 @@ TEST(LlamaReplay, ASweepHasAKnotWhereAGraphIsFull) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::llama_replay_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::llama_server_test {
 namespace {
 
 using testing::bytes_of;
@@ -322,4 +322,4 @@ TEST(LlamaCppRefusals, CachesAreRefusedInTheEnginesWords) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::llama_server_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::lmdeploy_test {
 namespace {
 
 using testing::Json;
@@ -101,4 +101,4 @@ TEST(LmDeployPyTorch, HasCachesThatTurboMindHasNot) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::lmdeploy_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::mlc_test {
 namespace {
 
 using testing::Json;
@@ -106,4 +106,4 @@ TEST(WebLlm, ABrowserHasOneGpuAndBuffersOfAGibibyte) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::mlc_test

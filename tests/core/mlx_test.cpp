@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::mlx_test {
 namespace {
 
 using testing::bytes_of;
@@ -90,4 +90,4 @@ TEST(Mlx, OnlyAppleDevicesAndItsOwnFormats) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::mlx_test

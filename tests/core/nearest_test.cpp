@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::nearest_test {
 namespace {
 
 using testing::Json;
@@ -121,4 +121,4 @@ TEST(Nearest, DraftsAreRefusedByNameOrSaidToBeLeftOut) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::nearest_test

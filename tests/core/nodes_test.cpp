@@ -4,7 +4,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::nodes_test {
 namespace {
 
 using testing::Json;
@@ -195,4 +195,4 @@ TEST(NodesLink, KeepsThem) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::nodes_test

@@ -5,7 +5,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::ollama_test {
 namespace {
 
 using testing::Json;
@@ -198,4 +198,4 @@ TEST(UnifiedMemory, SaysThatARaisedLimitWouldHoldIt) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::ollama_test

@@ -4,7 +4,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::ollama_versions_test {
 namespace {
 
 using testing::Json;
@@ -294,4 +294,4 @@ TEST(OllamaVersions, FillsTheLargestCardFirst) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::ollama_versions_test

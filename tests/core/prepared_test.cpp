@@ -4,7 +4,7 @@
 #include "scenarios.hpp"
 #include "weighbridge/estimate.hpp"
 
-namespace weighbridge {
+namespace weighbridge::prepared_test {
 namespace {
 
 using testing::Json;
@@ -38,4 +38,4 @@ TEST(Prepared, CountsWeightsAnewForAnotherCardOrAnotherSetting) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::prepared_test

@@ -8,7 +8,7 @@
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::quantization_test {
 namespace {
 
 using testing::Json;
@@ -347,4 +347,4 @@ TEST(CheckpointsInEngines, GroupsInAnyOrderAreNotSplit) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::quantization_test

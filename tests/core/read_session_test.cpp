@@ -9,7 +9,7 @@
 #include "embedded.hpp"
 #include "file_writer.hpp"
 
-namespace weighbridge {
+namespace weighbridge::read_session_test {
 namespace {
 
 using testing::GgufWriter;
@@ -387,4 +387,4 @@ TEST_F(ReadMethod, ForgottenReadingsDoNotPileUp) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::read_session_test

@@ -4,7 +4,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::recurrent_graphs_test {
 namespace {
 
 using testing::Json;
@@ -137,4 +137,4 @@ TEST(RecurrentGraphs, SeveralSequences) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::recurrent_graphs_test

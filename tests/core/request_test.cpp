@@ -4,7 +4,7 @@
 #include "api_fixture.hpp"
 #include "embedded.hpp"
 
-namespace weighbridge {
+namespace weighbridge::request_test {
 namespace {
 
 using testing::Json;
@@ -158,4 +158,4 @@ TEST(Hardware, ARaisedLimitIsTheCapacityWhereThereIsOne) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::request_test

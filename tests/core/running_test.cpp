@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::running_test {
 namespace {
 
 using testing::Json;
@@ -167,4 +167,4 @@ TEST(Running, IsAList) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::running_test

@@ -6,7 +6,7 @@
 #include "file_writer.hpp"
 #include "read/shard_index.hpp"
 
-namespace weighbridge {
+namespace weighbridge::safetensors_header_test {
 namespace {
 
 using testing::raw;
@@ -177,4 +177,4 @@ TEST(ShardIndex, HostileOnesAreRefused) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::safetensors_header_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::sglang_test {
 namespace {
 
 using testing::Json;
@@ -220,4 +220,4 @@ TEST(SglangSpeculation, APredictionLayerIsSharedLikeTheLast) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::sglang_test

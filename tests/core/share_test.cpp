@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::share_test {
 namespace {
 
 using testing::Json;
@@ -186,4 +186,4 @@ TEST(Share, EveryShortTextIsAnswered) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::share_test

@@ -7,7 +7,7 @@
 
 #include "scenarios.hpp"
 
-namespace weighbridge {
+namespace weighbridge::solve_test {
 namespace {
 
 using testing::Json;
@@ -248,4 +248,4 @@ TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vl
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfSglang) { expect_exact_in("sglang", testing::scenarios(600)); }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::solve_test

@@ -8,7 +8,7 @@
 #include "weighbridge/model_spec.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::spec_test {
 namespace {
 
 using testing::Json;
@@ -122,4 +122,4 @@ TEST(Spec, WhatNoReaderWritesIsRefused) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::spec_test

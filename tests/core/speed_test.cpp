@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "api_fixture.hpp"
-#include "speed_load.hpp"
+#include "speed/speed_load.hpp"
 #include "weighbridge/receipts.hpp"
 
-namespace weighbridge {
+namespace weighbridge::speed_test {
 namespace {
 
 using testing::Json;
@@ -319,4 +319,4 @@ TEST(Receipts, ReadTheBitsInAFormatsName) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::speed_test

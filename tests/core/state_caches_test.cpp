@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::state_caches_test {
 namespace {
 
 using testing::Json;
@@ -177,4 +177,4 @@ TEST(LlamaCppStates, DeepSeekV4KeepsWindowsEntriesAndStates) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::state_caches_test

@@ -12,7 +12,7 @@
 #include "read/files_model.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::stored_rows_test {
 namespace {
 
 using testing::Json;
@@ -163,4 +163,4 @@ TEST(StoredRows, NamesThatDoNotFitAreCountedWithoutARole) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::stored_rows_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::tensorrt_llm_test {
 namespace {
 
 using testing::Json;
@@ -96,4 +96,4 @@ TEST(TensorRtLlmLayout, RefusesWhatCannotRun) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::tensorrt_llm_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::tgi_test {
 namespace {
 
 using testing::Json;
@@ -81,4 +81,4 @@ TEST(TgiLayout, RefusesWhatCannotRunAndNamesWhatRunsThroughTransformers) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::tgi_test

@@ -6,7 +6,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::transformers_test {
 namespace {
 
 using testing::bytes_of;
@@ -145,4 +145,4 @@ TEST(Transformers, WithoutADeviceEverythingLiesOnTheHost) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::transformers_test

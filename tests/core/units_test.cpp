@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace weighbridge {
+namespace weighbridge::units_test {
 namespace {
 
 constexpr Bytes kMost{UINT64_MAX};
@@ -33,4 +33,4 @@ TEST(CeilDiv, RoundsUpOnlyWhenSomethingIsLeft) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::units_test

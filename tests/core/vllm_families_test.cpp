@@ -4,7 +4,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::vllm_families_test {
 namespace {
 
 using testing::find_row;
@@ -190,4 +190,4 @@ TEST(Article, ItHasNoRuleForMxfp4) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::vllm_families_test

@@ -4,7 +4,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::vllm_layout_test {
 namespace {
 
 using testing::Json;
@@ -142,4 +142,4 @@ TEST(VllmWorkload, AverageLengthsAndASharedBeginningTakeLess) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::vllm_layout_test

@@ -3,7 +3,7 @@
 
 #include "api_fixture.hpp"
 
-namespace weighbridge {
+namespace weighbridge::vllm_test {
 namespace {
 
 using testing::Json;
@@ -202,4 +202,4 @@ TEST(VllmRefuses, ALlamaCppCacheType) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::vllm_test

@@ -7,7 +7,7 @@
 #include "embedded.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::weights_test {
 namespace {
 
 Model deepseek_r1() {
@@ -73,4 +73,4 @@ TEST(Weights, AnUnknownFormatHasNoLayout) { EXPECT_FALSE(layout_of("int3").has_v
 TEST(Weights, TheCheckpointIsNamedByWhatItHolds) { EXPECT_EQ(checkpoint_format(deepseek_r1()), "fp8"); }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::weights_test

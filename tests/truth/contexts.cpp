@@ -12,10 +12,6 @@ namespace weighbridge::truth {
 
 namespace {
 
-constexpr const char* kEngine = "llama.cpp";
-
-using Configs = std::map<std::string, Json>;
-
 /// The context of a record is the one that drafts, beside the model's own.
 bool is_draft(const Json& record) { return record["options"].value("mtp_context", false); }
 
@@ -33,21 +29,11 @@ Json options_of(const Json& record) {
   return options;
 }
 
-/// Devices so large that nothing is short: the records were planned that way.
-Json request_of(const Json& record, const Configs& configs) {
-  constexpr std::int64_t memory = std::int64_t{1} << 46;
-  Json request{{"model", {{"config", configs.at(record["model"].get<std::string>())}}},
-               {"weights", {{"format", record["format"]}}},
-               {"engine", {{"name", kEngine}, {"options", options_of(record)}}},
-               {"offload", {{"cpu_moe_layers", record["options"].value("n_cpu_moe", 0)}}},
-               {"hardware", Json::array()}};
-  Json& options = request["engine"]["options"];
+Json context_request(const Json& record, const Configs& configs) {
+  Json options = options_of(record);
   options.erase("n_cpu_moe");
-  // A pattern alone moves what it finds to the processor.
-  if (options.contains("override_tensor"))
-    for (Json& rule : options["override_tensor"])
-      if (const auto text = rule.get<std::string>(); text.find('=') == std::string::npos) rule = text + "=CPU";
-  if (const auto gpus = record["gpus"].get<std::int64_t>(); gpus > 0) request["hardware"].push_back({{"memory_bytes", memory}, {"count", gpus}});
+  Json request = roomy_request(record, configs, std::move(options));
+  request["offload"] = {{"cpu_moe_layers", record["options"].value("n_cpu_moe", 0)}};
   return request;
 }
 
@@ -90,7 +76,7 @@ std::array<Figure, 3> figures_of(const std::vector<Term>& terms, bool drafts) {
 }
 
 /// One processor or device: each figure and their sum.
-void compare(Scoreboard& board, const Scored& what, const std::array<Figure, 3>& figures, const Json& recorded) {
+void compare_figures(Scoreboard& board, const Scored& what, const std::array<Figure, 3>& figures, const Json& recorded) {
   Figure total;
   double recorded_total = 0;
   for (std::size_t i = 0; i < figures.size(); ++i) {
@@ -117,13 +103,14 @@ std::string place_of(const Json& record) {
   return record["gpus"] == 1 ? "one GPU" : "several GPUs";
 }
 
-void compare(const Estimate& estimate, const Json& record, Scored what, Scoreboard& board) {
+void compare_places(const Estimate& estimate, const Json& record, Scored what, Scoreboard& board) {
   what.place = place_of(record);
   const bool drafts = is_draft(record);
-  if (estimate.devices.empty()) return compare(board, what, figures_of(estimate.host->terms, drafts), record["host"]);
-  for (std::size_t i = 0; i < estimate.devices.size(); ++i) compare(board, what, figures_of(estimate.devices[i].terms, drafts), record["devices"][i]);
+  if (estimate.devices.empty()) return compare_figures(board, what, figures_of(estimate.host->terms, drafts), record["host"]);
+  for (std::size_t i = 0; i < estimate.devices.size(); ++i)
+    compare_figures(board, what, figures_of(estimate.devices[i].terms, drafts), record["devices"][i]);
   what.place = "host beside " + what.place;
-  compare(board, what, figures_of(estimate.host->terms, drafts), record["host"]);
+  compare_figures(board, what, figures_of(estimate.host->terms, drafts), record["host"]);
 }
 
 struct Verdicts {
@@ -145,7 +132,7 @@ std::string unknown_option(const Notices& warnings) {
 void check(const Json& record, const Configs& configs, Scoreboard& board, Verdicts& verdicts) {
   Notices warnings;
   const Catalogue catalogue(read_config);
-  Result<Request> request = read_request(request_of(record, configs), catalogue, warnings);
+  Result<Request> request = read_request(context_request(record, configs), catalogue, warnings);
   if (const std::string option = unknown_option(warnings); !option.empty()) return board.leave_out(option);
   const bool refused = record.contains("refused");
   ++verdicts.records;
@@ -164,7 +151,7 @@ void check(const Json& record, const Configs& configs, Scoreboard& board, Verdic
     ++verdicts.wrong;
   } else if (!refused) {
     const std::string_view known = gguf::architecture_of(request->model());
-    compare(*estimate, record, {kEngine, "", "", std::string(known.empty() ? request->model().architecture : known)}, board);
+    compare_places(*estimate, record, {kLlamaCpp, "", "", std::string(known.empty() ? request->model().architecture : known)}, board);
   }
 }
 
@@ -172,18 +159,15 @@ void check(const Json& record, const Configs& configs, Scoreboard& board, Verdic
 bool holds(const Scoreboard& board) {
   bool counted = true;
   for (const char* place : {"processor", "one GPU", "several GPUs"})
-    for (const char* term : {"weights", "cache"}) counted = counted && board.of(kEngine, place, term).error(0.95) <= 0.0002;
-  const Score total = board.of(kEngine, "one GPU", "total");
+    for (const char* term : {"weights", "cache"}) counted = counted && board.of(kLlamaCpp, place, term).error(0.95) <= 0.0002;
+  const Score total = board.of(kLlamaCpp, "one GPU", "total");
   return counted && total.error(0.5) <= 0.001 && total.error(0.95) <= 0.01;
 }
 
 }  // namespace
 
 bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board) {
-  Configs configs;
-  for (const Json& row : read_lines(folder + "/models.jsonl")) configs[row["name"].get<std::string>()] = row["config"];
-  const Json known = read_json(catalogue);
-  for (const Json& row : known["models"]) configs[row["id"].get<std::string>()] = row["config"];
+  const Configs configs = read_configs(folder, catalogue);
   Verdicts verdicts;
   for (const char* file : {"/llama_cpp_contexts.jsonl", "/llama_cpp_overrides.jsonl", "/llama_cpp_plans.jsonl"})
     for (const Json& record : read_lines(folder + file))

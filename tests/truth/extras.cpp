@@ -9,28 +9,6 @@ namespace weighbridge::truth {
 
 namespace {
 
-constexpr const char* kEngine = "llama.cpp";
-
-using Configs = std::map<std::string, Json>;
-
-Configs configs_of(const std::string& catalogue) {
-  Configs configs;
-  const Json known = read_json(catalogue);
-  for (const Json& row : known["models"]) configs[row["id"].get<std::string>()] = row["config"];
-  return configs;
-}
-
-/// The params of an estimate on devices so large that nothing is short.
-Json request_of(const Json& record, const Configs& configs, Json options) {
-  constexpr std::int64_t memory = std::int64_t{1} << 46;
-  Json request{{"model", {{"config", configs.at(record["model"].get<std::string>())}}},
-               {"weights", {{"format", record["format"]}}},
-               {"engine", {{"name", kEngine}, {"options", std::move(options)}}},
-               {"hardware", Json::array()}};
-  if (const auto gpus = record["gpus"].get<std::int64_t>(); gpus > 0) request["hardware"].push_back({{"memory_bytes", memory}, {"count", gpus}});
-  return request;
-}
-
 Result<Request> read(const Json& params) {
   Notices warnings;
   const Catalogue catalogue(read_config);
@@ -72,13 +50,14 @@ Figure draft_part(const std::vector<Term>& terms, std::string_view label) {
 void compare_draft(Scoreboard& board, const std::string& place, const std::vector<Term>& terms, const Json& recorded) {
   constexpr std::array labels{"draft_weights", "cache", "graph"};
   constexpr std::array names{"weights", "cache", "compute"};
-  for (std::size_t i = 0; i < labels.size(); ++i) board.add({kEngine, place, names[i], ""}, draft_part(terms, labels[i]), recorded[i].get<double>());
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    board.add({kLlamaCpp, place, names[i], ""}, draft_part(terms, labels[i]), recorded[i].get<double>());
 }
 
 bool check_draft(const Json& record, const Configs& configs, Scoreboard& board) {
   Json options = record["options"];
   add_draft_options(record["draft"]["options"], options);
-  Result<Request> request = read(request_of(record, configs, std::move(options)));
+  Result<Request> request = read(roomy_request(record, configs, std::move(options)));
   if (!request) return false;
   Notices warnings;
   Result<Model> draft = read_config(configs.at(record["draft"]["model"].get<std::string>()), "config", warnings);
@@ -94,16 +73,16 @@ bool check_draft(const Json& record, const Configs& configs, Scoreboard& board) 
 
 bool check_projector(const Json& record, const Configs& configs, Scoreboard& board) {
   const bool on_device = record["gpus"] == 1;
-  const Result<Request> request = read(request_of(record, configs, {{"mmproj", true}, {"mmproj_offload", on_device}, {"n_ctx", 4096}}));
+  const Result<Request> request = read(roomy_request(record, configs, {{"mmproj", true}, {"mmproj_offload", on_device}, {"n_ctx", 4096}}));
   if (!request) return false;
   const Result<Estimate> estimate = estimate_of(*request);
   if (!estimate || estimate->verdict.kind == VerdictClass::impossible) return false;
   const std::vector<Term>& terms = on_device ? estimate->devices.front().terms : estimate->host->terms;
   const Json& recorded = record[on_device ? "device" : "host"];
-  board.add({kEngine, "image encoder", "weights", ""}, figure_of(terms, "projector"), recorded[0].get<double>());
-  board.add({kEngine, "image encoder", "compute", ""}, figure_of(terms, "projector_compute"), recorded[1].get<double>());
+  board.add({kLlamaCpp, "image encoder", "weights", ""}, figure_of(terms, "projector"), recorded[0].get<double>());
+  board.add({kLlamaCpp, "image encoder", "compute", ""}, figure_of(terms, "projector_compute"), recorded[1].get<double>());
   if (on_device)
-    board.add({kEngine, "host beside the image encoder", "compute", ""}, figure_of(estimate->host->terms, "projector_compute"),
+    board.add({kLlamaCpp, "host beside the image encoder", "compute", ""}, figure_of(estimate->host->terms, "projector_compute"),
               record["host"][1].get<double>());
   return true;
 }
@@ -111,14 +90,15 @@ bool check_projector(const Json& record, const Configs& configs, Scoreboard& boa
 }  // namespace
 
 bool check_extras(const std::string& folder, const std::string& catalogue, Scoreboard& board) {
-  const Configs configs = configs_of(catalogue);
+  const Configs configs = read_configs(folder, catalogue);
   std::size_t wrong = 0;
   const std::vector<Json> drafts = read_lines(folder + "/llama_cpp_drafts.jsonl");
   for (const Json& record : drafts) wrong += check_draft(record, configs, board) ? 0 : 1;
   const std::vector<Json> encoders = read_lines(folder + "/llama_cpp_projectors.jsonl");
   for (const Json& record : encoders) wrong += check_projector(record, configs, board) ? 0 : 1;
   std::printf("llama.cpp extras         %5zu models that draft, %zu image encoders, %zu without an answer\n", drafts.size(), encoders.size(), wrong);
-  return wrong == 0 && board.of(kEngine, "draft model", "weights").error(1) <= 0.0002 && board.of(kEngine, "draft model", "cache").error(1) <= 0.0002;
+  return wrong == 0 && board.of(kLlamaCpp, "draft model", "weights").error(1) <= 0.0002 &&
+         board.of(kLlamaCpp, "draft model", "cache").error(1) <= 0.0002;
 }
 
 }  // namespace weighbridge::truth

@@ -26,12 +26,12 @@ Json hardware_of(const Json& all_free) {
   return rows;
 }
 
-Json request_of(const Json& record, const std::map<std::string, Json>& configs) {
+Json fit_request(const Json& record, const Configs& configs) {
   Json options = record["options"];
   options["fit"] = true;
   return {{"model", {{"config", configs.at(record["model"].get<std::string>())}}},
           {"weights", {{"format", record["format"]}}},
-          {"engine", {{"name", "llama.cpp"}, {"options", std::move(options)}}},
+          {"engine", {{"name", kLlamaCpp}, {"options", std::move(options)}}},
           {"hardware", hardware_of(record["free"])}};
 }
 
@@ -88,18 +88,14 @@ std::vector<Json> read_records(const std::string& folder) {
 }  // namespace
 
 bool check_fits(const std::string& folder, const std::string& catalogue_file) {
-  std::map<std::string, Json> configs;
-  for (const Json& row : read_lines(folder + "/models.jsonl")) configs[row["name"].get<std::string>()] = row["config"];
-  const Json catalogue_rows = read_json(catalogue_file);
-  for (const Json& row : catalogue_rows["models"])
-    if (row.contains("config")) configs[row["id"].get<std::string>()] = row["config"];
+  const Configs configs = read_configs(folder, catalogue_file);
   std::map<std::string, FitTally> scores;
   FitTally sum;
   for (const Json& record : read_records(folder)) {
     if (!configs.contains(record["model"].get<std::string>())) continue;
     Notices warnings;
     const Catalogue catalogue(read_config);
-    Result<Request> request = read_request(request_of(record, configs), catalogue, warnings);
+    Result<Request> request = read_request(fit_request(record, configs), catalogue, warnings);
     if (!request) return false;
     if (record.contains("draft")) {
       Result<Model> draft = read_config(configs.at(record["draft"]["model"].get<std::string>()), "config", warnings);

@@ -47,4 +47,23 @@ Models read_models(const std::string& folder) {
   return models;
 }
 
+Configs read_configs(const std::string& folder, const std::string& catalogue) {
+  Configs configs;
+  for (const Json& row : read_lines(folder + "/models.jsonl")) configs[row["name"].get<std::string>()] = row["config"];
+  const Json known = read_json(catalogue);
+  for (const Json& row : known["models"])
+    if (row.contains("config")) configs[row["id"].get<std::string>()] = row["config"];
+  return configs;
+}
+
+Json roomy_request(const Json& record, const Configs& configs, Json options) {
+  constexpr std::int64_t memory = std::int64_t{1} << 46;
+  Json request{{"model", {{"config", configs.at(record["model"].get<std::string>())}}},
+               {"weights", {{"format", record["format"]}}},
+               {"engine", {{"name", kLlamaCpp}, {"options", std::move(options)}}},
+               {"hardware", Json::array()}};
+  if (const auto gpus = record["gpus"].get<std::int64_t>(); gpus > 0) request["hardware"].push_back({{"memory_bytes", memory}, {"count", gpus}});
+  return request;
+}
+
 }  // namespace weighbridge::truth

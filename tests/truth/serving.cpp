@@ -142,7 +142,7 @@ bool has_option(const Engine& engine, std::string_view name) {
   return std::any_of(engine.options.begin(), engine.options.end(), [&](const OptionInfo& option) { return option.name == name; });
 }
 
-Json request_of(const Json& record) {
+Json serving_request(const Json& record) {
   Json request{{"model", {{"id", record["model"]}}},
                {"weights", {{"format", record.value("format", "checkpoint")}}},
                {"kv_cache", {{"k", record.value("kv_type", "auto")}}},
@@ -173,7 +173,7 @@ class Records {
     const Engine* engine = find_engine(engine_);
     if (engine == nullptr) return leave_out("engine not counted yet");
     if (record.contains("left_out")) return leave_out(record["left_out"].get<std::string>());
-    const std::optional<Estimate> answer = ask(request_of(record));
+    const std::optional<Estimate> answer = ask(serving_request(record));
     if (!answer) return;
     groups_[engine_].insert(record["group"].get<std::string>());
     for (const ScoredFigure& scored : kFigures) score(record, *answer, scored);
@@ -222,7 +222,7 @@ class Records {
     const EngineReport* report = &answer.engine;
     std::optional<Estimate> given;
     if (has_option(engine, "kv_cache_memory_bytes")) {
-      Json request = request_of(record);
+      Json request = serving_request(record);
       request["engine"]["options"]["kv_cache_memory_bytes"] = static_cast<std::int64_t>(*pool);
       given = ask(request);
       if (!given) return;

@@ -24,6 +24,16 @@ using Models = std::map<std::string, Model>;
 /// The models of models.jsonl by name, each with its config.json's keys as `config`.
 [[nodiscard]] Models read_models(const std::string& folder);
 
+/// config.json of each model that records of llama.cpp name: those of models.jsonl, and those of `catalogue`, the joined catalogue file.
+using Configs = std::map<std::string, Json>;
+[[nodiscard]] Configs read_configs(const std::string& folder, const std::string& catalogue);
+
+constexpr const char* kLlamaCpp = "llama.cpp";
+
+/// The params of an estimate for a record's model, format and number of GPUs under llama.cpp. Its devices are so large that nothing is short: that is
+/// how the records were planned.
+[[nodiscard]] Json roomy_request(const Json& record, const Configs& configs, Json options);
+
 /// Each compares one kind of record with the core, prints its table and tells whether the errors stay within their bounds.
 [[nodiscard]] bool check_mix(const std::string& folder, const Models& models);
 /// `catalogue` is the joined catalogue file. A row that we cannot meet says why under `miss`; a miss without a reason fails, the others stand on

@@ -8,8 +8,8 @@ import { changeText, outcomeText, priceText, rowText } from '../../web/src/advic
 import type { AdviceRow } from '../../web/src/core/wire';
 import { addMessages, useLocale } from '../../web/src/i18n';
 
-const source = readFileSync('core/src/advise.cpp', 'utf8');
-const settings = readFileSync('core/src/advise_settings.cpp', 'utf8');
+const source = readFileSync('core/src/advise/advise.cpp', 'utf8');
+const settings = readFileSync('core/src/advise/advise_settings.cpp', 'utf8');
 /** The codes that name_of() of a kind gives. */
 const codesOf = (kind: string): string[] => {
   const [, body = ''] = new RegExp(`name_of\\(${kind} [^]*?names\\{([^]*?)};`).exec(source) ?? [];

@@ -73,10 +73,10 @@ describe('in English', () => {
   });
 });
 
-// The arrays of names in core/src/speed_methods.cpp are all that can come.
+// The arrays of names in core/src/speed/speed_methods.cpp are all that can come.
 describe.each(['en', 'zh-CN'])('codes in %s', (locale) => {
   const texts = JSON.parse(readFileSync(`web/messages/speed.${locale}.json`, 'utf8')) as Record<string, string>;
-  const source = readFileSync('core/src/speed_methods.cpp', 'utf8');
+  const source = readFileSync('core/src/speed/speed_methods.cpp', 'utf8');
   it.each([
     ['kCauses', 'speed.bound'],
     ['kGaps', 'speed.gap'],

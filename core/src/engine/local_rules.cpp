@@ -2,9 +2,9 @@
 #include "engine/local_rules.hpp"
 
 #include "fit_trial.hpp"
-#include "library_options.hpp"
-#include "llama_options.hpp"
-#include "running.hpp"
+#include "options/library_options.hpp"
+#include "options/llama_options.hpp"
+#include "solve/running.hpp"
 
 namespace weighbridge {
 

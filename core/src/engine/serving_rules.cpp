@@ -2,7 +2,7 @@
 #include "engine/serving_rules.hpp"
 
 #include "fit_trial.hpp"
-#include "serving_options.hpp"
+#include "options/serving_options.hpp"
 
 namespace weighbridge {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "json_push.hpp"
 #include "read/header_reader.hpp"
+#include "read/json_push.hpp"
 
 namespace weighbridge {
 

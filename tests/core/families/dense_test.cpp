@@ -5,7 +5,7 @@
 #include "api_fixture.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::dense_test {
 namespace {
 
 using testing::Json;
@@ -99,4 +99,4 @@ TEST(DenseFamilies, RefuseWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::dense_test

@@ -6,7 +6,7 @@
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::encoders_test {
 namespace {
 
 using testing::Json;
@@ -86,4 +86,4 @@ TEST(Encoders, EmbeddingGemmaIsAnEncoder) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::encoders_test

@@ -5,7 +5,7 @@
 #include "api_fixture.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::gemma_test {
 namespace {
 
 using testing::Json;
@@ -60,4 +60,4 @@ TEST(Gemma, AShareOfAllCachesIsRefused) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::gemma_test

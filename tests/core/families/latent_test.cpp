@@ -5,7 +5,7 @@
 #include "api_fixture.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::latent_test {
 namespace {
 
 using testing::Json;
@@ -213,4 +213,4 @@ TEST(Kimi, FullAttentionLayersBeyondTheLastAreRefused) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::latent_test

@@ -8,7 +8,7 @@
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::published_test {
 namespace {
 
 using testing::Json;
@@ -99,4 +99,4 @@ TEST(SmallFamilies, AnEmbeddingModelOnLlamaCachesNothing) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::published_test

@@ -9,7 +9,7 @@
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::qwen_test {
 namespace {
 
 using testing::Json;
@@ -165,4 +165,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& encoder) { return encoder.param.name; });
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::qwen_test

@@ -5,7 +5,7 @@
 #include "api_fixture.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::recurrent_test {
 namespace {
 
 Result<Model> read(const char* config) {
@@ -100,4 +100,4 @@ TEST(Recurrent, Lfm2WidensItsBlocksToAMultiple) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::recurrent_test

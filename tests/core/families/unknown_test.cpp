@@ -7,7 +7,7 @@
 #include "api_fixture.hpp"
 #include "weighbridge/read.hpp"
 
-namespace weighbridge {
+namespace weighbridge::unknown_test {
 namespace {
 
 bool has_code(const Notices& warnings, std::string_view code) {
@@ -117,4 +117,4 @@ TEST(UnknownArchitecture, WithoutTheKeysOfADecoderItStaysUnknown) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::unknown_test

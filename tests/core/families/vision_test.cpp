@@ -8,7 +8,7 @@
 #include "weighbridge/read.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge {
+namespace weighbridge::vision_test {
 namespace {
 
 using testing::Json;
@@ -213,4 +213,4 @@ TEST(VisionLanguage, NamesOfTheLanguageModelAreInsideOfItsPart) {
 }
 
 }  // namespace
-}  // namespace weighbridge
+}  // namespace weighbridge::vision_test

@@ -2,9 +2,9 @@
 // The settings of an answer as flags of llama-server: ggml-org/llama.cpp v0.5.0 common/arg.cpp. What equals the server's default is left out.
 #include <string>
 
-#include "command_line.hpp"
 #include "engine/llama_cpp/llama_cpp.hpp"
 #include "json_text.hpp"
+#include "options/command_line.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge::llama_cpp {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serving_options.hpp"
+#include "options/serving_options.hpp"
 
 #include <vector>
 

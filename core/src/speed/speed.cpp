@@ -5,7 +5,7 @@
 #include <array>
 
 #include "engine/engine.hpp"
-#include "speed_load.hpp"
+#include "speed/speed_load.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {

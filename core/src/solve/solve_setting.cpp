@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <array>
 
+#include "advise/moved_job.hpp"
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
-#include "moved_job.hpp"
-#include "running.hpp"
 #include "setting_names.hpp"
+#include "solve/running.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
 #include "weighbridge/solve.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "speed_load.hpp"
+#include "speed/speed_load.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_push.hpp"
+#include "read/json_push.hpp"
 
 namespace weighbridge {
 

@@ -4,14 +4,14 @@
 
 #include <algorithm>
 
+#include "devices/machine_rows.hpp"
 #include "engine/engine.hpp"
 #include "json_parse.hpp"
 #include "key_reader.hpp"
-#include "machine_rows.hpp"
 #include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
-#include "speed_methods.hpp"
+#include "speed/speed_methods.hpp"
 #include "weighbridge/best_weights.hpp"
 #include "weighbridge/weights.hpp"
 

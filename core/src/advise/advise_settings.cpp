@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "advise_trials.hpp"
+#include "advise/advise_trials.hpp"
 #include "engine/engine.hpp"
 #include "response.hpp"
 #include "setting_names.hpp"
@@ -80,7 +80,7 @@ constexpr std::string_view kDrafting[] = {"draft_model",
                                           "speculative_algorithm",
                                           "speculative_num_draft_tokens",
                                           "num_nextn_predict_layers"};
-bool holds(const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool lists(const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
 
 Json option_patch(std::string_view name, Json value) { return {{"engine", {{"options", {{std::string(name), std::move(value)}}}}}}; }
 
@@ -156,7 +156,7 @@ void leave_out_images(const Situation& now, std::vector<Change>& changes) {
 
 void narrow_cache(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
   for (const FormatPrice& type : kCaches) {
-    if (!holds(engine.kv_types, type.format) || now.scenario().kv_type == type.format) continue;
+    if (!lists(engine.kv_types, type.format) || now.scenario().kv_type == type.format) continue;
     changes.push_back({Strategy::cache, type.price, 0, now.scenario().kv_type, type.format, cache_patch(now.trials, type.format), type.note});
     if (type.price == Price::cache_8bit && type.format == "fp8") break;  // vLLM's fp8 is its fp8_e4m3
   }
@@ -167,7 +167,7 @@ void narrow_weights(const Situation& now, const Engine& engine, std::vector<Chan
   if (model.from_gguf) return;
   const std::string_view from = loaded_format(model, now.scenario());
   const auto propose = [&](const FormatPrice& weights) {
-    if (!holds(engine.weights_formats, weights.format) || now.scenario().weights_format == weights.format) return;
+    if (!lists(engine.weights_formats, weights.format) || now.scenario().weights_format == weights.format) return;
     changes.push_back({Strategy::weights, weights.price, 0, from, weights.format, {{"weights", {{"format", weights.format}}}}, weights.note});
   };
   // Experts that are published in this format keep their values in a GGUF of it.
@@ -181,7 +181,7 @@ std::vector<std::string_view> cache_types_by_loss(const Engine& engine) {
   std::vector<std::string_view> types{"auto"};
   for (const FormatPrice& type : kCaches) {
     const bool is_alias = type.format == "fp8_e4m3" && types.back() == "fp8";  // vLLM's fp8 is its fp8_e4m3
-    if (holds(engine.kv_types, type.format) && !is_alias) types.push_back(type.format);
+    if (lists(engine.kv_types, type.format) && !is_alias) types.push_back(type.format);
   }
   return types;
 }

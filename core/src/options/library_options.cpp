@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "library_options.hpp"
+#include "options/library_options.hpp"
 
 #include <algorithm>
 #include <span>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine_rows.hpp"
+#include "devices/machine_rows.hpp"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "llama_options.hpp"
+#include "options/llama_options.hpp"
 
 #include <algorithm>
 #include <array>
@@ -191,11 +191,6 @@ void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
   o.override_tensor = read_overrides(reader);
 }
 
-template <class T>
-void add(Json& json, std::string_view name, const std::optional<T>& value) {
-  if (value) json[std::string(name)] = *value;
-}
-
 }  // namespace
 
 void read_llama_options(KeyReader& reader, Scenario& scenario) {
@@ -218,13 +213,13 @@ void describe_llama_options(const LlamaCppOptions& l, std::string_view engine, J
     if (!l.tensor_split.empty()) json["tensor_split"] = l.tensor_split;
     for (const TensorOverride& rule : l.override_tensor) json["override_tensor"].push_back(rule.pattern + "=" + rule.buffer);
   }
-  add(json, "type_k_draft", l.type_k_draft);
-  add(json, "type_v_draft", l.type_v_draft);
-  add(json, "draft_model", l.draft_model);
-  add(json, "draft_weights", l.draft_weights);
+  add_if_given(json, "type_k_draft", l.type_k_draft);
+  add_if_given(json, "type_v_draft", l.type_v_draft);
+  add_if_given(json, "draft_model", l.draft_model);
+  add_if_given(json, "draft_weights", l.draft_weights);
   const Known known = known_of(engine);
-  for (const NumberOption& option : known.numbers) add(json, option.name, l.*option.kept);
-  for (const FlagOption& option : known.flags) add(json, option.name, l.*option.kept);
+  for (const NumberOption& option : known.numbers) add_if_given(json, option.name, l.*option.kept);
+  for (const FlagOption& option : known.flags) add_if_given(json, option.name, l.*option.kept);
 }
 
 }  // namespace weighbridge

@@ -5,7 +5,7 @@
 #include <array>
 #include <tuple>
 
-#include "advise_trials.hpp"
+#include "advise/advise_trials.hpp"
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
 
@@ -13,8 +13,8 @@ namespace weighbridge {
 
 namespace {
 
-constexpr std::size_t kMostAlike = 2;    // rows that a strategy is part of
-constexpr std::int64_t kLeastShare = 4;  // a change that is not enough alone gains at least a fourth of what is missing
+constexpr std::size_t kMostAlike = 2;   // rows that a strategy is part of
+constexpr std::int64_t kLeastGain = 4;  // a change that is not enough alone gains at least a fourth of what is missing
 
 /// Prices that nobody pays for room beyond what is needed.
 bool is_only_for_need(Price price) {
@@ -233,7 +233,7 @@ class Search {
   /// that it is enough.
   [[nodiscard]] std::optional<std::size_t> not_enough_alone(const std::vector<std::size_t>& order) const {
     if (!base_room_) return std::nullopt;
-    const std::int64_t little = -*base_room_ / kLeastShare;
+    const std::int64_t little = -*base_room_ / kLeastGain;
     std::optional<std::size_t> most;
     for (std::size_t i = 0; i < singles_; ++i) {
       const Strategy strategy = rows_[i].changes.front().strategy;

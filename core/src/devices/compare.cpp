@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "moved_job.hpp"
+#include "advise/moved_job.hpp"
 
 namespace weighbridge {
 

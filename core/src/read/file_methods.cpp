@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "file_methods.hpp"
+#include "read/file_methods.hpp"
 
 #include <algorithm>
 #include <array>

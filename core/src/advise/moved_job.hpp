@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "advise_trials.hpp"
+#include "advise/advise_trials.hpp"
 #include "weighbridge/compare.hpp"
 
 namespace weighbridge {

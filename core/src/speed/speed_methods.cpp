@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The methods `speed`, how fast a request runs and what that costs, and `receipts`, what rules of thumb say of it.
-#include "speed_methods.hpp"
+#include "speed/speed_methods.hpp"
 
 #include <algorithm>
 #include <array>
 
+#include "devices/machine_rows.hpp"
 #include "json_parse.hpp"
 #include "key_reader.hpp"
-#include "machine_rows.hpp"
 #include "options.hpp"
 #include "request.hpp"
 #include "weighbridge/cost.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "running.hpp"
+#include "solve/running.hpp"
 
 #include <algorithm>
 

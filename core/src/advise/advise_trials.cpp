@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "advise_trials.hpp"
+#include "advise/advise_trials.hpp"
 
 #include "engine/engine.hpp"
 #include "request.hpp"

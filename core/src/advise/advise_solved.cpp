@@ -4,11 +4,11 @@
 #include <cmath>
 #include <utility>
 
-#include "advise_trials.hpp"
+#include "advise/advise_trials.hpp"
+#include "advise/moved_job.hpp"
+#include "advise/relatives.hpp"
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
-#include "moved_job.hpp"
-#include "relatives.hpp"
 #include "setting_names.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sweep.hpp"
+#include "solve/sweep.hpp"
 
 #include <algorithm>
 #include <functional>

@@ -2,11 +2,11 @@
 // The method `compare_devices`: the same job on other devices, or on machines of the catalogue.
 #include <algorithm>
 
+#include "advise/moved_job.hpp"
+#include "devices/machine_rows.hpp"
 #include "json_parse.hpp"
 #include "key_reader.hpp"
-#include "machine_rows.hpp"
 #include "method.hpp"
-#include "moved_job.hpp"
 #include "request.hpp"
 #include "response.hpp"
 #include "weighbridge/compare.hpp"

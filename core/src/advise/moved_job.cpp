@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "moved_job.hpp"
+#include "advise/moved_job.hpp"
 
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
-#include "running.hpp"
 #include "setting_names.hpp"
+#include "solve/running.hpp"
 
 namespace weighbridge {
 

@@ -7,12 +7,12 @@
 // python/mlc_llm/interface/help.py.
 #include <algorithm>
 
-#include "command_line.hpp"
 #include "engine/engine.hpp"
 #include "engine/lmdeploy/lmdeploy.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "method.hpp"
 #include "options.hpp"
+#include "options/command_line.hpp"
 #include "request.hpp"
 #include "weighbridge/weights.hpp"
 

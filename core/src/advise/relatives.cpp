@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "relatives.hpp"
+#include "advise/relatives.hpp"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 #include "method.hpp"
 #include "request.hpp"
 #include "response.hpp"
-#include "sweep.hpp"
+#include "solve/sweep.hpp"
 
 namespace weighbridge {
 
