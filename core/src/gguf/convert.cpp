@@ -162,22 +162,6 @@ class GgufConverter {
 
 }  // namespace
 
-const std::vector<std::string_view>& gguf_formats() {
-  static const std::vector<std::string_view> names = [] {
-    std::vector<std::string_view> all;
-    for (const gguf::Recipe& recipe : gguf::recipes()) all.push_back(recipe.format);
-    return all;
-  }();
-  return names;
-}
-
-std::optional<std::string_view> find_gguf_format(std::string_view format) {
-  const std::string wanted = lower_case(format);
-  for (const std::string_view name : gguf_formats())
-    if (lower_case(name) == wanted) return name;
-  return std::nullopt;
-}
-
 std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format) {
   std::vector<Tensor> tensors = model.from_gguf ? model.plain : GgufConverter(model).convert();
   change_gguf_format(model, format, tensors);
