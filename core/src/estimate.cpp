@@ -269,6 +269,7 @@ Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
   if (result->verdict.kind == VerdictClass::impossible && serving_rules().offer_nearest == nullptr) return fail(rules_elsewhere(scenario.engine));
+  if (const auto refuse = serving_rules().refuse_overlong) refuse(prepared, scenario, *result);
   offer_ways_out(prepared, scenario, *result);
   const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
   if (has_needs && result->verdict.kind != VerdictClass::unknown) {

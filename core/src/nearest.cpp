@@ -6,6 +6,7 @@
 #include "engine/engine.hpp"
 #include "engine/layout.hpp"
 #include "fit_trial.hpp"
+#include "serving_options.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -85,6 +86,11 @@ std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& p
 
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict) {
   if (verdict.kind != VerdictClass::impossible || !verdict.reason) return;
+  if (verdict.nearest_context_tokens && scenario.options.max_model_len) {
+    // Requests follow a limit that is set, which would still be refused with shorter ones.
+    verdict.nearest_option = NearestOption{longest_sequence_option(scenario.engine), *verdict.nearest_context_tokens};
+    verdict.nearest_context_tokens.reset();
+  }
   if (verdict.nearest_tensor_parallel || verdict.nearest_parallel || verdict.nearest_weights_format) return;
   const Engine& engine = *find_engine(scenario.engine);
   const std::string& where = verdict.reason->where;

@@ -91,13 +91,14 @@ TEST(LmDeployPyTorch, TakesOverWhatTurboMindHasNoCodeForAndSplitsNoEmbeddings) {
   EXPECT_EQ(testing::row_bytes(two, "dense_ffn") * 2, testing::row_bytes(one, "dense_ffn"));
 }
 
-// messages.py QuantPolicy: FP8 keeps one byte a value, 42 four bits of keys and two of values, with two norms and one (cache_engine.py).
+// messages.py QuantPolicy: FP8 keeps one byte a value, 42 four bits of keys and two of values, with two norms and one (cache_engine.py). Of the blocks
+// one is reserved, and the longest session leaves another (config_builder.py, engine.py _get_max_session_len).
 TEST(LmDeployPyTorch, HasCachesThatTurboMindHasNot) {
   Json params = lmdeploy_request("Qwen/Qwen3-8B", "h200-sxm", 1, {{"backend", "pytorch"}, {"quant_policy", 16}});
   params["workload"] = {{"context_tokens", 128}, {"sequences", 2}};
-  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 2 * 128 * 36 * 8 * 2 * 128);
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], (2 * 128 + 2 * 64) * 36 * 8 * 2 * 128);
   params["engine"]["options"]["quant_policy"] = 42;
-  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 2 * 128 * 36 * 8 * (64 + 4 + 32 + 2));
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], (2 * 128 + 2 * 64) * 36 * 8 * (64 + 4 + 32 + 2));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace weighbridge {
 
 class KeyReader;
 class Prepared;
+struct Estimate;
 struct Verdict;
 
 namespace vllm {
@@ -45,7 +46,8 @@ struct ServingRules {
   bool (*describe_options)(const EngineOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
   const vllm::CompressedRules* compressed = nullptr;
-  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< nearest.cpp
+  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;    ///< nearest.cpp
+  void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< overlong.cpp
 };
 
 /// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).
