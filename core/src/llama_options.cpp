@@ -186,7 +186,6 @@ void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
   o.type_v = reader.text_if_given("type_v");
   o.type_k_draft = read_cache_type(reader, "type_k_draft");
   o.type_v_draft = read_cache_type(reader, "type_v_draft");
-  o.draft_model = reader.text_if_given("draft_model");
   o.draft_weights = reader.text_if_given("draft_weights");
   o.override_tensor = read_overrides(reader);
 }
@@ -220,7 +219,6 @@ void describe_llama_options(const LlamaCppOptions& l, std::string_view engine, J
   }
   add(json, "type_k_draft", l.type_k_draft);
   add(json, "type_v_draft", l.type_v_draft);
-  add(json, "draft_model", l.draft_model);
   add(json, "draft_weights", l.draft_weights);
   const Known known = known_of(engine);
   for (const NumberOption& option : known.numbers) add(json, option.name, l.*option.kept);

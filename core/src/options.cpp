@@ -61,6 +61,7 @@ void read_options(KeyReader& reader, Scenario& scenario) {
   o.kv_cache_dtype = reader.text_if_given("kv_cache_dtype");
   o.enforce_eager = reader.flag_if_given("enforce_eager");
   o.block_size = reader.positive_if_given("block_size", kMostBlockSize);
+  o.draft_model = reader.text_if_given("draft_model");
   for (const auto& [name, kept] : kVllmNumbers) o.vllm.*kept = reader.positive_if_given(name, kMostBytes);
   for (const auto& [name, kept] : kVllmFlags) o.vllm.*kept = reader.flag_if_given(name);
   for (const auto& [name, kept] : kVllmTexts) o.vllm.*kept = reader.text_if_given(name);
@@ -79,6 +80,7 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
     add(json, "max_num_batched_tokens", o.max_num_batched_tokens);
     add(json, "enforce_eager", o.enforce_eager);
     add(json, "block_size", o.block_size);
+    add(json, "draft_model", o.draft_model);
     for (const auto& [name, kept] : kVllmNumbers) add(json, name, o.vllm.*kept);
     for (const auto& [name, kept] : kVllmFlags) add(json, name, o.vllm.*kept);
     for (const auto& [name, kept] : kVllmTexts) add(json, name, o.vllm.*kept);

@@ -13,7 +13,7 @@ namespace {
 /// One full request, in an engine that is set up for as many as were asked for.
 Scenario one_request(const Scenario& scenario, std::int64_t tokens) {
   Scenario alone = scenario;
-  if (!alone.options.max_num_seqs) alone.options.max_num_seqs = scenario.sequences;
+  if (!alone.options.max_num_seqs && !alone.options.serving.mode) alone.options.max_num_seqs = scenario.sequences;  // MLC: a mode sets them
   alone.sequences = 1;
   alone.average_tokens.reset();
   alone.shared_prefix_tokens = 0;

@@ -34,11 +34,11 @@ Settings settle(const Job& job) {
   const std::int64_t context = o.max_model_len.value_or(scenario.context_tokens);
   Settings s;
   s.tensor = scenario.parallel.tensor;
-  s.sequences = o.max_num_seqs.value_or(scenario.sequences);
+  const std::string mode = o.serving.mode.value_or("");
+  const std::int64_t usual = mode == "local" ? kModeSequences
+                                             : (mode == "interactive" ? 1 : (mode == "server" ? kCompiledBatch : scenario.sequences));
+  s.sequences = o.max_num_seqs.value_or(usual);
   s.needed_tokens = pooled_tokens(scenario, scenario.sequences, kPage);
-  if (o.serving.mode == "local") s.sequences = kModeSequences;
-  if (o.serving.mode == "interactive") s.sequences = 1;
-  if (o.serving.mode == "server") s.sequences = kCompiledBatch;
   s.cache_tokens = o.serving.max_total_tokens.value_or(s.needed_tokens);
   s.chunk = std::min(o.max_num_batched_tokens.value_or(find_architecture(job.model.architecture)->chunk), std::max<std::int64_t>(1, context));
   s.value_bytes = value_bytes(scenario.weights_format);

@@ -26,7 +26,7 @@ Bytes pool_of(const DevicePlan& device, Bytes Term::*figure) {
 
 /// Jobs whose weights differ have different keys; one of zeros is none: stages differ, and adapters are not kept.
 MemoKey memo_key(const Job& job, const Settings& s) {
-  if (s.pipeline > 1 || s.lora_slots > 0) return {};
+  if (s.pipeline > 1 || s.lora_slots > 0 || s.draft != nullptr) return {};
   const Device& device = job.scenario.hardware.front().device;
   const int loaded = (s.expert_parallel ? 1 : 0) + (s.encoder ? 2 : 0) + (s.drafts_with_mtp ? 4 : 0) + (s.drafts_with_eagle ? 8 : 0);
   // Kernels of a card pad (expert_padding.cpp).
@@ -178,11 +178,15 @@ std::vector<Stage> pipeline_stages(const Model& model, std::int64_t pipeline) {
 namespace {
 
 /// `--speculative-config`: drafts by the model's own layers, by an EAGLE head, or by looking the text up (no memory).
-void settle_drafts(Settings& s, const Model& model, const VllmOptions& options) {
-  const std::string method = options.speculative_method.value_or(options.num_speculative_tokens && !model.mtp_layers.empty() ? "mtp" : "");
+void settle_drafts(Settings& s, const Job& job) {
+  const Model& model = job.model;
+  const VllmOptions& options = job.scenario.options.vllm;
+  const char* const usual = job.scenario.draft ? kDraftModel : (options.num_speculative_tokens && !model.mtp_layers.empty() ? "mtp" : "");
+  const std::string method = options.speculative_method.value_or(usual);
   if (method.empty()) return;
   s.drafts_with_mtp = method.ends_with("mtp") && !model.mtp_layers.empty();
   s.drafts_with_eagle = method.starts_with("eagle");
+  if (method == kDraftModel) s.draft = job.scenario.draft.get();
   s.drafted_tokens = options.num_speculative_tokens.value_or(1);
 }
 
@@ -219,7 +223,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.expert_parallel = scenario.parallel.expert;
   s.context_parallel = options.vllm.decode_context_parallel_size.value_or(1);
   s.gpu_memory_utilization = options.gpu_memory_utilization.value_or(rules.gpu_memory_utilization);
-  settle_drafts(s, job.model, options.vllm);
+  settle_drafts(s, job);
   settle_workload(s, job, rules, is_large);
   if (options.vllm.enable_lora.value_or(false)) {
     s.lora_slots = options.vllm.max_loras.value_or(1);
@@ -258,6 +262,7 @@ const Engine& vllm_engine() {
                               {"enable_prefix_caching", OptionType::flag, "true"},
                               {"speculative_method", OptionType::text, "none"},
                               {"num_speculative_tokens", OptionType::integer, "0"},
+                              {"draft_model", OptionType::text, "none"},
                               {"enable_lora", OptionType::flag, "false"},
                               {"max_loras", OptionType::integer, "1"},
                               {"max_lora_rank", OptionType::integer, "16"},

@@ -174,6 +174,17 @@ FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& s
                   {{"adapter_width", width}, {"adapter_rank", settings.lora_rank}, {"adapter_slots", settings.lora_slots}, {"bytes_per_element", 2}});
 }
 
+/// Another model as it is published, whole on the ranks of the last stage (draft_tensor_parallel_size is that of the model): its embedding and head are
+/// its own, its encoder is not loaded (vllm/v1/spec_decode/draft_model.py).
+FormulaRow draft_row(const Job& job, const Settings& settings) {
+  Settings own = settings;
+  own.draft = nullptr;
+  own.encoder = false;
+  own.lora_slots = 0;
+  const Job draft{*settings.draft, settings.draft->tensors, job.scenario, false};
+  return {"draft_model", {}, weights_term(draft, own, {0, settings.draft->n_layers(), true, true}).bytes, true};
+}
+
 bool keeps_deepstack(const Model& model, const Settings& settings) { return model.architecture.starts_with("qwen3_vl") && settings.encoder; }
 
 Term weights_term(const Job& job, const Settings& settings, const Stage& stage) {
@@ -197,12 +208,13 @@ Term weights_term(const Job& job, const Settings& settings, const Stage& stage) 
   if (settings.lora_slots > 0) add(adapters_row(job, settings, stage));
   FormulaRow draft;
   if (settings.drafts_with_eagle && stage.is_last) add(draft = eagle_row(job, settings));
+  if (settings.draft != nullptr && stage.is_last) add(draft_row(job, settings));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Not every kernel keeps a checkpoint's layout: repacking pads matrices and widens scales (Marlin: one 16-bit scale per row of each block,
   // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds. Nothing shrinks.
   // Another expert kernel pads less, an encoder that is split over the ranks takes a share of each, and a drafting layer may be smaller.
-  term.records = settings.drafts_with_eagle || settings.drafts_with_mtp ? 0 : records_of(job);
+  term.records = settings.drafts_with_eagle || settings.drafts_with_mtp || settings.draft != nullptr ? 0 : records_of(job);
   const auto ranks = static_cast<std::uint64_t>(settings.tensor);
   term.low = term.bytes - term.bytes / 200 - loaded.expert_padding - loaded.encoder * (ranks - 1) / ranks - draft.bytes / 2;
   term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33) + draft.bytes;
