@@ -26,7 +26,10 @@ Json nearest(Json params) {
   Json choice = verdict["nearest"];
   if (!choice.is_object()) return choice;
   for (const auto& [key, value] : choice.items())
-    if (key == "parallel" || key == "weights" || key == "kv_cache")
+    if (key == "parallel" && !value.contains("pipeline")) {
+      params["hardware"][0]["count"] = value["tensor"];  // as the page takes it: other devices, split as by default
+      params.erase("parallel");
+    } else if (key == "parallel" || key == "weights" || key == "kv_cache")
       params[key] = value;
     else if (key == "context_tokens")
       params["workload"][key] = value;
@@ -50,6 +53,23 @@ TEST(Nearest, LayoutsOverTheSameDevices) {
     params["engine"]["name"] = engine;
     EXPECT_EQ(nearest(params)["parallel"]["tensor"], 8) << engine;
   }
+}
+
+TEST(Nearest, FewerMachinesInALayoutThatTheEngineHas) {
+  Json params = request("tgi", kDense, 16);
+  params["parallel"] = {{"tensor", 4}, {"pipeline", 4}, {"nodes", 2}};
+  const Json choice = nearest(params)["parallel"];
+  EXPECT_EQ(choice["pipeline"], 1);
+  EXPECT_FALSE(choice.contains("nodes"));
+}
+
+TEST(Nearest, FewerDevicesWhereNoLayoutOverAllWorks) {
+  Json params = request("lmdeploy", kExperts, 6);
+  params["parallel"] = {{"tensor", 6}, {"expert", true}};
+  EXPECT_EQ(nearest(params)["parallel"]["tensor"], 4);
+  params = request("lmdeploy", kExperts, 16);
+  params["parallel"] = {{"tensor", 8}, {"pipeline", 2}, {"nodes", 2}};
+  EXPECT_TRUE(nearest(params).is_object());
 }
 
 TEST(Nearest, RanksThatAreOptions) {
@@ -133,6 +153,14 @@ TEST(Nearest, AContextThatNoRequestFitsIsRefusedHoweverShortTheyAre) {
 TEST(Nearest, WithoutAPoolAContextThatDoesNotFitIsNoRefusal) {
   for (const char* engine : {"mlc-llm", "exllamav3", "transformers"})
     EXPECT_EQ(testing::estimate(overlong_request({engine, Json::object(), "", ""}))["verdict"]["class"], "no") << engine;
+}
+
+TEST(Nearest, RanksThatShareALatentCacheDoNotShareAnFp8One) {
+  Json params = request("vllm", kExperts, 8, {{"decode_context_parallel_size", 8}});
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
+  params["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["message"], "DCP not support fp8 kvcache now.");
+  EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");
 }
 
 TEST(Nearest, CacheTypesByAnotherName) {
