@@ -149,6 +149,7 @@ Commands launch_vllm(const Model& model, const Scenario& scenario) {
   const Json method = take("speculative_method");
   const Json drafted = take("num_speculative_tokens");
   const Json draft = take("draft_model");
+  if (scenario.options.vllm.offline_inference.value_or(false)) return {""};  // a class, not a server
   std::string program = "vllm serve";
   if (sampler.is_boolean()) program = std::string("VLLM_USE_FLASHINFER_SAMPLER=") + (sampler.get<bool>() ? "1 " : "0 ") + program;
   CommandLine line = start(program, model, scenario);

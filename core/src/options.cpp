@@ -23,6 +23,7 @@ constexpr std::pair<std::string_view, std::optional<std::int64_t> V::*> kVllmNum
 constexpr std::pair<std::string_view, std::optional<bool> V::*> kVllmFlags[] = {{"enable_lora", &V::enable_lora},
                                                                                 {"enable_prefix_caching", &V::enable_prefix_caching},
                                                                                 {"language_model_only", &V::language_model_only},
+                                                                                {"offline_inference", &V::offline_inference},
                                                                                 {"flashinfer_sampler", &V::flashinfer_sampler}};
 constexpr std::pair<std::string_view, std::optional<std::string> V::*> kVllmTexts[] = {{"speculative_method", &V::speculative_method},
                                                                                        {"mamba_ssm_cache_dtype", &V::mamba_ssm_cache_dtype}};

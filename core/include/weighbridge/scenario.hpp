@@ -94,6 +94,7 @@ struct VllmOptions {
   std::optional<bool> enable_lora;
   std::optional<bool> enable_prefix_caching;
   std::optional<bool> language_model_only;
+  std::optional<bool> offline_inference;          ///< the class LLM and its defaults, not `vllm serve`
   std::optional<bool> flashinfer_sampler;         ///< VLLM_USE_FLASHINFER_SAMPLER
   std::optional<std::string> speculative_method;  ///< "mtp", "eagle", "eagle3" or "ngram" of `--speculative-config`
   std::optional<std::string> mamba_ssm_cache_dtype;
@@ -116,6 +117,7 @@ struct ServingOptions {
   std::optional<std::string> attention;              ///< TGI: "flashinfer", "flashdecoding" or "paged"
   std::optional<bool> enable_dp_attention;
   std::optional<bool> disable_radix_cache;
+  std::optional<bool> enable_prefix_caching;  ///< LMDeploy
   std::optional<bool> enable_symm_mem;
 };
 

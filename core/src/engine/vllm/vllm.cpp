@@ -199,7 +199,8 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
   s.tokens_per_sequence = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
   s.max_num_seqs = options.max_num_seqs.value_or(s.sequences);
   // The default grows with the sequences here, since a step needs room for one token of each.
-  s.max_num_batched_tokens = options.max_num_batched_tokens.value_or(std::max<std::int64_t>(is_large ? 8192 : 2048, s.max_num_seqs));
+  const std::int64_t usual = options.vllm.offline_inference.value_or(false) ? (is_large ? 16384 : 8192) : (is_large ? 8192 : 2048);
+  s.max_num_batched_tokens = options.max_num_batched_tokens.value_or(std::max(usual, s.max_num_seqs));
   s.tokens_in_flight = s.max_num_batched_tokens * (rules.window_batches == 1 ? 1 : std::max(rules.window_batches, s.pipeline));
   const bool has_state = std::any_of(job.model.layers.begin(), job.model.layers.end(),
                                      [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
@@ -214,7 +215,7 @@ Settings settle(const Job& job, const Rules& rules) {
   const Scenario& scenario = job.scenario;
   const EngineOptions& options = scenario.options;
   const Device& device = scenario.hardware.front().device;
-  // vllm/engine/arg_utils.py get_batch_defaults, `vllm serve`: cards of 70 GiB and more except the A100 take larger batches.
+  // vllm/engine/arg_utils.py get_batch_defaults, by usage: cards of 70 GiB and more except the A100 take larger batches.
   const bool is_large = device.runtime_bytes >= 70 * kGiB && device.id.find("a100") == std::string::npos;
   Settings s;
   s.tensor = scenario.parallel.tensor;
@@ -267,6 +268,7 @@ const Engine& vllm_engine() {
                               {"max_loras", OptionType::integer, "1"},
                               {"max_lora_rank", OptionType::integer, "16"},
                               {"language_model_only", OptionType::flag, "false"},
+                              {"offline_inference", OptionType::flag, "false"},
                               {"flashinfer_sampler", OptionType::flag, "by version"},
                               {"mamba_ssm_cache_dtype", OptionType::text, "auto"},
                               {"block_size", OptionType::integer, "16; MLA: 64 on Hopper, 128 on Blackwell"}},

@@ -79,7 +79,7 @@ const kExamples: Record<string, string> = {
 };
 
 /** What the engine is given with the file and not by a flag. */
-const kWithoutFlag = new Set(['draft_weights']);
+const kWithoutFlag = new Set(['draft_weights', 'offline_inference']);
 
 function flagOf(engine: string, option: string): string {
   const isEnvironment = kFlags[option]?.startsWith('OLLAMA_') ?? false;
