@@ -204,8 +204,8 @@ TEST(VllmRefuses, ALlamaCppCacheType) {
 // vllm/engine/arg_utils.py get_batch_defaults: 16,384 tokens a step from 70 GiB on and 8,192 below for the class LLM, 8,192 and 2,048 for the server.
 TEST(VllmDefaults, OfflineInferenceTakesLargerSteps) {
   const auto tokens = [](const char* device, bool offline) {
-    const Json result = testing::estimate(with("Qwen/Qwen3-32B", device, 8, {{"offline_inference", offline}}));
-    const Json* row = testing::find_row(testing::term(result, "compute"), "dense_ffn");
+    const Json compute = testing::term(testing::estimate(with("Qwen/Qwen3-32B", device, 8, {{"offline_inference", offline}})), "compute");
+    const Json* row = testing::find_row(compute, "dense_ffn");
     if (row == nullptr) return std::int64_t{0};
     for (const Json& factor : (*row)["factors"])
       if (factor["name"] == "batch_tokens") return factor["value"].get<std::int64_t>();
