@@ -87,7 +87,7 @@ test('a context that no request fits is refused by every engine with a pool, wit
     ['vllm', 'The estimated maximum model length is'],
     ['sglang', 'refuses longer prompts'],
     ['tgi', 'does not start'],
-  ]) {
+  ] as const) {
     await open(page, `#v=1&m=llama-3.1-8b-instruct&ctx=128k&n=1&g=1xrtx-3090&e=${engine}`);
     await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
     await expect(verdict(page)).toContainText(words);
