@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first module has no rules of llama.cpp and what runs it, nor of serving engines beside vLLM and of libraries: over half of the core, which a
-// first view does without; nor vLLM's pools for compressed attention; nor what finds another setting where one is refused; nor what reads the other
-// engines' options, what counts models that run beside another one, nor the solver that asks them of a whole catalogue. A request for one of them is
-// answered with an error at `params.engine.module`, and the page brings the module that has them all.
+// first view does without; nor vLLM's pools for compressed attention and models that draft for it; nor what finds another setting where one is
+// refused; nor what reads the other engines' options, what counts models that run beside another one, nor the solver that asks them of a whole
+// catalogue. A request for one of them is answered with an error at `params.engine.module`, and the page brings the module that has them all.
 #include "engine/local_rules.hpp"
 #include "engine/serving_rules.hpp"
 #include "method.hpp"

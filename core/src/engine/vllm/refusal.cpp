@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/gpu_notices.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -62,10 +63,8 @@ bool is_among(const Names& names, const std::string& name) {
 }
 
 std::optional<Notice> drafting_problem(const Job& job) {
-  // verify_equal_vocab_size_if_draft_model
-  if (const Model* draft = job.scenario.draft.get(); draft != nullptr && draft->vocab_size != job.model.vocab_size)
-    return notice::custom("unsupported", "params.engine.options.draft_model", "Target and draft model should have the same vocabulary size.",
-                          "vocab_size", grouped(draft->vocab_size), grouped(job.model.vocab_size));
+  if (job.scenario.draft)
+    if (std::optional<Notice> other = serving_rules().drafts->problem(job)) return other;
   const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
   if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
   const bool has_layers = !job.model.mtp_layers.empty();

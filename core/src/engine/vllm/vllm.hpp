@@ -152,6 +152,12 @@ struct CompressedRules {
   Bytes (*request)(const Model& model, const Settings& settings, const Stage& stage, std::int64_t tokens);
 };
 
+/// A model of its own that drafts (draft.cpp), which such a module has none of either: serving_rules().drafts.
+struct DraftRules {
+  std::optional<Notice> (*problem)(const Job& job);
+  FormulaRow (*weights)(const Job& job, const Settings& settings);
+};
+
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
 [[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage);
 /// Tokens of the MLA chunked-prefill workspace, 0 for other attention (`vllm/v1/attention/backends/mla/common.py`).

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/formula.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "engine/weight_sum.hpp"
 
@@ -174,17 +175,6 @@ FormulaRow adapters_row(const Job& job, const Settings& settings, const Stage& s
                   {{"adapter_width", width}, {"adapter_rank", settings.lora_rank}, {"adapter_slots", settings.lora_slots}, {"bytes_per_element", 2}});
 }
 
-/// Another model as it is published, whole on the ranks of the last stage (draft_tensor_parallel_size is that of the model): its embedding and head are
-/// its own, its encoder is not loaded (vllm/v1/spec_decode/draft_model.py).
-FormulaRow draft_row(const Job& job, const Settings& settings) {
-  Settings own = settings;
-  own.draft = nullptr;
-  own.encoder = false;
-  own.lora_slots = 0;
-  const Job draft{*settings.draft, settings.draft->tensors, job.scenario, false};
-  return {"draft_model", {}, weights_term(draft, own, {0, settings.draft->n_layers(), true, true}).bytes, true};
-}
-
 bool keeps_deepstack(const Model& model, const Settings& settings) { return model.architecture.starts_with("qwen3_vl") && settings.encoder; }
 
 Term weights_term(const Job& job, const Settings& settings, const Stage& stage) {
@@ -208,7 +198,7 @@ Term weights_term(const Job& job, const Settings& settings, const Stage& stage) 
   if (settings.lora_slots > 0) add(adapters_row(job, settings, stage));
   FormulaRow draft;
   if (settings.drafts_with_eagle && stage.is_last) add(draft = eagle_row(job, settings));
-  if (settings.draft != nullptr && stage.is_last) add(draft_row(job, settings));
+  if (settings.draft != nullptr && stage.is_last) add(serving_rules().drafts->weights(job, settings));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Not every kernel keeps a checkpoint's layout: repacking pads matrices and widens scales (Marlin: one 16-bit scale per row of each block,
