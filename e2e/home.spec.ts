@@ -80,6 +80,31 @@ test('unlike GPUs: llama.cpp uses both, vLLM says that it cannot', async ({ page
   await expect(verdict(page)).toContainText('one kind of GPU');
 });
 
+test('a context that no request fits is refused by every engine with a pool, with the longest one a tap away', async ({
+  page,
+}) => {
+  for (const [engine, words] of [
+    ['vllm', 'The estimated maximum model length is'],
+    ['sglang', 'refuses longer prompts'],
+    ['tgi', 'does not start'],
+  ] as const) {
+    await open(page, `#v=1&m=llama-3.1-8b-instruct&ctx=128k&n=1&g=1xrtx-3090&e=${engine}`);
+    await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+    await expect(verdict(page)).toContainText(words);
+    await page.getByRole('button', { name: /^Use [\d,]+ tokens$/ }).click();
+    await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'impossible');
+  }
+});
+
+test('vLLM counts a model of its own that drafts', async ({ page }) => {
+  await open(page, '#v=1&m=qwen3-8b&ctx=8k&n=4&g=1xh100');
+  await page.locator('.expert summary').click();
+  await page.getByRole('textbox', { name: 'Draft model' }).fill('qwen3-0.6b');
+  await page.getByRole('textbox', { name: 'Draft model' }).press('Tab');
+  await expect(page.locator('.expert-flags')).toContainText('"method":"draft_model"');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+});
+
 test('without a GPU everything lies in system memory', async ({ page }) => {
   await open(page, '#v=1&m=qwen3-30b-a3b&w=q4_k_m&ctx=8k&n=1&g=none&ram=64&e=llama.cpp');
   await expect(headline(page)).toHaveText('Qwen3-30B-A3B fits on the CPU alone');

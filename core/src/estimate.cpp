@@ -109,11 +109,12 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
 }
 
 /// Whether this module counts such a model with `engine`: some rules may be in another (serving_rules.hpp).
-bool has_rules(const Engine& engine, const Model& model) {
+bool has_rules(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (engine.plan == nullptr) return false;
-  return serving_rules().compressed != nullptr || std::none_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
-           return std::holds_alternative<CompressedAttention>(layer.mixer);
-         });
+  if (serving_rules().compressed != nullptr) return true;
+  return !scenario.options.draft_model && std::none_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
+    return std::holds_alternative<CompressedAttention>(layer.mixer);
+  });
 }
 
 /// Whether a share of more than the whole memory is asked for.
@@ -142,7 +143,7 @@ void refuse_share(const Engine& engine, const Scenario& scenario, Plan& plan) {
 Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
   const Engine* engine = find_engine(scenario.engine);
   if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
-  if (!has_rules(*engine, prepared.model())) return fail(rules_elsewhere(scenario.engine));
+  if (!has_rules(*engine, prepared.model(), scenario)) return fail(rules_elsewhere(scenario.engine));
   Estimate result;
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();
@@ -269,6 +270,7 @@ Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   Result<Estimate> result = run(prepared, scenario, true);
   if (!result) return result;
   if (result->verdict.kind == VerdictClass::impossible && serving_rules().offer_nearest == nullptr) return fail(rules_elsewhere(scenario.engine));
+  if (const auto refuse = serving_rules().refuse_overlong) refuse(prepared, scenario, *result);
   offer_ways_out(prepared, scenario, *result);
   const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
   if (has_needs && result->verdict.kind != VerdictClass::unknown) {

@@ -38,6 +38,10 @@ void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& resu
 /// For a layout, a weights format, a cache type or ranks that the engine refuses: the nearest that it runs, where the engine named none.
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict);
 
+/// A context that not even one request alone has room for, whatever the others hold: class `impossible`, with what the engine does then
+/// (EngineReport::overlong) and the longest one that has.
+void refuse_overlong(Prepared& prepared, const Scenario& scenario, Estimate& answer);
+
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 [[nodiscard]] Scenario without_fit(const Scenario& scenario);
 

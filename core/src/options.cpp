@@ -23,6 +23,7 @@ constexpr std::pair<std::string_view, std::optional<std::int64_t> V::*> kVllmNum
 constexpr std::pair<std::string_view, std::optional<bool> V::*> kVllmFlags[] = {{"enable_lora", &V::enable_lora},
                                                                                 {"enable_prefix_caching", &V::enable_prefix_caching},
                                                                                 {"language_model_only", &V::language_model_only},
+                                                                                {"offline_inference", &V::offline_inference},
                                                                                 {"flashinfer_sampler", &V::flashinfer_sampler}};
 constexpr std::pair<std::string_view, std::optional<std::string> V::*> kVllmTexts[] = {{"speculative_method", &V::speculative_method},
                                                                                        {"mamba_ssm_cache_dtype", &V::mamba_ssm_cache_dtype}};
@@ -56,6 +57,7 @@ void read_options(KeyReader& reader, Scenario& scenario) {
   o.kv_cache_dtype = reader.text_if_given("kv_cache_dtype");
   o.enforce_eager = reader.flag_if_given("enforce_eager");
   o.block_size = reader.positive_if_given("block_size", kMostBlockSize);
+  o.draft_model = reader.text_if_given("draft_model");
   for (const auto& [name, kept] : kVllmNumbers) o.vllm.*kept = reader.positive_if_given(name, kMostBytes);
   for (const auto& [name, kept] : kVllmFlags) o.vllm.*kept = reader.flag_if_given(name);
   for (const auto& [name, kept] : kVllmTexts) o.vllm.*kept = reader.text_if_given(name);
@@ -74,6 +76,7 @@ Json describe_options(const EngineOptions& o, std::string_view engine) {
     add_if_given(json, "max_num_batched_tokens", o.max_num_batched_tokens);
     add_if_given(json, "enforce_eager", o.enforce_eager);
     add_if_given(json, "block_size", o.block_size);
+    add_if_given(json, "draft_model", o.draft_model);
     for (const auto& [name, kept] : kVllmNumbers) add_if_given(json, name, o.vllm.*kept);
     for (const auto& [name, kept] : kVllmFlags) add_if_given(json, name, o.vllm.*kept);
     for (const auto& [name, kept] : kVllmTexts) add_if_given(json, name, o.vllm.*kept);

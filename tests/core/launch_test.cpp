@@ -45,8 +45,27 @@ TEST(Launch, KnowsTheServersThatAreNotOfTheFirstThree) {
             "text-generation-launcher --model-id Qwen/Qwen3-8B --num-shard 2 --max-total-tokens 8192 --cuda-graphs 1,2,4");
   Json request = serving("mlc-llm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mode", "server"}});
   request["weights"] = {{"format", "q4f16_1"}};
+  EXPECT_EQ(launch(request)["command"], "mlc_llm serve path/to/Qwen3-8B-q4f16_1 --mode server --overrides 'context_window_size=8192'");
+  request["engine"]["options"] = Json::object();
   EXPECT_EQ(launch(request)["command"],
-            "mlc_llm serve path/to/Qwen3-8B-q4f16_1 --mode server --overrides 'context_window_size=8192;max_num_sequence=4'");
+            "mlc_llm serve path/to/Qwen3-8B-q4f16_1 --overrides 'context_window_size=8192;max_num_sequence=4;max_total_seq_length=32768'");
+}
+
+TEST(Launch, OfMlxIsItsServerOrWhatTakesTheSettings) {
+  Json request = serving("mlx", "Qwen/Qwen3-8B", "m4-max-36gb", 1, {{"prefill_step_size", 512}});
+  request["weights"] = {{"format", "mlx-4bit"}};
+  EXPECT_EQ(
+      launch(request)["command"],
+      "mlx_lm.server --model path/to/Qwen3-8B-mlx-4bit --decode-concurrency 4 --prompt-concurrency 4 --prefill-step-size 512 --prompt-cache-size 0");
+  request["kv_cache"] = {{"k", "q8"}, {"v", "q8"}};
+  EXPECT_EQ(launch(request)["command"],
+            "mlx_lm.generate --model path/to/Qwen3-8B-mlx-4bit --kv-bits 8 --kv-group-size 64 --quantized-kv-start 0 --prompt -");
+}
+
+TEST(Launch, NamesTheModelThatDrafts) {
+  EXPECT_EQ(launch(serving("vllm", "Qwen/Qwen3-8B", "h200", 1, {{"draft_model", "qwen3-0.6b"}, {"num_speculative_tokens", 5}}))["command"],
+            "vllm serve Qwen/Qwen3-8B --max-model-len 8192 --max-num-seqs 4 "
+            "--speculative-config '{\"method\":\"draft_model\",\"num_speculative_tokens\":5,\"model\":\"Qwen/Qwen3-0.6B\"}'");
 }
 
 TEST(Launch, NamesWhatWasChanged) {

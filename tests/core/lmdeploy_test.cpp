@@ -28,6 +28,18 @@ TEST(LmDeployCache, BlocksHold64TokensAndQuantizedHeadsTwoParameters) {
   EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 3 * 128 * 36 * 8 * 2 * (64 + 4));
 }
 
+// `--enable-prefix-caching`: blocks that are full of what all requests begin with are there once; one request may be of full length.
+TEST(LmDeployCache, PrefixesAreSharedIfAskedForAndOneRequestMayBeFull) {
+  Json params = lmdeploy_request("Qwen/Qwen3-8B", "a100-sxm4-80gb", 1);
+  params["workload"] = {{"context_tokens", 4096}, {"sequences", 4}, {"average_tokens", 2048}, {"shared_prefix_tokens", 1000}};
+  constexpr std::int64_t token = 36 * 8 * 2 * 128 * 2;
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 4 * 2048 * token);
+  params["engine"]["options"] = {{"enable_prefix_caching", true}};
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], (960 + 4 * (2048 - 960)) * token);
+  params["workload"]["average_tokens"] = 256;
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 4096 * token);
+}
+
 // GLM-4.7-Flash: 47 layers of one latent of 576 values, which is key and value; gpt-oss-20b keeps all tokens behind its windows, too.
 TEST(LmDeployCache, ALatentIsKeptOnceAndWindowsForgetNothing) {
   EXPECT_EQ(lmdeploy_term(lmdeploy_request("zai-org/GLM-4.7-Flash", "h100-sxm", 1), "kv_cache")["bytes"], 8LL * 4096 * 47 * 576 * 2);
@@ -91,13 +103,14 @@ TEST(LmDeployPyTorch, TakesOverWhatTurboMindHasNoCodeForAndSplitsNoEmbeddings) {
   EXPECT_EQ(testing::row_bytes(two, "dense_ffn") * 2, testing::row_bytes(one, "dense_ffn"));
 }
 
-// messages.py QuantPolicy: FP8 keeps one byte a value, 42 four bits of keys and two of values, with two norms and one (cache_engine.py).
+// messages.py QuantPolicy: FP8 keeps one byte a value, 42 four bits of keys and two of values, with two norms and one (cache_engine.py). Of the blocks
+// one is reserved, and the longest session leaves another (config_builder.py, engine.py _get_max_session_len).
 TEST(LmDeployPyTorch, HasCachesThatTurboMindHasNot) {
   Json params = lmdeploy_request("Qwen/Qwen3-8B", "h200-sxm", 1, {{"backend", "pytorch"}, {"quant_policy", 16}});
   params["workload"] = {{"context_tokens", 128}, {"sequences", 2}};
-  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 2 * 128 * 36 * 8 * 2 * 128);
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], (2 * 128 + 2 * 64) * 36 * 8 * 2 * 128);
   params["engine"]["options"]["quant_policy"] = 42;
-  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], 2 * 128 * 36 * 8 * (64 + 4 + 32 + 2));
+  EXPECT_EQ(lmdeploy_term(params, "kv_cache")["bytes"], (2 * 128 + 2 * 64) * 36 * 8 * (64 + 4 + 32 + 2));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "api_fixture.hpp"
 
@@ -25,8 +26,13 @@ Json nearest(Json params) {
   Json choice = verdict["nearest"];
   if (!choice.is_object()) return choice;
   for (const auto& [key, value] : choice.items())
-    if (key == "parallel" || key == "weights" || key == "kv_cache")
+    if (key == "parallel" && !value.contains("pipeline")) {
+      params["hardware"][0]["count"] = value["tensor"];  // as the page takes it: other devices, split as by default
+      params.erase("parallel");
+    } else if (key == "parallel" || key == "weights" || key == "kv_cache")
       params[key] = value;
+    else if (key == "context_tokens")
+      params["workload"][key] = value;
     else
       params["engine"]["options"][key] = value;
   EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible") << params.dump();
@@ -49,6 +55,23 @@ TEST(Nearest, LayoutsOverTheSameDevices) {
   }
 }
 
+TEST(Nearest, FewerMachinesInALayoutThatTheEngineHas) {
+  Json params = request("tgi", kDense, 16);
+  params["parallel"] = {{"tensor", 4}, {"pipeline", 4}, {"nodes", 2}};
+  const Json choice = nearest(params)["parallel"];
+  EXPECT_EQ(choice["pipeline"], 1);
+  EXPECT_FALSE(choice.contains("nodes"));
+}
+
+TEST(Nearest, FewerDevicesWhereNoLayoutOverAllWorks) {
+  Json params = request("lmdeploy", kExperts, 6);
+  params["parallel"] = {{"tensor", 6}, {"expert", true}};
+  EXPECT_EQ(nearest(params)["parallel"]["tensor"], 4);
+  params = request("lmdeploy", kExperts, 16);
+  params["parallel"] = {{"tensor", 8}, {"pipeline", 2}, {"nodes", 2}};
+  EXPECT_TRUE(nearest(params).is_object());
+}
+
 TEST(Nearest, RanksThatAreOptions) {
   EXPECT_EQ(nearest(request("sglang", kExperts, 8, {{"ep_size", 3}}))["ep_size"], 2);
   EXPECT_EQ(nearest(request("sglang", kExperts, 8, {{"dp_size", 3}, {"enable_dp_attention", true}}))["dp_size"], 2);
@@ -68,6 +91,76 @@ TEST(Nearest, FormatsThatTheCardRuns) {
   params = request("sglang", kDense, 1);
   params["weights"] = {{"format", "gguf:Q8_0"}};
   EXPECT_TRUE(nearest(params)["weights"].is_object());
+}
+
+struct Pooled {
+  const char* engine;
+  Json options;
+  const char* code;   ///< of what it does with a request that its pool cannot hold
+  const char* limit;  ///< its name for the longest sequence
+};
+
+std::vector<Pooled> pooled_engines() {
+  return {
+      {"sglang", Json::object(), "overlong_request", "context_length"}, {"tensorrt-llm", Json::object(), "overlong_request", "max_seq_len"},
+      {"lmdeploy", Json::object(), "overlong_end", "session_len"},      {"lmdeploy", {{"backend", "pytorch"}}, "overlong_request", "session_len"},
+      {"tgi", Json::object(), "overlong_start", "max_total_tokens"},    {"mlc-llm", {{"mode", "server"}}, "overlong_request", "context_window_size"}};
+}
+
+// 131,072 tokens of Llama 3.1 8B take 16 GiB, of which a card of 24 GiB has no more than about six beside the weights.
+Json overlong_request(const Pooled& pooled) {
+  Json params = testing::serving_request(pooled.engine, "meta-llama/Llama-3.1-8B-Instruct", "rtx-3090", 1, pooled.options);
+  params["workload"] = {{"context_tokens", 131072}, {"sequences", 1}};
+  return params;
+}
+
+TEST(Nearest, TheLongestRequestOfAPool) {
+  for (const Pooled& pooled : pooled_engines()) {
+    Json params = overlong_request(pooled);
+    EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], pooled.code) << params.dump();
+    const Json longest = nearest(params)["context_tokens"];
+    ASSERT_TRUE(longest.is_number()) << params.dump();
+    // It is the engine's own limit: the next block has no room in it.
+    params["workload"]["context_tokens"] = longest;
+    const Json fits = testing::estimate(params)["devices"][0];
+    EXPECT_GE(fits["limit_bytes"], fits["need_inside_bytes"]) << params.dump();
+    params["workload"]["context_tokens"] = longest.get<std::int64_t>() + 1;
+    const Json more = testing::estimate(params)["devices"][0];
+    EXPECT_LT(more["limit_bytes"], more["need_inside_bytes"]) << params.dump();
+  }
+}
+
+TEST(Nearest, ALimitThatIsSetIsWhatChanges) {
+  std::vector<Pooled> engines = pooled_engines();
+  engines.push_back({"vllm", Json::object(), "out_of_range", "max_model_len"});
+  for (const Pooled& pooled : engines) {
+    Json params = overlong_request(pooled);
+    params["engine"]["options"][pooled.limit] = 131072;
+    EXPECT_TRUE(nearest(params)[pooled.limit].is_number()) << params.dump();
+  }
+}
+
+// Short requests leave room, but the engine would not take one that is as long as it says.
+TEST(Nearest, AContextThatNoRequestFitsIsRefusedHoweverShortTheyAre) {
+  for (const Pooled& pooled : pooled_engines()) {
+    Json params = overlong_request(pooled);
+    params["workload"]["average_tokens"] = 512;
+    EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], pooled.code) << params.dump();
+  }
+}
+
+// A cache of as many tokens as are asked for is taken or not, and what has no pool grows until the card is full.
+TEST(Nearest, WithoutAPoolAContextThatDoesNotFitIsNoRefusal) {
+  for (const char* engine : {"mlc-llm", "exllamav3", "transformers"})
+    EXPECT_EQ(testing::estimate(overlong_request({engine, Json::object(), "", ""}))["verdict"]["class"], "no") << engine;
+}
+
+TEST(Nearest, RanksThatShareALatentCacheDoNotShareAnFp8One) {
+  Json params = request("vllm", kExperts, 8, {{"decode_context_parallel_size", 8}});
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
+  params["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["message"], "DCP not support fp8 kvcache now.");
+  EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");
 }
 
 TEST(Nearest, CacheTypesByAnotherName) {

@@ -141,5 +141,32 @@ TEST(VllmWorkload, AverageLengthsAndASharedBeginningTakeLess) {
   EXPECT_EQ(bytes(), block * (64 * 128 + 128 + 1));
 }
 
+// `--speculative-config` with a model of its own, vllm/v1/spec_decode/draft_model.py: its weights are loaded whole beside the model's, and its 28 layers
+// of 8 heads cache every token in blocks that the 36 of the model share.
+TEST(VllmDrafting, AnotherModelLoadsItsWeightsAndCachesItsLayers) {
+  Json params = testing::serving_request("vllm", "Qwen/Qwen3-8B", "h100-sxm", 1);
+  const Json alone = testing::estimate(params);
+  const Json draft = testing::estimate(testing::serving_request("vllm", "Qwen/Qwen3-0.6B", "h100-sxm", 1));
+  params["engine"]["options"] = {{"draft_model", "qwen3-0.6b"}, {"num_speculative_tokens", 3}};
+  const Json both = testing::estimate(params);
+  EXPECT_EQ(testing::row_bytes(testing::term(both, "weights"), "draft_model"), testing::term(draft, "weights")["bytes"]);
+  EXPECT_EQ(testing::term(both, "kv_cache")["bytes"].get<std::int64_t>(),
+            testing::term(alone, "kv_cache")["bytes"].get<std::int64_t>() + testing::term(draft, "kv_cache")["bytes"].get<std::int64_t>());
+  EXPECT_EQ(testing::row_bytes(testing::term(both, "kv_cache"), "full_sequences"), 8LL * 4096 * (36 + 28) * 8 * 2 * 128 * 2);
+  EXPECT_EQ(testing::term(both, "weights")["records"], 0);
+  EXPECT_TRUE(testing::call("estimate", params)["warnings"].empty());
+}
+
+// The last stage drafts; vllm/config/speculative.py verify_equal_vocab_size_if_draft_model.
+TEST(VllmDrafting, AnotherModelRunsOnTheLastStageAndHasTheSameVocabulary) {
+  Json params = testing::serving_request("vllm", "Qwen/Qwen3-8B", "h100-sxm", 2, {{"draft_model", "qwen3-0.6b"}});
+  params["parallel"] = {{"tensor", 1}, {"pipeline", 2}};
+  const Json stages = testing::estimate(params)["devices"];
+  EXPECT_EQ(testing::row_bytes(stages[0]["terms"][0], "draft_model"), 0);
+  EXPECT_GT(testing::row_bytes(stages[1]["terms"][0], "draft_model"), 0);
+  params["engine"]["options"]["draft_model"] = "meta-llama/Llama-3.2-1B";
+  EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["values"]["key"], "vocab_size");
+}
+
 }  // namespace
 }  // namespace weighbridge::vllm_layout_test

@@ -201,5 +201,21 @@ TEST(VllmRefuses, ALlamaCppCacheType) {
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "impossible");
 }
 
+// vllm/engine/arg_utils.py get_batch_defaults: 16,384 tokens a step from 70 GiB on and 8,192 below for the class LLM, 8,192 and 2,048 for the server.
+TEST(VllmDefaults, OfflineInferenceTakesLargerSteps) {
+  const auto tokens = [](const char* device, bool offline) {
+    const Json compute = testing::term(testing::estimate(with("Qwen/Qwen3-32B", device, 8, {{"offline_inference", offline}})), "compute");
+    const Json* row = testing::find_row(compute, "dense_ffn");
+    if (row == nullptr) return std::int64_t{0};
+    for (const Json& factor : (*row)["factors"])
+      if (factor["name"] == "batch_tokens") return factor["value"].get<std::int64_t>();
+    return std::int64_t{0};
+  };
+  EXPECT_EQ(tokens("h100-sxm", true), 16384);
+  EXPECT_EQ(tokens("h100-sxm", false), 8192);
+  EXPECT_EQ(tokens("a100-sxm4-80gb", true), 8192);
+  EXPECT_EQ(tokens("a100-sxm4-80gb", false), 2048);
+}
+
 }  // namespace
 }  // namespace weighbridge::vllm_test

@@ -83,7 +83,10 @@ Json Scoreboard::to_json() const {
   Json rows = Json::array();
   for (const auto& [what, score] : scores_)
     if (score.count() > 0 && is_kept(what, score)) rows.push_back(row_of(what, score));
-  return {{"left_out", left_out_}, {"models", truth::to_json(models_)}, {"rows", rows}};
+  Json missed = Json::array();
+  for (const MissedRecord& m : missed_)
+    missed.push_back({{"engine", m.engine}, {"id", m.id}, {"term", m.term}, {"error", rounded(m.error)}, {"why", m.why}});
+  return {{"left_out", left_out_}, {"models", truth::to_json(models_)}, {"missed", missed}, {"rows", rows}};
 }
 
 bool Scoreboard::models_hold_against(const Json& kept) const {
@@ -128,7 +131,8 @@ bool Scoreboard::holds_against(const Json& kept) const {
 }
 
 std::string text_of(const Json& scoreboard) {
-  std::string text = "{\"left_out\": " + scoreboard["left_out"].dump() + ",\n\"models\": " + scoreboard["models"].dump() + ",\n\"rows\": [\n";
+  std::string text = "{\"left_out\": " + scoreboard["left_out"].dump() + ",\n\"models\": " + scoreboard["models"].dump() +
+                     ",\n\"missed\": " + scoreboard["missed"].dump() + ",\n\"rows\": [\n";
   for (std::size_t i = 0; i < scoreboard["rows"].size(); ++i)
     text += scoreboard["rows"][i].dump() + (i + 1 < scoreboard["rows"].size() ? ",\n" : "\n");
   return text + "]}\n";

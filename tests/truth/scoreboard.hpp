@@ -30,6 +30,13 @@ struct MissedFigure {
   std::string why;
 };
 
+/// A record that we do not come to, and the cause that is known.
+struct MissedRecord {
+  std::string engine, id, term;
+  double error = 0;  ///< of our figure, as a share of the record, or of a budget
+  std::string why;
+};
+
 /// Parameters and bytes of the models of the catalogue: exact ones are counted, the others named.
 struct ModelScores {
   std::size_t records = 0;
@@ -46,6 +53,7 @@ class Scoreboard {
   /// Records of something that we do not count yet.
   void leave_out(const std::string& why) { ++left_out_[why]; }
 
+  void add_miss(MissedRecord miss) { missed_.push_back(std::move(miss)); }
   void set_models(ModelScores scores) { models_ = std::move(scores); }
 
   /// The score of all architectures together.
@@ -61,6 +69,7 @@ class Scoreboard {
   [[nodiscard]] bool models_hold_against(const nlohmann::ordered_json& kept) const;
 
   ModelScores models_;
+  std::vector<MissedRecord> missed_;
   std::map<Scored, Score> scores_;
   std::map<std::string, std::size_t> left_out_;
 };

@@ -243,6 +243,7 @@ class Records {
     if (std::fabs(error) <= (counted ? 0.01 : 0.03) && (counted || inside)) return;
     const Json reasons = record.value("miss", Json::object());
     const std::string reason = reasons.value(term, "");
+    if (!reason.empty()) board_.add_miss({engine_, record["id"].get<std::string>(), term, error, reason});
     const double unit = term.find("tokens") == std::string::npos ? kGib : 1;
     std::printf("  %s %s %s: ours %.6g [%.6g, %.6g], record %.6g (%+.2f %%)%s%s\n", engine_.c_str(), record["id"].get<std::string>().c_str(),
                 term.c_str(), ours.bytes / unit, ours.low / unit, ours.high / unit, theirs / unit, 100 * error, reason.empty() ? "" : ": ",

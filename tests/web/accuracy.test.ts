@@ -55,6 +55,17 @@ describe('the scoreboard', () => {
         expect(texts(locale)).toHaveProperty([`accuracy.figure.${figure.replaceAll(' ', '_')}`]);
     }
   });
+  it('names the causes of records of serving engines that are off', () => {
+    // Those above the worst that is asked for: tokens of a vLLM pool, and weights of TensorRT-LLM.
+    const ids = board.missed.map(({ id }) => id);
+    for (const id of ['vllm-21348-a', 'l2-zufayu-b200_dsr_fp8_mtp3_ep8_tp8_post3--server_fp8_latency_chat_ep8_c32_dp'])
+      expect(ids).toContain(id);
+    for (const { id, engine, why } of board.missed) {
+      expect(why).not.toBe('');
+      expect(kServing).toContain(engine);
+      expect(texts('zh-CN')).toHaveProperty([`notice.miss.${id}`]);
+    }
+  });
   it.each(['en', 'zh-CN'])('has words in %s', (locale) => {
     const ids = [
       ...[...kPlaces, ...kBeside].map((place) => `place.${place.replaceAll(' ', '_')}`),

@@ -105,6 +105,14 @@ struct Fitted {
   std::string flags;  ///< as the engine's command line takes them
 };
 
+/// What an engine does with a request that its pool has no room for, though nothing else is there.
+enum class Overlong {
+  unknown,          ///< it has no pool, or its plan says so itself
+  refuses_start,    ///< it does not start with such a limit
+  refuses_request,  ///< it starts, holds requests to what the pool has, and refuses longer prompts
+  ends_request,     ///< it starts, and ends such a request as out of memory
+};
+
 /// What the engine itself would report at start.
 struct EngineReport {
   std::string name;
@@ -117,6 +125,7 @@ struct EngineReport {
   bool tensors_on_host = false;                        ///< of layers on devices some tensors stay on the host
   std::optional<std::int64_t> default_context_tokens;  ///< what the engine would take on this machine if none were asked for
   std::optional<Fitted> fitted;
+  Overlong overlong = Overlong::unknown;
   std::string command;  ///< the engine with these settings, or with those that `fitted` says, as a line for a shell; empty: none is made
 };
 

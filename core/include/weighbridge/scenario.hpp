@@ -76,7 +76,6 @@ struct LlamaCppOptions {
   std::optional<bool> mtp;                      ///< drafts with the model's own prediction layers (`--spec-type draft-mtp`)
   std::optional<std::string> type_k_draft;      ///< of the context that drafts
   std::optional<std::string> type_v_draft;
-  std::optional<std::string> draft_model;          ///< a model of its own that drafts, by its id (`--model-draft`); Scenario::draft has it
   std::optional<std::string> draft_weights;        ///< its GGUF file type; empty: that of the model
   std::optional<std::int64_t> n_gpu_layers_draft;  ///< -1: all
   std::optional<bool> mmap;
@@ -95,6 +94,7 @@ struct VllmOptions {
   std::optional<bool> enable_lora;
   std::optional<bool> enable_prefix_caching;
   std::optional<bool> language_model_only;
+  std::optional<bool> offline_inference;          ///< the class LLM and its defaults, not `vllm serve`
   std::optional<bool> flashinfer_sampler;         ///< VLLM_USE_FLASHINFER_SAMPLER
   std::optional<std::string> speculative_method;  ///< "mtp", "eagle", "eagle3" or "ngram" of `--speculative-config`
   std::optional<std::string> mamba_ssm_cache_dtype;
@@ -117,6 +117,7 @@ struct ServingOptions {
   std::optional<std::string> attention;              ///< TGI: "flashinfer", "flashdecoding" or "paged"
   std::optional<bool> enable_dp_attention;
   std::optional<bool> disable_radix_cache;
+  std::optional<bool> enable_prefix_caching;  ///< LMDeploy
   std::optional<bool> enable_symm_mem;
 };
 
@@ -151,6 +152,7 @@ struct EngineOptions {
   std::optional<std::string> kv_cache_dtype;
   std::optional<bool> enforce_eager;
   std::optional<std::int64_t> block_size;
+  std::optional<std::string> draft_model;  ///< a model of its own that drafts, by its id (llama.cpp `--model-draft`, vLLM); Scenario::draft has it
   VllmOptions vllm;
   ServingOptions serving;
   LibraryOptions library;
@@ -195,7 +197,7 @@ struct Scenario {
   std::optional<Host> host;            ///< empty: not known
   std::optional<double> host_gb_s;     ///< bandwidth of its memory in 10^9 bytes a second, for speed; empty: not known
   std::int64_t cpu_moe_layers = 0;     ///< first layers whose routed experts stay on the host (`--n-cpu-moe`)
-  std::shared_ptr<const Model> draft;  ///< the model that drafts for this one (LlamaCppOptions::draft_model); null: none
+  std::shared_ptr<const Model> draft;  ///< the model that drafts for this one (EngineOptions::draft_model); null: none
 
   [[nodiscard]] std::int64_t device_count() const;
 };

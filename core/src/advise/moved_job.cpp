@@ -78,6 +78,7 @@ Result<MovedJob> told(Trials& trials, const Json& patch) {
   const bool is_refused = answer->verdict.kind == VerdictClass::impossible || answer->verdict.kind == VerdictClass::no;
   if (is_refused) answer = evaluate_with_rows(*setup->prepared, setup->scenario);
   if (!answer) return fail(answer.error());
+  refuse_overlong(*setup->prepared, setup->scenario, *answer);
   offer_ways_out(*setup->prepared, setup->scenario, *answer);
   return MovedJob{patch, std::move(setup->scenario), std::move(*answer)};
 }

@@ -25,8 +25,8 @@ constexpr EngineRules kEngines[] = {
 }  // namespace
 
 LocalRules local_rules() {
-  return {kEngines,           llama_cpp::read_draft, place_running,         read_library_options, describe_library_options,
-          read_llama_options, largest_in_turn,       describe_llama_options};
+  return {kEngines,           read_draft,      place_running,         read_library_options, describe_library_options,
+          read_llama_options, largest_in_turn, describe_llama_options};
 }
 
 }  // namespace weighbridge

@@ -14,9 +14,10 @@ class KeyReader;
 namespace llama_cpp {
 inline constexpr std::string_view kVersion = "v0.5.0";
 [[nodiscard]] Plan plan(const Job& job);
-/// Reads the model that drafts into `scenario`, if the request names one.
-[[nodiscard]] Result<void> read_draft(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings);
 }  // namespace llama_cpp
+
+/// Reads the model that drafts into `scenario`, if the request names one and the engine runs one (llama.cpp, vLLM).
+[[nodiscard]] Result<void> read_draft(const nlohmann::ordered_json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings);
 
 namespace ollama {
 inline constexpr std::array<std::string_view, 13> kVersions{"0.6.3",   "0.6.7",  "0.7",    "0.7.1", "0.10",   "0.11.5", "0.11.11",

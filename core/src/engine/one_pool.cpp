@@ -11,6 +11,13 @@ bool has_attention_only(const Model& model) {
   });
 }
 
+std::int64_t pooled_tokens(const Scenario& scenario, std::int64_t requests, std::int64_t block, bool caches_prefixes) {
+  const auto whole = [&](std::int64_t tokens) { return ceil_div(tokens, block) * block; };
+  const std::int64_t each = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
+  const std::int64_t shared = caches_prefixes ? std::min(scenario.shared_prefix_tokens, each) / block * block : 0;
+  return std::max(shared + requests * whole(each - shared), whole(scenario.context_tokens));
+}
+
 Term pool_term(const Job& job, FormulaRow row, const Source& source, std::int64_t ranks, bool copies_latents) {
   Term term;
   term.id = "kv_cache";

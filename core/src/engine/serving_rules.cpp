@@ -13,7 +13,8 @@ constexpr EngineRules kEngines[] = {{"sglang", sglang::plan}, {"tensorrt-llm", t
 }  // namespace
 
 ServingRules serving_rules() {
-  return {kEngines, read_serving_options, describe_serving_options, longest_sequence_option, &vllm::kCompressedRules, offer_nearest};
+  return {kEngines,           read_serving_options, describe_serving_options, longest_sequence_option, &vllm::kCompressedRules,
+          &vllm::kDraftRules, offer_nearest,        refuse_overlong};
 }
 
 }  // namespace weighbridge

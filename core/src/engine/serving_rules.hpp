@@ -10,11 +10,14 @@ namespace weighbridge {
 
 class KeyReader;
 class Prepared;
+struct Estimate;
 struct Verdict;
 
 namespace vllm {
 struct CompressedRules;
 extern const CompressedRules kCompressedRules;
+struct DraftRules;
+extern const DraftRules kDraftRules;
 }  // namespace vllm
 
 namespace sglang {
@@ -38,14 +41,16 @@ inline constexpr std::string_view kVersion = "3.3.7";
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tgi
 
-/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention; what runs where an engine refuses.
+/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention and models that draft; what runs where an engine refuses.
 struct ServingRules {
   std::span<const EngineRules> engines;
   bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
   bool (*describe_options)(const EngineOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
   const vllm::CompressedRules* compressed = nullptr;
-  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< nearest.cpp
+  const vllm::DraftRules* drafts = nullptr;
+  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;    ///< nearest.cpp
+  void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< solve/overlong.cpp
 };
 
 /// All of them, or none: a program that must be small links a definition of its own (wasm/without_rules.cpp).

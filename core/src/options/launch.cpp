@@ -4,11 +4,13 @@
 // the fields of its configs (vllm-project/vllm vllm/engine/arg_utils.py), SGLang of those of ServerArgs (sgl-project/sglang@001067f
 // python/sglang/srt/server_args.py); TensorRT-LLM takes some as flags (NVIDIA/TensorRT-LLM tensorrt_llm/commands/serve.py) and all in a file;
 // InternLM/lmdeploy lmdeploy/cli/serve.py; huggingface/text-generation-inference launcher/src/main.rs; mlc-ai/mlc-llm
-// python/mlc_llm/interface/help.py.
+// python/mlc_llm/cli/serve.py; ml-explore/mlx-lm mlx_lm/{server,generate}.py.
 #include <algorithm>
 
 #include "engine/engine.hpp"
 #include "engine/lmdeploy/lmdeploy.hpp"
+#include "engine/mlc/mlc.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "method.hpp"
 #include "options.hpp"
@@ -146,6 +148,8 @@ Commands launch_vllm(const Model& model, const Scenario& scenario) {
   const Json sampler = take("flashinfer_sampler");
   const Json method = take("speculative_method");
   const Json drafted = take("num_speculative_tokens");
+  const Json draft = take("draft_model");
+  if (scenario.options.vllm.offline_inference.value_or(false)) return {""};  // a class, not a server
   std::string program = "vllm serve";
   if (sampler.is_boolean()) program = std::string("VLLM_USE_FLASHINFER_SAMPLER=") + (sampler.get<bool>() ? "1 " : "0 ") + program;
   CommandLine line = start(program, model, scenario);
@@ -155,9 +159,11 @@ Commands launch_vllm(const Model& model, const Scenario& scenario) {
   line.add_if(scenario.parallel.expert, "--enable-expert-parallel");
   for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, true);
   if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type);
-  const bool drafts = method.is_string() || (drafted.is_number() && !model.mtp_layers.empty());
+  const bool drafts = method.is_string() || draft.is_string() || (drafted.is_number() && !model.mtp_layers.empty());
   if (drafts) {
-    const Json config{{"method", method.is_string() ? method : Json("mtp")}, {"num_speculative_tokens", drafted.is_number() ? drafted : Json(1)}};
+    const Json usual(draft.is_string() ? "draft_model" : "mtp");
+    Json config{{"method", method.is_string() ? method : usual}, {"num_speculative_tokens", drafted.is_number() ? drafted : Json(1)}};
+    if (draft.is_string()) config["model"] = scenario.draft ? Json(scenario.draft->id) : draft;
     line.add_quoted("--speculative-config", config.dump());
   }
   return spread_vllm(std::move(line), scenario);
@@ -256,7 +262,12 @@ Commands launch_tgi(const Model& model, const Scenario& scenario) {
 }
 
 Commands launch_mlc(const Model& model, const Scenario& scenario) {
-  const Json settings = settings_of(scenario);
+  Json settings = settings_of(scenario);
+  const EngineOptions& o = scenario.options;
+  const bool has_mode = o.serving.mode && *o.serving.mode != "auto";
+  // A mode, which is "local" where none is named, sets what is not given; none of them was counted.
+  if (!has_mode && !o.serving.max_total_tokens) settings["max_total_seq_length"] = pooled_tokens(scenario, scenario.sequences, mlc::kPage);
+  if (has_mode && !o.max_num_seqs) settings.erase("max_num_sequence");
   CommandLine line = start("mlc_llm serve", model, scenario);
   std::string overrides;
   const auto add = [&](std::string_view name, const std::string& value) {
@@ -265,16 +276,36 @@ Commands launch_mlc(const Model& model, const Scenario& scenario) {
   if (scenario.parallel.tensor > 1) add("tensor_parallel_shards", std::to_string(scenario.parallel.tensor));
   for (const auto& [name, value] : settings.items())
     if (name != "mode") add(name, value.dump());
-  if (const std::optional<std::string>& mode = scenario.options.serving.mode; mode && *mode != "auto" && is_plain_word(*mode))
-    line.add("--mode", *mode);
+  if (has_mode && is_plain_word(*o.serving.mode)) line.add("--mode", *o.serving.mode);
   if (!overrides.empty()) line.add_quoted("--overrides", overrides);
+  return {line.text()};
+}
+
+/// mlx_lm's server; what only its `generate` takes, with that (ml-explore/mlx-lm mlx_lm/server.py, mlx_lm/generate.py).
+Commands launch_mlx(const Model& model, const Scenario& scenario) {
+  const LibraryOptions& o = scenario.options.library;
+  const bool is_quantized = scenario.kv_type.starts_with("q");
+  const bool generates = is_quantized || o.max_kv_size;
+  CommandLine line = start(generates ? "mlx_lm.generate --model" : "mlx_lm.server --model", model, scenario);
+  line.add("--max-tokens", o.new_tokens);
+  if (generates) {
+    line.add("--max-kv-size", o.max_kv_size);
+    if (is_quantized) line.add("--kv-bits " + scenario.kv_type.substr(1) + " --kv-group-size " + std::to_string(o.kv_group_size.value_or(64)));
+    line.add_if(is_quantized, "--quantized-kv-start 0");
+    line.add("--prompt -");
+    return {line.text()};
+  }
+  line.add("--decode-concurrency", scenario.sequences);
+  line.add("--prompt-concurrency", scenario.sequences);
+  line.add("--prefill-step-size", o.prefill_tokens);
+  line.add("--prompt-cache-size", o.prompt_caches.value_or(0));
   return {line.text()};
 }
 
 /// For each engine that is a server of its own; llama.cpp's line comes with its plan.
 constexpr std::pair<std::string_view, Commands (*)(const Model&, const Scenario&)> kLaunches[] = {
-    {"vllm", launch_vllm},         {"sglang", launch_sglang}, {"tensorrt-llm", launch_tensorrt_llm},
-    {"lmdeploy", launch_lmdeploy}, {"tgi", launch_tgi},       {"mlc-llm", launch_mlc}};
+    {"vllm", launch_vllm},   {"sglang", launch_sglang}, {"tensorrt-llm", launch_tensorrt_llm}, {"lmdeploy", launch_lmdeploy}, {"tgi", launch_tgi},
+    {"mlc-llm", launch_mlc}, {"mlx", launch_mlx}};
 
 }  // namespace
 

@@ -186,7 +186,6 @@ void read_llama_cpp(KeyReader& reader, LlamaCppOptions& o) {
   o.type_v = reader.text_if_given("type_v");
   o.type_k_draft = read_cache_type(reader, "type_k_draft");
   o.type_v_draft = read_cache_type(reader, "type_v_draft");
-  o.draft_model = reader.text_if_given("draft_model");
   o.draft_weights = reader.text_if_given("draft_weights");
   o.override_tensor = read_overrides(reader);
 }
@@ -215,7 +214,6 @@ void describe_llama_options(const LlamaCppOptions& l, std::string_view engine, J
   }
   add_if_given(json, "type_k_draft", l.type_k_draft);
   add_if_given(json, "type_v_draft", l.type_v_draft);
-  add_if_given(json, "draft_model", l.draft_model);
   add_if_given(json, "draft_weights", l.draft_weights);
   const Known known = known_of(engine);
   for (const NumberOption& option : known.numbers) add_if_given(json, option.name, l.*option.kept);

@@ -87,7 +87,7 @@ const std::vector<Names>& all_names() {
         {"cache_block_seq_len", &E::block_size, nullptr, 1, 4096},
         {"quant_policy", nullptr, &S::quant_policy, 0, 42}},
        {{"cache_max_entry_count", &E::gpu_memory_utilization, nullptr, 0, 1}},
-       {{"eager_mode", &E::enforce_eager, nullptr}},
+       {{"eager_mode", &E::enforce_eager, nullptr}, {"enable_prefix_caching", nullptr, &S::enable_prefix_caching}},
        {{"backend", nullptr, &S::backend}}},
       {"tgi",
        {{"max_total_tokens", &E::max_model_len, nullptr, 1, kMaxContextTokens},

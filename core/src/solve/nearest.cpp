@@ -6,6 +6,7 @@
 #include "engine/engine.hpp"
 #include "engine/layout.hpp"
 #include "fit_trial.hpp"
+#include "options/serving_options.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -26,6 +27,17 @@ std::optional<Parallel> nearest_parallel(Prepared& prepared, Scenario trial) {
     trial.parallel = parallel;
     return runs(prepared, trial);
   });
+}
+
+/// Fewer devices, over which tensor parallel alone works.
+std::optional<std::int64_t> fewer_devices(Prepared& prepared, Scenario trial) {
+  if (trial.hardware.size() != 1) return std::nullopt;
+  std::int64_t& count = trial.hardware.front().count;
+  while (--count > 0) {
+    trial.parallel = {count};
+    if (runs(prepared, trial)) return count;
+  }
+  return std::nullopt;
 }
 
 /// The format whose weights are nearest in size.
@@ -85,14 +97,28 @@ std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& p
 
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict) {
   if (verdict.kind != VerdictClass::impossible || !verdict.reason) return;
-  if (verdict.nearest_tensor_parallel || verdict.nearest_parallel || verdict.nearest_weights_format) return;
+  if (verdict.nearest_context_tokens && scenario.options.max_model_len) {
+    // Requests follow a limit that is set, which would still be refused with shorter ones.
+    verdict.nearest_option = NearestOption{longest_sequence_option(scenario.engine), *verdict.nearest_context_tokens};
+    verdict.nearest_context_tokens.reset();
+  }
+  if (verdict.nearest_tensor_parallel || verdict.nearest_weights_format) return;
+  Scenario trial = scenario;
+  if (verdict.nearest_parallel) {
+    // On fewer machines the layout may be one that the engine does not have.
+    trial.parallel = *verdict.nearest_parallel;
+    if (runs(prepared, trial)) return;
+    verdict.nearest_parallel.reset();
+  }
   const Engine& engine = *find_engine(scenario.engine);
   const std::string& where = verdict.reason->where;
   if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
   if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
   const bool is_layout = where.starts_with("params.parallel") || where.ends_with("parallel_size") || where.ends_with("ep_size");
-  if (is_layout && !verdict.nearest_option) verdict.nearest_parallel = nearest_parallel(prepared, scenario);
+  if (!is_layout || verdict.nearest_option) return;
+  verdict.nearest_parallel = nearest_parallel(prepared, trial);
+  if (!verdict.nearest_parallel) verdict.nearest_tensor_parallel = fewer_devices(prepared, scenario);
 }
 
 }  // namespace weighbridge

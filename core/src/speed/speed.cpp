@@ -32,7 +32,7 @@ Between share_of(Between share, double peak) { return {share.low * peak, share.h
 
 bool drafts(const EngineOptions& o) {
   return o.vllm.num_speculative_tokens.value_or(0) > 0 || o.vllm.speculative_method || o.serving.speculative_algorithm ||
-         o.serving.speculative_num_draft_tokens.value_or(0) > 0 || o.llama_cpp.mtp.value_or(false) || o.llama_cpp.draft_model;
+         o.serving.speculative_num_draft_tokens.value_or(0) > 0 || o.llama_cpp.mtp.value_or(false) || o.draft_model;
 }
 
 /// Operations a second of `device` on weights of `format`, the surely used units and the best: a format that its units multiply may still be widened.

@@ -176,6 +176,25 @@ function Models({ board: { models } }: { board: Scoreboard }) {
   );
 }
 
+/** What a log says otherwise than we count, and why. */
+function Misses({ board, engine }: { board: Scoreboard; engine: string }) {
+  const missed = board.missed.filter((miss) => miss.engine === engine);
+  if (missed.length === 0) return null;
+  return (
+    <>
+      <p>{t('accuracy.known')}</p>
+      <ul class="cause">
+        {missed.map(({ id, term, error, why }) => (
+          <li key={id + term}>
+            {tCode('accuracy.term', idOf(term))}, {(error < 0 ? '\u2212' : '+') + percent(Math.abs(error))}:{' '}
+            {translated(`notice.miss.${id}`, {}) ?? why}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
 function Serving({ board, engine }: { board: Scoreboard; engine: string }) {
   return (
     <Card id={engine} title={engineName(engine)}>
@@ -189,6 +208,7 @@ function Serving({ board, engine }: { board: Scoreboard; engine: string }) {
           </>
         )}
       />
+      <Misses board={board} engine={engine} />
     </Card>
   );
 }

@@ -25,7 +25,17 @@ export interface MissedFigure {
   why: string;
 }
 
+/** A record of a serving engine that the calculator does not come to, where the cause is known; `why` is English. */
+export interface MissedRecord {
+  engine: string;
+  id: string;
+  term: string;
+  error: number;
+  why: string;
+}
+
 export interface Scoreboard {
+  missed: MissedRecord[];
   models: { records: number; exact: number; missed: MissedFigure[] };
   rows: ScoreRow[];
 }

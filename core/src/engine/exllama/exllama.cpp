@@ -14,12 +14,6 @@
 
 namespace weighbridge::exllama {
 
-std::int64_t needed_tokens(const Scenario& scenario) {
-  const std::int64_t held = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
-  const std::int64_t shared = std::min(scenario.shared_prefix_tokens, held) / kPage * kPage;
-  return shared + scenario.sequences * in_pages(held - shared);
-}
-
 FormulaRow cache_row(bool explain, std::string_view label, std::int64_t tokens, std::int64_t values, std::int64_t bits, std::int64_t layers) {
   return make_row(explain, label,
                   {{"pool_tokens", tokens},

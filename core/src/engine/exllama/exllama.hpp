@@ -15,8 +15,6 @@ inline constexpr std::int64_t kPage = 256;
 inline constexpr std::int64_t kCacheGroup = 32;
 
 [[nodiscard]] constexpr std::int64_t in_pages(std::int64_t tokens) { return ceil_div(tokens, kPage) * kPage; }
-/// Tokens that the cache has to hold: of all sequences, in whole pages; pages that are full of equal tokens are shared.
-[[nodiscard]] std::int64_t needed_tokens(const Scenario& scenario);
 
 /// Bits of a group of cached values with their scale; 16 bits a value are not quantized.
 [[nodiscard]] constexpr std::int64_t group_bits(std::int64_t bits) { return kCacheGroup * bits + (bits < 16 ? 16 : 0); }

@@ -8,6 +8,7 @@
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/local_rules.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/weight_sum.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -70,7 +71,7 @@ Settings settle(const Job& job) {
   const Scenario& scenario = job.scenario;
   const LibraryOptions& o = scenario.options.library;
   Settings s;
-  s.needed_tokens = exllama::needed_tokens(scenario);
+  s.needed_tokens = pooled_tokens(scenario, scenario.sequences, exllama::kPage);
   s.cache_tokens = exllama::in_pages(o.cache_tokens.value_or(s.needed_tokens));
   s.chunk = std::min(o.prefill_tokens.value_or(2048), job.model.max_context_tokens);  // config.py max_input_len
   // cache.py weights_per_byte: Q6 has keys of 8 bits and values of 4.

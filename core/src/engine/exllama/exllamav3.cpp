@@ -9,6 +9,7 @@
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/local_rules.hpp"
+#include "engine/one_pool.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge::exllamav3 {
@@ -31,7 +32,7 @@ Settings settle(const Job& job, const Architecture& architecture) {
   const LibraryOptions& o = scenario.options.library;
   Settings s;
   s.sequences = scenario.sequences;
-  s.needed_tokens = exllama::needed_tokens(scenario);
+  s.needed_tokens = pooled_tokens(scenario, scenario.sequences, exllama::kPage);
   s.cache_tokens = exllama::in_pages(o.cache_tokens.value_or(s.needed_tokens));
   s.chunk = o.prefill_tokens.value_or(chunk);
   if (scenario.kv_type.starts_with("q")) s.k_bits = s.v_bits = scenario.kv_type[1] - '0';

@@ -148,7 +148,7 @@ Term together(bool explain, std::vector<Term> terms) {
 std::optional<Notice> draft_refusal(const Job& job) {
   if (job.scenario.draft == nullptr) return std::nullopt;
   const std::int64_t own = job.scenario.draft->vocab_size;
-  const std::string name = job.scenario.options.llama_cpp.draft_model.value_or("");
+  const std::string name = job.scenario.options.draft_model.value_or("");
   if (std::abs(own - job.model.vocab_size) > kMostVocabularyDifference)
     return notice::custom("unsupported", "params.engine.options.draft_model",
                           "llama.cpp stops with \"draft model vocab type must match target model to use speculation\": " + name + " has " +

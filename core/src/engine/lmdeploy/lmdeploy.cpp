@@ -50,10 +50,10 @@ Settings settle(const Job& job) {
   s.context = o.max_model_len.value_or(scenario.context_tokens);
   s.requests = o.max_num_seqs.value_or(scenario.sequences);
   s.held_requests = scenario.sequences;
-  s.held = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
   s.batch_tokens = o.max_num_batched_tokens.value_or(8192);
   s.block = o.block_size.value_or(64);
   s.graphs = !o.enforce_eager.value_or(false);
+  s.caches_prefixes = o.serving.enable_prefix_caching.value_or(false);
   if (const Policy* policy = find_policy(quant_policy(scenario))) s.cache = policy->cache;
   return s;
 }
@@ -120,9 +120,9 @@ std::int64_t token_bytes(const Model& model, const Settings& s) {
 }
 
 Term cache_term(const Job& job, const Settings& s, const Source& source) {
+  const std::int64_t held = pooled_tokens(job.scenario, s.held_requests, s.block, s.caches_prefixes);
   FormulaRow row = make_row(job.explain, "full_sequences",
-                            {{"bytes_of_a_token", token_bytes(job.model, s)},
-                             {"pool_tokens", s.held_requests * ceil_div(s.held, s.block) * s.block}});
+                            {{"bytes_of_a_token", token_bytes(job.model, s)}, {"pool_tokens", held + s.spare_blocks * s.block}});
   return pool_term(job, std::move(row), source, s.tensor);
 }
 

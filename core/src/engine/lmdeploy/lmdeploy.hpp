@@ -21,9 +21,10 @@ struct Settings {
   std::int64_t context = 0;        ///< session_len
   std::int64_t requests = 0;       ///< max_batch_size
   std::int64_t held_requests = 0;  ///< of them, those that the workload has
-  std::int64_t held = 0;           ///< tokens that each of those holds
   std::int64_t batch_tokens = 0;   ///< max_prefill_token_num
   std::int64_t block = 64;         ///< cache_block_seq_len
+  bool caches_prefixes = false;    ///< enable_prefix_caching
+  std::int64_t spare_blocks = 0;   ///< of the pool, that no request gets
   CacheType cache;
   bool graphs = true;  ///< PyTorch engine: not in `eager_mode`
 

@@ -41,6 +41,7 @@ constexpr std::string_view kFormats[] = {"bf16", "fp16", "fp32", "awq-int4", "fp
 
 constexpr std::int64_t kLeastBlocks = 16;         // _get_runtime_size
 constexpr std::int64_t kSpareStates = 2;          // _get_state_cache_mem
+constexpr std::int64_t kSpareBlocks = 2;          // config_builder.py num_reserved_gpu_blocks, and one that _get_max_session_len leaves
 constexpr std::int64_t kWideHead = 512;           // _adjust_block_size: blocks of 32 tokens from this head on
 constexpr std::int64_t kGraphBytes = 10'800'333;  // of one captured batch: 6.5 to 10.3 MiB a graph were logged of vLLM's
 
@@ -149,6 +150,7 @@ std::optional<Notice> pytorch_refusal(const Job& job) {
 
 DevicePlan plan_pytorch(const Job& job, const Settings& settings, EngineReport& report) {
   Settings s = settings;
+  s.spare_blocks = kSpareBlocks;
   if (const FullAttention* a = first_grouped_attention(job.model.layers); a != nullptr && a->head_dim_k >= kWideHead)
     s.block = std::min<std::int64_t>(s.block, 32);
   const DeviceGroup& group = job.scenario.hardware.front();
@@ -173,6 +175,7 @@ DevicePlan plan_pytorch(const Job& job, const Settings& settings, EngineReport& 
   device.reserved = device.limit + beside;
   device.observed = device.reserved + group.used;
   report_pool(job, report, pool, token_bytes(job.model, s), s.block, s.context);
+  report.overlong = Overlong::refuses_request;  // engine/engine.py _get_max_session_len
   return device;
 }
 

@@ -153,6 +153,7 @@ DevicePlan plan_turbomind(const Job& job, const Settings& s, EngineReport& repor
   device.reserved = device.limit + step.bytes;
   device.observed = device.reserved + group.used;
   report_pool(job, report, pool, token_bytes(job.model, s), s.block, s.context);
+  report.overlong = Overlong::ends_request;  // engine/engine.cc FailStalledHeadOfLine
   return device;
 }
 

@@ -10,6 +10,7 @@
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/local_rules.hpp"
+#include "engine/one_pool.hpp"
 #include "json_text.hpp"
 #include "options.hpp"
 
@@ -33,13 +34,11 @@ Settings settle(const Job& job) {
   const std::int64_t context = o.max_model_len.value_or(scenario.context_tokens);
   Settings s;
   s.tensor = scenario.parallel.tensor;
-  s.sequences = o.max_num_seqs.value_or(scenario.sequences);
-  const std::int64_t held = std::min(scenario.average_tokens.value_or(context), context);
-  const std::int64_t shared = std::min(scenario.shared_prefix_tokens, held) / kPage * kPage;
-  s.needed_tokens = shared + scenario.sequences * (ceil_div(held - shared, kPage) * kPage);
-  if (o.serving.mode == "local") s.sequences = kModeSequences;
-  if (o.serving.mode == "interactive") s.sequences = 1;
-  if (o.serving.mode == "server") s.sequences = kCompiledBatch;
+  const std::string mode = o.serving.mode.value_or("");
+  const std::int64_t usual = mode == "local" ? kModeSequences
+                                             : (mode == "interactive" ? 1 : (mode == "server" ? kCompiledBatch : scenario.sequences));
+  s.sequences = o.max_num_seqs.value_or(usual);
+  s.needed_tokens = pooled_tokens(scenario, scenario.sequences, kPage);
   s.cache_tokens = o.serving.max_total_tokens.value_or(s.needed_tokens);
   s.chunk = std::min(o.max_num_batched_tokens.value_or(find_architecture(job.model.architecture)->chunk), std::max<std::int64_t>(1, context));
   s.value_bytes = value_bytes(scenario.weights_format);
@@ -112,7 +111,7 @@ std::int64_t most_tokens(const Scenario& scenario) {
 }
 
 /// A cache or a mode that is too small for the workload.
-std::optional<Notice> size_problem(const Job& job, const Settings& s) {
+std::optional<Notice> size_problem(const Job& job, const Settings& s, Plan& plan) {
   const Scenario& scenario = job.scenario;
   const std::optional<std::string>& mode = scenario.options.serving.mode;
   if (mode && mode != "local" && mode != "interactive" && mode != "server")
@@ -123,9 +122,9 @@ std::optional<Notice> size_problem(const Job& job, const Settings& s) {
   if (tokens == 0) return std::nullopt;
   if (scenario.sequences > s.sequences)
     return notice::out_of_range("params.workload.sequences", "max_num_sequence", grouped(scenario.sequences), "at most " + grouped(s.sequences));
-  if (s.cache_tokens > tokens)
-    return notice::out_of_range("params.workload.context_tokens", "max_total_seq_length", grouped(s.cache_tokens), "at most " + grouped(tokens));
-  return std::nullopt;
+  if (s.cache_tokens <= tokens) return std::nullopt;
+  if (const std::int64_t each = tokens / kPage / scenario.sequences * kPage; each > 0 && !scenario.average_tokens) plan.nearest_context_tokens = each;
+  return notice::out_of_range("params.workload.context_tokens", "max_total_seq_length", grouped(s.cache_tokens), "at most " + grouped(tokens));
 }
 
 }  // namespace
@@ -140,7 +139,7 @@ Plan plan(const Job& job) {
     return plan;
   }
   const Settings s = settle(job);
-  plan.impossible = size_problem(job, s);
+  plan.impossible = size_problem(job, s, plan);
   if (plan.impossible) return plan;
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;
@@ -153,6 +152,8 @@ Plan plan(const Job& job) {
   device.terms.push_back(outside_term(job, s, group.device));
   device.reserved = device.total();
   device.observed = device.total() + group.used;
+  // A mode gives the cache what is left; tokens that are asked for are taken, whatever is left.
+  if (most_tokens(job.scenario) > 0) plan.report.overlong = Overlong::refuses_request;  // cpp/serve/engine.cc AddRequest, config.cc
   plan.report.kv_cache_tokens = s.cache_tokens;
   plan.report.kv_cache_pool = device.terms[1].bytes;
   plan.report.max_concurrency = static_cast<double>(s.cache_tokens) / static_cast<double>(job.scenario.context_tokens);

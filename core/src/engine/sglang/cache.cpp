@@ -67,16 +67,10 @@ std::int64_t widest_window(const std::vector<Kind>& kinds) {
 
 std::int64_t whole_pages(std::int64_t tokens, const Settings& s) { return ceil_div(tokens, s.page_size) * s.page_size; }
 
-/// Tokens that all requests hold: whole pages of each, and what they begin with alike once, if the radix cache keeps it.
-std::int64_t full_tokens(const Settings& s, std::int64_t context) {
-  const std::int64_t shared = std::min(s.shared_prefix, context);
-  return whole_pages(shared, s) + s.full_length * whole_pages(context - shared, s);
-}
-
 /// Those behind a window: the window, a page at its end, and what two prefill steps in flight add (SWAChunkCapPoolConfigurator).
-std::int64_t window_tokens(const Settings& s, std::int64_t context, std::int64_t window) {
-  const std::int64_t each = std::min(whole_pages(context, s), whole_pages(window + s.page_size, s));
-  return std::min(full_tokens(s, context), s.full_length * each + whole_pages(2 * s.chunk, s));
+std::int64_t window_tokens(const Settings& s, std::int64_t window) {
+  const auto behind = [&](std::int64_t tokens) { return std::min(whole_pages(tokens, s), whole_pages(window + s.page_size, s)); };
+  return std::min(s.held_tokens, std::max(s.full_length * behind(s.held), behind(s.longest)) + whole_pages(2 * s.chunk, s));
 }
 
 /// Tokens of the pool of all, such that both pools hold their part: the other one has `window_ratio` as many.
@@ -128,10 +122,9 @@ Bytes slots(std::int64_t count, std::int64_t bytes) { return value_of({{"slots",
 
 Term cache_term(const Job& job, const Settings& s, const Stage& stage) {
   const std::vector<Kind> kinds = kinds_of(job.model, s, stage);
-  const std::int64_t context = s.held;
   const std::int64_t window = widest_window(kinds);
-  const std::int64_t full = full_tokens(s, context);
-  const std::int64_t tokens = window == 0 ? full : pool_for(s, full, window_tokens(s, context, window));
+  const std::int64_t full = s.held_tokens;
+  const std::int64_t tokens = window == 0 ? full : pool_for(s, full, window_tokens(s, window));
   const double drafts = draft_factor(s, stage);
   Term term;
   term.id = "kv_cache";
@@ -228,7 +221,7 @@ Term compressed_term(const Job& job, const Settings& s, const Stage& stage) {
   term.id = "kv_cache";
   term.basis = Basis::modelled;
   term.source = kSource;
-  const std::int64_t tokens = full_tokens(s, s.held) + s.page_size;
+  const std::int64_t tokens = s.held_tokens + s.page_size;
   Settings least = s;
   least.window_ratio = s.window_ratio / 8;  // releases for this model set a lower ratio than the usual 0.8
   const auto bytes_of = [&](const Settings& settings) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/one_pool.hpp"
 #include "engine/serving_rules.hpp"
 #include "engine/sglang/sglang.hpp"
 
@@ -169,7 +170,8 @@ Settings settle(const Job& job, const Rules& rules) {
   s.context = o.max_model_len.value_or(scenario.context_tokens);
   s.requests = ceil_div(o.max_num_seqs.value_or(scenario.sequences), s.copies * s.groups);
   s.full_length = ceil_div(scenario.sequences, s.copies * s.groups);
-  s.held = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
+  s.longest = scenario.context_tokens;
+  s.held = std::min(scenario.average_tokens.value_or(s.longest), s.longest);
   constexpr std::int64_t whole_prompt = 16384;  // max_prefill_tokens, which holds where prompts are not cut
   s.chunk = o.max_num_batched_tokens.value_or(card.chunk);
   if (s.chunk <= 0) s.chunk = std::max(whole_prompt, s.context);
@@ -179,7 +181,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.largest_graph = o.serving.cuda_graph_max_bs.value_or(s.tensor < 4 ? card.graph : card.graph_of_four);
   s.prefill_graphs = rules.prefill_graphs && s.graphs && device.backend == "cuda";
   s.radix_cache = !o.serving.disable_radix_cache.value_or(false);
-  if (s.radix_cache) s.shared_prefix = scenario.shared_prefix_tokens;
+  s.held_tokens = pooled_tokens(scenario, s.full_length, s.page_size, s.radix_cache);
   s.symmetric_memory = o.serving.enable_symm_mem.value_or(false);
   s.draft_layers = draft_layers(job);
   s.draft_in_pool = rules.draft_in_budget && s.draft_layers > 0;

@@ -107,6 +107,7 @@ Plan plan(const Job& job) {
   const std::vector<Stage> stages = stages_of(job.model, settings.pipeline);
   for (const Stage& stage : stages) plan.devices.push_back(plan_stage(job, settings, rules, stage));
   if (job.explain) report_pool(job, settings, stages, plan);
+  plan.report.overlong = Overlong::refuses_request;  // managers/tp_worker.py max_req_len
   if (!std::all_of(plan.devices.begin(), plan.devices.end(), holds)) plan.nearest_share = working_share(plan.devices);
   plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.share > kSafeShareOfSystemMemory;
   // The copies of the model follow one another; with one stage they are alike.

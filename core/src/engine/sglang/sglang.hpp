@@ -34,9 +34,10 @@ struct Settings {
   std::int64_t context = 0;      ///< context_length
   std::int64_t requests = 0;     ///< max_running_requests of one group
   std::int64_t full_length = 0;  ///< of them, those that the workload has
-  std::int64_t held = 0;         ///< tokens that each of those holds
-  std::int64_t shared_prefix = 0;
-  std::int64_t chunk = 0;  ///< tokens of one prefill step
+  std::int64_t held = 0;         ///< tokens that each of those holds, and
+  std::int64_t longest = 0;      ///< that one of them may
+  std::int64_t held_tokens = 0;  ///< by all of them, in pages of the pool
+  std::int64_t chunk = 0;        ///< tokens of one prefill step
   std::int64_t page_size = 1;
   std::int64_t cache_halves = 4;  ///< half bytes of a cached value: 4 for 16 bit, 2 for FP8, 1 for FP4
   std::int64_t largest_graph = 0;

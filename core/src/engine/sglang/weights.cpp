@@ -165,7 +165,7 @@ Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Sta
     // Its pool has as many tokens as the model's, and lies beside it.
     const double layers = static_cast<double>(std::max<std::int64_t>(1, stage.end - stage.first));
     const double each = cell_bytes(job.model, s, stage) / layers * static_cast<double>(s.draft_layers);
-    const Bytes cache = scaled(Bytes(static_cast<std::uint64_t>(s.full_length * s.held)), each);
+    const Bytes cache = scaled(Bytes(static_cast<std::uint64_t>(s.held_tokens)), each);
     term.bytes += cache;
     if (job.explain) term.formula.rows.push_back({"draft_cache", {}, cache, true});
   }

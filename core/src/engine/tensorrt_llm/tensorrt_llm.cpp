@@ -7,6 +7,7 @@
 #include <array>
 
 #include "engine/gpu_notices.hpp"
+#include "engine/one_pool.hpp"
 #include "engine/serving_rules.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -72,11 +73,8 @@ Settings settle(const Job& job) {
   s.share = o.gpu_memory_utilization.value_or(0.9);
   s.context = o.max_model_len.value_or(scenario.context_tokens);
   s.requests = o.max_num_seqs.value_or(scenario.sequences);
-  s.held_requests = ceil_div(scenario.sequences, s.copies * (s.copies_attention ? s.tensor : 1));
-  s.held = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
-  s.shared_prefix = scenario.shared_prefix_tokens;
   s.batch_tokens = o.max_num_batched_tokens.value_or(8192);
-  s.block = o.block_size.value_or(32);
+  s.held_tokens = pooled_tokens(scenario, ceil_div(scenario.sequences, s.copies * (s.copies_attention ? s.tensor : 1)), o.block_size.value_or(32));
   const std::string& type = scenario.kv_type;
   s.cache_halves = type.starts_with("fp8") ? 2 : (type == "nvfp4" ? 1 : 4);
   s.graphs = !o.enforce_eager.value_or(false);
@@ -154,6 +152,7 @@ Plan plan(const Job& job) {
   const std::vector<Stage> stages = stages_of(job.model, settings.pipeline);
   for (const Stage& stage : stages) plan.devices.push_back(plan_stage(job, settings, stage));
   if (job.explain) report_pool(job, settings, stages, plan);
+  plan.report.overlong = Overlong::refuses_request;  // _torch/pyexecutor/resource_manager.py: "Adjusted max_seq_len to …"
   const std::vector<DevicePlan> copy = plan.devices;
   if (settings.pipeline == 1) plan.devices.front().count *= settings.copies;
   for (std::int64_t i = 1; i < settings.copies && settings.pipeline > 1; ++i) plan.devices.insert(plan.devices.end(), copy.begin(), copy.end());

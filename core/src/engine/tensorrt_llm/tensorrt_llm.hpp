@@ -16,12 +16,9 @@ struct Settings {
   double share = 0.9;              ///< free_gpu_memory_fraction
   std::int64_t context = 0;        ///< max_seq_len
   std::int64_t requests = 0;       ///< max_batch_size of one rank
-  std::int64_t held_requests = 0;  ///< of them, those that the workload has
-  std::int64_t held = 0;           ///< tokens that each of those holds
-  std::int64_t shared_prefix = 0;
-  std::int64_t batch_tokens = 0;  ///< max_num_tokens
-  std::int64_t block = 32;        ///< tokens_per_block
-  std::int64_t cache_halves = 4;  ///< half bytes of a cached value
+  std::int64_t held_tokens = 0;    ///< of the pool, by the requests of the workload in blocks of tokens_per_block
+  std::int64_t batch_tokens = 0;   ///< max_num_tokens
+  std::int64_t cache_halves = 4;   ///< half bytes of a cached value
   bool graphs = true;
   bool deep_gemm = false;  ///< moe_config.backend DEEPGEMM
   std::int64_t draft_layers = 0;

@@ -144,10 +144,7 @@ std::int64_t token_bytes(const Model& model, const Settings& s, const Stage& sta
 
 Term cache_term(const Job& job, const Settings& s, const Stage& stage) {
   const std::int64_t each = token_bytes(job.model, s, stage);
-  const std::int64_t shared = std::min(s.shared_prefix, s.held);
-  const auto whole_blocks = [&](std::int64_t tokens) { return ceil_div(tokens, s.block) * s.block; };
-  FormulaRow row = make_row(job.explain, "full_sequences",
-                            {{"kv_bytes_here", each}, {"pool_tokens", whole_blocks(shared) + s.held_requests * whole_blocks(s.held - shared)}});
+  FormulaRow row = make_row(job.explain, "full_sequences", {{"kv_bytes_here", each}, {"pool_tokens", s.held_tokens}});
   Term term;
   term.id = "kv_cache";
   term.basis = Basis::exact;

@@ -60,8 +60,7 @@ struct Settings {
   double share = 1.0;         ///< cuda_memory_fraction
   std::int64_t context = 0;   ///< max_total_tokens
   std::int64_t requests = 0;  ///< of them at once
-  std::int64_t held = 0;      ///< tokens that each of those holds
-  std::int64_t shared_prefix = 0;
+  bool caches_prefixes = true;
   std::int64_t batch_tokens = 0;  ///< max_batch_prefill_tokens
   std::int64_t block = 1;         ///< tokens of a block, by attention
   std::int64_t value_bytes = 2;   ///< of the cache
@@ -124,14 +123,13 @@ Settings settle(const Job& job) {
   s.share = o.gpu_memory_utilization.value_or(1.0);
   s.context = o.max_model_len.value_or(scenario.context_tokens);
   s.requests = scenario.sequences;
-  s.held = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
   s.batch_tokens = o.max_num_batched_tokens.value_or(default_prefill(job, s.tensor));
   const int capability = scenario.hardware.front().device.compute_capability;
   const std::string fallback = capability > 0 && capability < 80 ? "paged" : "flashdecoding";
   const std::string attention = o.serving.attention.value_or(has_flashinfer_heads(job.model) ? "flashinfer" : fallback);
   s.flashinfer = attention == "flashinfer";
   s.block = s.flashinfer ? 1 : (attention == "flashdecoding" ? 256 : 16);
-  s.shared_prefix = attention == "paged" ? 0 : std::min(scenario.shared_prefix_tokens, s.held) / s.block * s.block;
+  s.caches_prefixes = attention != "paged";
   if (scenario.kv_type.starts_with("fp8")) s.value_bytes = 1;
   s.graphs = o.serving.cuda_graph_max_bs.value_or(kLargestGraph);
   return s;
@@ -148,10 +146,9 @@ Term weights_term(const Job& job, const Settings& s) {
 }
 
 Term cache_term(const Job& job, const Settings& s) {
-  const auto whole = [&](std::int64_t tokens) { return ceil_div(tokens, s.block) * s.block; };
   const Cached cached = cached_of(job.model, s.tensor);
   FormulaRow row = make_row(job.explain, "full_sequences",
-                            {{"pool_tokens", s.shared_prefix + s.requests * whole(s.held - s.shared_prefix)},
+                            {{"pool_tokens", pooled_tokens(job.scenario, s.requests, s.block, s.caches_prefixes)},
                              {"values_per_token", 2 * cached.heads * cached.head_size},
                              {"layers", job.model.n_layers()},
                              {"bytes_per_value", s.value_bytes}});
@@ -265,6 +262,7 @@ Plan plan(const Job& job) {
   }
   device.observed = device.reserved + group.used;
   report_pool(job, plan.report, pool, token_bytes(job.model, s), s.block, s.context);
+  plan.report.overlong = Overlong::refuses_start;  // backends/v3/src/lib.rs check_max_batch_total_tokens
   if (job.explain) add_warnings(job, plan);
   plan.devices.push_back(std::move(device));
   return plan;

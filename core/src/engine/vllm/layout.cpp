@@ -158,6 +158,7 @@ PageLayout page_layout(const Model& model, const Settings& settings) {
   PageLayout layout;
   add_layers(layout.kinds, model, model.layers, settings, 0);
   if (settings.drafts_with_mtp) add_layers(layout.kinds, model, model.mtp_layers, settings, model.n_layers());
+  if (settings.draft != nullptr) add_layers(layout.kinds, *settings.draft, settings.draft->layers, settings, model.n_layers());
   std::vector<PageKind>& kinds = layout.kinds;
   if (kinds.empty()) return layout;  // an encoder only
   if (!settings.hybrid_cache && !is_uniform(kinds)) ignore_windows(kinds);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/gpu_notices.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -25,6 +26,9 @@ constexpr std::array kFormatRules{
 std::optional<Notice> context_parallel_problem(const Job& job, const Parallel& p) {
   const std::int64_t shared = job.scenario.options.vllm.decode_context_parallel_size.value_or(1);
   if (shared == 1) return std::nullopt;
+  // mla/common.py, later mla_attention.py
+  if (job.scenario.kv_type.starts_with("fp8") && first_latent_attention(job.model.layers) != nullptr)
+    return notice::custom("unsupported", "params.kv_cache", "DCP not support fp8 kvcache now.", "kv_cache", job.scenario.kv_type, "auto");
   const FullAttention* a = first_grouped_attention(job.model.layers);
   const std::int64_t copies = first_latent_attention(job.model.layers) != nullptr || a == nullptr ? p.tensor : p.tensor / a->n_kv_heads;
   const auto works = [&](std::int64_t ranks) { return ranks <= std::max<std::int64_t>(1, copies) && p.tensor % ranks == 0; };
@@ -59,6 +63,8 @@ bool is_among(const Names& names, const std::string& name) {
 }
 
 std::optional<Notice> drafting_problem(const Job& job) {
+  if (job.scenario.draft)
+    if (std::optional<Notice> other = serving_rules().drafts->problem(job)) return other;
   const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
   if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
   const bool has_layers = !job.model.mtp_layers.empty();
@@ -157,7 +163,8 @@ std::optional<Notice> nodes_problem(const Job& job, const Rules& rules) {
 
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   add_model_warnings(job.model, settings, warnings);
-  if (const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method; method && is_among(kDraftModels, *method))
+  if (const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
+      method && settings.draft == nullptr && is_among(kDraftModels, *method))
     warnings.push_back(draft_not_counted("speculative_method", *method));
   // docs/serving/parallelism_scaling.md
   const Parallel& p = job.scenario.parallel;

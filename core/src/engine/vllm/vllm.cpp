@@ -26,7 +26,7 @@ Bytes pool_of(const DevicePlan& device, Bytes Term::*figure) {
 
 /// Jobs whose weights differ have different keys; one of zeros is none: stages differ, and adapters are not kept.
 MemoKey memo_key(const Job& job, const Settings& s) {
-  if (s.pipeline > 1 || s.lora_slots > 0) return {};
+  if (s.pipeline > 1 || s.lora_slots > 0 || s.draft != nullptr) return {};
   const Device& device = job.scenario.hardware.front().device;
   const int loaded = (s.expert_parallel ? 1 : 0) + (s.encoder ? 2 : 0) + (s.drafts_with_mtp ? 4 : 0) + (s.drafts_with_eagle ? 8 : 0);
   // Kernels of a card pad (expert_padding.cpp).
@@ -178,11 +178,15 @@ std::vector<Stage> pipeline_stages(const Model& model, std::int64_t pipeline) {
 namespace {
 
 /// `--speculative-config`: drafts by the model's own layers, by an EAGLE head, or by looking the text up (no memory).
-void settle_drafts(Settings& s, const Model& model, const VllmOptions& options) {
-  const std::string method = options.speculative_method.value_or(options.num_speculative_tokens && !model.mtp_layers.empty() ? "mtp" : "");
+void settle_drafts(Settings& s, const Job& job) {
+  const Model& model = job.model;
+  const VllmOptions& options = job.scenario.options.vllm;
+  const char* const usual = job.scenario.draft ? kDraftModel : (options.num_speculative_tokens && !model.mtp_layers.empty() ? "mtp" : "");
+  const std::string method = options.speculative_method.value_or(usual);
   if (method.empty()) return;
   s.drafts_with_mtp = method.ends_with("mtp") && !model.mtp_layers.empty();
   s.drafts_with_eagle = method.starts_with("eagle");
+  if (method == kDraftModel) s.draft = job.scenario.draft.get();
   s.drafted_tokens = options.num_speculative_tokens.value_or(1);
 }
 
@@ -195,7 +199,8 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
   s.tokens_per_sequence = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
   s.max_num_seqs = options.max_num_seqs.value_or(s.sequences);
   // The default grows with the sequences here, since a step needs room for one token of each.
-  s.max_num_batched_tokens = options.max_num_batched_tokens.value_or(std::max<std::int64_t>(is_large ? 8192 : 2048, s.max_num_seqs));
+  const std::int64_t usual = options.vllm.offline_inference.value_or(false) ? (is_large ? 16384 : 8192) : (is_large ? 8192 : 2048);
+  s.max_num_batched_tokens = options.max_num_batched_tokens.value_or(std::max(usual, s.max_num_seqs));
   s.tokens_in_flight = s.max_num_batched_tokens * (rules.window_batches == 1 ? 1 : std::max(rules.window_batches, s.pipeline));
   const bool has_state = std::any_of(job.model.layers.begin(), job.model.layers.end(),
                                      [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
@@ -210,7 +215,7 @@ Settings settle(const Job& job, const Rules& rules) {
   const Scenario& scenario = job.scenario;
   const EngineOptions& options = scenario.options;
   const Device& device = scenario.hardware.front().device;
-  // vllm/engine/arg_utils.py get_batch_defaults, `vllm serve`: cards of 70 GiB and more except the A100 take larger batches.
+  // vllm/engine/arg_utils.py get_batch_defaults, by usage: cards of 70 GiB and more except the A100 take larger batches.
   const bool is_large = device.runtime_bytes >= 70 * kGiB && device.id.find("a100") == std::string::npos;
   Settings s;
   s.tensor = scenario.parallel.tensor;
@@ -219,7 +224,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.expert_parallel = scenario.parallel.expert;
   s.context_parallel = options.vllm.decode_context_parallel_size.value_or(1);
   s.gpu_memory_utilization = options.gpu_memory_utilization.value_or(rules.gpu_memory_utilization);
-  settle_drafts(s, job.model, options.vllm);
+  settle_drafts(s, job);
   settle_workload(s, job, rules, is_large);
   if (options.vllm.enable_lora.value_or(false)) {
     s.lora_slots = options.vllm.max_loras.value_or(1);
@@ -258,10 +263,12 @@ const Engine& vllm_engine() {
                               {"enable_prefix_caching", OptionType::flag, "true"},
                               {"speculative_method", OptionType::text, "none"},
                               {"num_speculative_tokens", OptionType::integer, "0"},
+                              {"draft_model", OptionType::text, "none"},
                               {"enable_lora", OptionType::flag, "false"},
                               {"max_loras", OptionType::integer, "1"},
                               {"max_lora_rank", OptionType::integer, "16"},
                               {"language_model_only", OptionType::flag, "false"},
+                              {"offline_inference", OptionType::flag, "false"},
                               {"flashinfer_sampler", OptionType::flag, "by version"},
                               {"mamba_ssm_cache_dtype", OptionType::text, "auto"},
                               {"block_size", OptionType::integer, "16; MLA: 64 on Hopper, 128 on Blackwell"}},

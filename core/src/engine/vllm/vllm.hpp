@@ -54,6 +54,9 @@ inline constexpr std::int64_t kLeanSampler = 140;
 /// How the ranks of an engine share a layer: experts are cut by those of all engines of `data`, or dealt out to them whole.
 [[nodiscard]] Split split_of(const Parallel& parallel);
 
+/// `method` of `--speculative-config` for a model of its own.
+inline constexpr const char* kDraftModel = "draft_model";
+
 /// The settings in force: what was asked, else the engine's defaults for this device and usage (`vllm serve`).
 struct Settings {
   std::int64_t tensor = 1;
@@ -75,6 +78,7 @@ struct Settings {
   std::int64_t drafted_tokens = 0;       ///< num_speculative_tokens
   bool drafts_with_mtp = false;          ///< the model's own layers of multi-token prediction are loaded
   bool drafts_with_eagle = false;        ///< a layer like the model's own is loaded, with what joins its inputs
+  const Model* draft = nullptr;          ///< a model of its own drafts on the same ranks, of the last stage
   std::int64_t lora_slots = 0;           ///< max_loras; 0: adapters are off
   std::int64_t lora_rank = 0;            ///< max_lora_rank
   bool encoder = true;                   ///< images: not with language_model_only
@@ -146,6 +150,12 @@ struct CompressedRules {
   PoolReport (*report_pool)(const Model& model, const Settings& settings, const Stage& stage, Bytes pool);
   /// What one request of `tokens` must find in such a pool.
   Bytes (*request)(const Model& model, const Settings& settings, const Stage& stage, std::int64_t tokens);
+};
+
+/// A model of its own that drafts (draft.cpp), which such a module has none of either: serving_rules().drafts.
+struct DraftRules {
+  std::optional<Notice> (*problem)(const Job& job);
+  FormulaRow (*weights)(const Job& job, const Settings& settings);
 };
 
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.

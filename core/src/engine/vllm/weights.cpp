@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/formula.hpp"
+#include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "engine/weight_sum.hpp"
 
@@ -197,12 +198,13 @@ Term weights_term(const Job& job, const Settings& settings, const Stage& stage) 
   if (settings.lora_slots > 0) add(adapters_row(job, settings, stage));
   FormulaRow draft;
   if (settings.drafts_with_eagle && stage.is_last) add(draft = eagle_row(job, settings));
+  if (settings.draft != nullptr && stage.is_last) add(serving_rules().drafts->weights(job, settings));
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Not every kernel keeps a checkpoint's layout: repacking pads matrices and widens scales (Marlin: one 16-bit scale per row of each block,
   // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds. Nothing shrinks.
   // Another expert kernel pads less, an encoder that is split over the ranks takes a share of each, and a drafting layer may be smaller.
-  term.records = settings.drafts_with_eagle || settings.drafts_with_mtp ? 0 : records_of(job);
+  term.records = settings.drafts_with_eagle || settings.drafts_with_mtp || settings.draft != nullptr ? 0 : records_of(job);
   const auto ranks = static_cast<std::uint64_t>(settings.tensor);
   term.low = term.bytes - term.bytes / 200 - loaded.expert_padding - loaded.encoder * (ranks - 1) / ranks - draft.bytes / 2;
   term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33) + draft.bytes;

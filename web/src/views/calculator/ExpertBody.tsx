@@ -66,7 +66,7 @@ const kChoices: Record<string, string[]> = {
   pooling_type: ['none', 'mean', 'cls', 'last'],
   attn_implementation: ['sdpa', 'flash_attention_2', 'eager'],
   cache_implementation: ['dynamic', 'static', 'offloaded', 'quantized'],
-  speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram'],
+  speculative_method: ['none', 'mtp', 'eagle', 'eagle3', 'ngram', 'draft_model'],
   device_map: ['auto', 'balanced_low_0', 'sequential'],
   mode: ['auto', 'local', 'interactive', 'server'],
   attention: ['auto', 'flashinfer', 'flashdecoding', 'paged'],
@@ -79,10 +79,11 @@ const kExamples: Record<string, string> = {
 };
 
 /** What the engine is given with the file and not by a flag. */
-const kWithoutFlag = new Set(['draft_weights']);
+const kWithoutFlag = new Set(['draft_weights', 'offline_inference']);
 
 function flagOf(engine: string, option: string): string {
   const isEnvironment = kFlags[option]?.startsWith('OLLAMA_') ?? false;
+  if (engine === 'vllm' && option === 'draft_model') return '--speculative-config';
   if (kFields.has(engine)) return engine === 'ollama' && isEnvironment ? (kFlags[option] ?? option) : option;
   return kFlags[option] ?? `--${option.replaceAll('_', '-')}`;
 }

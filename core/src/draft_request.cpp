@@ -5,16 +5,17 @@
 #include "weighbridge/catalogue.hpp"
 #include "weighbridge/weights.hpp"
 
-namespace weighbridge::llama_cpp {
+namespace weighbridge {
 
 /// The model that `draft_model` names. The catalogue may only list it; then `params.draft` brings its spec, and what misses it is told as
 /// for any model, so that whoever has specs brings them.
 Result<void> read_draft(const Json& params, const Catalogue& catalogue, Scenario& scenario, Notices& warnings) {
-  LlamaCppOptions& o = scenario.options.llama_cpp;
-  if (!o.draft_model || scenario.engine != "llama.cpp") return {};
+  const std::optional<std::string>& id = scenario.options.draft_model;
+  if (!id || (scenario.engine != "llama.cpp" && scenario.engine != "vllm")) return {};
   const std::string where = "params.engine.options.draft_model";
-  const CatalogueModel* known = catalogue.find_model(*o.draft_model);
-  if (known == nullptr) return fail(notice::unknown("unknown_model", where, "model", *o.draft_model, "a model of the catalogue"));
+  const CatalogueModel* known = catalogue.find_model(*id);
+  if (known == nullptr) return fail(notice::unknown("unknown_model", where, "model", *id, "a model of the catalogue"));
+  LlamaCppOptions& o = scenario.options.llama_cpp;
   if (o.draft_weights) {
     const std::string format = o.draft_weights->starts_with("gguf:") ? *o.draft_weights : "gguf:" + *o.draft_weights;
     const std::optional<std::string_view> found = find_weights_format(format);
@@ -31,9 +32,9 @@ Result<void> read_draft(const Json& params, const Catalogue& catalogue, Scenario
     if (!draft) return fail(draft.error());
     scenario.draft = std::make_shared<const Model>(std::move(*draft->own));
   } else {
-    return fail(notice::missing_key("params.model.spec", "spec", "the spec of `" + *o.draft_model + "`, which the catalogue only lists"));
+    return fail(notice::missing_key("params.model.spec", "spec", "the spec of `" + *id + "`, which the catalogue only lists"));
   }
   return {};
 }
 
-}  // namespace weighbridge::llama_cpp
+}  // namespace weighbridge
