@@ -55,10 +55,11 @@ export async function ready(page: Page): Promise<void> {
   await page.waitForFunction(() => performance.getEntriesByName('weighbridge:ready').length > 0);
 }
 
-/** Chooses what lies under its own label, once nothing moves any more: an answer that arrives moves the form. */
+/** Chooses by the label, which lies over its radio button, and where it stands still: an answer that arrives moves the form. */
 export async function choose(page: Page, radio: Locator): Promise<void> {
   await expect(verdict(page)).not.toHaveAttribute('data-stale');
-  await radio.check({ force: true });
+  await page.locator('label').filter({ has: radio }).click();
+  await expect(radio).toBeChecked();
 }
 
 export const headline = (page: Page): Locator => page.getByRole('heading', { level: 1 });
