@@ -169,7 +169,7 @@ class Scheduler {
     if (source->is_input && machine_.copies > 1 && copy_of(*source, source->backend, 0) == nullptr) {
       for (int c = 0; c < machine_.copies; ++c) {
         Node* copy = c == 0 ? source : duplicate(*source);
-        copy->is_input = copy->is_output = true;  // never overwritten
+        copy->is_input = copy->is_held = true;  // never overwritten
         copy_of(*source, source->backend, c) = copy;
       }
       graph_inputs_.push_back(source);
@@ -179,12 +179,12 @@ class Scheduler {
     if (is_new) {
       for (int c = 0; c < machine_.copies; ++c) {
         Node* copy = duplicate(*source);
-        if (machine_.copies > 1) copy->is_input = copy->is_output = true;
+        if (machine_.copies > 1) copy->is_input = copy->is_held = true;
         copy_of(*source, split.backend, c) = copy;
       }
       split.inputs.push_back(source);
     }
-    source = copy_of(*source, split.backend, 0);
+    graph_.replace(source, copy_of(*source, split.backend, 0));
     return is_new;
   }
 
