@@ -150,9 +150,9 @@ class Allocator {
     if (works_in_place(tensor.op) && takes_over_source(tensor)) return;
     const auto id = static_cast<std::size_t>(backend);
     tensor.home = backend;
-    const std::uint64_t size = backends_[id].alloc_size(tensor);
-    tensor.offset = lists_[id].take(size);
-    note(Trace::Kind::take, backend, {tensor.offset, size});
+    tensor.size = backends_[id].alloc_size(tensor);
+    tensor.offset = lists_[id].take(tensor.size);
+    note(Trace::Kind::take, backend, {tensor.offset, tensor.size});
     if (lists_[id].peak() > reserved_[id].bytes) reserved_[id] = {lists_[id].peak(), step_};
   }
 
@@ -163,6 +163,7 @@ class Allocator {
       if (parent->n_children != 1 || parent->n_views != 0 || !is_same_layout(node, *parent)) continue;
       node.home = parent->home;
       node.offset = parent->offset;
+      node.size = backends_[static_cast<std::size_t>(node.home)].alloc_size(node);
       parent->is_allocated = false;
       note(Trace::Kind::take_over, node.home, {node.offset, 0});
       free_rest(node, *parent);
@@ -173,9 +174,8 @@ class Allocator {
 
   void free_rest(const Node& node, const Node& parent) {
     const FreeList& list = lists_[static_cast<std::size_t>(parent.home)];
-    const Backend& backend = backends_[static_cast<std::size_t>(parent.home)];
-    const std::uint64_t had = list.aligned(backend.alloc_size(parent));
-    const std::uint64_t needs = list.aligned(backend.alloc_size(node));
+    const std::uint64_t had = list.aligned(parent.size);
+    const std::uint64_t needs = list.aligned(node.size);
     if (had > needs) give(parent.home, parent.offset + needs, had - needs);
   }
 
@@ -193,7 +193,7 @@ class Allocator {
 
   void free(Node& tensor) {
     if (is_kept(tensor)) return;
-    give(tensor.home, tensor.offset, backends_[static_cast<std::size_t>(tensor.home)].alloc_size(tensor));
+    give(tensor.home, tensor.offset, tensor.size);
     tensor.is_allocated = false;
   }
 

@@ -105,6 +105,7 @@ struct PlanNotes {
   bool is_allocated = false;
   int home = kNowhere;  ///< the backend whose compute buffer it lies in
   std::uint64_t offset = 0;
+  std::uint64_t size = 0;  ///< there, before alignment
   bool is_listed = false;  ///< among what lives at a moment
 };
 

@@ -21,8 +21,7 @@ class Scheduler {
 
   Schedule run() {
     assign_by_buffers();
-    expand_all();
-    assign_rest();
+    if (expand_all()) assign_rest();
     assign_sources();
     make_splits();
     collect_dependencies();
@@ -94,11 +93,13 @@ class Scheduler {
     return is_open;
   }
 
-  void expand_all() {
+  /// Whether some are without a place in the end.
+  bool expand_all() {
     for (const bool devices_only : {true, false}) {
-      if (!expand(graph_.nodes.begin(), graph_.nodes.end(), devices_only)) return;
-      if (!expand(graph_.nodes.rbegin(), graph_.nodes.rend(), devices_only)) return;
+      if (!expand(graph_.nodes.begin(), graph_.nodes.end(), devices_only)) return false;
+      if (!expand(graph_.nodes.rbegin(), graph_.nodes.rend(), devices_only)) return false;
     }
+    return true;
   }
 
   /// Whether backend `id` can read `tensor` where it is, or where it is going to be.
