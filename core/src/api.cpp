@@ -94,6 +94,7 @@ Result<JsonOut> call_catalogue(const Json&, Context& context) {
 Result<JsonOut> call_catalogue_load(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with models and devices"));
   if (auto loaded = context.catalogue.load(params.value("models", Json()), params.value("devices", Json())); !loaded) return fail(loaded.error());
+  context.kept.reset();
   return JsonOut{{"models", context.catalogue.models().size()}, {"devices", context.catalogue.devices().size()}};
 }
 
@@ -149,7 +150,7 @@ Api::~Api() = default;
 
 std::string Api::call(std::string_view request) {
   Notices warnings;
-  Context context{catalogue_, warnings, files_.get(), reading_};
+  Context context{catalogue_, warnings, kept_, files_.get(), reading_};
   const Result<JsonOut> result = dispatch(request, context, reading_);
   return respond(result, warnings);
 }

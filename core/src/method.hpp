@@ -18,6 +18,7 @@ struct Reading;
 struct Context {
   Catalogue& catalogue;
   Notices& warnings;
+  std::shared_ptr<void>& kept;       ///< what a method found of models of the catalogue and keeps for its next call; may be null
   FileMethods* files = nullptr;      ///< null in a build that only counts
   const Reading* reading = nullptr;  ///< likewise
 };

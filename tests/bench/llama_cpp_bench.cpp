@@ -52,6 +52,7 @@ struct Timed {
   double us = 0;
   double plan_us = 0;
   Memo::Work work;
+  Memo::Work plan_work;
 };
 
 Json request_of(std::string_view model, const Machine& machine, std::string_view engine) {
@@ -81,10 +82,10 @@ double fastest(const Model& model, const Scenario& scenario, Memo::Work& work, A
 }
 
 Timed time_of(const Request& request, std::string name) {
-  Timed timed{std::move(name), 0, 0, {}};
+  Timed timed{std::move(name), 0, 0, {}, {}};
   Scenario placed = request.scenario;
   placed.options.llama_cpp.fit = false;
-  timed.plan_us = fastest(request.model(), placed, timed.work, [](Prepared& p, const Scenario& scenario) { return evaluate(p, scenario); });
+  timed.plan_us = fastest(request.model(), placed, timed.plan_work, [](Prepared& p, const Scenario& scenario) { return evaluate(p, scenario); });
   timed.us = fastest(request.model(), request.scenario, timed.work, [](Prepared& p, const Scenario& scenario) { return estimate(p, scenario); });
   return timed;
 }
@@ -128,8 +129,8 @@ int run(bool each) {
         const std::string name = std::string(model) + ", " + std::to_string(machine.count) + " x " + std::string(machine.device);
         all.push_back(time_of(*request, name));
         if (each)
-          std::printf("%-60s %6.0f us, answer %8.0f us, %d graphs, %d nodes\n", name.c_str(), all.back().plan_us, all.back().us,
-                      all.back().work.replayed, all.back().work.nodes);
+          std::printf("%-60s %6.0f us, %d graphs, %d nodes; answer %8.0f us, %d graphs, %d nodes\n", name.c_str(), all.back().plan_us,
+                      all.back().plan_work.replayed, all.back().plan_work.nodes, all.back().us, all.back().work.replayed, all.back().work.nodes);
       }
     print(engine, all);
   }

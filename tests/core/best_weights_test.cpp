@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "api_fixture.hpp"
+#include "embedded.hpp"
+#include "kept_searches.hpp"
 #include "scenarios.hpp"
 #include "weighbridge/api.hpp"
 #include "weighbridge/weights.hpp"
@@ -195,6 +197,84 @@ void expect_exact_in(const char* engine, int count) {
     if (::testing::Test::HasFailure()) return;
   }
   EXPECT_GT(holding, count / 4);
+}
+
+void expect_same(const BestWeights& kept, const BestWeights& fresh) {
+  EXPECT_EQ(kept.format, fresh.format);
+  EXPECT_EQ(kept.loaded, fresh.loaded);
+  EXPECT_EQ(kept.weights, fresh.weights);
+  EXPECT_EQ(kept.scenario, fresh.scenario);
+  EXPECT_EQ(kept.context_tokens, fresh.context_tokens);
+  EXPECT_EQ(kept.answer.verdict.kind, fresh.answer.verdict.kind);
+  ASSERT_EQ(kept.answer.devices.size(), fresh.answer.devices.size());
+  for (std::size_t i = 0; i < fresh.answer.devices.size(); ++i) {
+    EXPECT_EQ(kept.answer.devices[i].total(), fresh.answer.devices[i].total());
+    EXPECT_EQ(kept.answer.devices[i].high(), fresh.answer.devices[i].high());
+  }
+}
+
+TEST(BestWeights, AreTheSameAfterOtherContextsAndOtherScenarios) {
+  testing::Scenarios random;
+  KeptSearches kept;
+  for (int i = 0; i < testing::scenarios(150); ++i) {
+    const Result<Request> request = random.next(i % 3 == 0 ? "ollama" : "llama.cpp");
+    ASSERT_TRUE(request) << request.error().message;
+    for (int step = 0; step < 5; ++step) {
+      Scenario scenario = request->scenario;
+      scenario.context_tokens = std::min(std::int64_t{2048} << random.number(6), request->model().max_context_tokens);
+      if (step == 3) scenario.sequences += 1;
+      if (step == 4) scenario.hardware[0].used = kGiB;
+      SCOPED_TRACE(request->model().id + ", " + std::to_string(scenario.device_count()) + " x " + scenario.hardware[0].device.id + ", " +
+                   std::to_string(scenario.context_tokens));
+      const Result<BestWeights> quick = solve_best_weights(request->model(), scenario, "", &kept);
+      const Result<BestWeights> fresh = solve_best_weights(request->model(), scenario, "");
+      ASSERT_EQ(quick.has_value(), fresh.has_value());
+      if (fresh) expect_same(*quick, *fresh);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+TEST(BestWeights, AreKeptOfOneScenarioAndItsFirstModels) {
+  testing::Scenarios random;
+  const Result<Request> request = random.next("llama.cpp");
+  ASSERT_TRUE(request) << request.error().message;
+  Scenario scenario = request->scenario;
+  KeptSearches kept;
+  const std::vector<CatalogueModel>& models = random.catalogue().models();
+  KeptSearch* first = kept.find(*models[0].model, scenario);
+  ASSERT_NE(first, nullptr);
+  first->rungs["checkpoint"];
+  scenario.context_tokens += 1;
+  EXPECT_EQ(kept.find(*models[0].model, scenario)->rungs.size(), 1U);
+  std::size_t n_kept = 1;
+  while (kept.find(*models[n_kept].model, scenario) != nullptr) ++n_kept;
+  EXPECT_EQ(n_kept, 64U);
+  EXPECT_EQ(kept.find(*models[0].model, scenario)->rungs.size(), 1U);
+  scenario.options.llama_cpp.flash_attn = false;
+  EXPECT_TRUE(kept.find(*models[0].model, scenario)->rungs.empty());
+}
+
+/// A catalogue may be loaded anew, with another model by the same name.
+TEST(BestWeights, AreOfTheModelsThatAreLoaded) {
+  Api api(reading());
+  const auto load = [&](int layers) {
+    const Json config{{"model_type", "llama"},     {"hidden_size", 4096},         {"intermediate_size", 14336}, {"num_attention_heads", 32},
+                      {"num_key_value_heads", 8},  {"num_hidden_layers", layers}, {"vocab_size", 128256},       {"max_position_embeddings", 131072},
+                      {"torch_dtype", "bfloat16"}, {"tie_word_embeddings", false}};
+    const Json models{{"models", Json::array({{{"id", "a/b"}, {"slug", "b"}, {"name", "B"}, {"config", config}}})}};
+    const Json params{{"models", models}, {"devices", testing::parse(embedded("gpus.json"))}};
+    EXPECT_EQ(testing::parse(api.call(Json{{"method", "catalogue.load"}, {"params", params}}.dump()))["ok"], true);
+  };
+  const auto bytes = [&] {
+    const Json params{{"find", "weights"}, {"request", home("a/b", "rtx-4090")}};
+    return testing::parse(api.call(Json{{"method", "solve"}, {"params", params}}.dump()))["result"]["weights"]["bytes"].get<std::int64_t>();
+  };
+  load(32);
+  const std::int64_t of_32 = bytes();
+  EXPECT_EQ(bytes(), of_32);
+  load(16);
+  EXPECT_LT(bytes(), of_32);
 }
 
 TEST(BestWeights, AreExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_exact_in("llama.cpp", testing::scenarios(250)); }

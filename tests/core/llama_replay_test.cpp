@@ -78,10 +78,10 @@ void expect_same_buffers(const Request& request, std::int64_t cpu_moe_layers) {
   const llama_cpp::Settings settings = llama_cpp::settle(job);
   const llama_cpp::Placement placement = llama_cpp::place(job, settings);
   for (const auto purpose : {llama_graph::Purpose::plan, llama_graph::Purpose::run}) {
-    const auto all = llama_graph::simulate(job, settings, placement, purpose, llama_graph::Detail::all_layers);
+    const auto all = llama_graph::Simulation(job, settings, placement).buffers(purpose, llama_graph::Detail::all_layers);
     for (const auto least : {llama_graph::Detail::few_periods, llama_graph::Detail::four_periods, llama_graph::Detail::some_periods,
                              llama_graph::Detail::more_periods}) {
-      const auto some = llama_graph::simulate(job, settings, placement, purpose, least);
+      const auto some = llama_graph::Simulation(job, settings, placement).buffers(purpose, least);
       ASSERT_TRUE(all && some);
       EXPECT_EQ(sizes_of(*some), sizes_of(*all)) << request.model().architecture << ", gpu layers " << settings.gpu_layers;
     }
@@ -116,8 +116,8 @@ TEST(LlamaReplay, APlanThatPutsNodesWhereTheyArePinnedIsAsItRuns) {
     const llama_cpp::Settings settings = llama_cpp::settle(job);
     if (llama_cpp::refusal(job, settings)) continue;
     const llama_cpp::Placement placement = llama_cpp::place(job, settings);
-    const auto planned = llama_graph::simulate(job, settings, placement, llama_graph::Purpose::plan);
-    const auto run = llama_graph::simulate(job, settings, placement, llama_graph::Purpose::run);
+    const auto planned = llama_graph::Simulation(job, settings, placement).buffers(llama_graph::Purpose::plan);
+    const auto run = llama_graph::Simulation(job, settings, placement).buffers(llama_graph::Purpose::run);
     if (!planned) continue;
     ++(planned->is_as_run ? alike : others);
     if (planned->is_as_run) {

@@ -16,7 +16,8 @@ struct Reading;
 
 /// The one boundary that the page, the command line, the tests and the npm package share: JSON text in, JSON text out.
 /// Request `{"method": …, "params": …}`; response `{"ok":true,"result":…,"warnings":[…]}` or `{"ok":false,"error":{…},"warnings":[…]}`.
-/// It never throws and never fails in another way than that. Its only state is the loaded catalogue, and the files that are open for reading.
+/// It never throws and never fails in another way than that. Its only state is the loaded catalogue, and the files that are open for reading; what it
+/// keeps between calls beside them changes no answer.
 class Api {
  public:
   /// Counts models of the catalogue, and models that were read elsewhere.
@@ -39,6 +40,7 @@ class Api {
  private:
   const Reading* reading_ = nullptr;
   Catalogue catalogue_;
+  std::shared_ptr<void> kept_;  ///< borrows of the catalogue
   std::unique_ptr<class FileMethods> files_;
 };
 

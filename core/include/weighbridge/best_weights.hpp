@@ -25,8 +25,10 @@ struct BestWeights {
 /// If none holds on the devices, the engine can split and the host's memory is known: the same with the most layers that the devices hold, by
 /// no format wider than Q4_K_M, since what lies on the host is read at its speed. If that does not hold either, the smallest format, with what
 /// it needs. `smallest` is the last format to try; if the engine runs none by that name, all are tried.
-/// Fails as estimate() does.
-[[nodiscard]] Result<BestWeights> solve_best_weights(const Model& model, const Scenario& scenario, std::string_view smallest);
+/// Fails as estimate() does. `kept`, which may be null, has what was found for other contexts, and makes the answer quicker, not another one; it
+/// borrows the model.
+[[nodiscard]] Result<BestWeights> solve_best_weights(const Model& model, const Scenario& scenario, std::string_view smallest,
+                                                     class KeptSearches* kept = nullptr);
 
 /// The formats that are tried after the checkpoint, those of all engines; an engine is asked for those that it runs.
 [[nodiscard]] const std::vector<std::string_view>& loss_order();

@@ -22,6 +22,8 @@ struct Tflops {
   double int8 = 0;
   double fp8 = 0;
   double fp4 = 0;
+
+  friend bool operator==(const Tflops&, const Tflops&) = default;
 };
 
 /// An accelerator as the catalogue knows it.
@@ -49,6 +51,8 @@ struct Device {
   Tflops tflops;
 
   [[nodiscard]] bool runs(std::string_view format) const;
+
+  friend bool operator==(const Device&, const Device&) = default;
 };
 
 /// `count` equal devices, each with `used` bytes taken by something else.
@@ -61,6 +65,8 @@ struct DeviceGroup {
 
   /// What the runtime sees of the card, less what is already used there.
   [[nodiscard]] Bytes capacity() const { return device.runtime_bytes - used; }
+
+  friend bool operator==(const DeviceGroup&, const DeviceGroup&) = default;
 };
 
 }  // namespace weighbridge

@@ -20,6 +20,8 @@ struct Parallel {
   std::int64_t data = 1;
   bool expert = false;
   std::int64_t nodes = 1;  ///< machines that the devices are in, as many in each
+
+  friend bool operator==(const Parallel&, const Parallel&) = default;
 };
 
 /// How llama.cpp spreads layers over the devices (`--split-mode`).
@@ -40,6 +42,8 @@ enum class PoolingType { none, mean, cls, last };
 struct MovedTensor {
   std::size_t tensor = 0;  ///< index into the model's tensors in the asked weights format
   int device = -1;         ///< -1: the host
+
+  friend bool operator==(const MovedTensor&, const MovedTensor&) = default;
 };
 
 /// Settings of llama.cpp by the names of its context and model parameters (include/llama.h); empty = default.
@@ -82,6 +86,8 @@ struct LlamaCppOptions {
   std::optional<std::int64_t> lora_bytes;    ///< of all adapter files
   std::optional<bool> sched_spread;          ///< OLLAMA_SCHED_SPREAD: over all GPUs even if one is enough
   std::optional<std::int64_t> gpu_overhead;  ///< OLLAMA_GPU_OVERHEAD: bytes of each GPU that its choice of a context leaves out
+
+  friend bool operator==(const LlamaCppOptions&, const LlamaCppOptions&) = default;
 };
 
 /// Settings that vLLM alone has, by its own names; empty = default.
@@ -98,6 +104,8 @@ struct VllmOptions {
   std::optional<bool> flashinfer_sampler;         ///< VLLM_USE_FLASHINFER_SAMPLER
   std::optional<std::string> speculative_method;  ///< "mtp", "eagle", "eagle3" or "ngram" of `--speculative-config`
   std::optional<std::string> mamba_ssm_cache_dtype;
+
+  friend bool operator==(const VllmOptions&, const VllmOptions&) = default;
 };
 
 /// Settings that serving engines other than vLLM add, by SGLang's names (serving_options.cpp has those of the others); empty = default.
@@ -119,6 +127,8 @@ struct ServingOptions {
   std::optional<bool> disable_radix_cache;
   std::optional<bool> enable_prefix_caching;  ///< LMDeploy
   std::optional<bool> enable_symm_mem;
+
+  friend bool operator==(const ServingOptions&, const ServingOptions&) = default;
 };
 
 /// Settings of the libraries that run a model in a program of one's own, each by its engine's own name (library_options.cpp); empty = default.
@@ -141,6 +151,8 @@ struct LibraryOptions {
   std::optional<bool> whole_window_cache;           ///< ExLlama: layers with a window keep all tokens
   std::optional<bool> last_logits_only;             ///< ExLlamaV2: loading asks the head for one token
   std::optional<bool> tensor_parallel;              ///< ExLlamaV2: every matrix is split over the GPUs
+
+  friend bool operator==(const LibraryOptions&, const LibraryOptions&) = default;
 };
 
 /// The engine's own settings; empty = the engine's default. The names are vLLM's: what another engine calls the same is kept here too.
@@ -157,6 +169,8 @@ struct EngineOptions {
   ServingOptions serving;
   LibraryOptions library;
   LlamaCppOptions llama_cpp;
+
+  friend bool operator==(const EngineOptions&, const EngineOptions&) = default;
 };
 
 /// The memory of the machine that the devices are in.
@@ -166,6 +180,8 @@ struct Host {
   Bytes by_running;  ///< that part
 
   [[nodiscard]] Bytes capacity() const { return memory - used; }
+
+  friend bool operator==(const Host&, const Host&) = default;
 };
 
 /// Another model that was started on the same devices before, and what it takes of them by the high bound: of a pool all.
@@ -176,6 +192,8 @@ struct RunningModel {
   std::string weights_format;
   std::vector<Bytes> taken;  ///< of each device, by group; where it takes more of one than of another of the group, the most
   Bytes host;                ///< of the host's memory
+
+  friend bool operator==(const RunningModel&, const RunningModel&) = default;
 };
 
 /// Everything about a run except the model itself.
@@ -200,6 +218,8 @@ struct Scenario {
   std::shared_ptr<const Model> draft;  ///< the model that drafts for this one (EngineOptions::draft_model); null: none
 
   [[nodiscard]] std::int64_t device_count() const;
+
+  friend bool operator==(const Scenario&, const Scenario&) = default;
 };
 
 /// Limits of what a request may ask for; beyond them a number is a typing error, and a loop over it would not end.

@@ -91,18 +91,23 @@ bool works_in_place(Op op) {
   }
 }
 
+/// Its room is for no other tensor.
+bool is_kept(const Node& tensor) { return tensor.is_output || tensor.is_held; }
+
 bool is_same_layout(const Node& a, const Node& b) { return a.ne == b.ne && a.nb == b.nb && a.type == b.type; }
 
 class Allocator {
  public:
-  explicit Allocator(const std::vector<Backend>& backends) : backends_(backends), reserved_(backends.size(), Reserved{0, kNowhere}) {
+  /// `trace` may be null.
+  Allocator(const std::vector<Backend>& backends, Trace* trace)
+      : backends_(backends), reserved_(backends.size(), Reserved{0, kNowhere}), trace_(trace) {
     for (const Backend& backend : backends) lists_.emplace_back(backend.alignment());
   }
 
   /// `before`(step) and `at`(step): before and while the node of the schedule is computed.
   template <class Before, class At>
   void run(const Schedule& schedule, Before before, At at) {
-    trace_.events.reserve(2 * schedule.nodes.size());
+    if (trace_ != nullptr) trace_->events.reserve(2 * schedule.nodes.size());
     for (const Placed& leaf : schedule.leafs) place(*leaf.tensor, leaf.backend);
     for (const Placed& node : schedule.nodes) count_uses(*node.tensor, node.backend);
     const int end = static_cast<int>(schedule.nodes.size());
@@ -120,11 +125,10 @@ class Allocator {
   }
 
   void stop() {
-    const std::size_t first = trace_.free.size();
-    for (const FreeList& list : lists_) trace_.free.insert(trace_.free.end(), list.free().begin(), list.free().end());
-    trace_.stops.push_back({trace_.events.size(), first, trace_.free.size()});
+    const std::size_t first = trace_->free.size();
+    for (const FreeList& list : lists_) trace_->free.insert(trace_->free.end(), list.free().begin(), list.free().end());
+    trace_->stops.push_back({trace_->events.size(), first, trace_->free.size()});
   }
-  [[nodiscard]] Trace& trace() { return trace_; }
 
   [[nodiscard]] const std::vector<Reserved>& reserved() const { return reserved_; }
 
@@ -146,21 +150,22 @@ class Allocator {
     if (works_in_place(tensor.op) && takes_over_source(tensor)) return;
     const auto id = static_cast<std::size_t>(backend);
     tensor.home = backend;
-    const std::uint64_t size = backends_[id].alloc_size(tensor);
-    tensor.offset = lists_[id].take(size);
-    trace_.events.push_back({Trace::Kind::take, backend, {tensor.offset, size}});
+    tensor.size = backends_[id].alloc_size(tensor);
+    tensor.offset = lists_[id].take(tensor.size);
+    note(Trace::Kind::take, backend, {tensor.offset, tensor.size});
     if (lists_[id].peak() > reserved_[id].bytes) reserved_[id] = {lists_[id].peak(), step_};
   }
 
   /// A view is never allocated itself, so what it looks into is not taken over either.
   bool takes_over_source(Node& node) {
     for (Node* parent : node.sources()) {
-      if (parent == nullptr || !parent->is_allocated || parent->is_output) continue;
+      if (parent == nullptr || !parent->is_allocated || is_kept(*parent)) continue;
       if (parent->n_children != 1 || parent->n_views != 0 || !is_same_layout(node, *parent)) continue;
       node.home = parent->home;
       node.offset = parent->offset;
+      node.size = backends_[static_cast<std::size_t>(node.home)].alloc_size(node);
       parent->is_allocated = false;
-      trace_.events.push_back({Trace::Kind::take_over, node.home, {node.offset, 0}});
+      note(Trace::Kind::take_over, node.home, {node.offset, 0});
       free_rest(node, *parent);
       return true;
     }
@@ -169,9 +174,8 @@ class Allocator {
 
   void free_rest(const Node& node, const Node& parent) {
     const FreeList& list = lists_[static_cast<std::size_t>(parent.home)];
-    const Backend& backend = backends_[static_cast<std::size_t>(parent.home)];
-    const std::uint64_t had = list.aligned(backend.alloc_size(parent));
-    const std::uint64_t needs = list.aligned(backend.alloc_size(node));
+    const std::uint64_t had = list.aligned(parent.size);
+    const std::uint64_t needs = list.aligned(node.size);
     if (had > needs) give(parent.home, parent.offset + needs, had - needs);
   }
 
@@ -188,20 +192,24 @@ class Allocator {
   }
 
   void free(Node& tensor) {
-    if (tensor.is_output) return;
-    give(tensor.home, tensor.offset, backends_[static_cast<std::size_t>(tensor.home)].alloc_size(tensor));
+    if (is_kept(tensor)) return;
+    give(tensor.home, tensor.offset, tensor.size);
     tensor.is_allocated = false;
   }
 
   void give(int home, std::uint64_t offset, std::uint64_t size) {
     lists_[static_cast<std::size_t>(home)].give(offset, size);
-    trace_.events.push_back({Trace::Kind::give, home, {offset, size}});
+    note(Trace::Kind::give, home, {offset, size});
+  }
+
+  void note(Trace::Kind kind, int backend, Block block) {
+    if (trace_ != nullptr) trace_->events.push_back({kind, backend, block});
   }
 
   const std::vector<Backend>& backends_;
   std::vector<FreeList> lists_;
   std::vector<Reserved> reserved_;
-  Trace trace_;
+  Trace* trace_;
   int step_ = kNowhere;
 };
 
@@ -218,14 +226,13 @@ void for_each_tensor(const Schedule& schedule, Visit visit) {
 
 }  // namespace
 
-std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends, Trace& trace) {
-  Allocator allocator(backends);
-  std::size_t next = 0;
+std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends, Trace* trace) {
+  Allocator allocator(backends, trace);
+  std::size_t next = trace == nullptr ? schedule.marks.size() : 0;
   const auto stop = [&](int step) {
     for (; next < schedule.marks.size() && schedule.marks[next] == static_cast<std::size_t>(step); ++next) allocator.stop();
   };
   allocator.run(schedule, stop, [](int) {});
-  trace = std::move(allocator.trace());
   return allocator.reserved();
 }
 
@@ -243,12 +250,13 @@ std::vector<std::vector<const Node*>> living_at_fullest(const Schedule& schedule
       living[backend].push_back(&node);
     });
   };
-  Allocator(backends).run(
-      schedule, [](int) {},
-      [&](int step) {
-        for (std::size_t backend = 0; backend < backends.size(); ++backend)
-          if (reserved[backend].bytes > 0 && std::max(reserved[backend].fullest, 0) == step) list(backend);
-      });
+  Allocator(backends, nullptr)
+      .run(
+          schedule, [](int) {},
+          [&](int step) {
+            for (std::size_t backend = 0; backend < backends.size(); ++backend)
+              if (reserved[backend].bytes > 0 && std::max(reserved[backend].fullest, 0) == step) list(backend);
+          });
   return living;
 }
 

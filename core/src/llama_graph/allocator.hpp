@@ -65,8 +65,8 @@ struct Trace {
   std::vector<Block> free;  ///< of all stops, and for each of all backends
 };
 
-/// By backend.
-[[nodiscard]] std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends, Trace& trace);
+/// By backend. `trace`: null if nobody asks what the allocator did.
+[[nodiscard]] std::vector<Reserved> allocate(const Schedule& schedule, const std::vector<Backend>& backends, Trace* trace);
 
 /// By backend: what lies in its buffer while the node is computed at which it grew last.
 [[nodiscard]] std::vector<std::vector<const Node*>> living_at_fullest(const Schedule& schedule, const std::vector<Backend>& backends,

@@ -26,12 +26,11 @@ bool unfolds_latents(const std::vector<Tensor>& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return has_name(tensor, "attn_kv_b"); });
 }
 
-Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, Purpose purpose, Detail detail, Arena& arena)
+Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placement& placement, bool is_of_one, Detail detail, Arena& arena)
     : graph(arena), model(job.model), settings(s), placement_(placement), job_(job), loaded_(job.tensors.size(), nullptr), detail_(detail) {
-  n_seqs = purpose == Purpose::run_one ? 1 : s.n_seq_max;
+  n_seqs = is_of_one ? 1 : s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;
-  runs_ = purpose != Purpose::plan;
   pins_norms_ = n_tokens < kFewTokens || s.gpu_layers > model.n_layers();
   // Rows stand by layer, those outside the layers first.
   first_row_.assign(model.layers.size() + 2, job.tensors.size());
@@ -77,11 +76,8 @@ int Builder::backend_of(int il) const {
   return device == llama_cpp::Placement::kHost ? host() : device;
 }
 
-void Builder::pin(Node* node, int backend) {
-  if (runs_)
-    node->backend = backend;
-  else
-    pins_.push_back({node, backend});
+void Builder::pin_nodes() const {
+  for (const Pin& pin : pins_) pin.node->backend = pin.backend;
 }
 
 bool Builder::is_as_run() const {

@@ -9,7 +9,7 @@
 
 #include "engine/llama_cpp/llama_cpp.hpp"
 #include "llama_graph/graph.hpp"
-#include "llama_graph/simulate.hpp"
+#include "llama_graph/layers.hpp"
 
 namespace weighbridge::llama_graph {
 
@@ -73,7 +73,8 @@ struct MoeStyle {
 
 class Builder {
  public:
-  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose, Detail detail, Arena& arena);
+  /// `is_of_one`: all tokens are of one sequence.
+  Builder(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, bool is_of_one, Detail detail, Arena& arena);
 
   Graph graph;
   const Model& model;
@@ -173,6 +174,8 @@ class Builder {
   [[nodiscard]] int host() const { return placement_.n_devices; }
   [[nodiscard]] int cache_buffer(int il) const;
 
+  /// Before the graph is split: nodes are computed where the engine pins them as it runs.
+  void pin_nodes() const;
   /// Whether the scheduler put every node where the engine pins it as it runs, so that the graph is the same then. Of a plan that was split.
   [[nodiscard]] bool is_as_run() const;
 
@@ -182,7 +185,7 @@ class Builder {
     int backend = 0;
   };
   /// As it runs: the node is computed there (src/llama-context.cpp, graph_get_cb).
-  void pin(Node* node, int backend);
+  void pin(Node* node, int backend) { pins_.push_back({node, backend}); }
   [[nodiscard]] const Tensor* find(std::string_view name, int il, bool is_matrix, int index) const;
   Node* load(const Tensor& tensor, int il);
   AttentionInputs inputs_of(std::int64_t cells, const CachedHeads& heads);
@@ -202,9 +205,8 @@ class Builder {
   std::vector<Node*> rope_factors_;  ///< by backend: the layers of one share a table
   Detail detail_;
   KeptLayers kept_;
-  bool runs_ = false;
   bool pins_norms_ = false;
-  std::vector<Pin> pins_;  ///< of a plan: what it would do if it ran
+  std::vector<Pin> pins_;
   bool has_windowed_cache_ = false;
 };
 

@@ -26,8 +26,8 @@ bool is_closed(const Nodes& nodes, int first, int last, std::initializer_list<in
     const Node& node = nodes.at(i);
     if (std::find(results.begin(), results.end(), i) != results.end()) continue;
     if (node.is_output) return false;
-    int uses = 0;
-    for (int j = i + 1; j < last; ++j)
+    int uses = 0;  // most nodes are read by the next one only
+    for (int j = i + 1; j < last && uses < node.uses; ++j)
       for (const Node* source : nodes.at(j).sources()) uses += static_cast<int>(source == &node);
     if (uses != node.uses) return false;
     if (!node.is_view() || node.view_src->is_weight) continue;

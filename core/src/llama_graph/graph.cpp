@@ -291,4 +291,12 @@ void Graph::expand(Node* a) {
   (a->op == Op::none ? leafs : nodes).push_back(a);
 }
 
+void Graph::restore() {
+  for (const Replaced& replaced : replaced_) *replaced.place = replaced.source;
+  replaced_.clear();
+  arena_->shrink(n_built_);
+  for (const auto* list : {&nodes, &leafs})
+    for (Node* node : *list) static_cast<PlanNotes&>(*node) = {};
+}
+
 }  // namespace weighbridge::llama_graph

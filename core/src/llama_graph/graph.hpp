@@ -92,8 +92,25 @@ struct Type {
 
 struct Node;
 
+/// What the scheduler and the allocator write down of a node.
+struct PlanNotes {
+  // scheduler
+  int backend = kNowhere;
+  int copies = kNowhere;  ///< index of its copies on other backends
+  int keeps = kNowhere;   ///< index of the tensors that must live until it is computed
+  bool is_held = false;   ///< of a pipeline: never reused, as if it were read after the run
+  // allocator
+  int n_children = 0;
+  int n_views = 0;
+  bool is_allocated = false;
+  int home = kNowhere;  ///< the backend whose compute buffer it lies in
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;  ///< there, before alignment
+  bool is_listed = false;  ///< among what lives at a moment
+};
+
 /// All of a node but its sources.
-struct NodeNotes {
+struct NodeNotes : PlanNotes {
   NodeNotes() {}  // NOLINT: sets each member where it lies; a defaulted one would clear the whole before
 
   Op op = Op::none;
@@ -114,20 +131,9 @@ struct NodeNotes {
   // graph
   bool is_visited = false;
   int uses = 0;  ///< as a source in the graph
-  // scheduler
-  int backend = kNowhere;
-  int copies = kNowhere;  ///< index of its copies on other backends
-  int keeps = kNowhere;   ///< index of the tensors that must live until it is computed
-  // allocator
-  int n_children = 0;
-  int n_views = 0;
-  bool is_allocated = false;
-  int home = kNowhere;  ///< the backend whose compute buffer it lies in
-  std::uint64_t offset = 0;
-  bool is_listed = false;  ///< among what lives at a moment
 };
 
-/// A result or a leaf of the graph (ggml_tensor), with the notes that the scheduler and the allocator make on it.
+/// A result or a leaf of the graph (ggml_tensor).
 struct Node : NodeNotes {
   std::array<Node*, kMaxSources> src{};  ///< null from n_src on
 
@@ -151,8 +157,9 @@ struct Node : NodeNotes {
 /// Where the tensors of graphs are made; used again by the next graph.
 class Arena {
  public:
-  /// Forgets what was made.
-  void clear() { n_used_ = 0; }
+  [[nodiscard]] std::size_t used() const { return n_used_; }
+  /// Forgets all but the first `used` that were made.
+  void shrink(std::size_t used) { n_used_ = used; }
   Node& make() {
     if (n_used_ == chunks_.size() * kChunk) chunks_.push_back(std::make_unique<Node[]>(kChunk));
     Node& node = chunks_[n_used_ / kChunk][n_used_ % kChunk];
@@ -168,12 +175,37 @@ class Arena {
   std::size_t n_used_ = 0;
 };
 
+/// An arena to work in, as long as this lives. Afterwards the next one takes it over with its memory: a system takes longer to hand out new memory
+/// than a graph takes to be made in it. Nothing of a graph is read from it once that is gone.
+class LentArena {
+ public:
+  LentArena() {
+    if (idle().empty()) idle().push_back(std::make_unique<Arena>());
+    arena_ = std::move(idle().back());
+    idle().pop_back();
+  }
+  ~LentArena() { idle().push_back(std::move(arena_)); }
+  LentArena(const LentArena&) = delete;
+  LentArena& operator=(const LentArena&) = delete;
+
+  operator Arena&() { return *arena_; }  // NOLINT: stands for it
+
+ private:
+  /// As many as ever worked at once in this thread.
+  static std::vector<std::unique_ptr<Arena>>& idle() {
+    thread_local std::vector<std::unique_ptr<Arena>> arenas;
+    return arenas;
+  }
+
+  std::unique_ptr<Arena> arena_;
+};
+
 /// The tensors of one graph, and the order in which it computes them. Results are made in the order of the calls; they enter the graph with
 /// expand(), each after its sources.
 class Graph {
  public:
   /// `arena` must outlive the graph, and holds one at a time.
-  explicit Graph(Arena& arena) : arena_(&arena) { arena.clear(); }
+  explicit Graph(Arena& arena) : arena_(&arena) { arena.shrink(0); }
 
   /// A leaf that the engine fills in.
   Node* input(Type type, Shape ne);
@@ -237,6 +269,16 @@ class Graph {
   /// ggml_build_forward_expand: `a` and all it needs, sources first.
   void expand(Node* a);
 
+  /// The scheduler's: `source`, one of a node's, becomes `copy`.
+  void replace(Node*& source, Node* copy) {
+    replaced_.push_back({&source, source});
+    source = copy;
+  }
+  /// The graph is built: restore() comes back to here.
+  void keep() { n_built_ = arena_->used(); }
+  /// Takes back what a scheduler and an allocator made of the graph, so that it can be planned another way.
+  void restore();
+
   std::vector<Node*> nodes;
   std::vector<Node*> leafs;
 
@@ -255,7 +297,14 @@ class Graph {
   Node* present(Node* a);
   Node* create_view(Op op, Node* a, Shape ne, Strides nb, std::uint64_t offset);
 
+  struct Replaced {
+    Node** place;
+    Node* source;
+  };
+
   Arena* arena_;
+  std::size_t n_built_ = 0;  ///< of the arena
+  std::vector<Replaced> replaced_;
 };
 
 }  // namespace weighbridge::llama_graph

@@ -21,8 +21,7 @@ class Scheduler {
 
   Schedule run() {
     assign_by_buffers();
-    expand_all();
-    assign_rest();
+    if (expand_all()) assign_rest();
     assign_sources();
     make_splits();
     collect_dependencies();
@@ -94,11 +93,13 @@ class Scheduler {
     return is_open;
   }
 
-  void expand_all() {
+  /// Whether some are without a place in the end.
+  bool expand_all() {
     for (const bool devices_only : {true, false}) {
-      if (!expand(graph_.nodes.begin(), graph_.nodes.end(), devices_only)) return;
-      if (!expand(graph_.nodes.rbegin(), graph_.nodes.rend(), devices_only)) return;
+      if (!expand(graph_.nodes.begin(), graph_.nodes.end(), devices_only)) return false;
+      if (!expand(graph_.nodes.rbegin(), graph_.nodes.rend(), devices_only)) return false;
     }
+    return true;
   }
 
   /// Whether backend `id` can read `tensor` where it is, or where it is going to be.
@@ -169,7 +170,7 @@ class Scheduler {
     if (source->is_input && machine_.copies > 1 && copy_of(*source, source->backend, 0) == nullptr) {
       for (int c = 0; c < machine_.copies; ++c) {
         Node* copy = c == 0 ? source : duplicate(*source);
-        copy->is_input = copy->is_output = true;  // never overwritten
+        copy->is_input = copy->is_held = true;  // never overwritten
         copy_of(*source, source->backend, c) = copy;
       }
       graph_inputs_.push_back(source);
@@ -179,12 +180,12 @@ class Scheduler {
     if (is_new) {
       for (int c = 0; c < machine_.copies; ++c) {
         Node* copy = duplicate(*source);
-        if (machine_.copies > 1) copy->is_input = copy->is_output = true;
+        if (machine_.copies > 1) copy->is_input = copy->is_held = true;
         copy_of(*source, split.backend, c) = copy;
       }
       split.inputs.push_back(source);
     }
-    source = copy_of(*source, split.backend, 0);
+    graph_.replace(source, copy_of(*source, split.backend, 0));
     return is_new;
   }
 

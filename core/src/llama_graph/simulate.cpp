@@ -129,46 +129,6 @@ class Steadiness {
 
 bool explains(const Job& job, Purpose purpose) { return job.explain && purpose == Purpose::plan; }
 
-/// One attempt; nothing if the architecture's graph is not read. `is_sure`: what was left out changes nothing.
-std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
-                              Detail detail, Arena& arena, bool& is_sure) {
-  Builder builder(job, settings, placement, purpose, detail, arena);
-  if (!build_graph(builder, gguf::architecture_of(job.model)) || builder.graph.is_incomplete) return std::nullopt;
-  const Machine machine = machine_of(job, settings, placement);
-  const Schedule schedule = split(builder.graph, machine);
-  Trace trace;
-  const std::vector<Reserved> reserved = allocate(schedule, machine.backends, trace);
-  const std::vector<Stretch>& stretches = builder.kept().stretches;
-  const Steadiness steadiness(builder.graph, schedule, machine, trace);
-  is_sure = std::all_of(stretches.begin(), stretches.end(), [&](const Stretch& stretch) { return steadiness.holds(stretch); });
-  if (job.memo != nullptr) job.memo->work.nodes += static_cast<int>(schedule.nodes.size()), ++job.memo->work.replayed;
-  if (!is_sure) return Buffers();
-  std::vector<std::vector<const Node*>> living(reserved.size());
-  if (explains(job, purpose)) living = living_at_fullest(schedule, machine.backends, reserved);
-  Buffers buffers;
-  buffers.is_as_run = builder.is_as_run();
-  for (int backend = 0; backend <= machine.host(); ++backend) {
-    const auto id = static_cast<std::size_t>(backend);
-    Buffer buffer{Bytes(reserved[id].bytes), {}};
-    if (explains(job, purpose) && reserved[id].bytes > 0) buffer.parts = parts_of(job.model, machine.backends[id], living[id], buffer.bytes);
-    if (backend == machine.host())
-      buffers.host = std::move(buffer);
-    else
-      buffers.devices.push_back(std::move(buffer));
-  }
-  return buffers;
-}
-
-/// With as little as is enough to be sure. `detail`: what to try first; what was enough.
-std::optional<Buffers> replay(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
-                              Detail& detail, Arena& arena) {
-  for (;; detail = static_cast<Detail>(static_cast<int>(detail) + 1)) {
-    bool is_sure = false;
-    std::optional<Buffers> buffers = replay(job, settings, placement, purpose, detail, arena, is_sure);
-    if (!buffers || is_sure) return buffers;
-  }
-}
-
 /// All that a replay depends on besides the model.
 using Key = std::tuple<std::vector<std::int64_t>, std::string_view, std::string_view>;
 
@@ -195,6 +155,8 @@ Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placem
   return {std::move(numbers), s.type_k.name, s.type_v.name};
 }
 
+}  // namespace
+
 /// Kept from one answer to the next (Memo::replays).
 struct Replays {
   struct Known {
@@ -204,33 +166,90 @@ struct Replays {
   };
   std::map<Key, Known> known;
   Detail detail = Detail::few_periods;  ///< what was enough last time
-  Arena arena;                          ///< the room that graphs were made in
 };
 
-/// Those of the job, or `own`.
-Replays& replays_of(const Job& job, Replays& own) {
-  if (job.memo == nullptr) return own;
+namespace {
+
+std::shared_ptr<Replays> replays_of(const Job& job) {
+  if (job.memo == nullptr) return std::make_shared<Replays>();
   if (job.memo->replays == nullptr) job.memo->replays = std::make_shared<Replays>();
-  return *static_cast<Replays*>(job.memo->replays.get());
+  return std::static_pointer_cast<Replays>(job.memo->replays);
 }
 
 }  // namespace
 
-std::optional<Buffers> simulate(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement, Purpose purpose,
-                                Detail least) {
-  Replays own;
-  Replays& replays = replays_of(job, own);
-  Replays::Known& known = replays.known[key_of(job, settings, placement, purpose)];
-  if (known.is_counted && (known.is_explained || !explains(job, purpose))) return known.buffers;
+Simulation::Simulation(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement)
+    : job_(job), settings_(settings), placement_(placement), replays_(replays_of(job)) {}
+
+Simulation::~Simulation() = default;
+
+std::optional<Buffers> Simulation::buffers(Purpose purpose, Detail least) {
+  Replays::Known& known = replays_->known[key_of(job_, settings_, placement_, purpose)];
+  if (known.is_counted && (known.is_explained || !explains(job_, purpose))) return known.buffers;
   // Where graphs cross devices three periods are rarely enough.
-  const bool crosses = placement.n_devices > 1 || placement.is_partial();
-  replays.detail = std::max({least, crosses ? Detail::four_periods : Detail::few_periods, std::min(replays.detail, Detail::more_periods)});
-  known = {replay(job, settings, placement, purpose, replays.detail, replays.arena), true, explains(job, purpose)};
+  const bool crosses = placement_.n_devices > 1 || placement_.is_partial();
+  replays_->detail = std::max({least, crosses ? Detail::four_periods : Detail::few_periods, std::min(replays_->detail, Detail::more_periods)});
+  known = {replay(purpose), true, explains(job_, purpose)};
   return known.buffers;
 }
 
+/// With as little as is enough to be sure.
+std::optional<Buffers> Simulation::replay(Purpose purpose) {
+  Detail& detail = replays_->detail;
+  if (built_ != nullptr) detail = std::max(detail, detail_);
+  for (;; detail = static_cast<Detail>(static_cast<int>(detail) + 1)) {
+    bool is_sure = false;
+    std::optional<Buffers> buffers = replay(purpose, detail, is_sure);
+    if (!buffers || is_sure) return buffers;
+  }
+}
+
+/// Null if the architecture's graph is not read.
+Builder* Simulation::build(bool is_of_one, Detail detail) {
+  if (built_ != nullptr && is_of_one_ == is_of_one && detail_ == detail) {
+    built_->graph.restore();
+    return built_.get();
+  }
+  built_ = std::make_unique<Builder>(job_, settings_, placement_, is_of_one, detail, arena_);
+  is_of_one_ = is_of_one;
+  detail_ = detail;
+  if (!build_graph(*built_, gguf::architecture_of(job_.model)) || built_->graph.is_incomplete) return nullptr;
+  built_->graph.keep();
+  return built_.get();
+}
+
+/// One attempt. `is_sure`: what was left out changes nothing.
+std::optional<Buffers> Simulation::replay(Purpose purpose, Detail detail, bool& is_sure) {
+  Builder* builder = build(purpose == Purpose::run_one, detail);
+  if (builder == nullptr) return std::nullopt;
+  if (purpose != Purpose::plan) builder->pin_nodes();
+  const Machine machine = machine_of(job_, settings_, placement_);
+  const Schedule schedule = split(builder->graph, machine);
+  const std::vector<Stretch>& stretches = builder->kept().stretches;
+  Trace trace;
+  const std::vector<Reserved> reserved = allocate(schedule, machine.backends, stretches.empty() ? nullptr : &trace);
+  const Steadiness steadiness(builder->graph, schedule, machine, trace);
+  is_sure = std::all_of(stretches.begin(), stretches.end(), [&](const Stretch& stretch) { return steadiness.holds(stretch); });
+  if (job_.memo != nullptr) job_.memo->work.nodes += static_cast<int>(schedule.nodes.size()), ++job_.memo->work.replayed;
+  if (!is_sure) return Buffers();
+  std::vector<std::vector<const Node*>> living(reserved.size());
+  if (explains(job_, purpose)) living = living_at_fullest(schedule, machine.backends, reserved);
+  Buffers buffers;
+  buffers.is_as_run = builder->is_as_run();
+  for (int backend = 0; backend <= machine.host(); ++backend) {
+    const auto id = static_cast<std::size_t>(backend);
+    Buffer buffer{Bytes(reserved[id].bytes), {}};
+    if (explains(job_, purpose) && reserved[id].bytes > 0) buffer.parts = parts_of(job_.model, machine.backends[id], living[id], buffer.bytes);
+    if (backend == machine.host())
+      buffers.host = std::move(buffer);
+    else
+      buffers.devices.push_back(std::move(buffer));
+  }
+  return buffers;
+}
+
 bool runs_flash_attention(const Device& device, std::int64_t head) {
-  Arena arena;
+  LentArena arena;
   Graph graph(arena);
   Node* q = graph.input(dtype::f32, {head, 1, 1, 1});
   Node* k = graph.input(dtype::f16, {head, 1, 1, 1});
@@ -239,8 +258,7 @@ bool runs_flash_attention(const Device& device, std::int64_t head) {
 }
 
 bool runs_flash_attention(const Job& job, const llama_cpp::Settings& settings, const llama_cpp::Placement& placement) {
-  Replays own;
-  Arena& arena = replays_of(job, own).arena;
+  LentArena arena;
   const Machine machine = machine_of(job, settings, placement);
   const Mixer* last = nullptr;
   for (std::size_t il = 0; il < job.model.layers.size(); ++il) {

@@ -5,6 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
+#include "kept_searches.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
 #include "weighbridge/weights.hpp"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kWidestOnHost = "gguf:Q4_K_M";
+constexpr std::int64_t kUsualContext = 8192;  // tokens: what is asked for most
 
 /// Room by the high bounds, of whatever has least.
 Margin sure_room(const Estimate& answer) {
@@ -38,8 +40,8 @@ bool surely_holds(const Estimate& answer, VerdictClass kind) { return answer.ver
 
 class Search {
  public:
-  Search(const Model& model, const Scenario& scenario, std::string_view smallest)
-      : model_(model), scenario_(without_fit(scenario)), engine_(find_engine(scenario.engine)) {
+  Search(const Model& model, const Scenario& scenario, std::string_view smallest, KeptSearch& kept)
+      : model_(model), scenario_(without_fit(scenario)), engine_(find_engine(scenario.engine)), kept_(kept) {
     scenario_.options.llama_cpp.n_gpu_layers.reset();
     formats_.push_back(kCheckpoint);
     if (engine_ == nullptr || model.from_gguf) return;
@@ -60,17 +62,12 @@ class Search {
     if (rungs_.empty()) return refused();
     if (shares_with_host())
       for (std::size_t index = first_on_host(); index < rungs_.size(); ++index)
-        if (try_with_host(rungs_[index])) return std::move(best_);
+        if (try_with_host(*rungs_[index])) return std::move(best_);
     return too_large();
   }
 
  private:
-  /// A format that the engine runs.
-  struct Rung {
-    std::string_view format;
-    std::unique_ptr<Prepared> prepared;
-    Bytes weights;
-  };
+  using Rung = KeptSearch::Rung;
 
   [[nodiscard]] Scenario in_format(std::string_view format) const {
     Scenario trial = scenario_;
@@ -80,16 +77,14 @@ class Search {
 
   Result<bool> try_on_devices(std::string_view format) {
     Scenario trial = in_format(format);
-    const Prepared* wider = rungs_.empty() ? nullptr : rungs_.back().prepared.get();
-    Rung rung{format, std::make_unique<Prepared>(model_, loaded_format(model_, trial), wider), {}};
-    rung.weights = loaded_bytes(rung.prepared->tensors());
+    Rung& rung = rung_of(format);
     // A wider file made of a narrower checkpoint brings nothing back.
-    if (!rungs_.empty() && rung.weights >= rungs_.back().weights) return false;
+    if (!rungs_.empty() && rung.weights >= rungs_.back()->weights) return false;
     if (!rungs_.empty() && is_beyond_devices(rung)) {
-      rungs_.push_back(std::move(rung));
+      rungs_.push_back(&rung);
       return false;
     }
-    Result<Estimate> least = evaluate_least(*rung.prepared, trial);
+    Result<Estimate> least = evaluate_least(prepared(rung), trial);
     if (!least) return fail(least.error());
     if (least->verdict.kind == VerdictClass::impossible) {
       refused_ = format;
@@ -98,18 +93,44 @@ class Search {
         formats_.insert(formats_.begin() + 1, *least->verdict.nearest_weights_format);
       return false;
     }
-    rungs_.push_back(std::move(rung));
+    rungs_.push_back(&rung);
     if (!surely_holds(*least, VerdictClass::fits)) {
       // An engine that takes a share of the memory may start with a smaller one.
       std::optional<double>& share = trial.options.gpu_memory_utilization;
       if (share || !least->verdict.nearest_share) return false;
       share = least->verdict.nearest_share;
     }
-    Result<Estimate> answer = evaluate(*rungs_.back().prepared, trial);
+    Result<Estimate> answer = evaluate(prepared(rung), trial);
     if (!answer) return fail(answer.error());
     if (!surely_holds(*answer, VerdictClass::fits)) return false;
-    settle(rungs_.back(), std::move(trial), std::move(*answer));
+    settle(rung, std::move(trial), std::move(*answer));
     return true;
+  }
+
+  /// As it was kept, or weighed now.
+  Rung& rung_of(std::string_view format) {
+    if (const auto known = kept_.rungs.find(format); known != kept_.rungs.end()) return known->second;
+    Rung& rung = kept_.rungs[std::string(format)];
+    rung.format = format;
+    make(rung);
+    rung.weights = loaded_bytes(rung.prepared->tensors());
+    for (const Tensor& tensor : rung.prepared->tensors())
+      if (tensor.role == TensorRole::embedding || tensor.role == TensorRole::layer_embedding || tensor.role == TensorRole::position_embedding)
+        rung.tables += tensor.bytes();
+    // What is too large is weighed and seldom counted; the next format is made of it.
+    if (rungs_.empty() || !is_beyond_devices(rung)) return rung;
+    wider_ = std::move(rung.prepared);
+    return rung;
+  }
+
+  void make(Rung& rung) {
+    const Prepared* like = rungs_.empty() || rungs_.back()->prepared == nullptr ? wider_.get() : rungs_.back()->prepared.get();
+    rung.prepared = std::make_unique<Prepared>(model_, loaded_format(model_, in_format(rung.format)), like);
+  }
+
+  Prepared& prepared(Rung& rung) {
+    if (rung.prepared == nullptr) make(rung);
+    return *rung.prepared;
   }
 
   /// Without asking the engine, which takes the files that it runs whatever their type: the matrices alone have no room. llama.cpp keeps tables of
@@ -117,11 +138,7 @@ class Search {
   [[nodiscard]] bool is_beyond_devices(const Rung& rung) const {
     const bool leaves_some = scenario_.cpu_moe_layers > 0 || !scenario_.options.llama_cpp.override_tensor.empty();
     if (!is_replayed(scenario_) || scenario_.hardware.empty() || leaves_some) return false;
-    Bytes most = devices_memory();
-    for (const Tensor& tensor : rung.prepared->tensors())
-      if (tensor.role == TensorRole::embedding || tensor.role == TensorRole::layer_embedding || tensor.role == TensorRole::position_embedding)
-        most += tensor.bytes();
-    return rung.weights > most;
+    return rung.weights > devices_memory() + rung.tables;
   }
 
   [[nodiscard]] bool shares_with_host() const { return engine_->is_llama_cpp() && scenario_.host && !scenario_.hardware.empty(); }
@@ -137,30 +154,30 @@ class Search {
   [[nodiscard]] std::size_t first_on_host() const {
     const auto place = [](std::string_view format) { return std::find(loss_order().begin(), loss_order().end(), format); };
     for (std::size_t index = 0; index < rungs_.size(); ++index)
-      if (rungs_[index].format != kCheckpoint && place(rungs_[index].format) >= place(kWidestOnHost)) return index;
+      if (rungs_[index]->format != kCheckpoint && place(rungs_[index]->format) >= place(kWidestOnHost)) return index;
     return rungs_.size() - 1;
   }
 
   bool try_with_host(Rung& rung) {
     if (rung.weights > all_memory()) return false;
     Scenario trial = in_format(rung.format);
-    const Result<Estimate> whole = evaluate(*rung.prepared, trial);
+    const Result<Estimate> whole = evaluate(prepared(rung), trial);
     if (!whole || !whole->engine.gpu_layers) return false;
     // The host itself is what has too little.
     if (holds(device_margin(*whole, Figure::high))) return false;
-    const std::optional<std::int64_t> layers = solve_gpu_layers(*rung.prepared, trial, *whole->engine.gpu_layers - 1);
+    const std::optional<std::int64_t> layers = solve_gpu_layers(prepared(rung), trial, *whole->engine.gpu_layers - 1);
     if (!layers) return false;
     trial.options.llama_cpp.n_gpu_layers = layers;
-    Result<Estimate> answer = evaluate(*rung.prepared, trial);
+    Result<Estimate> answer = evaluate(prepared(rung), trial);
     if (!answer || !surely_holds(*answer, VerdictClass::offload)) return false;
     settle(rung, std::move(trial), std::move(*answer));
     return true;
   }
 
   Result<BestWeights> too_large() {
-    Rung& rung = rungs_.back();
+    Rung& rung = *rungs_.back();
     Scenario trial = in_format(rung.format);
-    Result<Estimate> answer = evaluate(*rung.prepared, trial);
+    Result<Estimate> answer = evaluate(prepared(rung), trial);
     if (!answer) return fail(answer.error());
     settle(rung, std::move(trial), std::move(*answer));
     return std::move(best_);
@@ -183,41 +200,59 @@ class Search {
     best_.weights = rung.weights;
     best_.scenario = std::move(trial);
     best_.answer = std::move(answer);
-    best_.context_tokens = best_.answer.verdict.kind == VerdictClass::no && is_beyond_devices(rung) ? 0
-                                                                                                    : longest_context(*rung.prepared, best_.scenario);
+    best_.context_tokens = best_.answer.verdict.kind == VerdictClass::no && is_beyond_devices(rung) ? 0 : longest_context(rung, best_.scenario);
   }
 
-  [[nodiscard]] std::int64_t longest_context(Prepared& prepared, Scenario trial) const {
+  [[nodiscard]] std::int64_t longest_context(Rung& rung, Scenario trial) {
     const Steps steps{context_step(trial), model_.max_context_tokens};
-    const std::int64_t asked = ceil_div(std::min(trial.context_tokens, steps.most), steps.step);
+    const auto step_at = [&](std::int64_t tokens) { return ceil_div(std::min(tokens, steps.most), steps.step); };
+    const std::int64_t asked = step_at(trial.context_tokens);
     trial.options.max_model_len.reset();  // the answer is what to set it to
     trial.options.llama_cpp.n_ctx.reset();
     const auto room_at = [&](std::int64_t number) {
       trial.context_tokens = steps.value(number);
-      const Result<Estimate> answer = evaluate(prepared, trial);
+      const Result<Estimate> answer = evaluate(prepared(rung), trial);
       return answer ? sure_room(*answer) : std::nullopt;
     };
-    // What was asked for parts the search: one half is where the answer is not.
-    const Margin room = room_at(asked);
-    if (!holds(room)) return steps.value(largest_holding(asked - 1, room_at));
-    trial.context_tokens = steps.most;
-    if (holds_at_most(prepared, trial, sure_room)) return steps.most;
-    return steps.value(largest_holding_from(asked, room, steps.count(), room_at));
+    // `from` parts the search: one half is where the answer is not.
+    const auto longest_from = [&](std::int64_t from) {
+      const Margin room = room_at(from);
+      if (!holds(room)) return largest_holding(from - 1, room_at);
+      trial.context_tokens = steps.most;
+      if (holds_at_most(prepared(rung), trial, sure_room)) return steps.count();
+      return largest_holding_from(from, room, steps.count(), room_at);
+    };
+    if (!falls_evenly(trial)) return steps.value(longest_from(asked));
+    const std::int64_t usual = step_at(kUsualContext);
+    const auto [kept, is_new] = rung.longest.try_emplace(trial.options.gpu_memory_utilization);
+    const std::int64_t longest = is_new ? kept->second = longest_from(usual) : kept->second;
+    const bool is_right = asked == usual || (asked <= longest && holds(room_at(asked)));
+    return steps.value(is_right ? longest : longest_from(asked));
+  }
+
+  /// Whether the room falls with the context all the way, so that one search finds the longest for all contexts that hold. Where layers lie on the
+  /// host, or what runs llama.cpp chooses devices anew for each context, there may be more room again further up. Other engines answer in no time.
+  [[nodiscard]] bool falls_evenly(const Scenario& trial) const {
+    return engine_->is_llama_cpp() && engine_->usual_workload == nullptr && !trial.options.llama_cpp.n_gpu_layers;
   }
 
   const Model& model_;
   Scenario scenario_;
   const Engine* engine_;
   std::vector<std::string_view> formats_;
-  std::vector<Rung> rungs_;  ///< each smaller than the one before
+  KeptSearch& kept_;
+  std::vector<Rung*> rungs_;         ///< each smaller than the one before
+  std::unique_ptr<Prepared> wider_;  ///< the last that was only weighed
   std::string_view refused_;
   BestWeights best_;
 };
 
 }  // namespace
 
-Result<BestWeights> solve_best_weights(const Model& model, const Scenario& scenario, std::string_view smallest) {
-  return Search(model, scenario, smallest).run();
+Result<BestWeights> solve_best_weights(const Model& model, const Scenario& scenario, std::string_view smallest, KeptSearches* kept) {
+  KeptSearch own;
+  KeptSearch* known = kept != nullptr ? kept->find(model, scenario) : nullptr;
+  return Search(model, scenario, smallest, known != nullptr ? *known : own).run();
 }
 
 }  // namespace weighbridge

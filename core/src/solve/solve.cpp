@@ -7,6 +7,7 @@
 #include "devices/machine_rows.hpp"
 #include "engine/engine.hpp"
 #include "json_parse.hpp"
+#include "kept_searches.hpp"
 #include "key_reader.hpp"
 #include "method.hpp"
 #include "request.hpp"
@@ -64,12 +65,19 @@ Result<JsonOut> solve_for_machine(const Json& params, KeyReader& keys, const Jso
   return described;
 }
 
-Result<JsonOut> solve_for_weights(KeyReader& keys, const Request& request) {
+/// Those of the session. Models of the catalogue stay where they are until another one is loaded.
+KeptSearches* kept_searches(const Request& request, Context& context) {
+  if (request.entry == nullptr) return nullptr;
+  if (context.kept == nullptr) context.kept = std::make_shared<KeptSearches>();
+  return static_cast<KeptSearches*>(context.kept.get());
+}
+
+Result<JsonOut> solve_for_weights(KeyReader& keys, const Request& request, Context& context) {
   const std::string smallest = keys.text_if_given("smallest").value_or("");
   if (keys.error()) return fail(*keys.error());
   const std::optional<std::string_view> last = find_weights_format(smallest);
   if (!smallest.empty() && !last) return fail(notice::unknown("unknown_format", "params.smallest", "weights format", smallest, "a weights format"));
-  const Result<BestWeights> best = solve_best_weights(request.model(), request.scenario, last.value_or(""));
+  const Result<BestWeights> best = solve_best_weights(request.model(), request.scenario, last.value_or(""), kept_searches(request, context));
   if (!best) return fail(best.error());
   return describe_best_weights(*best, request.model());
 }
@@ -90,7 +98,7 @@ Result<JsonOut> call_solve(const Json& params, Context& context) {
   const Json& asked = *params.find("request");
   const Result<Request> request = read_request(asked, context.catalogue, context.warnings);
   if (!request) return fail(request.error());
-  if (find == "weights") return solve_for_weights(keys, *request);
+  if (find == "weights") return solve_for_weights(keys, *request, context);
   if (find == "machine") return solve_for_machine(params, keys, asked, *request, context.catalogue);
   const Result<Solution> solution = solve_setting(asked, request->model(), context.catalogue, *setting);
   if (!solution) return fail(solution.error());

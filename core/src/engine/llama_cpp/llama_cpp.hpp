@@ -95,8 +95,8 @@ enum class Section { input, first_layer, output };
 
 /// How buffers of one device grow beyond the tensors: ggml-cuda.cu get_alloc_size. The same code runs on ROCm.
 [[nodiscard]] bool pads_rows(const Device& device);
-/// Bytes of one matrix stack on a device or the host (`padded` = false).
-[[nodiscard]] Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool padded);
+/// Bytes of one matrix stack on a device or the host (`pads` = false).
+[[nodiscard]] Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool pads);
 
 /// What is made of the embedding for a file without an output matrix (src/models/*.cpp, TENSOR_DUPLICATED).
 enum class TiedHead {

@@ -52,15 +52,16 @@ void widen(Term& term) {
 }  // namespace
 
 ComputeTerms compute_terms(const Job& job, const Settings& s, const Loads& loads, const Placement& placement) {
-  const auto planned = llama_graph::simulate(job, s, placement, llama_graph::Purpose::plan);
+  llama_graph::Simulation simulation(job, s, placement);
+  const auto planned = simulation.buffers(llama_graph::Purpose::plan);
   if (!planned) return bounded_compute_terms(job, s, loads, placement);
   // What the engine pins matters with several devices, and with attention on the host.
   const bool may_differ = (placement.n_devices > 1 || !s.offload_kqv) && !planned->is_as_run;
   const bool differs = may_differ && (job.memo == nullptr || job.memo->bounds);
-  const auto run = differs ? llama_graph::simulate(job, s, placement, llama_graph::Purpose::run) : planned;
+  const auto run = differs ? simulation.buffers(llama_graph::Purpose::run) : planned;
   // Running, the engine reserves this graph for one sequence too (sched_reserve, TAG_RESERVE_DIAG_DECAY).
   const bool again = s.n_seq_max > 1 && gguf::architecture_of(job.model) == "kimi-linear";
-  const auto one = again ? llama_graph::simulate(job, s, placement, llama_graph::Purpose::run_one) : planned;
+  const auto one = again ? simulation.buffers(llama_graph::Purpose::run_one) : planned;
   const std::vector<std::size_t> groups = device_groups(job.scenario);
   ComputeTerms terms;
   bool all_padded = true;

@@ -22,6 +22,12 @@ constexpr int kRecords = 200;                    // planned contexts of the fami
 // or down (Q4_K to Q6_K in Q4_K_M) are 5.3 % of its file.
 constexpr double kUnknownMix = 0.06;
 
+/// In a buffer that pads rows.
+Bytes padded(DType type, std::int64_t row, Bytes bytes) {
+  if (is_ggml_quantized(type) && row % kRowPadding != 0) bytes += size_of(type, kRowPadding - row % kRowPadding);
+  return (bytes + Bytes(kTensorAlignment - 1)) / kTensorAlignment * kTensorAlignment;
+}
+
 void add(Load& sum, const Load& load) {
   sum.padded += load.padded;
   sum.plain += load.plain;
@@ -149,18 +155,17 @@ bool is_routed(const Tensor& tensor) { return tensor.name.starts_with("ffn_") &&
 Load load_of(const Tensor& tensor) {
   const std::int64_t row = tensor.cols > 1 ? tensor.cols : tensor.rows;
   const std::int64_t n_rows = tensor.cols > 1 ? tensor.copies() * tensor.rows : tensor.copies();
-  const Bytes plain = (buffer_bytes(tensor.type, row, n_rows, false) + Bytes(kFileAlignment - 1)) / kFileAlignment * kFileAlignment;
+  const Bytes bytes = buffer_bytes(tensor.type, row, n_rows, false);
+  const Bytes plain = (bytes + Bytes(kFileAlignment - 1)) / kFileAlignment * kFileAlignment;
   const bool widens = tensor.role == TensorRole::ffn_gate_up || tensor.role == TensorRole::shared_gate_up;
-  return {buffer_bytes(tensor.type, row, n_rows, true), plain, plain, widens ? plain : Bytes()};
+  return {padded(tensor.type, row, bytes), plain, plain, widens ? plain : Bytes()};
 }
 
 bool pads_rows(const Device& device) { return device.backend == "cuda" || device.backend == "rocm"; }
 
-Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool padded) {
-  Bytes bytes = size_of(type, row) * static_cast<std::uint64_t>(n_rows);
-  if (!padded) return bytes;
-  if (is_ggml_quantized(type) && row % kRowPadding != 0) bytes += size_of(type, kRowPadding - row % kRowPadding);
-  return (bytes + Bytes(kTensorAlignment - 1)) / kTensorAlignment * kTensorAlignment;
+Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool pads) {
+  const Bytes bytes = size_of(type, row) * static_cast<std::uint64_t>(n_rows);
+  return pads ? padded(type, row, bytes) : bytes;
 }
 
 const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept) {
