@@ -7,8 +7,8 @@
 
 #include "api_fixture.hpp"
 #include "embedded.hpp"
-#include "kept_searches.hpp"
 #include "scenarios.hpp"
+#include "solve/kept_searches.hpp"
 #include "weighbridge/api.hpp"
 #include "weighbridge/weights.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
-#include "kept_searches.hpp"
+#include "solve/kept_searches.hpp"
 #include "verdict.hpp"
 #include "weighbridge/fit.hpp"
 #include "weighbridge/weights.hpp"
