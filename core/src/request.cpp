@@ -175,6 +175,12 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
                                       "The model was trained for " + grouped(model.max_context_tokens) + " tokens: so many were counted, not " +
                                           grouped(*longest) + ".",
                                       "n_ctx", grouped(*longest), grouped(model.max_context_tokens)));
+  if (is_llama_cpp) {
+    // What runs llama.cpp makes caches of the length and for the number that it is told, whatever the requests need of them.
+    scenario.context_tokens = std::min(longest.value_or(context.value_or(usual.context_tokens)), model.max_context_tokens);
+    scenario.sequences = slots.value_or(sequences.value_or(usual.sequences));
+    return {};
+  }
   scenario.context_tokens = std::min(context.value_or(longest.value_or(usual.context_tokens)), model.max_context_tokens);
   if (longest) scenario.context_tokens = std::min(scenario.context_tokens, *longest);
   scenario.sequences = sequences.value_or(slots.value_or(usual.sequences));

@@ -64,6 +64,16 @@ TEST(OllamaContext, HasThreeTiersWithTheirThresholdsAndTheModelsLengthAsCap) {
 }
 
 // server/sched.go, automaticGenerationBatch: 512 up to 4,096 tokens, 1,024 up to 32,768, then 2,048, unless too little memory is left.
+// The runner allocates what it is told to, however short the requests: server/sched.go passes NumCtx and OLLAMA_NUM_PARALLEL on as they are.
+TEST(OllamaContext, ItsOwnSettingsWinOverTheWorkload) {
+  Json params = with("Qwen/Qwen3-8B", cards("rtx-3090", 1), {{"num_ctx", 16384}, {"num_parallel", 2}});
+  const Json asked = testing::estimate(params);
+  params["workload"] = {{"context_tokens", 8192}, {"sequences", 1}};
+  EXPECT_EQ(testing::estimate(params)["devices"], asked["devices"]);
+  params["engine"]["options"] = Json::object();
+  EXPECT_LT(term_in(testing::estimate(params)["devices"][0], "kv_cache")["bytes"], term_in(asked["devices"][0], "kv_cache")["bytes"]);
+}
+
 TEST(OllamaBatch, GrowsWithTheContextWhereThereIsRoom) {
   const auto mask = [](int context, double gib) {
     Json params = with("Qwen/Qwen3-8B", memory(gib), {{"num_ctx", context}});
