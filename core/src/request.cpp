@@ -248,6 +248,11 @@ Result<void> read_host(const Json& params, Scenario& scenario, Notices& warnings
   KeyReader keys(**host, "params.host", warnings);
   keys.warn_of_other_keys({"memory_bytes", "used_bytes", "bandwidth_gb_s", "os"});
   scenario.host_gb_s = keys.fraction("bandwidth_gb_s", kMostBandwidth);
+  if (keys.text_if_given("os") == "windows")
+    warnings.push_back(notice::custom("os_not_counted", "params.host.os",
+                                      "Devices were counted with what Linux leaves of their memory; what Windows takes is not known: name it as "
+                                      "memory in use.",
+                                      "os", "windows", "memory in use"));
   if (keys.has("memory_bytes")) {
     const Bytes memory(static_cast<std::uint64_t>(keys.positive("memory_bytes", kMostBytes)));
     scenario.host = Host{memory, used_of(memory, keys, "params.host", "The system memory", warnings), {}};

@@ -83,6 +83,16 @@ TEST(Request, ADeviceByHandIsCalledByItsMemory) {
   EXPECT_EQ(testing::estimate(params)["devices"][0]["device_name"], "Prototype");
 }
 
+TEST(Request, WhatWindowsTakesIsSaidToBeUnknown) {
+  Json params = testing::usual_request();
+  for (const auto& [system, warnings] : {std::pair{"linux", 0U}, std::pair{"windows", 1U}}) {
+    params["host"] = {{"os", system}};
+    const Json response = testing::call("estimate", params);
+    ASSERT_EQ(response["warnings"].size(), warnings) << response["warnings"].dump();
+    for (const Json& warning : response["warnings"]) EXPECT_EQ(warning["code"], "os_not_counted");
+  }
+}
+
 TEST(Request, AnUnknownKeyIsAWarningNotAnError) {
   Json params = testing::usual_request();
   params["colour"] = "blue";
