@@ -54,6 +54,19 @@ Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
   return p;
 }
 
+/// Drivers before R570 show a process one MIG slice only (NVIDIA, MIG user guide, "CUDA device enumeration"); no slice reaches another's memory, and
+/// NCCL refuses two ranks on slices of one GPU without settings that no engine makes (NVIDIA/nccl#1716). Copies of a slice each are fine; but the
+/// experts of one model lie on all copies together (vLLM).
+std::optional<Notice> slices_problem(const Model& model, const Scenario& scenario) {
+  const Parallel& p = scenario.parallel;
+  const bool has_slices = std::any_of(scenario.hardware.begin(), scenario.hardware.end(), [](const DeviceGroup& group) { return group.device.mig; });
+  if (!has_slices || scenario.device_count() == 1 || (p.data == scenario.device_count() && first_moe(model) == nullptr)) return std::nullopt;
+  return notice::custom("mig_slices", "params.parallel",
+                        "One model over several MIG slices is not counted: drivers before R570 show a process one slice only, and no slice reaches "
+                        "the memory of another. Expected one slice for each copy of the model.",
+                        "hardware", grouped(scenario.device_count()), "1");
+}
+
 /// What the engine as such cannot run, whatever the hardware.
 std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
@@ -71,6 +84,7 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
                               ", the devices given.",
                           "parallel", grouped(p.tensor * p.pipeline * p.data), grouped(scenario.device_count()));
   if (std::optional<Notice> uneven = nodes_problem(engine, scenario)) return uneven;
+  if (std::optional<Notice> apart = slices_problem(model, scenario)) return apart;
   if (scenario.weights_format != "checkpoint" && !contains(engine.weights_formats, scenario.weights_format))
     return notice::custom("unsupported", "params.weights.format",
                           std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " +
