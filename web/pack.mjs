@@ -65,7 +65,7 @@ const kCountedMemory = [
 const only = (keys, row) => Object.fromEntries(keys.filter((key) => key in row).map((key) => [key, row[key]]));
 const facts = readJson('build/wasm/catalogue/gpus.json');
 const devices = facts.devices.map((row) => ({
-  ...only([...kCounted, 'unified_memory', 'formats'], row),
+  ...only([...kCounted, 'unified_memory', 'mig', 'formats'], row),
   memory: only(kCountedMemory, row.memory),
 }));
 const firstDevices = readJson('web/first-devices.json').map((id) => {

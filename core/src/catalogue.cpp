@@ -31,6 +31,11 @@ double number_of(const Json& row, std::string_view key) {
   return found != row.end() && found->is_number() ? found->get<double>() : 0.0;
 }
 
+bool flag_of(const Json& row, std::string_view key) {
+  const auto found = row.find(key);
+  return found != row.end() && found->is_boolean() && found->get<bool>();
+}
+
 /// A row's model, from its spec or, in a build that reads configs, from its config; nothing if the row only lists it.
 Result<std::optional<Model>> model_of_row(const Json& row, const std::string& where, const NameTable& names, ConfigReader reader) {
   Notices ignored;  // defaults that HF leaves out are part of the published config
@@ -109,8 +114,8 @@ Result<CatalogueDevice> read_device(const Json& row, const std::string& where) {
   device.driver_bytes = scaled(kMiB, number_of(*memory, "driver_mib"));
   device.runtime_bytes = scaled(kMiB, number_of(*memory, "runtime_mib"));
   device.runtime_measured = text_of(*memory, "runtime_basis") != "estimated";
-  const auto unified = row.find("unified_memory");
-  device.unified_memory = unified != row.end() && unified->is_boolean() && unified->get<bool>();
+  device.unified_memory = flag_of(row, "unified_memory");
+  device.mig = flag_of(row, "mig");
   device.default_limit_bytes = scaled(kMiB, number_of(*memory, "default_limit_mib"));
   device.raised_limit_bytes = scaled(kMiB, number_of(*memory, "raised_limit_mib"));
   device.raise_command = text_of(*memory, "raise_command");

@@ -54,6 +54,19 @@ Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
   return p;
 }
 
+/// Drivers before R570 show a process one MIG slice only (NVIDIA, MIG user guide, "CUDA device enumeration"); no slice reaches another's memory, and
+/// NCCL refuses two ranks on slices of one GPU without settings that no engine makes (NVIDIA/nccl#1716). Copies of a slice each are fine; but the
+/// experts of one model lie on all copies together (vLLM).
+std::optional<Notice> slices_problem(const Model& model, const Scenario& scenario) {
+  const Parallel& p = scenario.parallel;
+  const bool has_slices = std::any_of(scenario.hardware.begin(), scenario.hardware.end(), [](const DeviceGroup& group) { return group.device.mig; });
+  if (!has_slices || scenario.device_count() == 1 || (p.data == scenario.device_count() && first_moe(model) == nullptr)) return std::nullopt;
+  return notice::custom("mig_slices", "params.parallel",
+                        "One model over several MIG slices is not counted: drivers before R570 show a process one slice only, and no slice reaches "
+                        "the memory of another. Expected one slice for each copy of the model.",
+                        "hardware", grouped(scenario.device_count()), "1");
+}
+
 /// What the engine as such cannot run, whatever the hardware.
 std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
@@ -71,6 +84,7 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
                               ", the devices given.",
                           "parallel", grouped(p.tensor * p.pipeline * p.data), grouped(scenario.device_count()));
   if (std::optional<Notice> uneven = nodes_problem(engine, scenario)) return uneven;
+  if (std::optional<Notice> apart = slices_problem(model, scenario)) return apart;
   if (scenario.weights_format != "checkpoint" && !contains(engine.weights_formats, scenario.weights_format))
     return notice::custom("unsupported", "params.weights.format",
                           std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " +
@@ -215,20 +229,35 @@ Result<Estimate> evaluate_with_rows(Prepared& prepared, const Scenario& scenario
 
 namespace {
 
+/// By the best figure, whether or not a device may just hold it.
+bool is_beyond_devices(const Verdict& verdict) {
+  return !verdict.host_binds && (verdict.kind == VerdictClass::no || (verdict.kind == VerdictClass::tight && verdict.need > verdict.limit));
+}
+
+/// Whether the command is to have the layers that are offered: the engine's own fit changes nothing, or that number alone (it keeps some memory free,
+/// and so another one).
+bool names_layers(const EngineReport& engine) {
+  if (engine.command.empty() || !engine.fitted) return false;
+  return !engine.fitted->is_changed || (engine.fitted->gpu_layers < *engine.gpu_layers && engine.fitted->override_tensor.empty());
+}
+
 /// What does not fit on the devices may run with some layers in the host's memory.
 void offer_offload(Prepared& prepared, const Scenario& scenario, Estimate& result) {
   const std::int64_t layers = result.engine.gpu_layers.value_or(0);
-  if (result.verdict.kind != VerdictClass::no || result.verdict.host_binds || layers == 0) return;
+  if (!is_beyond_devices(result.verdict) || layers == 0) return;
   const std::optional<std::int64_t> most = solve_gpu_layers(prepared, scenario, layers - 1);
   if (!most) return;
   Scenario trial = scenario;
   trial.options.llama_cpp.n_gpu_layers = *most;
-  const Result<Estimate> partial = evaluate(prepared, trial);
+  const bool is_named = names_layers(result.engine);
+  const Result<Estimate> partial = is_named ? evaluate_with_rows(prepared, trial) : evaluate(prepared, trial);
   if (!partial || !partial->host) return;
+  if (is_named) result.engine.command = partial->engine.command;
   result.verdict.nearest_gpu_layers = most;
   result.verdict.offload_host_bytes = partial->host->total();
   const VerdictClass host = judge_host(*partial->host);
-  if (host == VerdictClass::fits || host == VerdictClass::tight) result.verdict.kind = VerdictClass::offload;
+  if (result.verdict.kind == VerdictClass::no && (host == VerdictClass::fits || host == VerdictClass::tight))
+    result.verdict.kind = VerdictClass::offload;
 }
 
 /// Unified memory: what does not fit as delivered may fit once the system's limit is raised.

@@ -65,7 +65,8 @@ Check card_check(const DevicePlan& device, std::size_t index) {
     outside_high += term.high;
     check.low = check.low - term.bytes + term.low;
   }
-  // What is no pool of a fixed size may grow to its own high bound.
+  // What is no pool of a fixed size takes its terms and nothing else: as little as their low bounds, and it may grow to its own high bound.
+  if (device.reserved == device.total()) check.low = device.low();
   check.high = std::max(device.reserved > outside ? device.reserved - outside : Bytes(), inside_high) + outside_high;
   return check;
 }

@@ -199,6 +199,7 @@ TEST(Devices, ASliceIsSmallerThanItsCard) {
   for (const Json& device : devices()) by_id[device["id"]] = &device;
   for (const Json& device : devices()) {
     EXPECT_EQ(device.contains("slice_of"), device["kind"] == "slice") << device["id"];
+    EXPECT_EQ(device.value("mig", false), device["name"].get<std::string>().find(" MIG ") != std::string::npos) << device["id"];
     if (!device.contains("slice_of")) continue;
     const auto whole = by_id.find(device["slice_of"]);
     ASSERT_NE(whole, by_id.end()) << device["id"];

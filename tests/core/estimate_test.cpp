@@ -115,6 +115,26 @@ TEST(Estimate, TheVerdictFollowsTheBand) {
     }
 }
 
+// What an engine without a pool takes is its terms, each with a band: the limit inside it is no refusal, whatever the best figure says.
+TEST(Estimate, WithoutAPoolALimitInsideTheBandIsTight) {
+  const char* requests[] = {
+      R"({"model":{"id":"deepseek-ai/DeepSeek-R1-Distill-Llama-70B"},"weights":{"format":"gguf:Q4_K_M"},"engine":{"name":"llama.cpp"},
+        "workload":{"context_tokens":19968,"sequences":1},"hardware":[{"device":"rtx-3090","count":2}],"host":{"memory_bytes":68719476736}})",
+      R"({"model":{"id":"deepseek-ai/DeepSeek-R1-Distill-Llama-70B"},"weights":{"format":"mlx-4bit"},"engine":{"name":"mlx"},
+        "workload":{"context_tokens":33400,"sequences":1},"hardware":[{"device":"m4-max-64gb","count":1}]})",
+      R"({"model":{"id":"meta-llama/Llama-3.1-8B-Instruct"},"weights":{"format":"bf16"},"engine":{"name":"transformers"},
+        "workload":{"context_tokens":8192,"sequences":1},"hardware":[{"device":"rtx-4060-ti-16gb","count":1}],"host":{"memory_bytes":68719476736}})"};
+  for (const char* request : requests) {
+    const Json result = testing::estimate(testing::parse(request));
+    const Json& verdict = result["verdict"];
+    EXPECT_EQ(verdict["class"], "tight") << request;
+    EXPECT_EQ(verdict["low_bytes"], result["devices"][verdict["device"].get<std::size_t>()]["low_bytes"]) << request;
+    EXPECT_LE(verdict["low_bytes"], verdict["limit_bytes"]) << request;
+    EXPECT_GT(verdict["need_bytes"], verdict["limit_bytes"]) << request;
+    EXPECT_LT(result["max_context_tokens"].get<int>(), result["request"]["workload"]["context_tokens"].get<int>()) << request;
+  }
+}
+
 TEST(Estimate, ATermWithoutRecordsMakesTheVerdictUnmeasured) {
   const Json result = testing::estimate(testing::usual_request());
   EXPECT_EQ(result["verdict"]["measured"], false);

@@ -112,6 +112,30 @@ TEST(Launch, QuotesWhatALinkMayHaveBrought) {
             "--speculative-algorithm NGRAM --kv-cache-dtype fp8_e5m2");
 }
 
+// Where it does not fit, and the engine's own fit does not move what was set by hand, or would keep other layers than the answer names.
+TEST(Launch, OfLlamaCppHasTheLayersThatTheAnswerNames) {
+  const auto request = [](const char* model, const char* device, int count, Json options, Json offload) {
+    Json params = serving("llama.cpp", model, device, count, std::move(options));
+    params["weights"] = {{"format", "gguf:Q4_K_M"}};
+    params["workload"]["sequences"] = 1;
+    params["host"] = {{"memory_bytes", std::int64_t{64} << 30}};
+    if (!offload.empty()) params["offload"] = std::move(offload);
+    return params;
+  };
+  constexpr const char* dense = "deepseek-ai/DeepSeek-R1-Distill-Llama-70B";
+  for (Json params : {request(dense, "rtx-3090", 1, Json::object(), {}), request(dense, "rtx-3090", 2, {{"tensor_split", "60,40"}}, {}),
+                      request("Qwen/Qwen3-30B-A3B", "rtx-3060-12gb", 1, Json::object(), {{"cpu_moe_layers", 20}})}) {
+    const Json result = testing::estimate(params);
+    const Json layers = result["verdict"]["nearest"]["gpu_layers"];
+    ASSERT_TRUE(layers.is_number()) << result["verdict"].dump();
+    const std::string command = result["engine"]["command"].get<std::string>() + " ";
+    EXPECT_NE(command.find(" -ngl " + layers.dump() + " "), std::string::npos) << command;
+    params["offload"]["gpu_layers"] = layers;
+    EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "offload");
+    EXPECT_EQ(launch(params)["command"], result["engine"]["command"]);
+  }
+}
+
 TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {
   EXPECT_TRUE(launch(serving("vllm", "deepseek-ai/DeepSeek-R1", "h200", 6))["command"].is_null());
   EXPECT_TRUE(launch(serving("transformers", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"].is_null());

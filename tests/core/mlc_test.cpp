@@ -81,6 +81,19 @@ TEST(MlcLimits, AFitHasRoomForTheHighBound) {
   EXPECT_EQ(answer["verdict"]["class"], "tight");
 }
 
+TEST(MlcLimits, AcceleratorsThatItHasNoCodeForAreRefused) {
+  for (const char* device :
+       {"tpu-v6e", "ascend-910b3", "trainium2", "inferentia2", "tenstorrent-n300", "gaudi3", "mtt-s4000", "mlu370-x8", "hygon-k100-ai"})
+    for (const char* engine : {"mlc-llm", "web-llm"}) {
+      const Json verdict = testing::estimate(mlc_request(engine, "Qwen/Qwen3-0.6B", "q4f16_1", 1024, 1, Json::object(), device))["verdict"];
+      EXPECT_EQ(verdict["class"], "impossible") << engine << device;
+      EXPECT_EQ(verdict["reason"]["code"], "no_rules_for_backend") << engine << device;
+    }
+  for (const char* device : {"rtx-4090", "mi300x", "m4-max-64gb", "arc-b580"})
+    EXPECT_EQ(testing::estimate(mlc_request("mlc-llm", "Qwen/Qwen3-0.6B", "q4f16_1", 1024, 1, Json::object(), device))["verdict"]["class"], "fits")
+        << device;
+}
+
 TEST(WebLlm, PublishedNeedsLieWithinTheBand) {
   struct Row {
     const char* model;

@@ -55,6 +55,27 @@ TEST(Nearest, LayoutsOverTheSameDevices) {
   }
 }
 
+TEST(Nearest, OneSliceOfAGpuForEachCopy) {
+  Json params = testing::serving_request("vllm", kDense, "h100-mig-3g-40gb", 2);
+  for (const char* engine : {"vllm", "sglang"}) {
+    params["engine"]["name"] = engine;
+    EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["code"], "mig_slices") << engine;
+    const Json parallel = nearest(params)["parallel"];
+    EXPECT_EQ(parallel["tensor"], 1) << engine;
+    EXPECT_EQ(parallel["data"], 2) << engine;
+  }
+  params["weights"] = {{"format", "gguf:Q4_K_M"}};
+  params.erase("parallel");
+  for (const char* engine : {"llama.cpp", "ollama"}) {
+    params["engine"] = {{"name", engine}};
+    const Json result = testing::estimate(params);
+    EXPECT_EQ(result["verdict"]["reason"]["code"], "mig_slices") << engine;
+    EXPECT_EQ(nearest(params)["parallel"]["tensor"], 1) << engine;
+  }
+  params["hardware"][0]["device"] = "l40s-24q-vgpu";  // to its guest a whole device
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
+}
+
 TEST(Nearest, FewerMachinesInALayoutThatTheEngineHas) {
   Json params = request("tgi", kDense, 16);
   params["parallel"] = {{"tensor", 4}, {"pipeline", 4}, {"nodes", 2}};

@@ -171,6 +171,18 @@ TEST(Speed, ADeviceByHandIsAsFastAsItIsSaidToBe) {
   EXPECT_EQ(speed(request)["decode"], decode);
 }
 
+TEST(Speed, ASliceHasItsShareOfTheCard) {
+  const auto both = [](const char* device) { return speed(ask("vllm", "Qwen/Qwen3-8B", device, 1, 4096, 1)); };
+  const Json slice = both("h100-mig-3g-40gb");
+  const Json whole = both("h100-sxm");
+  for (const char* phase : {"decode", "prefill"}) {
+    const double share = high(slice[phase]["tokens_per_second"]) / high(whole[phase]["tokens_per_second"]);
+    EXPECT_GT(share, 0.4) << phase;  // 3/7 of the multiprocessors, half of the memory
+    EXPECT_LT(share, 0.7) << phase;  // what each layer takes beside both is no less
+  }
+  EXPECT_EQ(both("l4-24q-vgpu")["decode"]["gap"], "unknown_operations");  // how much of the card its other guests leave, nobody knows
+}
+
 TEST(Speed, LayersOnSeveralCardsFollowEachOtherAndPartsOfALayerDoNot) {
   Json chain = testing::llama_cpp_request("meta-llama/Llama-3.3-70B-Instruct", Json::array({{{"device", "rtx-3090"}, {"count", 4}}}));
   const double four = high(speed(chain)["decode"]["tokens_per_second"]);

@@ -96,7 +96,7 @@ struct HostPlan {
 
 /// The settings that an engine's automatic fit comes to.
 struct Fitted {
-  bool is_changed = false;  ///< something had to change
+  bool is_changed = false;  ///< something had to change, and was not set by hand
   bool is_whole = false;    ///< everything lies on the devices
   std::int64_t n_ctx = 0;   ///< tokens of all sequences together
   std::int64_t gpu_layers = -1;

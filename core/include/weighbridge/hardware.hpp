@@ -33,7 +33,7 @@ struct Device {
   std::string name;
   std::string short_name;
   std::string vendor;
-  std::string kind;  ///< consumer, laptop, workstation, datacenter, edge, apu, apple; custom for one that a request describes
+  std::string kind;  ///< consumer, laptop, workstation, datacenter, edge, apu, apple, slice; custom for one that a request describes
   std::string architecture;
   std::string backend = "cuda";  ///< cuda, rocm, metal, vulkan: the runtime that the byte figures are of
   int compute_capability = 0;    ///< 90 for 9.0; 0 if it has none
@@ -42,6 +42,7 @@ struct Device {
   Bytes runtime_bytes;           ///< what the runtime sees (cudaMemGetInfo total, Metal's recommendedMaxWorkingSetSize): the real ceiling
   bool runtime_measured = false;
   bool unified_memory = false;
+  bool mig = false;                  ///< a MIG slice of a GPU, by itself to whoever runs on it
   Bytes default_limit_bytes;         ///< unified memory: what the system lets a GPU take as delivered; 0 where no such limit exists
   Bytes raised_limit_bytes;          ///< what it lets it take after `raise_command`, with room left for the system
   std::string raise_command;         ///< the command or kernel parameter that raises the limit; empty if none

@@ -63,8 +63,9 @@ class Fit {
     const bool may_reduce = options_.n_ctx == -1;
     if (options_.n_ctx.value_or(1) <= 0) options_.n_ctx = job_.model.max_context_tokens * settings_of(scenario_).n_seq_max;
     const Sizes sizes = memory(scenario_, true, job_.explain);
-    fitted.is_changed = !is_met(sizes);
-    if (fitted.is_changed && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
+    const LlamaCppOptions asked = options_;
+    if (!is_met(sizes) && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
+    fitted.is_changed = !(options_ == asked);
     const Settings settings = settings_of(scenario_);
     fitted.n_ctx = options_.n_ctx.value_or(settings.n_ctx);
     fitted.gpu_layers = settings.gpu_layers;
