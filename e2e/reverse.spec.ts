@@ -71,3 +71,25 @@ test('a GPU of a link that nobody knows is said, and asked for', async ({ page }
   await expect(page.getByRole('alert')).toContainText('rtx-3090x2');
   await expect(page.getByRole('heading', { name: 'Which GPU do you have?' })).toBeVisible();
 });
+
+test('each class of licence has its models, which say theirs', async ({ page }) => {
+  test.slow();
+  await open(page, 'reverse/#v=1&ctx=8k&n=1&g=1xrtx-4090&e=llama.cpp');
+  await expect(page.getByText(kFound)).toBeVisible({ timeout: 30_000 });
+  const licence = page.getByRole('combobox', { name: 'Licence' });
+  const said = page.locator('tr[data-verdict] th small').first();
+  const found = async (): Promise<number> =>
+    Number(/of (\d+) models/.exec((await page.getByText(kFound).textContent()) ?? '')?.[1]);
+  const all = await found();
+  await licence.selectOption('permissive');
+  await expect(said).toHaveText(/ · (Apache-2.0|MIT)( ·|$)/);
+  const permissive = await found();
+  await licence.selectOption('other');
+  await expect(said).not.toHaveText(/ · (Apache-2.0|MIT)( ·|$)/);
+  await expect(said).toContainText(' · ');
+  const other = await found();
+  await licence.selectOption('unstated');
+  expect(permissive).toBeGreaterThan(100);
+  expect(other).toBeGreaterThan(0);
+  expect(permissive + other + (await found())).toBe(all);
+});

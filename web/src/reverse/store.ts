@@ -7,6 +7,7 @@ import { useContext } from 'preact/hooks';
 import type { Core } from '../core/core';
 import type { HardwareRow, Notice, Request } from '../core/wire';
 import { follow, readLink, settingsOf } from '../link';
+import type { Listed } from '../search/listed';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
 import { laterTexts } from './messages';
@@ -44,7 +45,10 @@ export function createMine(store: Store): Mine {
   const solved = signal<ReadonlyMap<string, SolvedModel>>(new Map());
   const isDone = signal(false);
   const failed = signal<'blocked' | 'broken' | null>(null);
-  const models = computed(() => store.catalogue.value?.models ?? []);
+  const listed = signal<Listed>({});
+  const models = computed(() =>
+    (store.catalogue.value?.models ?? []).map((row) => ({ ...row, ...listed.value[row.id] })),
+  );
 
   const matching = computed<Row[]>(() => {
     const rows = models.value.flatMap((model): Row[] => {
@@ -80,7 +84,7 @@ export function createMine(store: Store): Mine {
 
   /** Sends what is asked to the workers whenever it changes. */
   async function count(): Promise<void> {
-    const [{ startWorkers }] = await Promise.all([import('./start'), laterTexts()]);
+    const [{ startWorkers, bringListed }] = await Promise.all([import('./start'), laterTexts()]);
     let run = 0;
     let shown = 0; // the run that the rows are of
     const send = startWorkers((message) => {
@@ -96,13 +100,14 @@ export function createMine(store: Store): Mine {
       solved.value = all;
       isDone.value = message.done;
     });
+    listed.value = await bringListed(); // on its way beside what the workers need
     effect(() => {
       if (!isKnown.value) return;
       const { engine, hardware, host, workload } = store.request.value;
       const bytesOf = (id: string): number =>
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
-      const listed = models.value.filter(({ kind }) => kind !== 'generic');
+      const named = models.value.filter(({ kind }) => kind !== 'generic');
       const task: Omit<Task, 'workers'> = {
         run: ++run,
         engine: engine.name,
@@ -114,7 +119,7 @@ export function createMine(store: Store): Mine {
         models: [true, false]
           .flatMap((isFirst) =>
             likelyOrder(
-              listed.filter((model) => isWanted(model, filters.peek()) === isFirst),
+              named.filter((model) => isWanted(model, filters.peek()) === isFirst),
               memory,
             ),
           )
