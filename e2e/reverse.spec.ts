@@ -93,3 +93,16 @@ test('each class of licence has its models, which say theirs', async ({ page }) 
   expect(other).toBeGreaterThan(0);
   expect(permissive + other + (await found())).toBe(all);
 });
+
+test('an engine that the list is not for is said to be replaced, until another is chosen', async ({ page }) => {
+  await open(page, 'reverse/#v=1&ctx=16k&n=1&g=2xrtx-3090&e=ollama&ram=64');
+  const said = page.getByText('This list is counted for llama.cpp in place of Ollama');
+  await expect(said).toBeVisible();
+  await page.locator('label').filter({ hasText: 'vLLM' }).click();
+  await expect(page).toHaveURL(/g=2xrtx-3090/);
+  await expect(page).not.toHaveURL(/e=ollama/);
+  await expect(page.getByText(/in place of/)).toHaveCount(0);
+  await page.goto('about:blank');
+  await open(page, 'zh/reverse/#v=1&n=1&g=1xh100-sxm&e=sglang');
+  await expect(page.getByText('链接里的引擎是 SGLang，这份清单改按 vLLM 计算。')).toBeVisible();
+});

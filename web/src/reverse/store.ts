@@ -32,6 +32,8 @@ export interface Mine {
   counts: ReadonlySignal<{ solved: number; running: number; models: number }>;
   isDone: Signal<boolean>;
   failed: Signal<'blocked' | 'broken' | null>;
+  /** The engine of the link that was opened, which another may stand in for; empty once the person has chosen one. */
+  replaced: Signal<string>;
   have(hardware: HardwareRow[], host?: Request['host']): void;
   forget(): void;
   /** Takes what the link or this device says, and begins to count. */
@@ -45,6 +47,7 @@ export function createMine(store: Store): Mine {
   const solved = signal<ReadonlyMap<string, SolvedModel>>(new Map());
   const isDone = signal(false);
   const failed = signal<'blocked' | 'broken' | null>(null);
+  const replaced = signal('');
   const listed = signal<Listed>({});
   const models = computed(() =>
     (store.catalogue.value?.models ?? []).map((row) => ({ ...row, ...listed.value[row.id] })),
@@ -60,6 +63,7 @@ export function createMine(store: Store): Mine {
 
   function use(part: Remembered): void {
     const { hardware, host, engine } = part;
+    replaced.value = '';
     store.take({
       engine: { name: engine, options: {} },
       hardware,
@@ -78,6 +82,7 @@ export function createMine(store: Store): Mine {
     const { engine, workload, parallel: _split, offload: _layers, ...rest } = store.request.value;
     // What runs llama.cpp counts as it does here.
     const name = ['llama.cpp', 'ollama', 'lm-studio'].includes(engine.name) ? 'llama.cpp' : 'vllm';
+    replaced.value = engine.name;
     store.request.value = { ...rest, engine: { name, options: {} }, workload: { ...workload, sequences: 1 } };
     isKnown.value = true;
   }
@@ -146,6 +151,7 @@ export function createMine(store: Store): Mine {
     })),
     isDone,
     failed,
+    replaced,
     have: (hardware, host) => use({ engine: kEngines[0], hardware, ...(host && { host }) }),
     forget() {
       remember(undefined);
