@@ -62,3 +62,16 @@ for (const { hash, change, key } of [
     await expect(page).not.toHaveURL(new RegExp(`[#&]${key}`));
     await expect(page).toHaveURL(/[#&]g=/);
   });
+
+// With a button of the answer, and without one.
+for (const hash of [
+  'v=1&m=phi-2&g=1xrtx-4090&e=llama.cpp&kv=q8_0',
+  'v=1&m=qwen3-32b&g=2xrtx-3090&e=llama.cpp&o.split_mode=row',
+])
+  test(`where a setting is refused, nothing is said of what makes it fit: ${hash}`, async ({ page }) => {
+    await open(page, `#${hash}`);
+    await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+    const card = page.getByRole('region', { name: 'What would make it fit' });
+    await expect(card).toContainText('A setting is refused here and has to change first');
+    await expect(card).not.toContainText('No single change');
+  });
