@@ -41,3 +41,37 @@ test('Chinese: a distillation, whose layers come when it is named, and its way b
   await expect(page.locator('#model')).toHaveValue('DeepSeek-R1');
   await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
 });
+
+// Each moves another part of the request: the cache, the layers on the GPU, the experts in system memory.
+for (const { hash, change, key } of [
+  { hash: 'v=1&m=qwen3-32b&n=1&g=1xrtx-4090&e=llama.cpp', change: 'Q8_0 KV cache', key: 'kv=q8_0' },
+  { hash: 'v=1&m=qwen3-32b&n=1&g=1xrtx-4090&e=llama.cpp', change: /\d+ layers/, key: 'ngl=' },
+  { hash: 'v=1&m=qwen3-30b-a3b&n=1&g=1xrtx-3060-12gb&e=llama.cpp', change: /Experts of \d+ layers/, key: 'cmoe=' },
+])
+  test(`what is undone goes from the address as well: ${key}`, async ({ page }) => {
+    await open(page, `#${hash}`);
+    const card = page.getByRole('region', { name: 'What would make it fit' });
+    await card
+      .getByRole('listitem')
+      .filter({ hasText: change })
+      .first()
+      .getByRole('button', { name: /^Try: / })
+      .click();
+    await expect(page).toHaveURL(new RegExp(`[#&]${key}`));
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await expect(page).not.toHaveURL(new RegExp(`[#&]${key}`));
+    await expect(page).toHaveURL(/[#&]g=/);
+  });
+
+// With a button of the answer, and without one.
+for (const hash of [
+  'v=1&m=phi-2&g=1xrtx-4090&e=llama.cpp&kv=q8_0',
+  'v=1&m=qwen3-32b&g=2xrtx-3090&e=llama.cpp&o.split_mode=row',
+])
+  test(`where a setting is refused, nothing is said of what makes it fit: ${hash}`, async ({ page }) => {
+    await open(page, `#${hash}`);
+    await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+    const card = page.getByRole('region', { name: 'What would make it fit' });
+    await expect(card).toContainText('A setting is refused here and has to change first');
+    await expect(card).not.toContainText('No single change');
+  });

@@ -29,6 +29,9 @@ test('every device is counted; one is taken, another is compared', async ({ page
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   }
   await page.setViewportSize({ width: 1440, height: 900 });
+  // A word that only the full name has.
+  await card(page).getByRole('searchbox').fill('MIG');
+  await expect(card(page).getByRole('row', { name: /H100 3g\.40gb/ })).toBeVisible();
   await card(page).getByRole('searchbox').fill('h100');
   await card(page).getByRole('button', { name: 'Compare with H100', exact: true }).click();
   await expect(page.locator('.side-verdicts h2')).toHaveText([

@@ -71,3 +71,38 @@ test('a GPU of a link that nobody knows is said, and asked for', async ({ page }
   await expect(page.getByRole('alert')).toContainText('rtx-3090x2');
   await expect(page.getByRole('heading', { name: 'Which GPU do you have?' })).toBeVisible();
 });
+
+test('each class of licence has its models, which say theirs', async ({ page }) => {
+  test.slow();
+  await open(page, 'reverse/#v=1&ctx=8k&n=1&g=1xrtx-4090&e=llama.cpp');
+  await expect(page.getByText(kFound)).toBeVisible({ timeout: 30_000 });
+  const licence = page.getByRole('combobox', { name: 'Licence' });
+  const said = page.locator('tr[data-verdict] th small').first();
+  const found = async (): Promise<number> =>
+    Number(/of (\d+) models/.exec((await page.getByText(kFound).textContent()) ?? '')?.[1]);
+  const all = await found();
+  await licence.selectOption('permissive');
+  await expect(said).toHaveText(/ · (Apache-2.0|MIT)( ·|$)/);
+  const permissive = await found();
+  await licence.selectOption('other');
+  await expect(said).not.toHaveText(/ · (Apache-2.0|MIT)( ·|$)/);
+  await expect(said).toContainText(' · ');
+  const other = await found();
+  await licence.selectOption('unstated');
+  expect(permissive).toBeGreaterThan(100);
+  expect(other).toBeGreaterThan(0);
+  expect(permissive + other + (await found())).toBe(all);
+});
+
+test('an engine that the list is not for is said to be replaced, until another is chosen', async ({ page }) => {
+  await open(page, 'reverse/#v=1&ctx=16k&n=1&g=2xrtx-3090&e=ollama&ram=64');
+  const said = page.getByText('This list is counted for llama.cpp in place of Ollama');
+  await expect(said).toBeVisible();
+  await page.locator('label').filter({ hasText: 'vLLM' }).click();
+  await expect(page).toHaveURL(/g=2xrtx-3090/);
+  await expect(page).not.toHaveURL(/e=ollama/);
+  await expect(page.getByText(/in place of/)).toHaveCount(0);
+  await page.goto('about:blank');
+  await open(page, 'zh/reverse/#v=1&n=1&g=1xh100-sxm&e=sglang');
+  await expect(page.getByText('链接里的引擎是 SGLang，这份清单改按 vLLM 计算。')).toBeVisible();
+});

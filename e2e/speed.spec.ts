@@ -2,7 +2,7 @@
 // Speed, cost and rules of thumb: the core's figures, once someone sees the card, and nothing of them before.
 import { readFileSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
-import { expect, open, test } from './page';
+import { expect, open, test, verdict } from './page';
 
 const { calls } = JSON.parse(readFileSync('tests/golden/speed.json', 'utf8'));
 const { decode } = calls[0].response.result;
@@ -66,4 +66,19 @@ test('how fast system memory is, and a GPU of one’s own, can be said, and the 
   await page.locator('.expert summary').click();
   await expect(page.getByRole('textbox', { name: 'Bandwidth of system memory' })).toHaveValue('89.6');
   await expect(page.getByRole('textbox', { name: 'Bandwidth of your GPU’s memory' })).toHaveValue('936');
+});
+
+test('where the answer needs system memory, the speed is that of the layers it names', async ({ page }) => {
+  await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&g=1xrtx-3090&e=llama.cpp&ctx=8k&n=1&ram=64');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'offload');
+  const card = page.getByRole('region', { name: 'How fast, and what it costs' });
+  await card.scrollIntoViewIfNeeded();
+  await expect(card).toContainText('For 43 of 81 layers on the GPUs and the others in system memory');
+  await expect(card).toContainText(/[\d.]+–[\d.]+ tokens\/s/);
+  await expect(card).not.toContainText('There is no speed to tell');
+  const rate = await card.locator('.rates dd').first().textContent();
+  // The same as where these layers are asked for.
+  await page.getByRole('button', { name: 'Keep 43 layers on the GPUs' }).click();
+  await expect(card).not.toContainText('For 43 of 81 layers');
+  await expect(card.locator('.rates dd').first()).toHaveText(rate ?? '');
 });

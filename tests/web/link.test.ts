@@ -50,6 +50,14 @@ describe('the address', () => {
     await settle();
     expect(written).toEqual(['#n=2']);
   });
+  it('goes back with a change that is taken back', async () => {
+    const { state } = page();
+    state.value = 'n=2';
+    await settle();
+    state.value = 'n=1';
+    await settle();
+    expect(written).toEqual(['#n=2', '#n=1']);
+  });
   it('stays the link that arrived, whatever is shown on the way to it', async () => {
     const { state, reads } = page();
     state.value = 'n=2'; // a change that has not settled gives way as well

@@ -176,6 +176,7 @@ export async function follow({ state, hash: hashOfState, read }: Followed, isRea
     clearTimeout(timer);
     if (isReading) return;
     if (now.length === opened.length && now.every((part, index) => part === opened[index])) return;
+    opened = []; // from now on the way back is a change as well
     timer = setTimeout(() => void write(), kWriteDelay);
   });
   async function write(): Promise<void> {

@@ -157,7 +157,7 @@ function Advice() {
               ))}
             </ol>
           ) : advised ? (
-            <p>{t(`advice.${goal}.none`)}</p>
+            <p>{t(answer.value.verdict.class === 'impossible' ? 'advice.refused' : `advice.${goal}.none`)}</p>
           ) : answer.value.verdict.class !== 'fits' || isAsked ? (
             <p class="muted">{t('advice.loading')}</p>
           ) : (

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // "The same job on other devices": opened by who wants it, then counted for the present settings.
 import type { ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { joinSides } from '../compare/address';
 import { merge } from '../advice/merge';
 import { show } from '../advice/show';
@@ -153,6 +153,14 @@ function useNames(): (row: ElsewhereRow) => [name: string, detail: string] {
   };
 }
 
+/** What the devices of a row are called in full: "MIG" is in no short name. */
+function useFullNames(): (row: ElsewhereRow) => string[] {
+  const devices = useStore().catalogue.value?.devices;
+  const nameOf = useMemo(() => new Map((devices ?? []).map(({ id, name }) => [id, name])), [devices]);
+  return ({ device = '', gpus }) =>
+    [device, ...(gpus ?? []).map((gpu) => gpu.device)].map((id) => nameOf.get(id) ?? id);
+}
+
 /** Whether a link can hold the model; it has to be packed to know. */
 function useIsCarried(model: ModelChoice): boolean {
   const [carried, setCarried] = useState<ModelChoice>();
@@ -171,11 +179,14 @@ function Found({ asked, isStale }: { asked: Asked; isStale: boolean }) {
   const [filter, setFilter] = useState('');
   const [most, setMost] = useState(kFirstRows);
   const names = useNames();
+  const fullNames = useFullNames();
   const isComparable = useIsCarried(asked.request.model);
   const { rows, done, all } = asked.progress;
   const wanted = filter.trim().toLowerCase();
   const named = rows.map((row) => ({ row, name: names(row) }));
-  const found = named.filter(({ name }) => name.join(' ').toLowerCase().includes(wanted));
+  const isFound = ({ row, name }: (typeof named)[number]): boolean =>
+    [...name, ...fullNames(row)].join(' ').toLowerCase().includes(wanted);
+  const found = named.filter(isFound);
   const requestOf = (row: ElsewhereRow): Request =>
     merge(asked.request as unknown as Json, bestOf(row).patch) as unknown as Request;
 

@@ -3,6 +3,8 @@ import { trusted } from '../reader/trusted';
 import type { FromWorker, Task } from './task';
 import workerUrl from './worker?worker&url';
 
+export { bringListed } from '../search/listed';
+
 /** More bring little: each reads the catalogue for itself. */
 const kMostWorkers = 4;
 

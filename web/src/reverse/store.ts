@@ -7,6 +7,7 @@ import { useContext } from 'preact/hooks';
 import type { Core } from '../core/core';
 import type { HardwareRow, Notice, Request } from '../core/wire';
 import { follow, readLink, settingsOf } from '../link';
+import type { Listed } from '../search/listed';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
 import { laterTexts } from './messages';
@@ -31,6 +32,8 @@ export interface Mine {
   counts: ReadonlySignal<{ solved: number; running: number; models: number }>;
   isDone: Signal<boolean>;
   failed: Signal<'blocked' | 'broken' | null>;
+  /** The engine of the link that was opened, which another may stand in for; empty once the person has chosen one. */
+  replaced: Signal<string>;
   have(hardware: HardwareRow[], host?: Request['host']): void;
   forget(): void;
   /** Takes what the link or this device says, and begins to count. */
@@ -44,7 +47,11 @@ export function createMine(store: Store): Mine {
   const solved = signal<ReadonlyMap<string, SolvedModel>>(new Map());
   const isDone = signal(false);
   const failed = signal<'blocked' | 'broken' | null>(null);
-  const models = computed(() => store.catalogue.value?.models ?? []);
+  const replaced = signal('');
+  const listed = signal<Listed>({});
+  const models = computed(() =>
+    (store.catalogue.value?.models ?? []).map((row) => ({ ...row, ...listed.value[row.id] })),
+  );
 
   const matching = computed<Row[]>(() => {
     const rows = models.value.flatMap((model): Row[] => {
@@ -56,6 +63,7 @@ export function createMine(store: Store): Mine {
 
   function use(part: Remembered): void {
     const { hardware, host, engine } = part;
+    replaced.value = '';
     store.take({
       engine: { name: engine, options: {} },
       hardware,
@@ -74,13 +82,14 @@ export function createMine(store: Store): Mine {
     const { engine, workload, parallel: _split, offload: _layers, ...rest } = store.request.value;
     // What runs llama.cpp counts as it does here.
     const name = ['llama.cpp', 'ollama', 'lm-studio'].includes(engine.name) ? 'llama.cpp' : 'vllm';
+    replaced.value = engine.name;
     store.request.value = { ...rest, engine: { name, options: {} }, workload: { ...workload, sequences: 1 } };
     isKnown.value = true;
   }
 
   /** Sends what is asked to the workers whenever it changes. */
   async function count(): Promise<void> {
-    const [{ startWorkers }] = await Promise.all([import('./start'), laterTexts()]);
+    const [{ startWorkers, bringListed }] = await Promise.all([import('./start'), laterTexts()]);
     let run = 0;
     let shown = 0; // the run that the rows are of
     const send = startWorkers((message) => {
@@ -96,13 +105,14 @@ export function createMine(store: Store): Mine {
       solved.value = all;
       isDone.value = message.done;
     });
+    listed.value = await bringListed(); // on its way beside what the workers need
     effect(() => {
       if (!isKnown.value) return;
       const { engine, hardware, host, workload } = store.request.value;
       const bytesOf = (id: string): number =>
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
-      const listed = models.value.filter(({ kind }) => kind !== 'generic');
+      const named = models.value.filter(({ kind }) => kind !== 'generic');
       const task: Omit<Task, 'workers'> = {
         run: ++run,
         engine: engine.name,
@@ -114,7 +124,7 @@ export function createMine(store: Store): Mine {
         models: [true, false]
           .flatMap((isFirst) =>
             likelyOrder(
-              listed.filter((model) => isWanted(model, filters.peek()) === isFirst),
+              named.filter((model) => isWanted(model, filters.peek()) === isFirst),
               memory,
             ),
           )
@@ -141,6 +151,7 @@ export function createMine(store: Store): Mine {
     })),
     isDone,
     failed,
+    replaced,
     have: (hardware, host) => use({ engine: kEngines[0], hardware, ...(host && { host }) }),
     forget() {
       remember(undefined);

@@ -2,14 +2,14 @@
 // "How fast, and what it costs" and "What rules of thumb would say". Both ask the full core, which comes when the first is seen or the second opened.
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Methods, Receipts, Reply, Request, Speed } from '../core/wire';
+import type { Estimate, Methods, Receipts, Reply, Request, Speed } from '../core/wire';
 import { count, memory } from '../format';
 import { t } from '../i18n';
 import { sayNotice } from '../notices';
 import { useStore } from '../store';
 import { Icon } from '../views/Icon';
 import { Rich } from '../views/Rich';
-import { ask, withMachines } from './ask';
+import { ask, namedLayers, withMachines } from './ask';
 import { costSentence, costsShown, factorText, missText, range, seconds, speedSentences, speedTexts } from './texts';
 import '../../styles/speed.css';
 
@@ -21,7 +21,7 @@ type Asked<T> = { reply: Reply<T> } | 'failed' | undefined;
 /** The answer of the full core to the present settings, from when it is wanted. */
 function useAnswer<M extends 'speed' | 'receipts'>(
   method: M,
-  paramsOf: (request: Request) => Methods[M]['params'] | Promise<Methods[M]['params']>,
+  paramsOf: (request: Request, answer: Estimate) => Methods[M]['params'] | Promise<Methods[M]['params']>,
   isWanted: boolean,
 ): Asked<Methods[M]['result']> {
   const { coreState, answer, request, isBehind } = useStore();
@@ -33,7 +33,7 @@ function useAnswer<M extends 'speed' | 'receipts'>(
     if (!isWanted || !isSettled || state.status !== 'ready') return;
     let isLatest = true;
     const timer = setTimeout(() => {
-      Promise.resolve(paramsOf(request.peek()))
+      Promise.resolve(paramsOf(request.peek(), counted))
         .then((params) => ask(state.core, method, params))
         .then(
           (reply) => isLatest && setAsked({ reply }),
@@ -118,11 +118,13 @@ function Costs({ speed }: { speed: Speed }) {
 function SpeedBody({ speed }: { speed: Speed }) {
   const { answer, unit } = useStore();
   const { decode, prefill } = speed;
+  const layers = namedLayers(answer.value);
   const gaps = [...new Set([decode.gap, prefill.gap])].filter((gap) => gap !== null);
   return (
     <>
       <Rates {...speed} />
       <div class="speed-words">
+        {layers !== undefined && <p>{t('speed.placed', { layers, all: answer.value.engine.all_gpu_layers ?? 0 })}</p>}
         {gaps.map((gap) => (
           <p key={gap}>{t(`speed.gap.${gap}`)}</p>
         ))}

@@ -2,7 +2,7 @@
 // What only the full core answers. It is brought when the first such question is asked.
 import machinesUrl from '../../../build/catalogue/machines.json?url';
 import type { Core } from '../core/core';
-import type { Json, Methods, Reply, Request } from '../core/wire';
+import type { Estimate, Json, Methods, Reply, Request } from '../core/wire';
 
 export async function ask<M extends 'speed' | 'receipts'>(
   core: Core,
@@ -25,7 +25,13 @@ export function bringMachines(): Promise<Json> {
   return machines;
 }
 
-export const withMachines = async (request: Request): Promise<Methods['speed']['params']> => ({
-  request,
-  machines: await bringMachines(),
-});
+/** Layers on the GPUs in the placement that an answer names, where all of them would be too much. */
+export const namedLayers = ({ verdict }: Estimate): number | undefined =>
+  verdict.class === 'offload' ? verdict.nearest?.gpu_layers : undefined;
+
+/** What asks for the speed of `request` as `answer` says that it runs. */
+export async function withMachines(request: Request, answer: Estimate): Promise<Methods['speed']['params']> {
+  const gpu_layers = namedLayers(answer);
+  const placed = gpu_layers === undefined ? request : { ...request, offload: { ...request.offload, gpu_layers } };
+  return { request: placed, machines: await bringMachines() };
+}

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list below the model box: what is found, what each is, and the way to models that are not in the catalogue.
-import listedUrl from '../../../../build/catalogue/listed.json?url';
 import type { CatalogueModel } from '../../core/wire';
 import { parameters } from '../../format';
 import { currentLocale, t, tCode } from '../../i18n';
 import { hubReference, nameOf } from '../../reader/hub';
 import { offerRemote, readTexts } from '../../reader/take';
 import { CatalogueSearch } from '../../search/catalogue';
+import { bringListed, type Listed } from '../../search/listed';
 import type { Store } from '../../store';
 import type { Choice } from './Combobox';
 
@@ -19,15 +19,6 @@ const month = (date: string): string =>
 /** What the data says of it, in English only: its kind stands for that in other languages. */
 const relation = (model: CatalogueModel): string =>
   currentLocale() === 'en' && model.relation ? model.relation : tCode('kind', model.kind);
-
-/** build/catalogue/listed.json: what a list says of a model beside what it is counted by. */
-type Listed = Record<string, Pick<CatalogueModel, 'relation' | 'license'>>;
-
-/** A list without it is a list all the same. */
-const bringListed = (): Promise<Listed> =>
-  fetch(listedUrl)
-    .then((response) => (response.ok ? (response.json() as Promise<Listed>) : {}))
-    .catch(() => ({}));
 
 const choiceOf = (model: CatalogueModel): Choice => ({
   id: model.id,
@@ -61,7 +52,8 @@ export interface ModelChoices {
 }
 
 export async function modelChoices(counted: CatalogueModel[]): Promise<ModelChoices> {
-  const [listed] = await Promise.all([bringListed(), readTexts]);
+  // A list without it is a list all the same.
+  const [listed] = await Promise.all([bringListed().catch((): Listed => ({})), readTexts]);
   const models = counted.map((model) => ({ ...model, ...listed[model.id] }));
   const search = new CatalogueSearch(models);
   const all = models.map(choiceOf);

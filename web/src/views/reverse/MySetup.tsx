@@ -52,6 +52,7 @@ export function Choose<T extends string | number>({
 
 function Engine() {
   const { request, take } = useStore();
+  const { replaced } = useMine();
   const { engine, hardware, host, workload } = request.value;
   return (
     <fieldset class="field">
@@ -63,7 +64,10 @@ function Engine() {
               type="radio"
               name="engine"
               checked={engine.name === name}
-              onChange={() => take({ engine: { name, options: {} }, hardware, workload, ...(host && { host }) })}
+              onChange={() => {
+                replaced.value = '';
+                take({ engine: { name, options: {} }, hardware, workload, ...(host && { host }) });
+              }}
             />
             {engineName(name)}
           </label>

@@ -11,6 +11,7 @@ import { linkTo } from '../../site';
 import { useStore } from '../../store';
 import { VerdictChip } from '../../verdict/VerdictChip';
 import { Rich } from '../Rich';
+import { engineName } from '../verdict-texts';
 import { weightsName } from '../weights-name';
 import { Choose } from './MySetup';
 
@@ -134,6 +135,16 @@ function ModelRow({ row, unit }: { row: Row; unit: Unit }) {
   );
 }
 
+/** The list is for two engines only. */
+function InPlace() {
+  const { request } = useStore();
+  const { replaced } = useMine();
+  const counted = request.value.engine.name;
+  const engine = replaced.value || counted;
+  if (engine === counted) return null;
+  return <p class="note">{t('engine.inPlace', { engine: engineName(engine), counted: engineName(counted) })}</p>;
+}
+
 /** How far it is, for those who do not see the rows come. */
 function Progress() {
   const { counts, isDone } = useMine();
@@ -157,6 +168,7 @@ export function Rows() {
         <Progress />
       </header>
       <div class="card-body">
+        <InPlace />
         <Filters />
         {list.length > 0 && (
           <table class="table stacked">
