@@ -5,8 +5,8 @@ import type { CatalogueModel } from '../core/wire';
 /** build/catalogue/listed.json: what a list says of a model beside what it is counted by. */
 export type Listed = Record<string, Pick<CatalogueModel, 'relation' | 'license'>>;
 
-export async function bringListed(): Promise<Listed> {
-  const response = await fetch(listedUrl);
-  if (!response.ok) throw new Error(`${listedUrl}: ${response.status}`);
-  return response.json() as Promise<Listed>;
-}
+/** A list without it is a list all the same. */
+export const bringListed = (): Promise<Listed> =>
+  fetch(listedUrl)
+    .then((response) => (response.ok ? (response.json() as Promise<Listed>) : {}))
+    .catch(() => ({}));

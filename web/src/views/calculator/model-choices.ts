@@ -6,7 +6,7 @@ import { currentLocale, t, tCode } from '../../i18n';
 import { hubReference, nameOf } from '../../reader/hub';
 import { offerRemote, readTexts } from '../../reader/take';
 import { CatalogueSearch } from '../../search/catalogue';
-import { bringListed, type Listed } from '../../search/listed';
+import { bringListed } from '../../search/listed';
 import type { Store } from '../../store';
 import type { Choice } from './Combobox';
 
@@ -52,8 +52,7 @@ export interface ModelChoices {
 }
 
 export async function modelChoices(counted: CatalogueModel[]): Promise<ModelChoices> {
-  // A list without it is a list all the same.
-  const [listed] = await Promise.all([bringListed().catch((): Listed => ({})), readTexts]);
+  const [listed] = await Promise.all([bringListed(), readTexts]);
   const models = counted.map((model) => ({ ...model, ...listed[model.id] }));
   const search = new CatalogueSearch(models);
   const all = models.map(choiceOf);
