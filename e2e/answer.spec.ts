@@ -281,3 +281,13 @@ test.describe('each input', () => {
     await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   });
 });
+
+test('where Ollama would take another context than was counted, its own is one tap away', async ({ page }) => {
+  await open(page, '#v=1&m=llama-3.1-8b-instruct&g=2xrtx-3090&e=ollama');
+  const notice = page.locator('#answer li', { hasText: 'its default context is 262,144 tokens' });
+  await notice.getByRole('button', { name: 'Use 131,072 tokens' }).click();
+  await expect(page).toHaveURL(/ctx=128k/);
+  await expect(page.getByLabel('Context length, number')).toHaveValue('131,072');
+  await expect(notice).toBeVisible();
+  await expect(notice.getByRole('button')).toHaveCount(0);
+});

@@ -2,6 +2,7 @@
 // What stands above the answer: why it is not for the present settings, what a link could not say, and what was assumed.
 import { useEffect, useRef } from 'preact/hooks';
 import type { Notice } from '../core/wire';
+import { count } from '../format';
 import { sentences, t } from '../i18n';
 import { fieldOf, sayNotice } from '../notices';
 import { useStore } from '../store';
@@ -13,6 +14,10 @@ const kTargets: Record<string, string> = { model: 'model', hardware: 'gpu' };
 
 /** Sentences, each with the way to the field it is about, unless there are no fields (`isFixed`). */
 export function NoticeList({ notices, isFixed = false }: { notices: Notice[]; isFixed?: boolean }) {
+  const { answer, setContext } = useStore();
+  const { engine, request } = answer.value;
+  const usual = engine.default_context_tokens ?? 0; // what the engine takes when nothing is asked for
+  const isOther = !isFixed && usual > 0 && usual !== request.workload.context_tokens;
   return (
     <ul>
       {notices.map((notice) => {
@@ -21,6 +26,11 @@ export function NoticeList({ notices, isFixed = false }: { notices: Notice[]; is
         return (
           <li key={notice.where + notice.message}>
             {text}{' '}
+            {isOther && fieldOf(notice) === 'context' && (
+              <button class="button small" type="button" onClick={() => setContext(usual)}>
+                {t('nearest.context', { count: count(usual) })}
+              </button>
+            )}
             {target && notice.code !== 'unknown_key' && (
               <a
                 href={`#${target}`}

@@ -29,35 +29,31 @@ export function Announcer({ text }: { text: string }) {
 
 /** The nearest working setting, one tap away: its words, and what the tap does. */
 function nearestOf(store: Store): [words: string, take: () => void] | undefined {
-  const { answer, setParallel, setHardware, setOption, setOffload, setFormat, setCacheType, setEngine, setContext } =
-    store;
-  const { verdict, request } = answer.value;
-  const layers = verdict.nearest?.gpu_layers;
-  const format = verdict.nearest?.weights?.format;
-  const cache = verdict.nearest?.kv_cache?.k;
-  const parallel = verdict.nearest?.parallel;
+  const { verdict, request } = store.answer.value;
+  const nearest: NonNullable<typeof verdict.nearest> = verdict.nearest ?? {};
+  const { gpu_layers: layers, weights, kv_cache: cache, parallel, context_tokens: context } = nearest;
   const tensor = parallel?.tensor;
-  const context = verdict.nearest?.context_tokens;
   const [first] = request.hardware;
   if (parallel?.pipeline !== undefined)
-    return [t('nearest.layout', { layout: layoutText(parallel) }), () => setParallel(parallel)];
-  if (context !== undefined) return [t('nearest.context', { count: count(context) }), () => setContext(context)];
+    return [t('nearest.layout', { layout: layoutText(parallel) }), () => store.setParallel(parallel)];
+  if (context !== undefined) return [t('nearest.context', { count: count(context) }), () => store.setContext(context)];
   if (tensor !== undefined) {
     const devices = request.hardware.reduce((sum, row) => sum + row.count, 0);
-    if (tensor === devices) return [t('nearest.tensor', { tensor }), () => setParallel(undefined)];
+    if (tensor === devices) return [t('nearest.tensor', { tensor }), () => store.setParallel(undefined)];
     // Another split needs another number of GPUs: the rows keep their kind.
     if (first)
-      return [t('nearest.devices', { count: count(tensor) }), () => setHardware([{ ...first, count: tensor }])];
+      return [t('nearest.devices', { count: count(tensor) }), () => store.setHardware([{ ...first, count: tensor }])];
   }
-  if (layers !== undefined) return [t('nearest.layers', { layers }), () => setOffload({ gpu_layers: layers })];
-  if (format !== undefined) return [t('nearest.format', { format: weightsName(format) }), () => setFormat(format)];
-  if (cache !== undefined) return [t('nearest.cache', { type: cache }), () => setCacheType(cache)];
-  const [option, value] = Object.entries(verdict.nearest ?? {})[0] ?? [];
+  if (layers !== undefined) return [t('nearest.layers', { layers }), () => store.setOffload({ gpu_layers: layers })];
+  if (weights)
+    return [t('nearest.format', { format: weightsName(weights.format) }), () => store.setFormat(weights.format)];
+  if (cache) return [t('nearest.cache', { type: cache.k }), () => store.setCacheType(cache.k)];
+  const [option, value] = Object.entries(nearest)[0] ?? [];
   if (option !== undefined && typeof value === 'number')
-    return [t('nearest.utilization', { name: option, share: value }), () => setOption(option, value)];
+    return [t('nearest.utilization', { name: option, share: value }), () => store.setOption(option, value)];
   if (verdict.reason?.values.key !== 'engine.name') return undefined;
   const name = verdict.reason.values.expected;
-  return [t('nearest.engine', { engine: engineName(name) }), () => setEngine({ name })];
+  return [t('nearest.engine', { engine: engineName(name) }), () => store.setEngine({ name })];
 }
 
 function Nearest() {
