@@ -182,11 +182,12 @@ bool surely_holds(const MovedJob& job, bool with_host) {
   return (host.holds_model ? host.high() : host.total()) <= *host.capacity;
 }
 
-/// The patched request, read and counted anew.
-std::optional<MovedJob> again(const testing::Scenarios& random, const Json& params, const Json& patch) {
+/// The patched request, read and counted anew; `is_shown`: requests that would wait do not matter.
+std::optional<MovedJob> again(const testing::Scenarios& random, const Json& params, const Json& patch, bool is_shown) {
   const Result<Request> request = random.read(patched(params, patch));
   if (!request) return std::nullopt;
   Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+  prepared.memo().is_shown = is_shown;
   Result<Estimate> answer = evaluate(prepared, request->scenario);
   if (!answer) return std::nullopt;
   return MovedJob{patch, request->scenario, std::move(*answer)};
@@ -198,9 +199,10 @@ bool leaves_some(const Estimate& answer) { return answer.host && answer.host->ho
 /// The answer holds, and one step further does not.
 void expect_boundary(const testing::Scenarios& random, const Json& params, Unknown find, const Solution& solution) {
   const auto holds = [&](const Solved& solved) {
-    const std::optional<MovedJob> job = again(random, params, solved.job.patch);
+    const bool is_by_verdict = find == Unknown::cache_type || find == Unknown::devices;
+    const std::optional<MovedJob> job = again(random, params, solved.job.patch, is_by_verdict);
     if (!job) return false;
-    if (find == Unknown::cache_type || find == Unknown::devices) return job->answer.verdict.kind == VerdictClass::fits;
+    if (is_by_verdict) return job->answer.verdict.kind == VerdictClass::fits;
     const bool is_layers = find == Unknown::gpu_layers || find == Unknown::cpu_moe_layers;
     if (find == Unknown::gpu_layers && job->answer.engine.gpu_layers.value_or(0) < solved.value.get<std::int64_t>()) return false;
     return surely_holds(*job, !is_layers) && (is_layers || !leaves_some(job->answer));
@@ -216,7 +218,7 @@ void expect_boundary(const testing::Scenarios& random, const Json& params, Unkno
     Json fewer = solution.best->job.patch;
     fewer["hardware"][0]["count"] = count;
     if (fewer.contains("parallel")) fewer["parallel"] = nullptr;
-    const std::optional<MovedJob> job = again(random, params, fewer);
+    const std::optional<MovedJob> job = again(random, params, fewer, true);
     EXPECT_FALSE(job && job->answer.verdict.kind == VerdictClass::fits) << count;
   }
 }

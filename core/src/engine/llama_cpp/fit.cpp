@@ -298,7 +298,6 @@ class Fit {
       dense = dense_high;
       return;
     }
-    if (only_whole_ && id + 1 == n_devices()) return;
     std::uint32_t delta = high.shares[id].n_full() - way.shares[id].n_full();
     while (delta > 1) {
       const std::uint32_t step = step_of(delta, targets_[id] - sizes[id], high_sizes[id] - sizes[id]);
