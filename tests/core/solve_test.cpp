@@ -263,7 +263,7 @@ TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_exact_in
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vllm", testing::scenarios(1500)); }
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfSglang) { expect_exact_in("sglang", testing::scenarios(600)); }
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfOllama) { expect_exact_in("ollama", testing::scenarios(300)); }
-TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfLmStudio) { expect_exact_in("lm-studio", testing::scenarios(300)); }
+TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfLmStudio) { expect_exact_in("lm-studio", testing::scenarios(100)); }
 
 /// What a limit of the answer says holds: by the figure, with nothing on the host that the engine itself leaves there.
 bool is_whole(const Result<Estimate>& answer, Figure figure) { return answer && !leaves_some(*answer) && holds(margin(*answer, figure)); }
