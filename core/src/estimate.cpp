@@ -282,6 +282,16 @@ void offer_raised_limit(Prepared& prepared, const Scenario& scenario, Estimate& 
                                            "raised_limit", group->device.raise_command, "true"));
 }
 
+/// What runs with a part of it on the host does run: that nothing of it lies on the devices whole is no limit of it, and how far that goes is not
+/// looked for.
+void leave_out_nothing(Estimate& result) {
+  const VerdictClass kind = result.verdict.kind;
+  const bool has_some_there = result.host && result.host->holds_model && !result.devices.empty();
+  if (kind != VerdictClass::offload && !(kind == VerdictClass::tight && has_some_there)) return;
+  if (result.max_context_tokens == 0) result.max_context_tokens = result.safe_context_tokens = std::nullopt;
+  if (result.max_sequences == 0) result.max_sequences = result.safe_sequences = std::nullopt;
+}
+
 }  // namespace
 
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result) {
@@ -309,6 +319,7 @@ Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
     result->max_sequences = solve_max_sequences(prepared, counted);
     result->safe_sequences = solve_safe_sequences(prepared, counted, *result->max_sequences);
     result->fewest_devices = solve_fewest_devices(prepared, counted);
+    leave_out_nothing(*result);
   }
   return result;
 }

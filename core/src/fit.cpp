@@ -52,24 +52,41 @@ bool heeds_layouts(const Scenario& scenario) {
 
 namespace {
 
+/// Layers on the host that nobody asked to be there: the engine leaves them where they do not fit on the devices, as it sees it.
+bool leaves_some_by_itself(const Scenario& scenario, const Estimate& result) {
+  if (!result.host || !result.host->holds_model || result.devices.empty()) return false;
+  const LlamaCppOptions& o = scenario.options.llama_cpp;
+  const std::int64_t asked = o.n_gpu_layers.value_or(-1);
+  if (asked < 0) return scenario.cpu_moe_layers == 0 && o.override_tensor.empty();
+  return result.engine.gpu_layers.value_or(asked) < std::min(asked, result.engine.all_gpu_layers.value_or(asked));
+}
+
+/// Room where everything lies that should be there.
+Margin room_of(const Scenario& scenario, const Estimate& result, Figure figure) {
+  return leaves_some_by_itself(scenario, result) ? std::nullopt : margin(result, figure);
+}
+
 Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
+  const OnlyWhole whole(prepared.memo());
   std::optional<WithoutBounds> quick;
   if (figure == Figure::best) quick.emplace(&prepared.memo());
   const Result<Estimate> result = evaluate(prepared, scenario);
-  return result ? margin(*result, figure) : std::nullopt;
+  return result ? room_of(scenario, *result, figure) : std::nullopt;
 }
 
 /// The scenario holds even if its graphs took more than they can: nothing need be replayed. By the figure; bounds are wider for some graphs.
 bool clearly_holds(Prepared& prepared, const Scenario& scenario) {
+  const OnlyWhole whole(prepared.memo());
   const WithoutBounds quick(&prepared.memo());
-  return holds_at_most(prepared, scenario, [](const Estimate& most) { return margin(most, Figure::high); });
+  return holds_at_most(prepared, scenario, [&](const Estimate& most) { return room_of(scenario, most, Figure::high); });
 }
 
 /// Whether the scenario holds, counted in full only if that is not clear.
 bool holds_at(Prepared& prepared, const Scenario& scenario) {
   if (is_replayed(scenario)) {
+    const OnlyWhole whole(prepared.memo());
     const Result<Estimate> least = evaluate_least(prepared, scenario);
-    if (!least || !holds(margin(*least, Figure::best))) return false;
+    if (!least || !holds(room_of(scenario, *least, Figure::best))) return false;
     if (clearly_holds(prepared, scenario)) return true;
   }
   return holds(margin_at(prepared, scenario));
@@ -88,16 +105,30 @@ std::int64_t largest_of(Prepared& prepared, Scenario& trial, std::int64_t most, 
 }
 
 std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
-  Scenario trial = without_fit(scenario);
+  Scenario trial = scenario;
   trial.options.max_model_len.reset();  // the answer is what to set it to
   trial.options.llama_cpp.n_ctx.reset();
   trial.context_tokens = most;
   if (most > 0 && figure == Figure::best && clearly_holds(prepared, trial)) return most;
-  return largest_of(prepared, trial, most, context_step(trial), figure, [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
+  const auto largest_by = [&](std::int64_t step) {
+    return largest_of(prepared, trial, most, step, figure, [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
+  };
+  const std::int64_t step = context_step(trial);
+  if (!is_replayed(trial) || step > 1) return largest_by(step);
+  // What runs llama.cpp may decide by single tokens, though the cache grows by more.
+  const std::int64_t coarse = std::max<std::int64_t>(1, kContextPadding / trial.sequences);
+  const std::int64_t best = largest_by(coarse);
+  if (best == most) return best;
+  const auto room_at = [&](std::int64_t tokens) {
+    trial.context_tokens = tokens;
+    return margin_at(prepared, trial, figure);
+  };
+  const Margin next = room_at(best + 1);
+  return holds(next) ? last_holding(best + 1, next, std::min(best + coarse, most), std::nullopt, room_at) : best;
 }
 
 std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
-  Scenario trial = without_fit(scenario);
+  Scenario trial = scenario;
   trial.options.max_num_seqs.reset();
   trial.options.llama_cpp.n_seq_max.reset();
   trial.options.llama_cpp.n_ctx.reset();
@@ -145,7 +176,7 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
   constexpr std::int64_t most = 64;
   // What another model takes of each device depends on how many there are.
   if (scenario.hardware.empty() || !scenario.running.empty()) return std::nullopt;
-  Scenario trial = without_fit(scenario);
+  Scenario trial = scenario;
   trial.hardware.resize(1);
   trial.options.llama_cpp.tensor_split.clear();
   const bool has_layouts = heeds_layouts(trial);

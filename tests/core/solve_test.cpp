@@ -5,7 +5,10 @@
 
 #include <cstdio>
 
+#include "engine/engine.hpp"
+#include "fit_trial.hpp"
 #include "scenarios.hpp"
+#include "verdict.hpp"
 
 namespace weighbridge::solve_test {
 namespace {
@@ -179,24 +182,30 @@ bool surely_holds(const MovedJob& job, bool with_host) {
   return (host.holds_model ? host.high() : host.total()) <= *host.capacity;
 }
 
-/// The patched request, read and counted anew.
-std::optional<MovedJob> again(const testing::Scenarios& random, const Json& params, const Json& patch) {
+/// The patched request, read and counted anew; `is_shown`: requests that would wait do not matter.
+std::optional<MovedJob> again(const testing::Scenarios& random, const Json& params, const Json& patch, bool is_shown) {
   const Result<Request> request = random.read(patched(params, patch));
   if (!request) return std::nullopt;
   Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+  prepared.memo().is_shown = is_shown;
   Result<Estimate> answer = evaluate(prepared, request->scenario);
   if (!answer) return std::nullopt;
   return MovedJob{patch, request->scenario, std::move(*answer)};
 }
 
+/// Of what no scenario asks for: the engine itself left a part to the host.
+bool leaves_some(const Estimate& answer) { return answer.host && answer.host->holds_model && !answer.devices.empty(); }
+
 /// The answer holds, and one step further does not.
 void expect_boundary(const testing::Scenarios& random, const Json& params, Unknown find, const Solution& solution) {
   const auto holds = [&](const Solved& solved) {
-    const std::optional<MovedJob> job = again(random, params, solved.job.patch);
+    const bool is_by_verdict = find == Unknown::cache_type || find == Unknown::devices;
+    const std::optional<MovedJob> job = again(random, params, solved.job.patch, is_by_verdict);
     if (!job) return false;
-    if (find == Unknown::cache_type || find == Unknown::devices) return job->answer.verdict.kind == VerdictClass::fits;
+    if (is_by_verdict) return job->answer.verdict.kind == VerdictClass::fits;
     const bool is_layers = find == Unknown::gpu_layers || find == Unknown::cpu_moe_layers;
-    return surely_holds(*job, !is_layers);
+    if (find == Unknown::gpu_layers && job->answer.engine.gpu_layers.value_or(0) < solved.value.get<std::int64_t>()) return false;
+    return surely_holds(*job, !is_layers) && (is_layers || !leaves_some(job->answer));
   };
   if (solution.best) {
     EXPECT_TRUE(holds(*solution.best)) << solution.best->job.patch.dump();
@@ -209,9 +218,16 @@ void expect_boundary(const testing::Scenarios& random, const Json& params, Unkno
     Json fewer = solution.best->job.patch;
     fewer["hardware"][0]["count"] = count;
     if (fewer.contains("parallel")) fewer["parallel"] = nullptr;
-    const std::optional<MovedJob> job = again(random, params, fewer);
+    const std::optional<MovedJob> job = again(random, params, fewer, true);
     EXPECT_FALSE(job && job->answer.verdict.kind == VerdictClass::fits) << count;
   }
+}
+
+/// Any version of the engine.
+Json next_params(testing::Scenarios& random, const char* engine) {
+  Json params = random.next_params(engine);
+  params["engine"]["version"] = random.pick(find_engine(engine)->versions);
+  return params;
 }
 
 /// Each scenario asks one solver after the other. Prints how many boundaries there were.
@@ -222,7 +238,7 @@ void expect_exact_in(const char* engine, int count) {
   int held[std::size(all)] = {};
   int bounded = 0;
   for (int i = 0; i < count; ++i) {
-    const Json params = random.next_params(engine);
+    const Json params = next_params(random, engine);
     const Result<Request> request = random.read(params);
     ASSERT_TRUE(request) << request.error().message;
     const auto index = static_cast<std::size_t>(i) % std::size(all);
@@ -246,6 +262,90 @@ void expect_exact_in(const char* engine, int count) {
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfLlamaCpp) { expect_exact_in("llama.cpp", testing::scenarios(300)); }
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfVllm) { expect_exact_in("vllm", testing::scenarios(1500)); }
 TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfSglang) { expect_exact_in("sglang", testing::scenarios(600)); }
+TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfOllama) { expect_exact_in("ollama", testing::scenarios(300)); }
+TEST(Solve, IsExactAtEveryBoundaryOfRandomScenariosOfLmStudio) { expect_exact_in("lm-studio", testing::scenarios(100)); }
+
+/// What a limit of the answer says holds: by the figure, with nothing on the host that the engine itself leaves there.
+bool is_whole(const Result<Estimate>& answer, Figure figure) { return answer && !leaves_some(*answer) && holds(margin(*answer, figure)); }
+
+/// Each limit that an answer shows, asked again: it holds as it says, and one more does not.
+class Limits {
+ public:
+  Limits(const testing::Scenarios& random, const Json& params, const Estimate& answer) : random_(random), params_(params) {
+    const Result<Request> request = random.read(params);
+    const Json& workload = params["workload"];
+    const auto limit = [&](const char* name, const std::optional<std::int64_t>& value, std::int64_t most, Figure figure) {
+      if (!value) return;
+      SCOPED_TRACE(std::string(name) + " " + std::to_string(*value));
+      Json moved = workload;
+      const auto holds_at = [&](std::int64_t number) {
+        moved[name] = number;
+        return is_whole(asked({{"workload", moved}}), figure);
+      };
+      EXPECT_TRUE(*value == 0 || holds_at(*value)) << static_cast<int>(figure);
+      EXPECT_FALSE(*value < most && holds_at(*value + 1)) << static_cast<int>(figure);
+      ++checked;
+      bounded += *value > 0 && *value < most ? 1 : 0;
+    };
+    limit("context_tokens", answer.max_context_tokens, request->model().max_context_tokens, Figure::best);
+    limit("context_tokens", answer.safe_context_tokens, answer.max_context_tokens.value_or(0), Figure::high);
+    limit("sequences", answer.max_sequences, kMaxSequences, Figure::best);
+    limit("sequences", answer.safe_sequences, answer.max_sequences.value_or(0), Figure::high);
+    if (!answer.fewest_devices) return;
+    EXPECT_TRUE(holds_on(*answer.fewest_devices)) << *answer.fewest_devices;
+    EXPECT_FALSE(*answer.fewest_devices > 1 && holds_on(*answer.fewest_devices - 1)) << *answer.fewest_devices;
+  }
+
+  int checked = 0;
+  int bounded = 0;
+
+ private:
+  [[nodiscard]] Result<Estimate> asked(const Json& patch) const {
+    const Result<Request> request = random_.read(patched(params_, patch));
+    if (!request) return fail(request.error());
+    Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
+    return evaluate(prepared, request->scenario);
+  }
+
+  [[nodiscard]] bool holds_on(std::int64_t count) const {
+    Json hardware = params_["hardware"];
+    hardware[0]["count"] = count;
+    for (const Parallel& p : layouts_of(count)) {
+      const Result<Estimate> answer = asked({{"hardware", hardware}, {"parallel", {{"tensor", p.tensor}, {"pipeline", p.pipeline}}}});
+      if (answer && answer->verdict.kind != VerdictClass::impossible && is_whole(answer, Figure::best)) return true;
+    }
+    return false;
+  }
+
+  const testing::Scenarios& random_;
+  const Json& params_;
+};
+
+void expect_exact_limits(const char* engine, int count) {
+  testing::Scenarios random;
+  int checked = 0;
+  int bounded = 0;
+  for (int i = 0; i < count; ++i) {
+    const Json params = next_params(random, engine);
+    const Result<Request> request = random.read(params);
+    ASSERT_TRUE(request) << request.error().message;
+    SCOPED_TRACE(params.dump());
+    const Result<Estimate> answer = estimate(request->model(), request->scenario);
+    ASSERT_TRUE(answer) << answer.error().message;
+    const Limits limits(random, params, *answer);
+    checked += limits.checked;
+    bounded += limits.bounded;
+    if (::testing::Test::HasFailure()) return;
+  }
+  std::printf("%d scenarios of %s, %d limits, %d of them with a boundary\n", count, engine, checked, bounded);
+  EXPECT_GT(bounded, count / 4);
+}
+
+TEST(Limits, AreExactInRandomScenariosOfLlamaCpp) { expect_exact_limits("llama.cpp", testing::scenarios(100)); }
+TEST(Limits, AreExactInRandomScenariosOfOllama) { expect_exact_limits("ollama", testing::scenarios(100)); }
+TEST(Limits, AreExactInRandomScenariosOfLmStudio) { expect_exact_limits("lm-studio", testing::scenarios(100)); }
+TEST(Limits, AreExactInRandomScenariosOfTransformers) { expect_exact_limits("transformers", testing::scenarios(200)); }
+TEST(Limits, AreExactInRandomScenariosOfTensorRtLlm) { expect_exact_limits("tensorrt-llm", testing::scenarios(200)); }
 
 }  // namespace
 }  // namespace weighbridge::solve_test

@@ -98,6 +98,7 @@ struct HostPlan {
 struct Fitted {
   bool is_changed = false;  ///< something had to change, and was not set by hand
   bool is_whole = false;    ///< everything lies on the devices
+  bool is_partial = false;  ///< and what does not was left to the host by the fit, not by hand
   std::int64_t n_ctx = 0;   ///< tokens of all sequences together
   std::int64_t gpu_layers = -1;
   std::vector<std::int64_t> tensor_split;  ///< layers of each device; empty: as it is by default
@@ -161,9 +162,9 @@ struct Estimate {
   std::vector<DevicePlan> devices;  ///< in the order of the hardware
   std::optional<HostPlan> host;     ///< empty: the engine's host use is not counted
   Verdict verdict;
-  std::optional<std::int64_t> max_context_tokens;   ///< per sequence, at the given number of sequences; 0 = none
+  std::optional<std::int64_t> max_context_tokens;   ///< per sequence, at the given number of sequences; 0: none; empty: none without the host
   std::optional<std::int64_t> safe_context_tokens;  ///< the same by the high bounds: what surely holds
-  std::optional<std::int64_t> max_sequences;        ///< at the given context; 0 = none
+  std::optional<std::int64_t> max_sequences;        ///< at the given context; the same
   std::optional<std::int64_t> safe_sequences;       ///< the same by the high bounds
   std::optional<std::int64_t> fewest_devices;       ///< of the first device's kind
   Notices warnings;

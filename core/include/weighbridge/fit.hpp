@@ -5,7 +5,8 @@
 
 namespace weighbridge {
 
-/// The solvers ask evaluate() only, so they are exact by construction: the answer holds, one step more does not.
+/// The solvers ask evaluate() only, so they are exact by construction: the answer holds, one step more does not. Where the engine itself chooses what
+/// lies on the devices, it holds only with all of it there.
 
 /// Longest context per sequence, in tokens, at `scenario.sequences`; at most the model's trained length; 0 when not even one token holds.
 [[nodiscard]] std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario);
@@ -19,7 +20,7 @@ namespace weighbridge {
 /// The same by the high bounds. `best` is the answer of solve_max_sequences().
 [[nodiscard]] std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best);
 
-/// Fewest devices of the first group's kind, split as the engine splits by default, that hold the scenario; nothing if no count up to 64 does.
+/// Fewest devices of the first group's kind, in a layout of the engine's that has room, that hold the scenario; nothing if no count up to 64 does.
 [[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
 
 /// Most layers that the devices hold, by the high bound, when the rest stays on the host; for an engine that can split so. Nothing if not even

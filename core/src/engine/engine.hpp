@@ -46,6 +46,10 @@ struct Memo {
   /// llama.cpp: where closed forms are good enough, twice their most stands for graphs, so that a solver replays only what is not clear without.
   bool forms = false;
 
+  /// Whether only what lies on the devices whole is of use: what the engine places itself, and cannot place so, is then refused at once (llama.cpp's
+  /// automatic fit).
+  bool whole = false;
+
   /// llama.cpp: taken for what replays would give, which take the time; devices that it does not name have none.
   std::optional<GraphTerms> graphs;
 };
@@ -64,6 +68,19 @@ class WithoutBounds {
 
  private:
   Memo* memo_;
+  bool before_;
+};
+
+/// While it lives, what an engine leaves to the host by its own choice is of no use.
+class OnlyWhole {
+ public:
+  explicit OnlyWhole(Memo& memo) : memo_(memo), before_(memo.whole) { memo_.whole = true; }
+  ~OnlyWhole() { memo_.whole = before_; }
+  OnlyWhole(const OnlyWhole&) = delete;
+  OnlyWhole& operator=(const OnlyWhole&) = delete;
+
+ private:
+  Memo& memo_;
   bool before_;
 };
 

@@ -20,15 +20,21 @@ std::int64_t common_room(const Estimate& estimate) {
   return difference(limit, need);
 }
 
+/// Room with as many layers on the devices as were asked for: Ollama may leave some of them to the host.
+Margin room_for_asked(const Scenario& scenario, const Result<Estimate>& result) {
+  const std::int64_t asked = scenario.options.llama_cpp.n_gpu_layers.value_or(0);
+  if (!result || result->engine.gpu_layers.value_or(asked) < asked) return std::nullopt;
+  return device_margin(*result, Figure::high);
+}
+
 /// By the high bound, of which the figure alone is a part: where that has no room, the rest need not be counted.
 Margin room_with_bounds(Prepared& prepared, const Scenario& scenario) {
-  const auto room_in = [](const Result<Estimate>& result) { return result ? device_margin(*result, Figure::high) : std::nullopt; };
   {
     const WithoutBounds quick(&prepared.memo());
-    const Margin room = room_in(evaluate(prepared, scenario));
+    const Margin room = room_for_asked(scenario, evaluate(prepared, scenario));
     if (!holds(room)) return room;
   }
-  return room_in(evaluate(prepared, scenario));
+  return room_for_asked(scenario, evaluate(prepared, scenario));
 }
 
 }  // namespace
@@ -49,7 +55,7 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
   std::int64_t graphs = 0;  // what they took of the fullest device with the layers that had no room
   for (std::int64_t layers = most; layers >= 0; --layers) {
     const Result<Estimate> least = least_at(layers);
-    const Margin free = least ? device_margin(*least, Figure::high) : std::nullopt;
+    const Margin free = room_for_asked(trial, least);
     // With a few layers less they take little less; without any, the processor may take over what is large.
     if (!holds(free) || (layers > 0 && *free < graphs / 2)) continue;
     const Margin room = room_with_bounds(prepared, trial);

@@ -126,11 +126,12 @@ function certainty(answer: Estimate, unit: Unit): Fact[] {
 }
 
 /** The most that surely fits comes first: who asks for what is only likely gets a tight answer. */
-function most(best: number | null, safe: number | null, axis: 'Context' | 'Sequences', values: Values): Fact {
-  const value = count(safe || best || 0);
-  if (safe && safe !== best) return { value, caption: t(`fact.safe${axis}`, { ...values, best: count(best ?? 0) }) };
+function most(best: number | null, safe: number | null, axis: 'Context' | 'Sequences', values: Values): Fact[] {
+  if (best === null) return [];
+  const value = count(safe || best);
+  if (safe && safe !== best) return [{ value, caption: t(`fact.safe${axis}`, { ...values, best: count(best) }) }];
   const what = t(`fact.max${axis}`, values);
-  return { value, caption: safe === best ? what : t('fact.unsafe', { what }) };
+  return [{ value, caption: safe === best ? what : t('fact.unsafe', { what }) }];
 }
 
 export function facts(answer: Estimate, unit: Unit): Fact[] {
@@ -162,8 +163,8 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
   }
   const { max_context_tokens, safe_context_tokens, max_sequences, safe_sequences } = answer;
   return [
-    most(max_context_tokens, safe_context_tokens, 'Context', { sequences: workload.sequences }),
-    most(max_sequences, safe_sequences, 'Sequences', { context: tokensShort(workload.context_tokens) }),
+    ...most(max_context_tokens, safe_context_tokens, 'Context', { sequences: workload.sequences }),
+    ...most(max_sequences, safe_sequences, 'Sequences', { context: tokensShort(workload.context_tokens) }),
     ...range,
   ];
 }

@@ -62,14 +62,23 @@ class Fit {
     Fitted fitted;
     const bool may_reduce = options_.n_ctx == -1;
     if (options_.n_ctx.value_or(1) <= 0) options_.n_ctx = job_.model.max_context_tokens * settings_of(scenario_).n_seq_max;
-    const Sizes sizes = memory(scenario_, true, job_.explain);
+    only_whole_ = job_.memo != nullptr && job_.memo->whole && !may_reduce && may_move();
+    const Sizes sizes = memory(scenario_, !only_whole_, job_.explain);
+    const bool is_short = !is_met(sizes);
+    fitted.is_partial = only_whole_ && is_short && (n_devices() == 1 || is_beyond_devices());
+    if (fitted.is_partial) return fitted;
     const LlamaCppOptions asked = options_;
-    if (!is_met(sizes) && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move()) place();
+    const bool is_placed = is_short && !(may_reduce && reduce_context(sum(sizes)) && n_devices() == 1) && may_move();
+    if (is_placed) place();
     fitted.is_changed = !(options_ == asked);
     const Settings settings = settings_of(scenario_);
     fitted.n_ctx = options_.n_ctx.value_or(settings.n_ctx);
     fitted.gpu_layers = settings.gpu_layers;
     fitted.is_whole = settings.gpu_layers > job_.model.n_layers() && options_.moved.empty();
+    // Tensors that went to the next device are not on the host.
+    const bool has_all_layers = settings.gpu_layers > job_.model.n_layers();
+    fitted.is_partial = is_placed && !(has_all_layers && std::none_of(options_.moved.begin(), options_.moved.end(),
+                                                                      [](const MovedTensor& tensor) { return tensor.device == Placement::kHost; }));
     return fitted;
   }
 
@@ -93,6 +102,33 @@ class Fit {
     return leaving;
   }
 
+  [[nodiscard]] Sizes without_graphs(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) const {
+    const std::vector<std::size_t> groups = device_groups(job.scenario);
+    Sizes sizes;
+    for (std::size_t index = 0; index < groups.size(); ++index) {
+      const int device = static_cast<int>(index);
+      const bool padded = pads_rows(job.scenario.hardware[groups[index]].device);
+      Bytes sum = weights_term(job, loads, placement, device, padded).bytes + cache_term(job, settings, placement, device, padded).bytes +
+                  recurrent_term(job, settings, placement, device).bytes;
+      sizes.push_back(difference(sum, Bytes()));
+    }
+    const std::optional<DraftTerms> draft = draft_terms(job, settings, placement);
+    for (std::size_t index = 0; index < sizes.size(); ++index) {
+      if (draft) sizes[index] += difference(draft->devices[index].bytes, Bytes());
+      if (job.scenario.draft != nullptr) sizes[index] += difference(drafting(job, settings)[index].all, Bytes());
+    }
+    return sizes;
+  }
+
+  /// Whether the model and its cache are more than all devices have room for together, however they are dealt out.
+  [[nodiscard]] bool is_beyond_devices() const {
+    const Job job{job_.model, job_.tensors, scenario_, false, job_.memo};
+    const Settings settings = settle(job);
+    std::shared_ptr<const void> kept;
+    const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
+    return sum(without_graphs(job, settings, loads, llama_cpp::place(job, settings))) > sum(targets_);
+  }
+
   /// What the engine plans on each device: weights, cache and graph. A graph is replayed where its size decides; elsewhere its form will do, since
   /// the search ends at the same settings whatever the figures far from its target.
   /// `is_shown`: this is what the answer shows, if nothing has to change, so its graph is explained in the same replay.
@@ -102,20 +138,7 @@ class Fit {
     std::shared_ptr<const void> kept;
     const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
     const Placement placement = llama_cpp::place(job, settings);
-    const std::vector<std::size_t> groups = device_groups(scenario);
-    Sizes sizes;
-    for (std::size_t index = 0; index < groups.size(); ++index) {
-      const int device = static_cast<int>(index);
-      const bool padded = pads_rows(scenario.hardware[groups[index]].device);
-      Bytes sum = weights_term(job, loads, placement, device, padded).bytes + cache_term(job, settings, placement, device, padded).bytes +
-                  recurrent_term(job, settings, placement, device).bytes;
-      sizes.push_back(difference(sum, Bytes()));
-    }
-    const std::optional<DraftTerms> draft = draft_terms(job, settings, placement);
-    for (std::size_t index = 0; index < sizes.size(); ++index) {
-      if (draft) sizes[index] += difference(draft->devices[index].bytes, Bytes());
-      if (scenario.draft != nullptr) sizes[index] += difference(drafting(job, settings)[index].all, Bytes());
-    }
+    Sizes sizes = without_graphs(job, settings, loads, placement);
     const ComputeTerms bounds = bounded_compute_terms(job, settings, loads, placement);
     is_exact = is_exact || has_poor_forms_;
     for (std::size_t index = 0; index < sizes.size(); ++index) {
@@ -244,6 +267,7 @@ class Fit {
         sizes = std::move(high_sizes);
         continue;
       }
+      if (only_whole_ && id == 0) return;
       std::uint32_t delta = high.shares[id].n_layer - way.shares[id].n_layer;
       while (delta > 1) {
         const std::uint32_t step = step_of(delta, targets_[id] - sizes[id], high_sizes[id] - sizes[id]);
@@ -351,6 +375,7 @@ class Fit {
   mutable std::int64_t draft_context_ = 0;  ///< that they are of
   std::uint32_t n_layers_ = 0;
   bool has_experts_ = false;
+  bool only_whole_ = false;                            ///< what does not end with everything on the devices may end anywhere
   bool has_poor_forms_ = false;                        ///< closed forms of some of its graphs are far off: their size decides everywhere
   std::vector<std::vector<std::size_t>> by_layer_;     ///< tensors of the feed-forward block
   std::vector<std::vector<std::string_view>> leaves_;  ///< by Part: names

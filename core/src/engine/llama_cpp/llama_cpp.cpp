@@ -261,6 +261,7 @@ Plan plan_file(const Job& job) {
   }
   const Result<Scenario> scenario = settled_scenario(job, plan.report);
   if (!scenario) return refuse(scenario.error());
+  if (job.memo != nullptr && job.memo->whole && plan.report.fitted && plan.report.fitted->is_partial) return refuse(Notice());
   const Job settled{job.model, job.tensors, *scenario, job.explain, job.memo};
   plan_settled(settled, settle(settled), plan);
   return plan;

@@ -162,7 +162,9 @@ class Chooser {
     const auto estimate_on = [&](std::size_t n_cards, std::int64_t sequences) {
       choose_batch(sequences);
       run_.books = books_of(job_, run_.way);
-      return estimate_layers(run_.way.rules, run_.books, {free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(n_cards)});
+      Layout layout = estimate_layers(run_.way.rules, run_.books, {free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(n_cards)});
+      layout.layers.resize(cards_.size());  // the others hold nothing
+      return layout;
     };
     for (std::size_t n_cards = spreads() ? cards_.size() : 1; n_cards <= cards_.size(); n_cards = run_.way.rules.packs ? n_cards + 1 : next(n_cards))
       for (const std::int64_t sequences : {most, least})
