@@ -131,7 +131,8 @@ TEST(Estimate, WithoutAPoolALimitInsideTheBandIsTight) {
     EXPECT_EQ(verdict["low_bytes"], result["devices"][verdict["device"].get<std::size_t>()]["low_bytes"]) << request;
     EXPECT_LE(verdict["low_bytes"], verdict["limit_bytes"]) << request;
     EXPECT_GT(verdict["need_bytes"], verdict["limit_bytes"]) << request;
-    EXPECT_LT(result["max_context_tokens"].get<int>(), result["request"]["workload"]["context_tokens"].get<int>()) << request;
+    // Nothing where no context lies on the devices whole.
+    EXPECT_LT(result["max_context_tokens"], result["request"]["workload"]["context_tokens"]) << request;
   }
 }
 
