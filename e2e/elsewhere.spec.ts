@@ -31,7 +31,7 @@ test('every device is counted; one is taken, another is compared', async ({ page
   await page.setViewportSize({ width: 1440, height: 900 });
   // A word that only the full name has.
   await card(page).getByRole('searchbox').fill('MIG');
-  await expect(card(page).getByRole('row', { name: /H100 3g\.40gb/ })).toBeVisible();
+  await expect(card(page).getByRole('row', { name: /H200 3g\.71gb/ })).toBeVisible();
   await card(page).getByRole('searchbox').fill('h100');
   await card(page).getByRole('button', { name: 'Compare with H100', exact: true }).click();
   await expect(page.locator('.side-verdicts h2')).toHaveText([
