@@ -18,7 +18,7 @@ import type {
   RunningJob,
 } from './core/wire';
 import type { Unit } from './format';
-import { addMessages } from './i18n';
+import { engineTexts } from './engine-texts';
 import type { HubHost, HubReference } from './reader/hub';
 import type { Progress } from './reader/session';
 import type { GivenLayers } from './reader/wire';
@@ -136,19 +136,11 @@ export function createStore(first: FirstAnswer): Store {
       return undefined;
     });
 
-  /** Words that the engine of the first answer does not need. */
-  let hasWords = false;
-  const bringWords = (): Promise<unknown> =>
-    addMessages({
-      en: () => import('../messages/engines.en.json'),
-      'zh-CN': () => import('../messages/engines.zh-CN.json'),
-    }).then(() => (hasWords = true));
-
   effect(() => {
     const state = coreState.value;
     if (state.status !== 'ready') return;
     const { engine, parallel } = request.value;
-    if (!hasWords && (!kWithWords.includes(engine.name) || parallel?.nodes)) void bring(bringWords());
+    if (!kWithWords.includes(engine.name) || parallel?.nodes) void bring(engineTexts());
     const arrived = arrivedParts.value;
     const reply = state.core.call('estimate', request.value);
     const missing = missingPart(reply);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { engineTexts } from '../engine-texts';
 import { addMessages, type MessageFiles } from '../i18n';
 
 /** The texts of "What can my GPU run?", which no other page loads. */
@@ -10,10 +11,7 @@ export const reverseMessages: MessageFiles = {
 /** The words of rules that refuse a model, and of kinds of models. */
 export const laterTexts = (): Promise<unknown> =>
   Promise.all([
-    addMessages({
-      en: () => import('../../messages/engines.en.json'),
-      'zh-CN': () => import('../../messages/engines.zh-CN.json'),
-    }),
+    engineTexts(),
     addMessages({
       en: () => import('../../messages/read.en.json'),
       'zh-CN': () => import('../../messages/read.zh-CN.json'),

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { BestWeights } from '../../core/wire';
 import { count, memory, parameters, type Unit } from '../../format';
-import { sentences, t, tCode } from '../../i18n';
+import { sentences, t, tCode, translated } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { kKinds, kLicences, kShown, kSizes, type Filters as Wanted, type Row } from '../../reverse/rows';
 import { useMine } from '../../reverse/store';
@@ -142,7 +142,8 @@ function InPlace() {
   const counted = request.value.engine.name;
   const engine = replaced.value || counted;
   if (engine === counted) return null;
-  return <p class="note">{t('engine.inPlace', { engine: engineName(engine), counted: engineName(counted) })}</p>;
+  const text = translated('engine.inPlace', { engine: engineName(engine), counted: engineName(counted) });
+  return text === undefined ? null : <p class="note">{text}</p>; // its words come with those of the rows
 }
 
 /** How far it is, for those who do not see the rows come. */
