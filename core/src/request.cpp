@@ -162,24 +162,25 @@ Result<void> read_workload(const Json& params, const Model& model, Scenario& sce
     scenario.context_tokens = o.llama_cpp.n_ctx ? std::max<std::int64_t>(1, total / scenario.sequences) : context.value_or(usual.context_tokens);
     return {};
   }
-  const std::optional<std::int64_t>& longest = is_llama_cpp ? o.llama_cpp.n_ctx : o.max_model_len;
-  const std::optional<std::int64_t>& slots = is_llama_cpp ? o.llama_cpp.n_seq_max : o.max_num_seqs;
-  if (longest && *longest > model.max_context_tokens && !is_llama_cpp) {
+  if (is_llama_cpp) {
+    // What runs llama.cpp makes caches of the length and for the number that it is told, whatever the requests need of them.
+    const std::int64_t tokens = o.llama_cpp.n_ctx.value_or(context.value_or(usual.context_tokens));
+    if (o.llama_cpp.n_ctx && tokens > model.max_context_tokens)
+      warnings.push_back(notice::custom("context_capped", "params.engine.options",
+                                        "The model was trained for " + grouped(model.max_context_tokens) + " tokens: so many were counted, not " +
+                                            grouped(tokens) + ".",
+                                        "n_ctx", grouped(tokens), grouped(model.max_context_tokens)));
+    scenario.context_tokens = std::min(tokens, model.max_context_tokens);
+    scenario.sequences = o.llama_cpp.n_seq_max.value_or(sequences.value_or(usual.sequences));
+    return {};
+  }
+  const std::optional<std::int64_t>& longest = o.max_model_len;
+  const std::optional<std::int64_t>& slots = o.max_num_seqs;
+  if (longest && *longest > model.max_context_tokens) {
     const auto name_of = serving_rules().longest_sequence_option;
     const std::string name(name_of != nullptr ? name_of(scenario.engine) : "max_model_len");
     return fail(notice::out_of_range("params.engine.options." + name, name, grouped(*longest),
                                      "a whole number from 1 to " + grouped(model.max_context_tokens)));
-  }
-  if (longest && *longest > model.max_context_tokens)
-    warnings.push_back(notice::custom("context_capped", "params.engine.options",
-                                      "The model was trained for " + grouped(model.max_context_tokens) + " tokens: so many were counted, not " +
-                                          grouped(*longest) + ".",
-                                      "n_ctx", grouped(*longest), grouped(model.max_context_tokens)));
-  if (is_llama_cpp) {
-    // What runs llama.cpp makes caches of the length and for the number that it is told, whatever the requests need of them.
-    scenario.context_tokens = std::min(longest.value_or(context.value_or(usual.context_tokens)), model.max_context_tokens);
-    scenario.sequences = slots.value_or(sequences.value_or(usual.sequences));
-    return {};
   }
   scenario.context_tokens = std::min(context.value_or(longest.value_or(usual.context_tokens)), model.max_context_tokens);
   if (longest) scenario.context_tokens = std::min(scenario.context_tokens, *longest);

@@ -26,6 +26,12 @@ Notice needs_capability(std::string where, const std::string& what, int expected
                         value, least);
 }
 
+Notice no_rules_for_backend(const std::string& engine, const std::string& backend, std::size_t group) {
+  return notice::custom("no_rules_for_backend", "params.hardware[" + std::to_string(group) + "].device",
+                        "We have no rules for " + engine + " on " + backend + " devices: expected a device of " + std::string(kBackendNames) + ".",
+                        "backend", backend, std::string(kBackendNames));
+}
+
 Notice unknown_architecture(const std::string& engine, const std::string& architecture) {
   return notice::custom("no_code_for_model", "params.model",
                         engine + " has no code for models of the architecture " + architecture + ": expected another model.", "model_type",

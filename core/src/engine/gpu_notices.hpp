@@ -22,6 +22,9 @@ struct FormatRule {
 /// `what` needs a newer card than one of `capability`.
 [[nodiscard]] Notice needs_capability(std::string where, const std::string& what, int expected, int capability);
 
+/// `engine` is counted on other backends than that of the `group`-th devices.
+[[nodiscard]] Notice no_rules_for_backend(const std::string& engine, const std::string& backend, std::size_t group);
+
 /// `engine` has no code for models of this model_type.
 [[nodiscard]] Notice unknown_architecture(const std::string& engine, const std::string& architecture);
 

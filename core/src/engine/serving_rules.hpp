@@ -41,7 +41,8 @@ inline constexpr std::string_view kVersion = "3.3.7";
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tgi
 
-/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention and models that draft; what runs where an engine refuses.
+/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention and models that draft; what runs where an
+/// engine refuses.
 struct ServingRules {
   std::span<const EngineRules> engines;
   bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
@@ -49,7 +50,7 @@ struct ServingRules {
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
   const vllm::CompressedRules* compressed = nullptr;
   const vllm::DraftRules* drafts = nullptr;
-  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;    ///< nearest.cpp
+  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;    ///< solve/nearest.cpp
   void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< solve/overlong.cpp
 };
 

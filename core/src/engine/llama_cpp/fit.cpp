@@ -74,9 +74,9 @@ class Fit {
     const Settings settings = settings_of(scenario_);
     fitted.n_ctx = options_.n_ctx.value_or(settings.n_ctx);
     fitted.gpu_layers = settings.gpu_layers;
-    fitted.is_whole = settings.gpu_layers > job_.model.n_layers() && options_.moved.empty();
-    // Tensors that went to the next device are not on the host.
     const bool has_all_layers = settings.gpu_layers > job_.model.n_layers();
+    fitted.is_whole = has_all_layers && options_.moved.empty();
+    // Tensors that went to the next device are not on the host.
     fitted.is_partial = is_placed && !(has_all_layers && std::none_of(options_.moved.begin(), options_.moved.end(),
                                                                       [](const MovedTensor& tensor) { return tensor.device == Placement::kHost; }));
     return fitted;
@@ -102,7 +102,23 @@ class Fit {
     return leaving;
   }
 
-  [[nodiscard]] Sizes without_graphs(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) const {
+  /// `scenario` as the engine places it. Borrows from it.
+  struct Placed {
+    Placed(const Fit& fit, const Scenario& scenario)
+        : job{fit.job_.model, fit.job_.tensors, scenario, false, fit.job_.memo},
+          settings(settle(job)),
+          loads(loads_of(job, job.memo != nullptr ? job.memo->loads : own)),
+          placement(llama_cpp::place(job, settings)) {}
+
+    Job job;
+    Settings settings;
+    std::shared_ptr<const void> own;  ///< the loads, where the job keeps none
+    const Loads& loads;
+    Placement placement;
+  };
+
+  [[nodiscard]] Sizes without_graphs(const Placed& placed) const {
+    const auto& [job, settings, own, loads, placement] = placed;
     const std::vector<std::size_t> groups = device_groups(job.scenario);
     Sizes sizes;
     for (std::size_t index = 0; index < groups.size(); ++index) {
@@ -121,24 +137,15 @@ class Fit {
   }
 
   /// Whether the model and its cache are more than all devices have room for together, however they are dealt out.
-  [[nodiscard]] bool is_beyond_devices() const {
-    const Job job{job_.model, job_.tensors, scenario_, false, job_.memo};
-    const Settings settings = settle(job);
-    std::shared_ptr<const void> kept;
-    const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
-    return sum(without_graphs(job, settings, loads, llama_cpp::place(job, settings))) > sum(targets_);
-  }
+  [[nodiscard]] bool is_beyond_devices() const { return sum(without_graphs({*this, scenario_})) > sum(targets_); }
 
   /// What the engine plans on each device: weights, cache and graph. A graph is replayed where its size decides; elsewhere its form will do, since
   /// the search ends at the same settings whatever the figures far from its target.
   /// `is_shown`: this is what the answer shows, if nothing has to change, so its graph is explained in the same replay.
   [[nodiscard]] Sizes memory(const Scenario& scenario, bool is_exact = false, bool is_shown = false) const {
-    const Job job{job_.model, job_.tensors, scenario, false, job_.memo};
-    const Settings settings = settle(job);
-    std::shared_ptr<const void> kept;
-    const Loads& loads = loads_of(job, job.memo != nullptr ? job.memo->loads : kept);
-    const Placement placement = llama_cpp::place(job, settings);
-    Sizes sizes = without_graphs(job, settings, loads, placement);
+    const Placed placed(*this, scenario);
+    const auto& [job, settings, own, loads, placement] = placed;
+    Sizes sizes = without_graphs(placed);
     const ComputeTerms bounds = bounded_compute_terms(job, settings, loads, placement);
     is_exact = is_exact || has_poor_forms_;
     for (std::size_t index = 0; index < sizes.size(); ++index) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "engine/gpu_notices.hpp"
 #include "engine/llama_cpp/llama_cpp.hpp"
 #include "gguf/architecture.hpp"
 #include "json_text.hpp"
@@ -92,10 +93,7 @@ std::optional<Notice> split_refusal(const Job& job) {
 std::optional<Notice> backend_refusal(const Scenario& scenario) {
   for (std::size_t i = 0; i < scenario.hardware.size(); ++i) {
     const std::string& backend = scenario.hardware[i].device.backend;
-    if (!is_backend(backend))
-      return notice::custom("no_rules_for_backend", "params.hardware[" + std::to_string(i) + "].device",
-                            "We have no rules for llama.cpp on " + backend + " devices: expected a device of " + std::string(kBackendNames) + ".",
-                            "backend", backend, std::string(kBackendNames));
+    if (!is_backend(backend)) return no_rules_for_backend("llama.cpp", backend, i);
   }
   return std::nullopt;
 }

@@ -138,10 +138,7 @@ Bytes largest_tensor(const Job& job, const Settings& s) {
 
 std::optional<Notice> refusal(const Job& job, const Engine& engine, const std::string& name, Plan& plan) {
   // README.md: CUDA, ROCm, Metal, Vulkan, and OpenCL on phones; browsers have WebGPU on the same devices.
-  if (const std::string& backend = job.scenario.hardware.front().device.backend; !is_backend(backend))
-    return notice::custom("no_rules_for_backend", "params.hardware[0].device",
-                          "We have no rules for " + name + " on " + backend + " devices: expected a device of " + std::string(kBackendNames) + ".",
-                          "backend", backend, std::string(kBackendNames));
+  if (const std::string& backend = job.scenario.hardware.front().device.backend; !is_backend(backend)) return no_rules_for_backend(name, backend, 0);
   if (find_architecture(job.model.architecture) == nullptr || !has_attention_only(job.model))
     return unknown_architecture(name, job.model.architecture);
   const std::string_view format = stored_format(job);
