@@ -62,23 +62,23 @@ bool leaves_some_by_itself(const Scenario& scenario, const Estimate& result) {
 }
 
 /// Room where everything lies that should be there.
-Margin room_of(const Scenario& scenario, const Estimate& result, Figure figure) {
-  return leaves_some_by_itself(scenario, result) ? std::nullopt : margin(result, figure);
+Rooms rooms_of(const Scenario& scenario, const Estimate& result, Figure figure) {
+  return leaves_some_by_itself(scenario, result) ? Rooms() : rooms(result, figure);
 }
 
-Margin margin_at(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
+Rooms rooms_with(Prepared& prepared, const Scenario& scenario, Figure figure = Figure::best) {
   const OnlyWhole whole(prepared.memo());
   std::optional<WithoutBounds> quick;
   if (figure == Figure::best) quick.emplace(&prepared.memo());
   const Result<Estimate> result = evaluate(prepared, scenario);
-  return result ? room_of(scenario, *result, figure) : std::nullopt;
+  return result ? rooms_of(scenario, *result, figure) : Rooms();
 }
 
 /// The scenario holds even if its graphs took more than they can: nothing need be replayed. By the figure; bounds are wider for some graphs.
 bool clearly_holds(Prepared& prepared, const Scenario& scenario) {
   const OnlyWhole whole(prepared.memo());
   const WithoutBounds quick(&prepared.memo());
-  return holds_at_most(prepared, scenario, [&](const Estimate& most) { return room_of(scenario, most, Figure::high); });
+  return holds_at_most(prepared, scenario, [&](const Estimate& most) { return rooms_of(scenario, most, Figure::high); });
 }
 
 /// Whether the scenario holds, counted in full only if that is not clear.
@@ -86,21 +86,21 @@ bool holds_at(Prepared& prepared, const Scenario& scenario) {
   if (is_replayed(scenario)) {
     const OnlyWhole whole(prepared.memo());
     const Result<Estimate> least = evaluate_least(prepared, scenario);
-    if (!least || !holds(room_of(scenario, *least, Figure::best))) return false;
+    if (!least || !holds(rooms_of(scenario, *least, Figure::best))) return false;
     if (clearly_holds(prepared, scenario)) return true;
   }
-  return holds(margin_at(prepared, scenario));
+  return holds(rooms_with(prepared, scenario));
 }
 
-/// The largest value in [0, most] of what `set` changes in `trial` that holds; it grows by `step`.
-std::int64_t largest_of(Prepared& prepared, Scenario& trial, std::int64_t most, std::int64_t step, Figure figure, SetValue set) {
+/// The largest value in [0, most] of what `set` changes in `trial` that holds; it grows by `step`, memory mostly by `grain` of them.
+std::int64_t largest_of(Prepared& prepared, Scenario& trial, std::int64_t most, std::int64_t step, std::int64_t grain, Figure figure, SetValue set) {
   const Engine* engine = find_engine(trial.engine);
   const auto in_turn = engine != nullptr && engine->deals_in_turn ? local_rules().largest_in_turn : nullptr;
   if (in_turn != nullptr) return in_turn(prepared, trial, most, figure, set);
   const Steps steps{step, most};
-  return steps.value(largest_holding(steps.count(), [&](std::int64_t count) {
+  return steps.value(largest_holding(steps.count(), grain, [&](std::int64_t count) {
     set(trial, steps.value(count));
-    return margin_at(prepared, trial, figure);
+    return rooms_with(prepared, trial, figure);
   }));
 }
 
@@ -111,7 +111,8 @@ std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::
   trial.context_tokens = most;
   if (most > 0 && figure == Figure::best && clearly_holds(prepared, trial)) return most;
   const auto largest_by = [&](std::int64_t step) {
-    return largest_of(prepared, trial, most, step, figure, [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
+    const std::int64_t grain = step == 1 ? prepared.memo().block_tokens : 1;
+    return largest_of(prepared, trial, most, step, grain, figure, [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
   };
   const std::int64_t step = context_step(trial);
   if (!is_replayed(trial) || step > 1) return largest_by(step);
@@ -119,12 +120,12 @@ std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::
   const std::int64_t coarse = std::max<std::int64_t>(1, kContextPadding / trial.sequences);
   const std::int64_t best = largest_by(coarse);
   if (best == most) return best;
-  const auto room_at = [&](std::int64_t tokens) {
+  const auto rooms_at = [&](std::int64_t tokens) {
     trial.context_tokens = tokens;
-    return margin_at(prepared, trial, figure);
+    return rooms_with(prepared, trial, figure);
   };
-  const Margin next = room_at(best + 1);
-  return holds(next) ? last_holding(best + 1, next, std::min(best + coarse, most), std::nullopt, room_at) : best;
+  Rooms next = rooms_at(best + 1);
+  return holds(next) ? last_holding({best + 1, std::move(next)}, {std::min(best + coarse, most), {}}, 1, rooms_at) : best;
 }
 
 std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
@@ -133,7 +134,7 @@ std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std
   trial.options.llama_cpp.n_seq_max.reset();
   trial.options.llama_cpp.n_ctx.reset();
   const auto largest_up_to = [&](std::int64_t limit) {
-    return largest_of(prepared, trial, limit, 1, figure, [](Scenario& moved, std::int64_t sequences) { moved.sequences = sequences; });
+    return largest_of(prepared, trial, limit, 1, 1, figure, [](Scenario& moved, std::int64_t sequences) { moved.sequences = sequences; });
   };
   trial.sequences = most;
   const auto holds_clearly = [&] { return figure == Figure::best && clearly_holds(prepared, trial); };
@@ -144,7 +145,7 @@ std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std
   while (best > 1) {
     const std::int64_t worst = ceil_div(batch, ceil_div(batch, best)) - 1;
     trial.sequences = worst;
-    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly() || holds(margin_at(prepared, trial, figure)))
+    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly() || holds(rooms_with(prepared, trial, figure)))
       break;
     best = largest_up_to(worst - 1);
   }
@@ -172,6 +173,23 @@ std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, 
   return largest_sequences(prepared, scenario, best, Figure::high);
 }
 
+namespace {
+
+/// So many devices that fewer cannot hold the weights, by what one alone would have to hold of them; an eighth less, since kernels pad experts
+/// (engine/expert_padding.hpp, by 14 % at most), and a part of them may need less.
+std::int64_t least_devices(Prepared& prepared, Scenario trial) {
+  trial.hardware.front().count = 1;
+  trial.parallel = {};
+  const Result<Estimate> alone = evaluate(prepared, trial);
+  if (!alone || alone->devices.size() != 1) return 1;
+  const DevicePlan& device = alone->devices.front();
+  if (device.terms.front().id != "weights" || device.capacity == Bytes()) return 1;
+  const Bytes weights = device.terms.front().low;
+  return 1 + static_cast<std::int64_t>((weights - weights / 8 - Bytes(1)) / device.capacity);
+}
+
+}  // namespace
+
 std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
   constexpr std::int64_t most = 64;
   // What another model takes of each device depends on how many there are.
@@ -180,7 +198,7 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
   trial.hardware.resize(1);
   trial.options.llama_cpp.tensor_split.clear();
   const bool has_layouts = heeds_layouts(trial);
-  for (std::int64_t count = 1; count <= most; ++count) {
+  for (std::int64_t count = has_layouts ? least_devices(prepared, trial) : 1; count <= most; ++count) {
     trial.hardware.front().count = count;
     for (const Parallel& layout : layouts_of(count)) {
       trial.parallel = layout;

@@ -6,14 +6,10 @@
 #include <optional>
 #include <vector>
 
+#include "boundary.hpp"
 #include "weighbridge/estimate.hpp"
 
 namespace weighbridge {
-
-/// Room that is left; nothing if it cannot run this way.
-using Margin = std::optional<std::int64_t>;
-
-inline bool holds(Margin room) { return room && *room >= 0; }
 
 /// evaluate() without what takes the time to count, which can only add to the need.
 [[nodiscard]] Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario);
@@ -69,53 +65,5 @@ using SetValue = void (*)(Scenario& trial, std::int64_t value);
 
 /// The largest value in [0, most] that holds, where layers are dealt out in turn (Engine::deals_in_turn): what holds may have gaps.
 [[nodiscard]] std::int64_t largest_in_turn(Prepared& prepared, Scenario& trial, std::int64_t most, Figure figure, SetValue set);
-
-/// Where something that falls with a value is still not negative: at `good` there is `below`, at `bad` `above` is negative or nothing. Memory is nearly
-/// linear in contexts and requests, so the next trial is where the line between the brackets crosses zero; where that does not halve the bracket in
-/// two trials, the next one does, which bounds the search whatever the shape.
-template <class MarginOf>
-std::int64_t last_holding(std::int64_t good, Margin below, std::int64_t bad, Margin above, MarginOf margin_of) {
-  std::int64_t widths[] = {2 * bad, 2 * bad};  // of the bracket before the last trials
-  for (std::size_t trial = 0; bad - good > 1; ++trial) {
-    std::int64_t next = good + (bad - good) / 2;
-    std::int64_t& width = widths[trial % 2];
-    const bool is_slow = bad - good > width / 2;
-    width = bad - good;
-    if (above && !is_slow) {
-      const double slope = (static_cast<double>(*below) - static_cast<double>(*above)) / static_cast<double>(bad - good);
-      // One value past the crossing on odd trials, so that both brackets close in.
-      next = good + static_cast<std::int64_t>(static_cast<double>(*below) / slope) + static_cast<std::int64_t>(trial % 2);
-      next = std::clamp(next, good + 1, bad - 1);
-    }
-    const Margin room = margin_of(next);
-    if (holds(room)) {
-      good = next;
-      below = room;
-    } else {
-      bad = next;
-      above = room;
-    }
-  }
-  return good;
-}
-
-/// The largest value in [good, most] at which `margin_of` is not negative; requires that it falls as the value grows, and is `below`, not negative, at
-/// `good`.
-template <class MarginOf>
-std::int64_t largest_holding_from(std::int64_t good, Margin below, std::int64_t most, MarginOf margin_of) {
-  if (most <= good) return good;
-  const Margin above = margin_of(most);
-  return holds(above) ? most : last_holding(good, below, most, above, margin_of);
-}
-
-/// The same in [0, most].
-template <class MarginOf>
-std::int64_t largest_holding(std::int64_t most, MarginOf margin_of) {
-  if (most < 1) return 0;
-  const Margin above = margin_of(most);
-  if (holds(above)) return most;
-  const Margin below = most == 1 ? std::nullopt : margin_of(1);
-  return holds(below) ? last_holding(1, below, most, above, margin_of) : 0;
-}
 
 }  // namespace weighbridge

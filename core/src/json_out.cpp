@@ -7,38 +7,46 @@ namespace weighbridge {
 
 namespace {
 
-bool needs_no_escape(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+bool is_plain(std::string_view text) {
+  for (const char c : text)
+    if (c < ' ' || c > '~' || c == '"' || c == '\\') return false;
+  return true;
+}
 
-void append_field(std::string& text, std::string_view key, const JsonOut& value) {
-  text += '"';
-  text += key;
-  text += "\":";
-  text += value.text();
+char* put(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
+
+constexpr std::size_t kAroundField = 4;  // quotes, a colon, and the comma before or the brace behind
+
+char* put_field(char* at, std::string_view key, const JsonOut& value) {
+  *at++ = '"';
+  at = put(at, key);
+  *at++ = '"';
+  *at++ = ':';
+  return put(at, value.text());
 }
 
 }  // namespace
 
 JsonOut::JsonOut(std::string_view text) {
-  if (!std::all_of(text.begin(), text.end(), needs_no_escape)) {
+  if (!is_plain(text)) {
     *this = JsonOut(Json(text));
     return;
   }
-  text_.reserve(text.size() + 2);
-  text_ += '"';
-  text_ += text;
-  text_ += '"';
+  text_.assign(text.size() + 2, '"');
+  put(text_.data() + 1, text);
 }
 
 JsonOut::JsonOut(std::initializer_list<JsonField> fields) {
-  std::size_t size = 2;
-  for (const JsonField& field : fields) size += field.key.size() + field.value.text_.size() + 4;
-  text_.reserve(size);
-  text_ += '{';
+  std::size_t size = 1;
+  for (const JsonField& field : fields) size += field.key.size() + field.value.text_.size() + kAroundField;
+  text_.assign(std::max<std::size_t>(size, 2), '}');
+  char* at = text_.data();
+  *at++ = '{';
   for (const JsonField& field : fields) {
-    if (text_.size() > 1) text_ += ',';
-    append_field(text_, field.key, field.value);
+    at = put_field(at, field.key, field.value);
+    *at++ = ',';
   }
-  text_ += '}';
+  text_.back() = '}';
 }
 
 JsonOut JsonOut::array() {
@@ -55,19 +63,20 @@ void JsonOut::push_back(const JsonOut& item) {
 }
 
 void JsonOut::add(std::string_view key, const JsonOut& value) {
+  std::size_t end = text_.size();
   text_.back() = ',';
-  if (text_.size() == 2) text_.pop_back();
-  append_field(text_, key, value);
-  text_ += '}';
+  if (end == 2) --end;
+  text_.resize(end + key.size() + value.text_.size() + kAroundField);
+  put_field(text_.data() + end, key, value);
+  text_.back() = '}';
 }
 
 JsonOut JsonOut::with_first(std::string_view key, const JsonOut& value) const {
   JsonOut longer;
-  longer.text_.reserve(text_.size() + key.size() + value.text_.size() + 4);
-  longer.text_ = '{';
-  append_field(longer.text_, key, value);
-  longer.text_ += ',';
-  longer.text_.append(text_, 1);
+  longer.text_.assign(text_.size() + key.size() + value.text_.size() + kAroundField, '{');
+  char* at = put_field(longer.text_.data() + 1, key, value);
+  *at++ = ',';
+  put(at, std::string_view(text_).substr(1));
   return longer;
 }
 

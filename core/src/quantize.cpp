@@ -294,17 +294,18 @@ std::vector<Tensor> stored_tensors(const Model& model) {
 }
 
 std::vector<Tensor> tensors_in_layout(const Model& model, const WeightsLayout& layout) {
+  WeightsLayout of_head = layout;
+  if (is_exl(layout.quantization)) of_head.bits_x1000 = 1000 * kExlHeadBits;
   std::vector<Tensor> tensors;
+  tensors.reserve(2 * model.plain.size());
   for (Tensor weight : model.plain) {
     const bool takes_it = takes(model, weight, layout);
-    WeightsLayout own = layout;
-    if (is_exl(layout.quantization) && weight.role == TensorRole::output_head) own.bits_x1000 = 1000 * kExlHeadBits;
     if (weight.type == model.base) weight.type = layout.base;
     weight.recipe = 0;
     if (weight.role == TensorRole::generic)
       append_by_size(tensors, weight, layout);
     else if (takes_it)
-      append(tensors, weight, own);
+      append(tensors, weight, weight.role == TensorRole::output_head ? of_head : layout);
     else
       tensors.push_back(weight);
   }

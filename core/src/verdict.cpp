@@ -131,32 +131,37 @@ namespace {
 
 Check host_check(const HostPlan& host) { return {0, false, host.total(), host.low(), host.high(), host.capacity.value_or(Bytes())}; }
 
+std::int64_t room_of(const Check& check, Figure figure) { return difference(check.bound, figure == Figure::high ? check.high : check.need); }
+
 }  // namespace
+
+Rooms device_rooms(const Estimate& estimate, Figure figure) {
+  Rooms left;
+  left.reserve(2 * estimate.devices.size() + 1);
+  for (std::size_t index = 0; index < estimate.devices.size(); ++index)
+    for (const Check& check : {engine_check(estimate.devices[index], index), card_check(estimate.devices[index], index)})
+      left.push_back(room_of(check, figure));
+  return left;
+}
+
+Rooms rooms(const Estimate& estimate, Figure figure) {
+  Rooms left = device_rooms(estimate, figure);
+  if (!estimate.host || !estimate.host->capacity) return left;
+  const bool is_counted_high = estimate.host->holds_model;  // as weigh_host counts the little that always stays there
+  left.push_back(room_of(host_check(*estimate.host), is_counted_high ? figure : Figure::best));
+  return left;
+}
 
 namespace {
 
-std::optional<std::int64_t> least_room(const Estimate& estimate, Figure figure, bool with_host) {
-  std::optional<std::int64_t> least;
-  const auto hold = [&](const Check& check) {
-    const std::int64_t room = difference(check.bound, figure == Figure::high ? check.high : check.need);
-    least = std::min(least.value_or(room), room);
-  };
-  for (std::size_t index = 0; index < estimate.devices.size(); ++index) {
-    hold(engine_check(estimate.devices[index], index));
-    hold(card_check(estimate.devices[index], index));
-  }
-  if (with_host && estimate.host && estimate.host->capacity) {
-    Check check = host_check(*estimate.host);
-    if (!estimate.host->holds_model) check.high = check.need;  // as weigh_host counts the little that always stays there
-    hold(check);
-  }
-  return least;
+std::optional<std::int64_t> least(const Rooms& left) {
+  return left.empty() ? std::nullopt : std::optional(*std::min_element(left.begin(), left.end()));
 }
 
 }  // namespace
 
-std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure) { return least_room(estimate, figure, false); }
-std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) { return least_room(estimate, figure, true); }
+std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure) { return least(device_rooms(estimate, figure)); }
+std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure) { return least(rooms(estimate, figure)); }
 
 VerdictClass judge_host(const HostPlan& host) { return host.capacity ? classify(host_check(host)) : VerdictClass::unknown; }
 

@@ -21,7 +21,10 @@ void weigh_host(Verdict& verdict, const HostPlan& host, bool is_alone);
 /// The most that the engine takes of a card, by the high bounds: the whole pool where it reserves one.
 [[nodiscard]] Bytes taken_of_card(const DevicePlan& device);
 
-/// margin() of the devices alone.
+/// rooms() of the devices alone.
+[[nodiscard]] Rooms device_rooms(const Estimate& estimate, Figure figure);
+
+/// The smallest of them.
 [[nodiscard]] std::optional<std::int64_t> device_margin(const Estimate& estimate, Figure figure);
 
 /// The largest share of `group`'s memory, in hundredths, at which what lies outside the engine's limit still finds room on the card.

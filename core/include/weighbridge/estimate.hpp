@@ -217,8 +217,13 @@ class Prepared {
 /// Which figure of a need is held against a limit.
 enum class Figure { best, high };
 
-/// The smallest room left against both bounds of any device, the engine's and the card's, in bytes: negative if the figure does not hold;
-/// nothing if it cannot run this way at all. A host whose memory is known counts as one more device.
+/// Room left against each bound, in bytes: negative if the figure does not hold; none at all if it cannot run this way.
+using Rooms = std::vector<std::int64_t>;
+
+/// Against both bounds of each device, the engine's and the card's. A host whose memory is known counts as one more device.
+[[nodiscard]] Rooms rooms(const Estimate& estimate, Figure figure);
+
+/// The smallest of rooms().
 [[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure);
 
 }  // namespace weighbridge

@@ -24,6 +24,8 @@ using MemoKey = std::array<std::int64_t, 7>;
 struct Memo {
   MemoKey key{};                      ///< of the job that `weights` was counted for, and that the model can be split for
   Term weights;                       ///< without its formula
+  std::int64_t block_tokens = 1;      ///< by which the cache of a sequence grows, as the engine last counted
+  std::shared_ptr<const void> pages;  ///< vLLM: how layers share pages, with what that depends on
   std::shared_ptr<const void> loads;  ///< what each layer weighs: llama.cpp's Loads, or the ModuleSizes of engines that deal layers out
   std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)
   std::shared_ptr<void> replays;      ///< llama.cpp: buffers by what they depend on (llama_graph/simulate.cpp)

@@ -28,15 +28,14 @@ constexpr std::string_view kCheckpoint = "checkpoint";
 constexpr std::string_view kWidestOnHost = "gguf:Q4_K_M";
 constexpr std::int64_t kUsualContext = 8192;  // tokens: what is asked for most
 
-/// Room by the high bounds, of whatever has least.
-Margin sure_room(const Estimate& answer) {
-  const Margin devices = device_margin(answer, Figure::high);
-  if (!answer.host || !answer.host->capacity) return devices;
-  const std::int64_t room = difference(*answer.host->capacity, sure_need(*answer.host));
-  return std::min(devices.value_or(room), room);
+/// Room by the high bounds.
+Rooms sure_rooms(const Estimate& answer) {
+  Rooms left = device_rooms(answer, Figure::high);
+  if (answer.host && answer.host->capacity) left.push_back(difference(*answer.host->capacity, sure_need(*answer.host)));
+  return left;
 }
 
-bool surely_holds(const Estimate& answer, VerdictClass kind) { return answer.verdict.kind == kind && holds(sure_room(answer)); }
+bool surely_holds(const Estimate& answer, VerdictClass kind) { return answer.verdict.kind == kind && holds(sure_rooms(answer)); }
 
 class Search {
  public:
@@ -209,24 +208,24 @@ class Search {
     const std::int64_t asked = step_at(trial.context_tokens);
     trial.options.max_model_len.reset();  // the answer is what to set it to
     trial.options.llama_cpp.n_ctx.reset();
-    const auto room_at = [&](std::int64_t number) {
+    const auto rooms_at = [&](std::int64_t number) {
       trial.context_tokens = steps.value(number);
       const Result<Estimate> answer = evaluate(prepared(rung), trial);
-      return answer ? sure_room(*answer) : std::nullopt;
+      return answer ? sure_rooms(*answer) : Rooms();
     };
     // `from` parts the search: one half is where the answer is not.
     const auto longest_from = [&](std::int64_t from) {
-      const Margin room = room_at(from);
-      if (!holds(room)) return largest_holding(from - 1, room_at);
+      Tried at_from{from, rooms_at(from)};
+      if (!holds(at_from.rooms)) return largest_holding(from - 1, 1, rooms_at);
       trial.context_tokens = steps.most;
-      if (holds_at_most(prepared(rung), trial, sure_room)) return steps.count();
-      return largest_holding_from(from, room, steps.count(), room_at);
+      if (holds_at_most(prepared(rung), trial, sure_rooms)) return steps.count();
+      return largest_holding_from(std::move(at_from), steps.count(), rooms_at);
     };
     if (!falls_evenly(trial)) return steps.value(longest_from(asked));
     const std::int64_t usual = step_at(kUsualContext);
     const auto [kept, is_new] = rung.longest.try_emplace(trial.options.gpu_memory_utilization);
     const std::int64_t longest = is_new ? kept->second = longest_from(usual) : kept->second;
-    const bool is_right = asked == usual || (asked <= longest && holds(room_at(asked)));
+    const bool is_right = asked == usual || (asked <= longest && holds(rooms_at(asked)));
     return steps.value(is_right ? longest : longest_from(asked));
   }
 

@@ -46,9 +46,9 @@ std::optional<std::int64_t> solve_gpu_layers(Prepared& prepared, const Scenario&
     return evaluate_least(prepared, trial);
   };
   // With every layer less the devices need less together.
-  most = largest_holding(most, [&](std::int64_t layers) {
+  most = largest_holding(most, 1, [&](std::int64_t layers) {
     const Result<Estimate> least = least_at(layers);
-    return least ? Margin(common_room(*least)) : std::nullopt;
+    return least ? Rooms{common_room(*least)} : Rooms();
   });
   // From there downwards, since the need of the fullest one need not fall with every single layer. By the high bound: what is proposed as the way
   // out must not end in an out-of-memory error.
@@ -69,12 +69,12 @@ std::optional<std::int64_t> solve_cpu_moe_layers(Prepared& prepared, const Scena
   const std::int64_t layers = prepared.model().n_layers();
   Scenario trial = without_fit(scenario);
   const auto room = [](const Result<Estimate>& outcome) { return outcome ? device_margin(*outcome, Figure::high) : std::nullopt; };
-  const auto room_beside = [&](std::int64_t kept) -> Margin {
+  const auto room_beside = [&](std::int64_t kept) {
     trial.cpu_moe_layers = layers - kept;
-    return room(evaluate_least(prepared, trial));
+    return only_room(room(evaluate_least(prepared, trial)));
   };
   // Without the buffers of graphs, which take the time to count, the search comes to no more than that; from there it goes on layer by layer.
-  for (std::int64_t moved = layers - largest_holding(layers - least, room_beside); moved <= layers; ++moved) {
+  for (std::int64_t moved = layers - largest_holding(layers - least, 1, room_beside); moved <= layers; ++moved) {
     trial.cpu_moe_layers = moved;
     if (holds(room(evaluate(prepared, trial)))) return moved;
   }

@@ -11,7 +11,7 @@ namespace {
 
 /// What a value comes to where the layers that a device takes depend on all else that it holds.
 struct Dealt {
-  Margin room;
+  Rooms rooms;
   std::vector<Bytes> weights;  ///< of each device
 };
 
@@ -19,7 +19,7 @@ Dealt dealt_at(Prepared& prepared, const Scenario& scenario, Figure figure) {
   Dealt dealt;
   const Result<Estimate> result = evaluate(prepared, scenario);
   if (!result) return dealt;
-  dealt.room = margin(*result, figure);
+  dealt.rooms = rooms(*result, figure);
   for (const DevicePlan& device : result->devices)
     dealt.weights.push_back(device.terms.front().id == "weights" ? device.terms.front().bytes : Bytes());
   return dealt;
@@ -29,11 +29,11 @@ Dealt dealt_at(Prepared& prepared, const Scenario& scenario, Figure figure) {
 /// goes to the next device, there may be more again. They only ever go onwards: where they lie the same at both ends, they do between.
 template <class DealtOf>
 std::int64_t largest_dealt(std::int64_t least, const Dealt& at_least, std::int64_t most, const Dealt& at_most, DealtOf dealt_of) {
-  if (holds(at_most.room)) return most;
-  if (most - least <= 1) return holds(at_least.room) ? least : 0;
+  if (holds(at_most.rooms)) return most;
+  if (most - least <= 1) return holds(at_least.rooms) ? least : 0;
   if (at_least.weights == at_most.weights) {
-    if (!holds(at_least.room)) return 0;
-    return least - 1 + largest_holding(most - least + 1, [&](std::int64_t step) { return dealt_of(least - 1 + step).room; });
+    if (!holds(at_least.rooms)) return 0;
+    return least - 1 + largest_holding(most - least + 1, 1, [&](std::int64_t step) { return dealt_of(least - 1 + step).rooms; });
   }
   const std::int64_t middle = least + (most - least) / 2;
   const Dealt at_middle = dealt_of(middle);

@@ -156,6 +156,7 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);
+  if (job.memo != nullptr) job.memo->block_tokens = s.block;
   if (!divides(job, s.split(), plan)) return plan;
   const bool turbomind = runs_turbomind(job);
   plan.devices.push_back(turbomind ? plan_turbomind(job, s, plan.report) : plan_pytorch(job, s, plan.report));

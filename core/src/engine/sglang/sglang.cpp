@@ -97,6 +97,7 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job);
   if (plan.impossible) return plan;
   const Settings settings = settle(job, rules);
+  if (job.memo != nullptr) job.memo->block_tokens = settings.page_size;
   plan.impossible = layout_problem(job, settings);
   if (plan.impossible) {
     if (job.explain && job.scenario.parallel.nodes == 1 && plan.impossible->where == "params.parallel.tensor")

@@ -5,6 +5,7 @@
 #include "engine/vllm/vllm.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/serving_rules.hpp"
 #include "engine/vllm/layout.hpp"
@@ -32,6 +33,26 @@ MemoKey memo_key(const Job& job, const Settings& s) {
   // Kernels of a card pad (expert_padding.cpp).
   const std::int64_t rows = keeps_deepstack(job.model, s) ? s.max_num_batched_tokens : 0;
   return {s.tensor, s.data, s.context_parallel, loaded, rows, device.compute_capability, device.backend == "rocm" ? 1 : 0};
+}
+
+/// A layout of pages, and all that it depends on besides the model.
+struct KeptPages {
+  std::array<std::int64_t, 6> key{};
+  PageLayout layout;
+};
+
+/// What page_layout() answers, counted once for all contexts and requests.
+std::shared_ptr<const KeptPages> pages_of(const Job& job, const Settings& s) {
+  const std::array<std::int64_t, 6> key{
+      s.tensor, s.block_size, s.cache_value_bytes, s.state_width, s.drafted_tokens, (s.drafts_with_mtp ? 1 : 0) + (s.hybrid_cache ? 2 : 0)};
+  const bool is_kept = job.memo != nullptr && s.draft == nullptr;
+  if (is_kept && job.memo->pages != nullptr) {
+    auto pages = std::static_pointer_cast<const KeptPages>(job.memo->pages);
+    if (pages->key == key) return pages;
+  }
+  auto pages = std::make_shared<const KeptPages>(KeptPages{key, page_layout(job.model, s)});
+  if (is_kept) job.memo->pages = pages;
+  return pages;
 }
 
 /// vllm/platforms/cuda.py check_and_update_config: FlashMLA pages hold 64 tokens (Hopper), CUTLASS MLA's 128 (Blackwell), all others 16
@@ -144,7 +165,9 @@ Plan plan_vllm(const Job& job) {
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
 
-  const PageLayout layout = page_layout(job.model, settings);
+  const std::shared_ptr<const KeptPages> pages = pages_of(job, settings);
+  const PageLayout& layout = pages->layout;
+  if (job.memo != nullptr) job.memo->block_tokens = settings.block_size * settings.context_parallel;
   const std::vector<Stage> stages = pipeline_stages(job.model, settings.pipeline);
   for (const Stage& stage : stages) plan.devices.push_back(plan_stage(job, layout, settings, rules, stage));
   plan.tight_at_best = job.scenario.hardware.front().device.unified_memory && settings.gpu_memory_utilization > kSafeShareOfSystemMemory;

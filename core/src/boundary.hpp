@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a need that grows with a value reaches a limit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "weighbridge/estimate.hpp"
+
+namespace weighbridge {
+
+/// The least of several rooms; nothing if it cannot run this way.
+using Margin = std::optional<std::int64_t>;
+
+inline bool holds(Margin room) { return room && *room >= 0; }
+[[nodiscard]] bool holds(const Rooms& rooms);
+
+[[nodiscard]] inline Rooms only_room(Margin room) { return room ? Rooms{*room} : Rooms(); }
+
+/// The rooms at a value. With a greater value none of them may be larger, unless it says so.
+using RoomsAt = std::function<Rooms(std::int64_t value)>;
+
+/// A value that was tried, and its rooms.
+struct Tried {
+  std::int64_t value = 0;
+  Rooms rooms;
+};
+
+/// The largest value in [good.value, bad.value) that holds; `good` does, `bad` does not. Memory is nearly linear in contexts and requests, so the next
+/// trial is where lines through the last two cross zero, each check's by itself; where that does not halve the bracket in three trials, the next one
+/// does, which bounds the search whatever the shape. `grain`: steps of the value in which memory mostly grows, tried before what lies between.
+[[nodiscard]] std::int64_t last_holding(Tried good, Tried bad, std::int64_t grain, const RoomsAt& rooms_at);
+
+/// The largest value in [good.value, most] that holds; `good` does.
+[[nodiscard]] std::int64_t largest_holding_from(Tried good, std::int64_t most, const RoomsAt& rooms_at);
+
+/// The largest value in [0, most] that holds; 0 always does.
+[[nodiscard]] std::int64_t largest_holding(std::int64_t most, std::int64_t grain, const RoomsAt& rooms_at);
+
+}  // namespace weighbridge
