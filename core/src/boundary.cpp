@@ -29,7 +29,7 @@ bool holds(const Rooms& rooms) {
 
 std::int64_t last_holding(Tried good, Tried bad, std::int64_t grain, const RoomsAt& rooms_at) {
   std::int64_t widths[] = {2 * bad.value, 2 * bad.value, 2 * bad.value};  // of the bracket before the last trials
-  Tried before = bad;                                                      // the last trial but one
+  Tried before = bad;                                                     // the last trial but one
   Tried last = good;
   for (std::size_t trial = 0; bad.value - good.value > 1; ++trial) {
     std::int64_t& width = widths[trial % 3];

@@ -11,6 +11,8 @@ struct ExpertPadding {
   std::int64_t ffn_multiple = 1;     ///< the same for a rank's share of moe_ffn_size
   bool packed = false;               ///< the experts are MXFP4
   bool extra_columns = false;        ///< 16-bit rows of whole 512 bytes get 256 more, against channel conflicts (ROCm)
+
+  [[nodiscard]] bool pads() const { return hidden_multiple > 1 || ffn_multiple > 1 || extra_columns; }
 };
 
 [[nodiscard]] ExpertPadding expert_padding(const Job& job);

@@ -66,7 +66,8 @@ void refuse_overlong(Prepared& prepared, const Scenario& scenario, Estimate& ans
     return room_in_limit(evaluate(prepared, one_request(scenario, tokens)), figure);
   };
   if (most == asked && holds(room(asked, &Term::low))) return;
-  const std::int64_t longest = largest_holding(std::min(most, asked - 1), 1, [&](std::int64_t tokens) { return only_room(room(tokens, &Term::bytes)); });
+  const std::int64_t longest = largest_holding(std::min(most, asked - 1), 1,
+                                               [&](std::int64_t tokens) { return only_room(room(tokens, &Term::bytes)); });
   if (longest == 0) return;  // no room for a cache at all
   verdict.kind = VerdictClass::impossible;
   verdict.reason = overlong_notice(does, std::string(longest_sequence_option(scenario.engine)), asked, longest);

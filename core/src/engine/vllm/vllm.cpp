@@ -43,8 +43,8 @@ struct KeptPages {
 
 /// What page_layout() answers, counted once for all contexts and requests.
 std::shared_ptr<const KeptPages> pages_of(const Job& job, const Settings& s) {
-  const std::array<std::int64_t, 6> key{
-      s.tensor, s.block_size, s.cache_value_bytes, s.state_width, s.drafted_tokens, (s.drafts_with_mtp ? 1 : 0) + (s.hybrid_cache ? 2 : 0)};
+  const std::array<std::int64_t, 6> key{s.tensor,      s.block_size,     s.cache_value_bytes,
+                                        s.state_width, s.drafted_tokens, (s.drafts_with_mtp ? 1 : 0) + (s.hybrid_cache ? 2 : 0)};
   const bool is_kept = job.memo != nullptr && s.draft == nullptr;
   if (is_kept && job.memo->pages != nullptr) {
     auto pages = std::static_pointer_cast<const KeptPages>(job.memo->pages);

@@ -53,11 +53,10 @@ Tensor in_stage(Tensor tensor, const Settings& settings, const Stage& stage, con
 /// (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading).
 std::int64_t absorbed_elements(const Job& job, const Settings& settings, const Stage& stage) {
   std::int64_t elements = 0;
-  for (const Tensor& stored : job.tensors) {
-    const Tensor tensor = in_stage(stored, settings, stage, job.model);
+  for (const Tensor& tensor : job.tensors) {
     const bool quantized = tensor.role == TensorRole::latent_kv_up && tensor.part == ModelPart::text && !tensor.is_scale &&
                            (tensor.type.block_bytes < 2 * tensor.type.block_size);
-    if (quantized) elements += tensor.copies() * ceil_div(tensor.rows, settings.tensor) * tensor.cols;
+    if (quantized) elements += in_stage(tensor, settings, stage, job.model).copies() * ceil_div(tensor.rows, settings.tensor) * tensor.cols;
   }
   return elements;
 }
@@ -116,7 +115,7 @@ Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
     const Tensor local = local_part(job.model, tensor, how, padding);
     loaded.sum.add(tensor, local);
     if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
-    loaded.expert_padding += local.bytes() - local_part(job.model, tensor, how).bytes();
+    if (padding.pads()) loaded.expert_padding += local.bytes() - local_part(job.model, tensor, how).bytes();
   }
   return loaded;
 }
