@@ -251,6 +251,7 @@ namespace weighbridge {
 
 const Engine& vllm_engine() {
   static const Engine engine{"vllm",
+                             "vLLM",
                              vllm::versions(),
                              {{"gpu_memory_utilization", OptionType::number, "0.92 (0.9 before 0.21)"},
                               {"max_num_batched_tokens", OptionType::integer, "8192; 2048 below 70 GiB and on A100"},
