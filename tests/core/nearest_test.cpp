@@ -80,10 +80,17 @@ TEST(Nearest, OneDeviceWhereAnEngineTakesNoMore) {
   EXPECT_EQ(nearest(params)["hardware"][0]["count"], 1);
 }
 
-TEST(Nearest, AReleaseThatRunsTheFormat) {
+TEST(Nearest, AReleaseThatRunsTheFormatOrTheDraft) {
   Json params = request("vllm", "openai/gpt-oss-20b", 1);
   params["engine"]["version"] = "0.9";
   EXPECT_EQ(nearest(params)["engine"]["version"], "0.10");
+  params = request("vllm", kDense, 1, {{"draft_model", "Qwen/Qwen3-0.6B"}});
+  for (const char* older : {"0.11", "v0.14.1"}) {
+    params["engine"]["version"] = older;
+    EXPECT_EQ(nearest(params)["engine"]["version"], "0.17") << older;
+  }
+  params["engine"]["version"] = "0.15";
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
 }
 
 TEST(Nearest, AsManyRequestsAsAnEngineRuns) {

@@ -54,6 +54,11 @@ const Rules& rules_for(std::string_view version) {
   return *found;
 }
 
+bool is_older(std::string_view version, int minor) {
+  const int asked = minor_version(version);
+  return asked >= 0 && asked < minor;
+}
+
 bool is_known_version(std::string_view version) {
   for (const Rules& rules : kRules)
     if (minor_version(rules.version) == minor_version(version)) return true;

@@ -48,6 +48,8 @@ inline constexpr std::int64_t kLeanSampler = 140;
 
 /// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.
 [[nodiscard]] const Rules& rules_for(std::string_view version);
+/// Whether it comes before 0.`minor`; the newest, empty, comes before none.
+[[nodiscard]] bool is_older(std::string_view version, int minor);
 [[nodiscard]] bool is_known_version(std::string_view version);
 [[nodiscard]] std::vector<std::string_view> versions();
 
