@@ -33,7 +33,7 @@ std::optional<Notice> nodes_problem(const Engine& engine, const Scenario& scenar
   if (scenario.parallel.nodes == 1) return std::nullopt;
   const std::string nodes = grouped(scenario.parallel.nodes);
   if (engine.machines == Machines::one)
-    return notice::custom("unsupported", std::string(kNodes), std::string(engine.name) + " is counted on one machine: expected nodes 1.", "nodes",
+    return notice::custom("unsupported", std::string(kNodes), std::string(engine.title) + " is counted on one machine: expected nodes 1.", "nodes",
                           nodes, "1");
   if (scenario.device_count() % scenario.parallel.nodes == 0) return std::nullopt;
   return notice::not_divisible(std::string(kNodes), "devices", grouped(scenario.device_count()), "a multiple of " + nodes + ", nodes");
@@ -71,7 +71,7 @@ std::optional<Notice> slices_problem(const Model& model, const Scenario& scenari
 std::optional<Notice> unsupported(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (model.from_gguf && engine.loads_checkpoint_as == nullptr)
     return notice::custom("unsupported", "params.model",
-                          "GGUF files are counted with llama.cpp, not with " + std::string(engine.name) + ": expected llama.cpp.", "engine.name",
+                          "GGUF files are counted with llama.cpp, not with " + std::string(engine.title) + ": expected llama.cpp.", "engine.name",
                           std::string(engine.name), "llama.cpp");
   const Parallel& p = scenario.parallel;
   // Of a layout that follows from the machines alone, they are what does not divide.
@@ -87,12 +87,12 @@ std::optional<Notice> unsupported(const Engine& engine, const Model& model, cons
   if (std::optional<Notice> apart = slices_problem(model, scenario)) return apart;
   if (scenario.weights_format != "checkpoint" && !contains(engine.weights_formats, scenario.weights_format))
     return notice::custom("unsupported", "params.weights.format",
-                          std::string(engine.name) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " +
+                          std::string(engine.title) + " does not run " + scenario.weights_format + " weights: expected checkpoint, " +
                               join(engine.weights_formats) + ".",
                           "weights.format", scenario.weights_format, "checkpoint, " + join(engine.weights_formats));
   const auto no_cache = [&](const std::string& type) {
     return notice::custom("unsupported", "params.kv_cache",
-                          std::string(engine.name) + " has no " + type + " cache: expected auto, " + join(engine.kv_types) + ".", "kv_cache", type,
+                          std::string(engine.title) + " has no " + type + " cache: expected auto, " + join(engine.kv_types) + ".", "kv_cache", type,
                           "auto, " + join(engine.kv_types));
   };
   if (engine.kv_types.empty()) return std::nullopt;

@@ -117,6 +117,23 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
   return index;
 }
 
+/// A row of the request's hardware with everything filled in.
+Json describe_group(const DeviceGroup& group, std::int64_t count) {
+  const Device& device = group.device;
+  Json row;
+  row["device"] = device.id;
+  row["count"] = count;
+  row["used_bytes"] = (group.used - group.by_running).count();
+  if (group.raised_limit) row["raised_limit"] = true;
+  if (device.kind == "custom") {
+    row["memory_bytes"] = device.runtime_bytes.count();
+    row["backend"] = device.backend;
+    if (device.bandwidth_gb_s > 0) row["bandwidth_gb_s"] = device.bandwidth_gb_s;
+    if (device.tflops.fp16 > 0) row["fp16_tflops"] = device.tflops.fp16;
+  }
+  return row;
+}
+
 }  // namespace
 
 Json describe_parallel(const Parallel& parallel) {
@@ -141,6 +158,9 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
   if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_cache_type) json["nearest"] = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
   if (v.nearest_option) json["nearest"] = {{std::string(v.nearest_option->name), v.nearest_option->value}};
+  if (v.nearest_hardware) json["nearest"] = {{"hardware", {describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count)}}};
+  if (v.nearest_sequences) json["nearest"] = {{"sequences", *v.nearest_sequences}};
+  if (v.nearest_version) json["nearest"] = {{"engine", {{"version", *v.nearest_version}}}};
   if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
   if (v.reason) json["reason"] = to_json(*v.reason);
   if (v.with_raised_limit)
@@ -251,21 +271,7 @@ JsonOut describe_devices(const Request& request, const Estimate& estimate, JsonO
 Json describe_request(const Request& request, const Estimate& estimate) {
   const Scenario& s = request.scenario;
   Json hardware = Json::array();
-  for (const DeviceGroup& group : s.hardware) {
-    const Device& device = group.device;
-    Json row;
-    row["device"] = device.id;
-    row["count"] = group.count;
-    row["used_bytes"] = (group.used - group.by_running).count();
-    if (group.raised_limit) row["raised_limit"] = true;
-    if (device.kind == "custom") {
-      row["memory_bytes"] = device.runtime_bytes.count();
-      row["backend"] = device.backend;
-      if (device.bandwidth_gb_s > 0) row["bandwidth_gb_s"] = device.bandwidth_gb_s;
-      if (device.tflops.fp16 > 0) row["fp16_tflops"] = device.tflops.fp16;
-    }
-    hardware.push_back(std::move(row));
-  }
+  for (const DeviceGroup& group : s.hardware) hardware.push_back(describe_group(group, group.count));
   Json described;
   described["model"]["id"] = request.model().id;
   described["weights"]["format"] = s.weights_format;

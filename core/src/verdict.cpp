@@ -77,10 +77,12 @@ VerdictClass classify(const Check& check) {
   return VerdictClass::fits;
 }
 
-/// Worse verdicts first; among equals the engine's own limit, which is what a person can set; then the smaller margin.
+/// Worse verdicts first, and of those that are tight the ones whose best figure is too large; among equals the engine's own limit, which is what a
+/// person can set; then the smaller margin.
 bool is_worse(const Check& a, const Check& b) {
   const auto rank = [](const Check& c) { return static_cast<int>(classify(c)); };
   if (rank(a) != rank(b)) return rank(a) > rank(b);
+  if ((a.need > a.bound) != (b.need > b.bound)) return a.need > a.bound;
   if (a.is_card != b.is_card) return b.is_card;
   return difference(a.bound, a.need) < difference(b.bound, b.need);
 }

@@ -159,6 +159,11 @@ std::optional<WeightsLayout> layout_of(std::string_view format) {
   return std::nullopt;
 }
 
+bool has_plain_weights(const Model& model) {
+  const std::string_view format = checkpoint_format(model);
+  return format == "bf16" || format == "fp16" || format == "fp32";
+}
+
 std::string_view checkpoint_format(const Model& model) {
   if (model.from_gguf) return gguf_format_of(model);
   const WeightsLayout main = main_layout(model);

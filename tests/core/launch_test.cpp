@@ -88,6 +88,40 @@ TEST(Launch, MakesAFormatAsItLoadsOrNamesACopy) {
   EXPECT_EQ(launch(request)["command"], "vllm serve path/to/Qwen3-8B-awq-int4 --max-model-len 8192 --max-num-seqs 4");
 }
 
+/// The command for a format of Qwen3 8B, and the codes of what is said beside the figures.
+std::pair<std::string, std::string> made(const char* engine, const char* version, const char* format, const char* device = "l40s") {
+  Json request = serving(engine, "Qwen/Qwen3-8B", device, 1);
+  request["weights"] = {{"format", format}};
+  request["engine"]["version"] = version;
+  request["workload"]["sequences"] = 1;
+  std::string codes;
+  const Json reply = testing::call("estimate", request);
+  for (const Json& warning : reply["warnings"]) codes += warning["code"].get<std::string>() + " ";
+  return {launch(request)["command"], codes};
+}
+
+// vllm-project/vllm#32773: 0.13 and 0.14 need more than the 16-bit model takes, releases before as much; sgl-project/sglang#2895.
+TEST(Launch, NamesACopyWhereAnEngineLoadsTheWholeModelBeforeItQuantizes) {
+  const std::string copy = "path/to/Qwen3-8B-fp8";
+  for (const auto& [engine, version] : {std::pair{"sglang", ""}, {"vllm", "0.11"}, {"vllm", "0.14"}}) {
+    const auto [command, codes] = made(engine, version, "fp8");
+    EXPECT_NE(command.find(copy), std::string::npos) << command;
+    EXPECT_EQ(codes, "plain_weights_first ") << engine << version;
+  }
+  const auto [command, codes] = made("vllm", "0.17", "fp8");
+  EXPECT_EQ(command.find(copy), std::string::npos) << command;
+  EXPECT_EQ(codes, "");
+}
+
+// launcher/src/main.rs of text-generation-inference; neither mlx_lm nor mlc_llm serve has a --dtype.
+TEST(Launch, QuantizesByTheEnginesOwnFlag) {
+  EXPECT_NE(made("tgi", "", "fp8").first.find(" --quantize fp8 "), std::string::npos);
+  EXPECT_NE(made("tgi", "", "nf4").first.find(" --quantize bitsandbytes-nf4 "), std::string::npos);
+  EXPECT_NE(made("tgi", "", "bnb-int8").first.find(" --quantize bitsandbytes "), std::string::npos);
+  EXPECT_NE(made("mlc-llm", "", "fp16").first.find("path/to/Qwen3-8B-fp16"), std::string::npos);
+  EXPECT_NE(made("mlx", "", "fp16", "apple-m2-ultra-64gb").first.find("path/to/Qwen3-8B-fp16"), std::string::npos);
+}
+
 TEST(Launch, PutsIntoAFileWhatTheLineDoesNotTake) {
   Json request = serving("tensorrt-llm", "deepseek-ai/DeepSeek-R1", "h200", 8,
                          {{"enable_attention_dp", true}, {"free_gpu_memory_fraction", 0.8}, {"moe_backend", "DEEPGEMM"}});

@@ -29,10 +29,12 @@ Json nearest(Json params) {
     if (key == "parallel" && !value.contains("pipeline")) {
       params["hardware"][0]["count"] = value["tensor"];  // as the page takes it: other devices, split as by default
       params.erase("parallel");
-    } else if (key == "parallel" || key == "weights" || key == "kv_cache")
+    } else if (key == "parallel" || key == "weights" || key == "kv_cache" || key == "hardware")
       params[key] = value;
-    else if (key == "context_tokens")
+    else if (key == "context_tokens" || key == "sequences")
       params["workload"][key] = value;
+    else if (key == "engine")
+      params[key].update(value);
     else
       params["engine"]["options"][key] = value;
   EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible") << params.dump();
@@ -53,6 +55,61 @@ TEST(Nearest, LayoutsOverTheSameDevices) {
     params["engine"]["name"] = engine;
     EXPECT_EQ(nearest(params)["parallel"]["tensor"], 8) << engine;
   }
+}
+
+TEST(Nearest, OfUnlikeGpusTheKindWithTheMostMemory) {
+  Json params = request("vllm", kDense, 1);
+  const Json rows = {{{"device", "rtx-3090"}, {"count", 3}, {"used_bytes", 1 << 30}}, {{"device", "l40s"}, {"count", 1}}};
+  for (const char* engine : {"vllm", "sglang", "tensorrt-llm", "lmdeploy", "tgi", "mlc-llm"}) {
+    params["engine"]["name"] = engine;
+    params["hardware"] = rows;
+    if (std::string(engine) == "mlc-llm") params["weights"] = {{"format", "q4f16_1"}};
+    // Heads do not divide by three; what other programs use of the cards stays.
+    EXPECT_EQ(nearest(params)["hardware"], (Json{{{"device", "rtx-3090"}, {"count", 2}, {"used_bytes", 1 << 30}}})) << engine;
+    params["hardware"][0]["count"] = 1;
+    EXPECT_EQ(nearest(params)["hardware"][0]["device"], "l40s") << engine;
+  }
+  params = request("exllamav2", kDense, 1);
+  params["weights"] = {{"format", "exl2-4bpw"}};
+  params["hardware"] = {{{"device", "apple-m2-ultra-64gb"}, {"count", 1}}, {{"device", "rtx-3090"}, {"count", 2}}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "impossible");
+}
+
+TEST(Nearest, OneDeviceWhereAnEngineTakesNoMore) {
+  Json params = testing::serving_request("mlx", kDense, "apple-m2-ultra-64gb", 2);
+  EXPECT_EQ(nearest(params)["hardware"][0]["count"], 1);
+}
+
+TEST(Nearest, AReleaseThatRunsTheFormatOrTheDraft) {
+  Json params = request("vllm", "openai/gpt-oss-20b", 1);
+  params["engine"]["version"] = "0.9";
+  EXPECT_EQ(nearest(params)["engine"]["version"], "0.10");
+  params = request("vllm", kDense, 1, {{"draft_model", "Qwen/Qwen3-0.6B"}});
+  for (const char* older : {"0.11", "v0.14.1"}) {
+    params["engine"]["version"] = older;
+    EXPECT_EQ(nearest(params)["engine"]["version"], "0.17") << older;
+  }
+  params["engine"]["version"] = "0.15";
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
+}
+
+TEST(Nearest, AsManyRequestsAsAnEngineRuns) {
+  Json params = testing::serving_request("web-llm", kDense, "rtx-4090", 1);
+  params["weights"] = {{"format", "q4f16_1"}};
+  EXPECT_EQ(nearest(params)["sequences"], 1);
+  params = testing::serving_request("mlc-llm", kDense, "rtx-4090", 1, {{"mode", "local"}});
+  params["weights"] = {{"format", "q4f16_1"}};
+  params["workload"] = {{"context_tokens", 1024}, {"sequences", 64}};
+  EXPECT_EQ(nearest(params)["sequences"], 4);
+}
+
+TEST(Nearest, SizesThatAreLargeEnough) {
+  Json params = request("vllm", kDense, 1, {{"max_num_batched_tokens", 64}, {"max_num_seqs", 256}});
+  EXPECT_EQ(nearest(params)["max_num_batched_tokens"], 256);
+  params = request("exllamav3", kDense, 1, {{"cache_size", 1024}});
+  params["weights"] = {{"format", "exl3-4bpw"}};
+  params["workload"] = {{"context_tokens", 8192}, {"sequences", 2}};
+  EXPECT_EQ(nearest(params)["cache_size"], 16384);
 }
 
 TEST(Nearest, OneSliceOfAGpuForEachCopy) {

@@ -66,12 +66,13 @@ TEST(Nodes, MachinesHoldLikeNumbersOfGpus) {
 }
 
 TEST(Nodes, EnginesOfOneMachineSaySo) {
-  for (const char* engine : {"tgi", "llama.cpp", "transformers"}) {
-    Json request = over(engine, kModel, 16, {{"nodes", 2}});
-    if (std::string(engine) == "llama.cpp") request["weights"] = {{"format", "gguf:Q4_K_M"}};
+  const std::map<std::string, std::string> titles{{"tgi", "TGI"}, {"llama.cpp", "llama.cpp"}, {"transformers", "transformers"}};
+  for (const auto& [engine, title] : titles) {
+    Json request = over(engine.c_str(), kModel, 16, {{"nodes", 2}});
+    if (engine == "llama.cpp") request["weights"] = {{"format", "gguf:Q4_K_M"}};
     const Json verdict = verdict_of(request);
     EXPECT_EQ(verdict["class"], "impossible");
-    EXPECT_EQ(verdict["reason"]["message"], std::string(engine) + " is counted on one machine: expected nodes 1.");
+    EXPECT_EQ(verdict["reason"]["message"], title + " is counted on one machine: expected nodes 1.");
     EXPECT_EQ(verdict["nearest"]["parallel"], (Json{{"tensor", 16}, {"pipeline", 1}, {"data", 1}, {"expert", false}})) << engine;
   }
 }

@@ -139,6 +139,9 @@ TEST(VllmWorkload, AverageLengthsAndASharedBeginningTakeLess) {
   EXPECT_LT(bytes(), full);
   params["workload"]["shared_prefix_tokens"] = 2048;
   EXPECT_EQ(bytes(), block * (64 * 128 + 128 + 1));
+  // Requests that are all alike still have a last block each.
+  params["workload"] = {{"context_tokens", 4096}, {"sequences", 64}, {"shared_prefix_tokens", 8192}};
+  EXPECT_EQ(bytes(), block * (64 * 1 + 255 + 1));
 }
 
 // `--speculative-config` with a model of its own, vllm/v1/spec_decode/draft_model.py: its weights are loaded whole beside the model's, and its 28 layers

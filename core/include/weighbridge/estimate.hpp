@@ -136,6 +136,12 @@ struct NearestOption {
   std::int64_t value = 0;
 };
 
+/// Of the hardware that was given, one group with so many devices.
+struct NearestHardware {
+  std::size_t group = 0;
+  std::int64_t count = 0;
+};
+
 enum class VerdictClass { fits, tight, offload, no, impossible, unknown };
 
 struct Verdict {
@@ -153,7 +159,10 @@ struct Verdict {
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs
   std::optional<std::string_view> nearest_cache_type;      ///< a cache type that it has
-  std::optional<NearestOption> nearest_option;             ///< ranks of an option that divide
+  std::optional<NearestOption> nearest_option;             ///< ranks of an option that divide, or a size that is large enough
+  std::optional<NearestHardware> nearest_hardware;         ///< devices that the engine takes
+  std::optional<std::int64_t> nearest_sequences;           ///< as many as it runs at the same time
+  std::optional<std::string_view> nearest_version;         ///< of the engine, that runs it
   std::optional<VerdictClass> with_raised_limit;           ///< the better verdict once the system lets the devices take more (raise_command)
 };
 

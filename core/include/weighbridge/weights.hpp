@@ -30,6 +30,8 @@ struct WeightsFormat {
 
 /// The wire name that describes the checkpoint as published: fp8, bf16 and so on.
 [[nodiscard]] std::string_view checkpoint_format(const Model& model);
+/// Whether the checkpoint is of 16- or 32-bit floating-point numbers.
+[[nodiscard]] bool has_plain_weights(const Model& model);
 
 /// The inventory in `format`. `checkpoint` is the published one, as it was read. Requires a format that find_weights_format() knows.
 [[nodiscard]] std::vector<Tensor> tensors_in(const Model& model, std::string_view format);

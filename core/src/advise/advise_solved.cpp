@@ -22,6 +22,13 @@ constexpr std::int64_t kMostShare = 98;       // in hundredths: of a whole card 
 constexpr std::int64_t kLeastShare = 50;
 constexpr std::int64_t kMostGpus = 64;
 
+/// The largest share worth a thought, in hundredths: an engine that takes it of the whole card does not start beside what lies outside it.
+std::int64_t most_share(const Situation& now, const Engine& engine, const DevicePlan& device) {
+  if (!engine.shares_total) return kMostShare;
+  const double share = largest_utilization(device, now.scenario().hardware[device.group]).value_or(0);
+  return std::min(kMostShare, static_cast<std::int64_t>(std::round(share * 100)));
+}
+
 /// Another share of each card. Where the engine's own limit is short: the smallest larger one that surely fits. Where the card is, since what lies
 /// outside the limit finds no room: the largest smaller one.
 void take_other_share(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
@@ -49,8 +56,9 @@ void take_other_share(const Situation& now, const Engine& engine, std::vector<Ch
       if (propose(in_hundredths(share), Price::less_cache, false)) return;
     return;
   }
-  for (std::int64_t share = now.goal == AdviceGoal::room ? kMostShare : present + 1; share <= kMostShare; ++share)
-    if (propose(in_hundredths(share), Price::less_for_others, share == kMostShare)) return;
+  const std::int64_t most = most_share(now, engine, device);
+  for (std::int64_t share = now.goal == AdviceGoal::room ? std::max(most, present + 1) : present + 1; share <= most; ++share)
+    if (propose(in_hundredths(share), Price::less_for_others, share == most)) return;
 }
 
 /// A shorter context, at least an eighth of what was asked: the longest that surely fits, or where none does, the longest at the best estimate; else

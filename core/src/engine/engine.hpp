@@ -153,6 +153,7 @@ struct OptionInfo {
 /// An engine is what it adds to the neutral parts. A new one is a new file and a row in engines().
 struct Engine {
   std::string_view name;
+  std::string_view title;                  ///< as people write it
   std::vector<std::string_view> versions;  ///< whose rules were read, oldest first; the last is the default
   std::vector<OptionInfo> options;
   std::vector<std::string_view> weights_formats;  ///< formats it runs, besides `checkpoint`
@@ -193,8 +194,8 @@ struct Engine {
 /// That the rules of `what` are in another module, which the page then brings: an error at `params.engine.module`.
 [[nodiscard]] Notice rules_elsewhere(std::string_view what);
 
-/// The plan of an engine of which one version was read; `name` is what people call it.
-[[nodiscard]] Plan plan_of_one_version(const Job& job, const Engine& engine, std::string_view name);
+/// The plan of an engine of which one version was read.
+[[nodiscard]] Plan plan_of_one_version(const Job& job, const Engine& engine);
 
 [[nodiscard]] const std::vector<Engine>& engines();
 [[nodiscard]] const Engine* find_engine(std::string_view name);

@@ -58,12 +58,13 @@ Notice unread_version(std::string_view engine, const std::string& asked, std::st
                         "engine.version", asked, std::string(used));
 }
 
-Plan plan_of_one_version(const Job& job, const Engine& engine, std::string_view name) {
+Plan plan_of_one_version(const Job& job, const Engine& engine) {
   Plan plan;
   plan.report.name = engine.name;
   plan.report.version = engine.versions.back();
   const std::string& asked = job.scenario.engine_version;
-  if (job.explain && !asked.empty() && asked != plan.report.version) plan.warnings.push_back(unread_version(name, asked, plan.report.version));
+  if (job.explain && !asked.empty() && asked != plan.report.version)
+    plan.warnings.push_back(unread_version(engine.title, asked, plan.report.version));
   return plan;
 }
 

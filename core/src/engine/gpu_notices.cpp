@@ -47,7 +47,11 @@ Notice unloadable_format(const std::string& engine, std::string_view format, std
 
 std::optional<Notice> unequal_gpus(const Scenario& scenario, const std::string& engine, const char* none) {
   if (scenario.hardware.empty()) return notice::custom("needs_device", "params.hardware", none, "hardware", "[]", "at least one GPU");
-  if (scenario.hardware.size() == 1) return std::nullopt;
+  const DeviceGroup& first = scenario.hardware.front();
+  const auto is_like_first = [&](const DeviceGroup& group) {
+    return group.device.id == first.device.id && group.device.runtime_bytes == first.device.runtime_bytes && group.used == first.used;
+  };
+  if (std::all_of(scenario.hardware.begin(), scenario.hardware.end(), is_like_first)) return std::nullopt;
   const std::string kinds = grouped(static_cast<std::int64_t>(scenario.hardware.size()));
   return notice::custom("unlike_devices", "params.hardware",
                         engine + " splits a model over equal GPUs: expected one kind of GPU, got " + kinds + " kinds.", "hardware", kinds,
@@ -81,6 +85,14 @@ Notice sliding_counted_full(std::int64_t window) {
   return notice::custom("sliding_counted_full", "params.engine",
                         "Layers with a sliding window were counted with their full cache: here the engine may not drop what lies outside it.",
                         "sliding_window", grouped(window), "the full cache in every layer");
+}
+
+void add_plain_first(const Job& job, const std::string& engine, Notices& warnings) {
+  if (job.scenario.weights_format != "fp8" || !has_plain_weights(job.model)) return;
+  warnings.push_back(notice::custom("plain_weights_first", "params.weights.format",
+                                    "FP8 weights were counted as a checkpoint has them: with `--quantization fp8` " + engine +
+                                        " would hold the whole model in its own type first.",
+                                    "weights.format", engine, "a checkpoint in fp8"));
 }
 
 void add_gpu_warnings(const Job& job, const std::string& engine, bool fp8_cache, Notices& warnings) {

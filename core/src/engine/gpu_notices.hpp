@@ -49,6 +49,9 @@ struct FormatRule {
 /// Layers with a sliding window whose cache was counted as if they had none.
 [[nodiscard]] Notice sliding_counted_full(std::int64_t window);
 
+/// FP8 weights were counted as a checkpoint has them: made by `engine` of a plain one they need room for that first. Nothing where none is made.
+void add_plain_first(const Job& job, const std::string& engine, Notices& warnings);
+
 /// What runs, but not as one might think: rules of another backend, another type, a slower kernel, a backend that decides.
 void add_gpu_warnings(const Job& job, const std::string& engine, bool fp8_cache, Notices& warnings);
 

@@ -7,6 +7,7 @@ namespace weighbridge {
 
 const Engine& transformers_engine() {
   static const Engine engine{"transformers",
+                             "transformers",
                              {"4.38", "4.46", "4.51", "4.56", "5.0"},
                              {{"attn_implementation", OptionType::text, "sdpa"},
                               {"max_new_tokens", OptionType::integer, "none"},
@@ -31,6 +32,7 @@ const Engine& transformers_engine() {
 
 const Engine& mlx_engine() {
   static const Engine engine{"mlx",
+                             "MLX",
                              {"0.32"},
                              {{"max_tokens", OptionType::integer, "none"},
                               {"prefill_step_size", OptionType::integer, "2048"},
@@ -50,6 +52,7 @@ const Engine& mlx_engine() {
 
 const Engine& exllamav2_engine() {
   static const Engine engine{"exllamav2",
+                             "ExLlamaV2",
                              {exllamav2::kVersion},
                              {{"cache_size", OptionType::integer, "context_tokens x sequences"},
                               {"max_input_len", OptionType::integer, "2048"},
@@ -75,6 +78,7 @@ const Engine& exllamav2_engine() {
 
 const Engine& exllamav3_engine() {
   static const Engine engine{"exllamav3",
+                             "ExLlamaV3",
                              {exllamav3::kVersion},
                              {{"cache_size", OptionType::integer, "context_tokens x sequences"},
                               {"k_bits", OptionType::integer, "16"},
@@ -101,6 +105,7 @@ const Engine& exllamav3_engine() {
 
 const Engine& mlc_engine() {
   static const Engine engine{"mlc-llm",
+                             "MLC LLM",
                              {mlc::kVersion},
                              {{"gpu_memory_utilization", OptionType::number, "0.85"},
                               {"mode", OptionType::text, "by workload"},
@@ -121,6 +126,7 @@ const Engine& mlc_engine() {
 
 const Engine& web_llm_engine() {
   static const Engine engine{"web-llm",
+                             "WebLLM",
                              {web_llm::kVersion},
                              {{"context_window_size", OptionType::integer, "workload.context_tokens"},
                               {"prefill_chunk_size", OptionType::integer, "1024"}},

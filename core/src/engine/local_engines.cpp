@@ -25,6 +25,7 @@ std::string_view loads_as_gguf(const Model& model) {
 
 const Engine& llama_cpp_engine() {
   static const Engine engine{"llama.cpp",
+                             "llama.cpp",
                              {llama_cpp::kVersion},
                              {{"n_ctx", OptionType::integer, "context_tokens x sequences"},
                               {"n_seq_max", OptionType::integer, "workload.sequences"},
@@ -78,6 +79,7 @@ const Engine& llama_cpp_engine() {
 
 const Engine& ollama_engine() {
   static const Engine engine{"ollama",
+                             "Ollama",
                              {ollama::kVersions.begin(), ollama::kVersions.end()},
                              {{"num_ctx", OptionType::integer, "by GPU memory"},
                               {"num_parallel", OptionType::integer, "1"},
@@ -102,6 +104,7 @@ const Engine& ollama_engine() {
 
 const Engine& lm_studio_engine() {
   static const Engine engine{"lm-studio",
+                             "LM Studio",
                              {lm_studio::kVersions.begin(), lm_studio::kVersions.end()},
                              {{"context_length", OptionType::integer, "4096"},
                               {"parallel", OptionType::integer, "4"},

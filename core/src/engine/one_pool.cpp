@@ -14,7 +14,8 @@ bool has_attention_only(const Model& model) {
 std::int64_t pooled_tokens(const Scenario& scenario, std::int64_t requests, std::int64_t block, bool caches_prefixes) {
   const auto whole = [&](std::int64_t tokens) { return ceil_div(tokens, block) * block; };
   const std::int64_t each = std::min(scenario.average_tokens.value_or(scenario.context_tokens), scenario.context_tokens);
-  const std::int64_t shared = caches_prefixes ? std::min(scenario.shared_prefix_tokens, each) / block * block : 0;
+  // The last token of a prompt is computed for every request, and with it the block that it lies in.
+  const std::int64_t shared = caches_prefixes ? std::min(scenario.shared_prefix_tokens, each - 1) / block * block : 0;
   return std::max(shared + requests * whole(each - shared), whole(scenario.context_tokens));
 }
 

@@ -7,6 +7,7 @@ namespace weighbridge {
 
 const Engine& sglang_engine() {
   static const Engine engine{"sglang",
+                             "SGLang",
                              {sglang::kVersions.begin(), sglang::kVersions.end()},
                              {{"mem_fraction_static", OptionType::number, "by GPU memory"},
                               {"context_length", OptionType::integer, "workload.context_tokens"},
@@ -44,6 +45,7 @@ const Engine& sglang_engine() {
 
 const Engine& tensorrt_llm_engine() {
   static const Engine engine{"tensorrt-llm",
+                             "TensorRT-LLM",
                              {tensorrt_llm::kVersions.begin(), tensorrt_llm::kVersions.end()},
                              {{"free_gpu_memory_fraction", OptionType::number, "0.9"},
                               {"max_seq_len", OptionType::integer, "workload.context_tokens"},
@@ -71,6 +73,7 @@ const Engine& tensorrt_llm_engine() {
 
 const Engine& lmdeploy_engine() {
   static const Engine engine{"lmdeploy",
+                             "LMDeploy",
                              {lmdeploy::kVersion},
                              {{"cache_max_entry_count", OptionType::number, "0.8"},
                               {"session_len", OptionType::integer, "workload.context_tokens"},
@@ -98,6 +101,7 @@ const Engine& lmdeploy_engine() {
 
 const Engine& tgi_engine() {
   static const Engine engine{"tgi",
+                             "TGI",
                              {tgi::kVersion},
                              {{"cuda_memory_fraction", OptionType::number, "1"},
                               {"max_total_tokens", OptionType::integer, "workload.context_tokens"},

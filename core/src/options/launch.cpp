@@ -56,17 +56,26 @@ std::string source_of(const Model& model, bool is_copy, const std::string& forma
   return is_copy ? "path/to/" + id.substr(id.rfind('/') + 1) + "-" + format : id;
 }
 
+/// Engines that hold the whole checkpoint on the GPUs before they quantize it, which is more than was counted.
+bool quantizes_after_loading(const Scenario& scenario) {
+  return scenario.engine == "sglang" || !vllm::rules_for(scenario.engine_version).quantizes_while_loading;
+}
+
 /// The flag with which an engine makes `format` of a 16-bit checkpoint as it loads; empty: it takes a copy that somebody made.
 std::string conversion(const Model& model, const Scenario& scenario) {
   const std::string& format = scenario.weights_format;
-  const std::string_view stored = checkpoint_format(model);
-  if (scenario.engine == "tensorrt-llm" || (stored != "bf16" && stored != "fp16" && stored != "fp32")) return "";
-  if (format == "fp8") return "--quantization fp8";
-  if (format == "nf4") return "--quantization bitsandbytes";
+  const std::string& engine = scenario.engine;
+  if (engine == "tensorrt-llm" || engine == "mlx" || engine == "mlc-llm" || !has_plain_weights(model)) return "";
   if (format == "bf16") return "--dtype bfloat16";
   if (format == "fp16") return "--dtype float16";
   if (format == "fp32") return "--dtype float32";
-  return "";
+  if (engine == "tgi") {  // launcher/src/main.rs Quantization
+    if (format == "fp8") return "--quantize fp8";
+    if (format == "nf4") return "--quantize bitsandbytes-nf4";
+    return format == "bnb-int8" ? "--quantize bitsandbytes" : "";
+  }
+  if (format == "nf4") return "--quantization bitsandbytes";
+  return format == "fp8" && !quantizes_after_loading(scenario) ? "--quantization fp8" : "";
 }
 
 /// The start of a line: environment and program, then what is loaded.

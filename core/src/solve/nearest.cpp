@@ -2,10 +2,12 @@
 // What an engine refuses, and names no other value for: the nearest that it runs, found by asking it.
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "engine/engine.hpp"
 #include "engine/layout.hpp"
 #include "fit_trial.hpp"
+#include "options.hpp"
 #include "options/serving_options.hpp"
 #include "weighbridge/weights.hpp"
 
@@ -93,6 +95,74 @@ std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& p
   return std::nullopt;
 }
 
+/// A size that an option sets too small: the least that is large enough.
+std::optional<NearestOption> nearest_size(const std::string& where, Prepared& prepared, Scenario trial) {
+  struct Size {
+    std::string_view name;
+    std::optional<std::int64_t>* value;
+  };
+  EngineOptions& o = trial.options;
+  const std::array all{Size{"max_num_batched_tokens", &o.max_num_batched_tokens}, Size{"max_total_seq_length", &o.serving.max_total_tokens},
+                       Size{"cache_size", &o.library.cache_tokens}};
+  for (const Size& size : all) {
+    if (!where.ends_with("options." + std::string(size.name)) || !*size.value) continue;
+    const auto works = [&](std::int64_t tokens) {
+      *size.value = tokens;
+      return runs(prepared, trial);
+    };
+    std::int64_t small = **size.value;
+    if (!works(kMostTokens)) return std::nullopt;
+    std::int64_t large = kMostTokens;
+    while (large - small > 1) {
+      const std::int64_t middle = small + (large - small) / 2;
+      (works(middle) ? large : small) = middle;
+    }
+    return NearestOption{size.name, large};
+  }
+  return std::nullopt;
+}
+
+/// As many requests at the same time as the engine runs.
+std::optional<std::int64_t> nearest_sequences(Prepared& prepared, Scenario trial) {
+  std::int64_t good = 0;
+  std::int64_t bad = trial.sequences;
+  while (bad - good > 1) {
+    trial.sequences = good + (bad - good) / 2;
+    (runs(prepared, trial) ? good : bad) = trial.sequences;
+  }
+  return good > 0 ? std::optional(good) : std::nullopt;
+}
+
+/// The oldest release after the asked one that runs it.
+std::optional<std::string_view> nearest_version(const Engine& engine, Prepared& prepared, Scenario trial) {
+  const auto asked = std::find(engine.versions.begin(), engine.versions.end(), trial.engine_version);
+  for (auto version = asked == engine.versions.end() ? engine.versions.begin() : asked + 1; version != engine.versions.end(); ++version) {
+    trial.engine_version = *version;
+    if (runs(prepared, trial)) return *version;
+  }
+  return std::nullopt;
+}
+
+/// Devices of one kind out of those that are given: of the kind with the most memory that runs it as many as do, split by tensor parallel.
+std::optional<NearestHardware> nearest_hardware(Prepared& prepared, const Scenario& scenario) {
+  std::vector<std::size_t> groups(scenario.hardware.size());
+  std::iota(groups.begin(), groups.end(), std::size_t{0});
+  const auto memory = [&](std::size_t group) {
+    const DeviceGroup& devices = scenario.hardware[group];
+    return devices.device.runtime_bytes * static_cast<std::uint64_t>(devices.count);
+  };
+  std::stable_sort(groups.begin(), groups.end(), [&](std::size_t a, std::size_t b) { return memory(a) > memory(b); });
+  Scenario trial = scenario;
+  for (const std::size_t group : groups) {
+    trial.hardware = {scenario.hardware[group]};
+    for (std::int64_t& count = trial.hardware.front().count; count > 0; --count) {
+      trial.parallel = {count};
+      if (runs(prepared, trial)) return NearestHardware{group, count};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict) {
@@ -115,6 +185,10 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
   if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
+  if (where.starts_with("params.engine.options.") && !verdict.nearest_option) verdict.nearest_option = nearest_size(where, prepared, scenario);
+  if (where == "params.engine.version") verdict.nearest_version = nearest_version(engine, prepared, scenario);
+  if (where == "params.workload.sequences") verdict.nearest_sequences = nearest_sequences(prepared, scenario);
+  if (where.starts_with("params.hardware")) verdict.nearest_hardware = nearest_hardware(prepared, scenario);
   const bool is_layout = where.starts_with("params.parallel") || where.ends_with("parallel_size") || where.ends_with("ep_size");
   if (!is_layout || verdict.nearest_option) return;
   verdict.nearest_parallel = nearest_parallel(prepared, trial);

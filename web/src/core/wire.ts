@@ -195,6 +195,9 @@ export interface Verdict {
     host_bytes?: number;
     weights?: { format: string };
     kv_cache?: { k: string };
+    hardware?: HardwareRow[];
+    sequences?: number;
+    engine?: { version: string };
     /** One option of the engine, by its own name. */
     [option: string]: unknown;
   } | null;

@@ -6,7 +6,7 @@ import { count } from '../format';
 import { Icon } from './Icon';
 import { layoutText } from './layout-text';
 import { Rich } from './Rich';
-import { engineName, facts, verdictTexts } from './verdict-texts';
+import { engineName, facts, machineName, verdictTexts } from './verdict-texts';
 import { weightsName } from './weights-name';
 import { useDeviceNames } from './use-device-names';
 
@@ -28,10 +28,23 @@ export function Announcer({ text }: { text: string }) {
 }
 
 /** The nearest working setting, one tap away: its words, and what the tap does. */
-function nearestOf(store: Store): [words: string, take: () => void] | undefined {
-  const { verdict, request } = store.answer.value;
+function nearestOf(store: Store, deviceNames: Map<string, string>): [words: string, take: () => void] | undefined {
+  const answer = store.answer.value;
+  const { verdict, request } = answer;
   const nearest: NonNullable<typeof verdict.nearest> = verdict.nearest ?? {};
   const { gpu_layers: layers, weights, kv_cache: cache, parallel, context_tokens: context } = nearest;
+  const { hardware, sequences, engine } = nearest;
+  const use = (name: string): string => t('nearest.engine', { engine: name });
+  if (hardware) {
+    const machine = machineName({ ...answer, request: { ...request, hardware } }, deviceNames);
+    return [use(machine), () => store.setHardware(hardware)];
+  }
+  if (sequences) return [use(t('field.requests', { count: sequences })), () => store.setSequences(sequences)];
+  if (engine)
+    return [
+      use(`${engineName(request.engine.name)} ${engine.version}`),
+      () => store.setEngine({ ...request.engine, ...engine }),
+    ];
   const tensor = parallel?.tensor;
   const [first] = request.hardware;
   if (parallel?.pipeline !== undefined)
@@ -53,11 +66,11 @@ function nearestOf(store: Store): [words: string, take: () => void] | undefined 
     return [t('nearest.utilization', { name: option, share: value }), () => store.setOption(option, value)];
   if (verdict.reason?.values.key !== 'engine.name') return undefined;
   const name = verdict.reason.values.expected;
-  return [t('nearest.engine', { engine: engineName(name) }), () => store.setEngine({ name })];
+  return [use(engineName(name)), () => store.setEngine({ name })];
 }
 
 function Nearest() {
-  const [words, take] = nearestOf(useStore()) ?? [];
+  const [words, take] = nearestOf(useStore(), useDeviceNames()) ?? [];
   return words ? (
     <button class="button small" type="button" onClick={take}>
       {words}

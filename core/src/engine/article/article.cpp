@@ -109,7 +109,7 @@ Plan plan_article(const Job& job) {
 }  // namespace
 
 const Engine& article_engine() {
-  static const Engine engine{"article", {"2025-09-25"}, {}, {"fp16", "bf16", "int8", "fp8"}, {}, plan_article};
+  static const Engine engine{"article", "The rule of thumb", {"2025-09-25"}, {}, {"fp16", "bf16", "int8", "fp8"}, {}, plan_article};
   return engine;
 }
 

@@ -339,7 +339,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
 }  // namespace
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, exllamav2_engine(), "ExLlamaV2");
+  Plan plan = plan_of_one_version(job, exllamav2_engine());
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);

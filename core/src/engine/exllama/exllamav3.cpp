@@ -100,7 +100,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
 }  // namespace
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, exllamav3_engine(), "ExLlamaV3");
+  Plan plan = plan_of_one_version(job, exllamav3_engine());
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job, *find_architecture(job.model.architecture));

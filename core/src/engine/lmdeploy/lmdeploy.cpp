@@ -152,7 +152,7 @@ Term context_term(const Job& job, const Settings& s, const Source& source) {
 }
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, lmdeploy_engine(), "LMDeploy");
+  Plan plan = plan_of_one_version(job, lmdeploy_engine());
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);

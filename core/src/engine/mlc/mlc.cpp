@@ -130,7 +130,7 @@ std::optional<Notice> size_problem(const Job& job, const Settings& s, Plan& plan
 }  // namespace
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, mlc_engine(), "MLC LLM");
+  Plan plan = plan_of_one_version(job, mlc_engine());
   plan.impossible = layout_problem(job);
   if (!plan.impossible) plan.impossible = refusal(job, mlc_engine(), "MLC LLM", plan);
   if (plan.impossible) {

@@ -247,7 +247,7 @@ Kept kept_of(const LayerSpec& layer, const Settings& settings) {
 }
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, mlx_engine(), "MLX");
+  Plan plan = plan_of_one_version(job, mlx_engine());
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings settings = settle(job);

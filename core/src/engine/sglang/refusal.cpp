@@ -136,6 +136,7 @@ void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
   if (const std::optional<std::string>& algorithm = job.scenario.options.serving.speculative_algorithm;
       algorithm && *algorithm != "NGRAM" && s.draft_layers == 0)
     warnings.push_back(draft_not_counted("speculative_algorithm", *algorithm));
+  add_plain_first(job, "SGLang", warnings);  // quantization/fp8.py process_weights_after_loading; sgl-project/sglang#17945 is not merged
   add_gpu_warnings(job, "SGLang", s.cache_halves == 2, warnings);
 }
 

@@ -238,7 +238,7 @@ void add_warnings(const Job& job, Plan& plan) {
 }  // namespace
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, tgi_engine(), "TGI");
+  Plan plan = plan_of_one_version(job, tgi_engine());
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);

@@ -8,9 +8,15 @@ namespace weighbridge::vllm {
 
 namespace {
 
+/// vllm-project/vllm#24322 is in v0.15.0: 0.10 to 0.14 raise NotImplementedError, and 0.9 drafts so with its older engine only.
+constexpr int kDraftsSince = 15;
+
 /// verify_equal_vocab_size_if_draft_model
-std::optional<Notice> vocabulary_problem(const Job& job) {
+std::optional<Notice> problem(const Job& job) {
   const Model& draft = *job.scenario.draft;
+  if (const std::string& version = job.scenario.engine_version; is_older(version, kDraftsSince))
+    return notice::custom("unsupported", "params.engine.version", "A model that drafts needs vLLM 0.15 or newer, got " + version + ".",
+                          "engine.version", version, "0.15");
   if (draft.vocab_size == job.model.vocab_size) return std::nullopt;
   return notice::custom("unsupported", "params.engine.options.draft_model", "Target and draft model should have the same vocabulary size.",
                         "vocab_size", grouped(draft.vocab_size), grouped(job.model.vocab_size));
@@ -29,6 +35,6 @@ FormulaRow draft_weights(const Job& job, const Settings& settings) {
 
 }  // namespace
 
-const DraftRules kDraftRules{vocabulary_problem, draft_weights};
+const DraftRules kDraftRules{problem, draft_weights};
 
 }  // namespace weighbridge::vllm

@@ -93,9 +93,8 @@ std::optional<Notice> device_problem(const Job& job) {
 
 /// Published formats of other engines: MLX's and ExLlama's packings, and integers that no kernel takes.
 std::optional<Notice> checkpoint_problem(const Job& job) {
-  if (job.scenario.weights_format != "checkpoint") return std::nullopt;
+  if (job.scenario.weights_format != "checkpoint" || has_plain_weights(job.model)) return std::nullopt;
   const std::string_view stored = checkpoint_format(job.model);
-  if (stored == "bf16" || stored == "fp16" || stored == "fp32") return std::nullopt;
   if (rule_of(kFormatRules, stored) != nullptr) return std::nullopt;
   const std::string value(stored);
   return notice::custom("unsupported", "params.weights.format", "vLLM does not run checkpoints of the format " + value + ": expected another format.",
@@ -172,6 +171,7 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
     warnings.push_back(notice::custom("tensor_across_nodes", "params.parallel.tensor",
                                       "Tensor parallel leaves machines of " + grouped(each) + " GPUs: pipeline parallel is faster.", "tensor",
                                       grouped(p.tensor), grouped(each)));
+  if (!rules_for(job.scenario.engine_version).quantizes_while_loading) add_plain_first(job, "vLLM", warnings);
   add_gpu_warnings(job, "vLLM", job.scenario.kv_type.starts_with("fp8"), warnings);
 }
 

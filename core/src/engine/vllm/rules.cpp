@@ -22,16 +22,17 @@ using enum CompressedPool;
 // (VllmConfig.max_in_flight_tokens, read in 0.27.1; the log of Gemma 4 under 0.25.1 still has one). DeepSeek-V4's blocks: 0.22's check of one
 // request (#44376), 0.26's tokens (#51041) and 0.28's groups (#54703) are met by these three layouts. A model spans machines by processes as well as
 // by Ray since #23691, which is documented since 0.13 (docs/serving/parallelism_scaling.md); of 0.11 to 0.13, which have one row, Ray is what all know.
+// `--quantization fp8` holds the whole model in 16 bits first, and since 0.13 both (#29196, #32773), until #31914 after 0.14.
 constexpr std::array kRules{
-    Rules{"0.9", 0.90, true, with_context, false, false, kGraphBefore014, kTorchSampler, kMla128k, false, false, 1, false, tuples, false},
-    Rules{"0.10", 0.90, false, in_budget, false, false, kGraphBefore014, kTorchSampler, kMla128k, true, false, 1, false, tuples, false},
-    Rules{"0.11", 0.90, false, with_context, false, true, kGraphBefore014, kTorchSampler, kMla64k, true, false, 1, false, tuples, false},
-    Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false, tuples, true},
-    Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true, tuples, true},
-    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true},
-    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true},
-    Rules{"0.23", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, slots, true},
-    Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, dense, true},
+    Rules{"0.9", 0.90, true, with_context, false, false, kGraphBefore014, kTorchSampler, kMla128k, false, false, 1, false, tuples, false, false},
+    Rules{"0.10", 0.90, false, in_budget, false, false, kGraphBefore014, kTorchSampler, kMla128k, true, false, 1, false, tuples, false, false},
+    Rules{"0.11", 0.90, false, with_context, false, true, kGraphBefore014, kTorchSampler, kMla64k, true, false, 1, false, tuples, false, false},
+    Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false, tuples, true, false},
+    Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true, tuples, true, true},
+    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true, true},
+    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true, true},
+    Rules{"0.23", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, slots, true, true},
+    Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, dense, true, true},
 };
 
 /// "0.11", "v0.11.2", "0.26.1rc1.dev156" -> 11, 11, 26; -1 for what is no version 0.x.
@@ -52,6 +53,11 @@ const Rules& rules_for(std::string_view version) {
   for (const Rules& rules : kRules)
     if (minor_version(rules.version) <= minor) found = &rules;
   return *found;
+}
+
+bool is_older(std::string_view version, int minor) {
+  const int asked = minor_version(version);
+  return asked >= 0 && asked < minor;
 }
 
 bool is_known_version(std::string_view version) {

@@ -228,7 +228,8 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
   const bool has_state = std::any_of(job.model.layers.begin(), job.model.layers.end(),
                                      [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
   s.prefix_caching = options.vllm.enable_prefix_caching.value_or(!has_state || rules.caches_states);
-  s.shared_tokens = std::min(scenario.shared_prefix_tokens, s.tokens_per_sequence);
+  // The last token of a prompt is always computed (kv_cache_manager.py get_computed_blocks, max_cache_hit_length).
+  s.shared_tokens = std::min(scenario.shared_prefix_tokens, s.tokens_per_sequence - 1);
   s.states_per_sequence = (s.prefix_caching && rules.caches_states ? 2 : 1) + s.drafted_tokens;
 }
 
@@ -274,6 +275,7 @@ namespace weighbridge {
 
 const Engine& vllm_engine() {
   static const Engine engine{"vllm",
+                             "vLLM",
                              vllm::versions(),
                              {{"gpu_memory_utilization", OptionType::number, "0.92 (0.9 before 0.21)"},
                               {"max_num_batched_tokens", OptionType::integer, "8192; 2048 below 70 GiB and on A100"},

@@ -38,7 +38,8 @@ struct Rules {
   std::int64_t window_batches;   ///< batches in flight that a window's pages are reserved for (max_in_flight_tokens); 1 before it was counted
   bool caches_states;            ///< prefixes of recurrent models are cached by default, with two states a request ("align")
   CompressedPool compressed_pool;
-  bool spans_by_processes;  ///< one engine may be started on several machines by itself (`--nnodes`), not by Ray only
+  bool spans_by_processes;       ///< one engine may be started on several machines by itself (`--nnodes`), not by Ray only
+  bool quantizes_while_loading;  ///< `--quantization fp8` makes each matrix when it comes; else once the whole checkpoint lies on the GPU
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).
@@ -48,6 +49,8 @@ inline constexpr std::int64_t kLeanSampler = 140;
 
 /// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.
 [[nodiscard]] const Rules& rules_for(std::string_view version);
+/// Whether it comes before 0.`minor`; the newest, empty, comes before none.
+[[nodiscard]] bool is_older(std::string_view version, int minor);
 [[nodiscard]] bool is_known_version(std::string_view version);
 [[nodiscard]] std::vector<std::string_view> versions();
 

@@ -74,7 +74,7 @@ std::optional<Notice> refusal(const Job& job, const mlc::Settings& s, Plan& plan
 }  // namespace
 
 Plan plan(const Job& job) {
-  Plan plan = plan_of_one_version(job, web_llm_engine(), "WebLLM");
+  Plan plan = plan_of_one_version(job, web_llm_engine());
   const mlc::Settings s = settle(job);
   plan.impossible = refusal(job, s, plan);
   if (plan.impossible) return plan;
