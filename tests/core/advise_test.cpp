@@ -167,6 +167,15 @@ const Json* find_row(const Json& list, const char* strategy) {
 }
 
 // 131,072 values a token in 64 layers, 32,768 tokens: q8_0 takes 34 bytes for 32 of them, f16 64.
+TEST(Advice, AddsNoSecondGpuToALaptop) {
+  for (const auto& [device, is_offered] : {std::pair{"rtx-4060-laptop", false}, std::pair{"rtx-4060", true}}) {
+    const Json rows = advice(asked("llama.cpp", "Qwen/Qwen3-14B", device, 1, 8192, 1, "gguf:Q4_K_M"))["rows"];
+    EXPECT_FALSE(rows.empty()) << device;
+    const bool is_found = std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["changes"][0]["strategy"] == "devices"; });
+    EXPECT_EQ(is_found, is_offered) << device;
+  }
+}
+
 TEST(Advice, CountsWhatAnEightBitCacheGainsToTheByte) {
   const Json list = advice(asked("llama.cpp", "Qwen/Qwen3-32B", "rtx-4090", 1, 32768, 1, "gguf:Q4_K_M"));
   const Json* row = find_row(list, "cache");

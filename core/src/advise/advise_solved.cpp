@@ -108,7 +108,7 @@ void move_layers(const Situation& now, std::vector<Change>& changes) {
 /// More GPUs of the first kind: the fewest with which it surely fits; else the fewest with which it may.
 void add_devices(const Situation& now, std::vector<Change>& changes) {
   const Scenario& s = now.scenario();
-  if (!has_memory_of_its_own(s)) return;
+  if (!has_memory_of_its_own(s) || s.hardware.front().device.stands_alone()) return;
   const std::int64_t count = s.hardware.front().count;
   std::vector<std::int64_t> counts{count + 1, count + 2, count + 3, 2 * count, 4 * count, 8 * count};
   if (now.goal == AdviceGoal::room) counts = {2 * count};
