@@ -166,7 +166,32 @@ const Json* find_row(const Json& list, const char* strategy) {
   return nullptr;
 }
 
-// 131,072 values a token in 64 layers, 32,768 tokens: q8_0 takes 34 bytes for 32 of them, f16 64.
+TEST(Advice, KnowsTheFormatsOfEveryEngine) {
+  const auto names = [](const Json& request, const char* strategy, const char* format) {
+    for (const Json& row : advice(request)["rows"])
+      for (const Json& change : row["changes"])
+        if (change["strategy"] == strategy && change["to"] == format) return true;
+    return false;
+  };
+  EXPECT_TRUE(names(asked("exllamav3", "meta-llama/Llama-3.3-70B-Instruct", "rtx-3090", 2, 32768, 1), "weights", "exl3-4bpw"));
+  EXPECT_TRUE(names(asked("exllamav2", "meta-llama/Llama-3.1-8B-Instruct", "rtx-3060-12gb", 1, 8192, 1), "weights", "exl2-8bpw"));
+  EXPECT_TRUE(names(asked("mlc-llm", "Qwen/Qwen3-8B", "rtx-3060-12gb", 1, 8192, 1), "weights", "q4f16_1"));
+  EXPECT_TRUE(names(asked("lmdeploy", "Qwen/Qwen3-32B", "a100-sxm4-40gb", 1, 8192, 16), "cache", "int4"));
+}
+
+// 64 requests of 32,768 tokens: fewer of them is another way than a shorter context, which may be shortened in two.
+TEST(Advice, NamesAnotherWayBeforeAPairOfWaysThatStandThere) {
+  const Json list = advice(asked("vllm", "Qwen/Qwen3-235B-A22B", "h100-sxm", 8, 32768, 64));
+  ASSERT_NE(find_row(list, "context"), nullptr);
+  EXPECT_NE(find_row(list, "sequences"), nullptr) << list.dump();
+}
+
+// One image model of 72B on two A100: eight requests or one, vLLM refuses a context that no request could fill.
+TEST(Advice, SaysThatAContextIsStillRefused) {
+  const Json request = asked("vllm", "Qwen/Qwen2.5-VL-72B-Instruct", "a100-sxm4-80gb", 2, 32768, 8);
+  for (const Json& row : advice(request)["rows"]) EXPECT_EQ(row["verdict"], testing::estimate(changed(request, row))["verdict"]);
+}
+
 TEST(Advice, AddsNoSecondGpuToALaptop) {
   for (const auto& [device, is_offered] : {std::pair{"rtx-4060-laptop", false}, std::pair{"rtx-4060", true}}) {
     const Json rows = advice(asked("llama.cpp", "Qwen/Qwen3-14B", device, 1, 8192, 1, "gguf:Q4_K_M"))["rows"];
@@ -176,6 +201,7 @@ TEST(Advice, AddsNoSecondGpuToALaptop) {
   }
 }
 
+// 131,072 values a token in 64 layers, 32,768 tokens: q8_0 takes 34 bytes for 32 of them, f16 64.
 TEST(Advice, CountsWhatAnEightBitCacheGainsToTheByte) {
   const Json list = advice(asked("llama.cpp", "Qwen/Qwen3-32B", "rtx-4090", 1, 32768, 1, "gguf:Q4_K_M"));
   const Json* row = find_row(list, "cache");

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "advise/advise_trials.hpp"
+#include "advise/moved_job.hpp"
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
 
@@ -195,12 +196,16 @@ class Search {
     });
     const std::optional<std::size_t> hopeless = list_.goal == AdviceGoal::fit ? not_enough_alone(order) : std::nullopt;
     std::vector<std::size_t> chosen;
-    for (const std::size_t index : order) {
-      if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
-      const std::vector<Change>& changes = rows_[index].changes;
-      if (std::all_of(changes.begin(), changes.end(), [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; }))
-        chosen.push_back(index);
-    }
+    // Two changes that both stand there already wait for the places that are left.
+    for (const bool is_patient : {false, true})
+      for (const std::size_t index : order) {
+        if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
+        const std::vector<Change>& changes = rows_[index].changes;
+        const auto has_room = [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; };
+        const auto is_new = [&](const Change& change) { return uses(chosen, change.strategy) == 0; };
+        if (std::find(chosen.begin(), chosen.end(), index) != chosen.end() || !std::all_of(changes.begin(), changes.end(), has_room)) continue;
+        if (is_patient || changes.size() == 1 || std::any_of(changes.begin(), changes.end(), is_new)) chosen.push_back(index);
+      }
     std::stable_sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) { return comes_first(a, b); });
     if (hopeless) chosen.push_back(*hopeless);
     for (const std::size_t index : chosen) {
@@ -213,12 +218,9 @@ class Search {
 
   /// The outcome of a row that does not plainly fit, as estimate() has it.
   void tell_all(Advice& row) {
-    Result<Setup> setup = trials_.read(row.patch);
-    if (!setup) return;
-    Result<Estimate> outcome = trials_.evaluate_exactly(*setup);
+    Result<MovedJob> outcome = told(trials_, row.patch);
     if (!outcome) return;
-    offer_ways_out(*setup->prepared, setup->scenario, *outcome);
-    row.answer = std::move(*outcome);
+    row.answer = std::move(outcome->answer);
     if (const std::optional<std::int64_t> free = free_of(row.answer); free && base_free_) row.gained = *free - *base_free_;
   }
 
