@@ -100,7 +100,7 @@ class Search {
     return list_.goal == AdviceGoal::room ? other.gained >= row.gained : rank(other) <= rank(row);
   }
 
-  /// Counts what `changes` come to, and keeps it if that is more room than before, or room where nothing was counted.
+  /// Counts what `changes` come to, and keeps it if that is more room than before, room where nothing was counted, or if it surely fits now.
   void weigh(std::vector<Change> changes) {
     Advice row;
     row.patch = Json::object();
@@ -110,11 +110,13 @@ class Search {
     Result<Estimate> outcome = trials_.evaluate(*setup);
     if (!outcome || outcome->verdict.kind == VerdictClass::impossible) return;
     if (const std::optional<std::int64_t> free = free_of(*outcome); free && base_free_) row.gained = *free - *base_free_;
-    if (row.gained && *row.gained <= 0) return;
     std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.price > b.price; });
     row.changes = std::move(changes);
     row.scenario = std::move(setup->scenario);
     row.answer = std::move(*outcome);
+    // A smaller share of a memory that the system needs too is less room, and surely enough.
+    const bool makes_sure = list_.goal == AdviceGoal::fit && row.answer.verdict.kind == VerdictClass::fits;
+    if (row.gained && *row.gained <= 0 && !makes_sure) return;
     if (list_.goal == AdviceGoal::room && (!row.gained || !works(row))) return;
     rows_.push_back(std::move(row));
   }

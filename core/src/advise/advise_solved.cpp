@@ -39,15 +39,18 @@ void take_other_share(const Situation& now, const Engine& engine, std::vector<Ch
     return true;
   };
   const auto in_hundredths = [](std::int64_t share) { return static_cast<double>(share) / 100; };
-  if (now.goal == AdviceGoal::fit && now.answer.verdict.card_binds) {
-    if (const std::optional<double> share = now.answer.verdict.nearest_share) {
-      propose(*share, Price::less_cache, false);
+  if (now.goal == AdviceGoal::fit) {
+    const Verdict& verdict = now.answer.verdict;
+    const std::optional<double> share = verdict.nearest_share;
+    if (share && propose(*share, Price::less_cache, false)) return;
+    // Within its limit and yet not sure: the system has to live in the same memory.
+    const bool leaves_too_little = verdict.kind == VerdictClass::tight && verdict.high <= verdict.limit;
+    if (verdict.card_binds || leaves_too_little) {
+      // Of a share of what is free the verdict names none.
+      for (std::int64_t less = std::min(present, kMostShare); !share && less >= kLeastShare; --less)
+        if (propose(in_hundredths(less), Price::less_cache, false)) return;
       return;
     }
-    // Of a share of what is free the verdict names none.
-    for (std::int64_t share = std::min(present, kMostShare); share >= kLeastShare; --share)
-      if (propose(in_hundredths(share), Price::less_cache, false)) return;
-    return;
   }
   for (std::int64_t share = now.goal == AdviceGoal::room ? kMostShare : present + 1; share <= kMostShare; ++share)
     if (propose(in_hundredths(share), Price::less_for_others, share == kMostShare)) return;
