@@ -106,3 +106,20 @@ test('an engine that the list is not for is said to be replaced, until another i
   await open(page, 'zh/reverse/#v=1&n=1&g=1xh100-sxm&e=sglang');
   await expect(page.getByText('链接里的引擎是 SGLang，这份清单改按 vLLM 计算。')).toBeVisible();
 });
+
+test('what is in use there already counts, and is in sight', async ({ page }) => {
+  test.slow();
+  const running = encodeURIComponent('v=1&m=qwen3-14b&w=q8_0&ctx=8k&e=llama.cpp');
+  await open(page, `reverse/#v=1&m=qwen3-8b&ctx=8k&n=1&g=1xrtx-4090&e=llama.cpp&run.1=${running}`);
+  await page.getByRole('combobox', { name: 'Parameters' }).selectOption('15');
+  const row = page.getByRole('row').filter({ hasText: /^Qwen3-8B/ });
+  await expect(page.getByText('Qwen3-14B runs there')).toBeVisible();
+  await expect(row).toContainText('Q5_K_M', { timeout: 30_000 });
+  await page.getByRole('button', { name: 'Qwen3-14B does not run here' }).click();
+  await expect(row).toContainText('BF16', { timeout: 30_000 });
+  await page.getByRole('button', { name: /ComfyUI/ }).click();
+  await expect(page.getByRole('textbox', { name: 'Already in use on each RTX 4090' })).toHaveValue(/^7\.70.GiB$/);
+  await expect(page).toHaveURL(/used=7\.7/);
+  await expect(row).toContainText('Q8_0', { timeout: 30_000 });
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+});

@@ -318,7 +318,10 @@ Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
     result->safe_context_tokens = solve_safe_context(prepared, counted, *result->max_context_tokens);
     result->max_sequences = solve_max_sequences(prepared, counted);
     result->safe_sequences = solve_safe_sequences(prepared, counted, *result->max_sequences);
-    result->fewest_devices = solve_fewest_devices(prepared, counted);
+    if (const std::optional<Parallel> fewest = solve_fewest_devices(prepared, counted)) {
+      result->fewest_devices = fewest->tensor * fewest->pipeline;
+      result->fewest_stages = fewest->pipeline;
+    }
     leave_out_nothing(*result);
   }
   return result;

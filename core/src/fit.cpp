@@ -190,10 +190,10 @@ std::int64_t least_devices(Prepared& prepared, Scenario trial) {
 
 }  // namespace
 
-std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
-  constexpr std::int64_t most = 64;
+std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
   // What another model takes of each device depends on how many there are.
   if (scenario.hardware.empty() || !scenario.running.empty()) return std::nullopt;
+  const std::int64_t most = scenario.hardware.front().device.stands_alone() ? 1 : 64;
   Scenario trial = scenario;
   trial.hardware.resize(1);
   trial.options.llama_cpp.tensor_split.clear();
@@ -202,7 +202,7 @@ std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scena
     trial.hardware.front().count = count;
     for (const Parallel& layout : layouts_of(count)) {
       trial.parallel = layout;
-      if (holds_at(prepared, trial)) return count;
+      if (holds_at(prepared, trial)) return layout;
       if (!has_layouts) break;
     }
   }

@@ -376,6 +376,7 @@ JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
                  {"safe_sequences", optional_json(estimate.safe_sequences)},
                  {"fewest_devices", optional_json(estimate.fewest_devices)},
                  {"request", describe_request(request, estimate)}};
+  if (estimate.fewest_stages > 1) result.add("fewest_stages", estimate.fewest_stages);
   if (const Engine* known = find_engine(engine.name)) result.add("weights_formats", describe_formats(request.model(), *known));
   return result;
 }

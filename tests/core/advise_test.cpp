@@ -40,7 +40,8 @@ TEST(Advice, WeightsThatAGgufKeepsAsTheyArePublishedComeFirst) {
     EXPECT_EQ(row["changes"][0]["to"], "gguf:MXFP4_MOE");
     EXPECT_EQ(row["changes"][0]["price"], "as_published");
     EXPECT_EQ(row["verdict"]["class"], "fits");
-    for (const Json& other : advice(request)["rows"])
+    const Json list = advice(request);
+    for (const Json& other : list["rows"])
       for (const Json& change : other["changes"]) EXPECT_NE(change["to"], "gguf:Q8_0") << other.dump();
   }
   Json request = asked("llama.cpp", "openai/gpt-oss-120b", "rtx-4090", 1, 8192, 1);
@@ -176,6 +177,54 @@ const Json* find_row(const Json& list, const char* strategy) {
   for (const Json& row : list["rows"])
     if (row["changes"].size() == 1 && row["changes"][0]["strategy"] == strategy) return &row;
   return nullptr;
+}
+
+TEST(Advice, KnowsTheFormatsOfEveryEngine) {
+  const auto names = [](const Json& request, const std::string& strategy, const std::string& format) {
+    const Json list = advice(request);
+    for (const Json& row : list["rows"])
+      for (const Json& change : row["changes"])
+        if (change["strategy"] == strategy && change["to"] == format) return true;
+    return false;
+  };
+  EXPECT_TRUE(names(asked("exllamav3", "meta-llama/Llama-3.3-70B-Instruct", "rtx-3090", 2, 32768, 1), "weights", "exl3-4bpw"));
+  EXPECT_TRUE(names(asked("exllamav2", "meta-llama/Llama-3.1-8B-Instruct", "rtx-3060-12gb", 1, 8192, 1), "weights", "exl2-8bpw"));
+  EXPECT_TRUE(names(asked("mlc-llm", "Qwen/Qwen3-8B", "rtx-3060-12gb", 1, 8192, 1), "weights", "q4f16_1"));
+  EXPECT_TRUE(names(asked("lmdeploy", "Qwen/Qwen3-32B", "a100-sxm4-40gb", 1, 8192, 16), "cache", "int4"));
+}
+
+// A share of more than 85 % of the memory that the system has to live in may be too much, however little the model needs.
+TEST(Advice, LeavesTheSystemItsPartOfAUnifiedMemory) {
+  for (const char* engine : {"vllm", "sglang"}) {
+    const Json list = advice(asked(engine, "Qwen/Qwen3-8B", "gb10-dgx-spark", 1, 8192, 4));
+    const Json* row = find_row(list, "share");
+    ASSERT_NE(row, nullptr) << list.dump();
+    EXPECT_EQ((*row)["verdict"]["class"], "fits");
+    EXPECT_LE((*row)["changes"][0]["to"].get<double>(), 0.85);
+  }
+}
+
+// 64 requests of 32,768 tokens: fewer of them is another way than a shorter context, which may be shortened in two.
+TEST(Advice, NamesAnotherWayBeforeAPairOfWaysThatStandThere) {
+  const Json list = advice(asked("vllm", "Qwen/Qwen3-235B-A22B", "h100-sxm", 8, 32768, 64));
+  ASSERT_NE(find_row(list, "context"), nullptr);
+  EXPECT_NE(find_row(list, "sequences"), nullptr) << list.dump();
+}
+
+// One image model of 72B on two A100: eight requests or one, vLLM refuses a context that no request could fill.
+TEST(Advice, SaysThatAContextIsStillRefused) {
+  const Json request = asked("vllm", "Qwen/Qwen2.5-VL-72B-Instruct", "a100-sxm4-80gb", 2, 32768, 8);
+  const Json list = advice(request);
+  for (const Json& row : list["rows"]) EXPECT_EQ(row["verdict"], testing::estimate(changed(request, row))["verdict"]);
+}
+
+TEST(Advice, AddsNoSecondGpuToALaptop) {
+  for (const auto& [device, is_offered] : {std::pair{"rtx-4060-laptop", false}, std::pair{"rtx-4060", true}}) {
+    const Json rows = advice(asked("llama.cpp", "Qwen/Qwen3-14B", device, 1, 8192, 1, "gguf:Q4_K_M"))["rows"];
+    EXPECT_FALSE(rows.empty()) << device;
+    const bool is_found = std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["changes"][0]["strategy"] == "devices"; });
+    EXPECT_EQ(is_found, is_offered) << device;
+  }
 }
 
 // 131,072 values a token in 64 layers, 32,768 tokens: q8_0 takes 34 bytes for 32 of them, f16 64.

@@ -58,6 +58,15 @@ TEST(Compare, CountsTheJobOnEachDeviceAndTheFewestThatHoldIt) {
   EXPECT_EQ(answer["rows"][1]["verdict"], testing::estimate(dense())["verdict"]);
 }
 
+TEST(Compare, ALaptopHasOneGpuAndASliceWorksAlone) {
+  const Json answer = compare(dense(), {{"devices", {"rtx-4090-laptop", "h100-mig-3g-40gb"}}});
+  for (const Json& row : answer["rows"]) {
+    EXPECT_EQ(row["count"], 1) << row["device"];
+    EXPECT_EQ(row["verdict"]["class"], "no") << row["device"];
+    EXPECT_TRUE(row["fewest"].is_null()) << row["device"];
+  }
+}
+
 /// Verdicts of rows are those of estimates, and one fewer does not fit.
 void expect_told(const Json& request, const Json& answer, std::size_t step) {
   std::size_t fitting = 0;

@@ -119,7 +119,9 @@ TEST(FewestDevices, IsTheSmallestCountThatHolds) {
 TEST(FewestDevices, MayBeThoseOfAPipeline) {
   Json params = testing::usual_request();
   params["hardware"] = Json::array({{{"device", "h100-sxm"}, {"count", 8}}});
-  EXPECT_EQ(testing::estimate(params)["fewest_devices"], 16);
+  const Json answer = testing::estimate(params);
+  EXPECT_EQ(answer["fewest_devices"], 16);
+  EXPECT_EQ(answer["fewest_stages"], 2);
   params["hardware"][0]["count"] = 16;
   EXPECT_FALSE(holds(params));
   params["parallel"] = {{"tensor", 8}, {"pipeline", 2}};
@@ -128,6 +130,8 @@ TEST(FewestDevices, MayBeThoseOfAPipeline) {
 
 TEST(FewestDevices, IsNullWhenNoCountHolds) {
   EXPECT_TRUE(testing::estimate(request("deepseek-ai/DeepSeek-R1", "rtx-4060", 8))["fewest_devices"].is_null());
+  // A laptop has one, and slices of a GPU do not work together.
+  EXPECT_TRUE(testing::estimate(request("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "rtx-4060-laptop", 1))["fewest_devices"].is_null());
 }
 
 TEST(Sweep, GivesTheFiguresOfSingleEstimates) {

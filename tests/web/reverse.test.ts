@@ -2,7 +2,14 @@
 // "What can my GPU run?": what the list holds and in which order, what the browser's name of a GPU means, and what is remembered.
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import type { BestWeights, Catalogue, CatalogueModel, VerdictClass } from '../../web/src/core/wire';
+import type {
+  BestWeights,
+  Catalogue,
+  CatalogueModel,
+  Estimate,
+  RunningJob,
+  VerdictClass,
+} from '../../web/src/core/wire';
 import { deviceSearch } from '../../web/src/devices/search';
 import { deviceTexts } from '../../web/src/devices/texts';
 import { useLocale } from '../../web/src/i18n';
@@ -10,6 +17,7 @@ import { gpuName, gpuQueries } from '../../web/src/reverse/guess';
 import { remember, remembered } from '../../web/src/reverse/memory';
 import { compareRows, isWanted, kNoFilters, likelyOrder, type Row } from '../../web/src/reverse/rows';
 import { solveModel, type Call } from '../../web/src/reverse/solve';
+import type { Task } from '../../web/src/reverse/task';
 
 const native = (...lines: object[]): unknown[] =>
   execFileSync('build/native/weighbridge', ['--lines'], {
@@ -134,23 +142,44 @@ describe('order', () => {
   });
 });
 
-it('a row opens the calculator with the very answer that it shows', () => {
-  const task = {
+describe('a row opens the calculator with the very answer that it shows', () => {
+  const task: Task = {
     run: 1,
     workers: 1,
     engine: 'llama.cpp',
     hardware: [{ device: 'rtx-4090', count: 1, used_bytes: 0 }],
     host: { memory_bytes: 64 * 2 ** 30 },
+    running: undefined,
     tokens: 8192,
     smallest: 'gguf:Q3_K_M',
     models: [],
   };
-  for (const id of ['Qwen/Qwen3-32B', 'meta-llama/Llama-3.3-70B-Instruct']) {
-    const { best, hash } = solveModel(call, task, { id, most: 131072 });
+  const answerBehind = (hash: string): Estimate => {
     const [link] = native({ method: 'share.decode', params: { hash } }) as [{ request: object }];
-    const [answer] = native({ method: 'estimate', params: link.request }) as [{ verdict: object }];
-    expect(answer.verdict).toMatchObject({ class: best?.verdict.class, need_bytes: best?.verdict.need_bytes });
-  }
+    return native({ method: 'estimate', params: link.request })[0] as Estimate;
+  };
+  it.each(['Qwen/Qwen3-32B', 'meta-llama/Llama-3.3-70B-Instruct'])('%s', (id) => {
+    const { best, hash } = solveModel(call, task, { id, most: 131072 });
+    const { verdict } = answerBehind(hash);
+    expect(verdict).toMatchObject({ class: best?.verdict.class, need_bytes: best?.verdict.need_bytes });
+  });
+  it('beside a model that runs there already, which takes room', () => {
+    const running: RunningJob[] = [
+      {
+        model: { id: 'Qwen/Qwen3-14B' },
+        weights: { format: 'gguf:Q8_0' },
+        engine: { name: 'llama.cpp' },
+        workload: { context_tokens: 8192, sequences: 1 },
+      },
+    ];
+    const asked = { id: 'Qwen/Qwen3-8B', most: 40960 };
+    expect(solveModel(call, task, asked).best?.weights.format).toBe('checkpoint');
+    const { best, hash } = solveModel(call, { ...task, running }, asked);
+    expect(best?.weights.format).toBe('gguf:Q5_K_M');
+    const { verdict, request } = answerBehind(hash);
+    expect(verdict).toMatchObject({ class: 'fits', need_bytes: best?.verdict.need_bytes });
+    expect(request.running).toHaveLength(1);
+  });
 });
 
 describe('my hardware', () => {

@@ -176,6 +176,7 @@ struct Estimate {
   std::optional<std::int64_t> max_sequences;        ///< at the given context; the same
   std::optional<std::int64_t> safe_sequences;       ///< the same by the high bounds
   std::optional<std::int64_t> fewest_devices;       ///< of the first device's kind
+  std::int64_t fewest_stages = 1;                   ///< of a pipeline over them, in which they hold it; within a stage, tensor parallel
   Notices warnings;
 };
 

@@ -20,8 +20,8 @@ namespace weighbridge {
 /// The same by the high bounds. `best` is the answer of solve_max_sequences().
 [[nodiscard]] std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best);
 
-/// Fewest devices of the first group's kind, in a layout of the engine's that has room, that hold the scenario; nothing if no count up to 64 does.
-[[nodiscard]] std::optional<std::int64_t> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
+/// The layout over the fewest devices of the first group's kind that hold the scenario; nothing if no count up to 64 does.
+[[nodiscard]] std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
 
 /// Most layers that the devices hold, by the high bound, when the rest stays on the host; for an engine that can split so. Nothing if not even
 /// none holds.

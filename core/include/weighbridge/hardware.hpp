@@ -52,6 +52,8 @@ struct Device {
   Tflops tflops;
 
   [[nodiscard]] bool runs(std::string_view format) const;
+  /// No other one can work beside it on the same model: that of a laptop, and a MIG slice (slices_problem() in estimate.cpp).
+  [[nodiscard]] bool stands_alone() const { return mig || kind == "laptop"; }
 
   friend bool operator==(const Device&, const Device&) = default;
 };

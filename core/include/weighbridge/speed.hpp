@@ -62,6 +62,8 @@ struct Speed {
   std::optional<Between> first_token;  ///< seconds until its first token
   std::optional<SpeedGap> no_prefill;
   bool assumes_host = false;            ///< the bandwidth of system memory was not given: kHostBandwidth
+  bool assumes_operations = false;      ///< what a device calculates is not known: kUnknownOperations
+  bool assumes_idle_guests = false;     ///< a vGPU has its card's time for itself
   std::optional<Between> assumed_link;  ///< that between devices is not known, in 10^9 bytes a second: kUnknownLink or kUnknownNetwork
 };
 
@@ -71,6 +73,9 @@ inline constexpr Between kHostBandwidth{42.7, 460.8};
 inline constexpr Between kUnknownLink{7.9, 63.0};
 /// Machines of unknown connection: from Ethernet of 10 Gb/s to InfiniBand of 400 Gb/s for each device.
 inline constexpr Between kUnknownNetwork{1.25, 50.0};
+
+/// What a device of unknown rates calculates, in 16 bits, for each byte that its memory delivers: the least and the most in core/data/gpus.
+inline constexpr Between kUnknownOperations{9.0, 950.0};
 
 /// `host_gb_s`: bandwidth of system memory in 10^9 bytes a second, if it is known. `prepared` must be in the loaded_format() of `scenario`.
 /// Fails as estimate() does; what cannot be told has a gap instead of a figure.

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "advise/advise_trials.hpp"
+#include "advise/moved_job.hpp"
 #include "engine/engine.hpp"
 #include "fit_trial.hpp"
 
@@ -100,7 +101,7 @@ class Search {
     return list_.goal == AdviceGoal::room ? other.gained >= row.gained : rank(other) <= rank(row);
   }
 
-  /// Counts what `changes` come to, and keeps it if that is more room than before, or room where nothing was counted.
+  /// Counts what `changes` come to, and keeps it if that is more room than before, room where nothing was counted, or if it surely fits now.
   void weigh(std::vector<Change> changes) {
     Advice row;
     row.patch = Json::object();
@@ -110,11 +111,13 @@ class Search {
     Result<Estimate> outcome = trials_.evaluate(*setup);
     if (!outcome || outcome->verdict.kind == VerdictClass::impossible) return;
     if (const std::optional<std::int64_t> free = free_of(*outcome); free && base_free_) row.gained = *free - *base_free_;
-    if (row.gained && *row.gained <= 0) return;
     std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.price > b.price; });
     row.changes = std::move(changes);
     row.scenario = std::move(setup->scenario);
     row.answer = std::move(*outcome);
+    // A smaller share of a memory that the system needs too is less room, and surely enough.
+    const bool makes_sure = list_.goal == AdviceGoal::fit && row.answer.verdict.kind == VerdictClass::fits;
+    if (row.gained && *row.gained <= 0 && !makes_sure) return;
     if (list_.goal == AdviceGoal::room && (!row.gained || !works(row))) return;
     rows_.push_back(std::move(row));
   }
@@ -196,12 +199,16 @@ class Search {
     });
     const std::optional<std::size_t> hopeless = list_.goal == AdviceGoal::fit ? not_enough_alone(order) : std::nullopt;
     std::vector<std::size_t> chosen;
-    for (const std::size_t index : order) {
-      if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
-      const std::vector<Change>& changes = rows_[index].changes;
-      if (std::all_of(changes.begin(), changes.end(), [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; }))
-        chosen.push_back(index);
-    }
+    // Two changes that both stand there already wait for the places that are left.
+    for (const bool is_patient : {false, true})
+      for (const std::size_t index : order) {
+        if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
+        const std::vector<Change>& changes = rows_[index].changes;
+        const auto has_room = [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; };
+        const auto is_new = [&](const Change& change) { return uses(chosen, change.strategy) == 0; };
+        if (std::find(chosen.begin(), chosen.end(), index) != chosen.end() || !std::all_of(changes.begin(), changes.end(), has_room)) continue;
+        if (is_patient || changes.size() == 1 || std::any_of(changes.begin(), changes.end(), is_new)) chosen.push_back(index);
+      }
     std::stable_sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) { return comes_first(a, b); });
     if (hopeless) chosen.push_back(*hopeless);
     for (const std::size_t index : chosen) {
@@ -214,12 +221,9 @@ class Search {
 
   /// The outcome of a row that does not plainly fit, as estimate() has it.
   void tell_all(Advice& row) {
-    Result<Setup> setup = trials_.read(row.patch);
-    if (!setup) return;
-    Result<Estimate> outcome = trials_.evaluate_exactly(*setup);
+    Result<MovedJob> outcome = told(trials_, row.patch);
     if (!outcome) return;
-    offer_ways_out(*setup->prepared, setup->scenario, *outcome);
-    row.answer = std::move(*outcome);
+    row.answer = std::move(outcome->answer);
     if (const std::optional<std::int64_t> free = free_of(row.answer); free && base_free_) row.gained = *free - *base_free_;
   }
 

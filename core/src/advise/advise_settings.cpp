@@ -40,18 +40,22 @@ struct FormatPrice {
 };
 
 /// Of several with one price, the first that runs is named.
-constexpr FormatPrice kWeights[] = {{"gguf:Q8_0", Price::weights_8bit, &kQ8_0},   {"fp8", Price::weights_8bit, &kFp8},
-                                    {"int8", Price::weights_8bit, &kInt8},        {"bnb-int8", Price::weights_8bit, nullptr},
-                                    {"mlx-8bit", Price::weights_8bit, nullptr},   {"gguf:Q6_K", Price::weights_6bit, &kQ6K},
-                                    {"mlx-6bit", Price::weights_6bit, nullptr},   {"gguf:Q5_K_M", Price::weights_5bit, &kQ5KM},
-                                    {"mlx-5bit", Price::weights_5bit, nullptr},   {"gguf:Q4_K_M", Price::weights_4bit, &kQ4KM},
-                                    {"int4", Price::weights_4bit, &kInt4},        {"awq-int4", Price::weights_4bit, nullptr},
-                                    {"nf4", Price::weights_4bit, nullptr},        {"mlx-4bit", Price::weights_4bit, nullptr},
-                                    {"gguf:Q3_K_M", Price::weights_3bit, &kQ3KM}, {"gguf:Q2_K", Price::weights_2bit, &kQ2K}};
+constexpr FormatPrice kWeights[] = {
+    {"gguf:Q8_0", Price::weights_8bit, &kQ8_0},   {"fp8", Price::weights_8bit, &kFp8},           {"int8", Price::weights_8bit, &kInt8},
+    {"bnb-int8", Price::weights_8bit, nullptr},   {"mlx-8bit", Price::weights_8bit, nullptr},    {"exl2-8bpw", Price::weights_8bit, nullptr},
+    {"exl3-8bpw", Price::weights_8bit, nullptr},  {"gguf:Q6_K", Price::weights_6bit, &kQ6K},     {"mlx-6bit", Price::weights_6bit, nullptr},
+    {"exl2-6bpw", Price::weights_6bit, nullptr},  {"exl3-6bpw", Price::weights_6bit, nullptr},   {"gguf:Q5_K_M", Price::weights_5bit, &kQ5KM},
+    {"mlx-5bit", Price::weights_5bit, nullptr},   {"exl2-5bpw", Price::weights_5bit, nullptr},   {"exl3-5bpw", Price::weights_5bit, nullptr},
+    {"gguf:Q4_K_M", Price::weights_4bit, &kQ4KM}, {"int4", Price::weights_4bit, &kInt4},         {"awq-int4", Price::weights_4bit, nullptr},
+    {"nf4", Price::weights_4bit, nullptr},        {"mlx-4bit", Price::weights_4bit, nullptr},    {"exl2-4bpw", Price::weights_4bit, nullptr},
+    {"exl3-4bpw", Price::weights_4bit, nullptr},  {"q4f16_1", Price::weights_4bit, nullptr},     {"gguf:Q3_K_M", Price::weights_3bit, &kQ3KM},
+    {"exl2-3bpw", Price::weights_3bit, nullptr},  {"exl3-3bpw", Price::weights_3bit, nullptr},   {"q3f16_1", Price::weights_3bit, nullptr},
+    {"gguf:Q2_K", Price::weights_2bit, &kQ2K},    {"exl2-2.4bpw", Price::weights_2bit, nullptr}, {"exl3-2bpw", Price::weights_2bit, nullptr}};
 
-constexpr FormatPrice kCaches[] = {{"fp8", Price::cache_8bit, &kCacheFp8}, {"fp8_e4m3", Price::cache_8bit, &kCacheFp8},
-                                   {"q8_0", Price::cache_8bit, &kCacheQ8}, {"q8", Price::cache_8bit, nullptr},
-                                   {"q4_0", Price::cache_4bit, nullptr},   {"q4", Price::cache_4bit, nullptr}};
+constexpr FormatPrice kCaches[] = {
+    {"fp8", Price::cache_8bit, &kCacheFp8}, {"fp8_e4m3", Price::cache_8bit, &kCacheFp8}, {"fp8_e4m3fn", Price::cache_8bit, &kCacheFp8},
+    {"q8_0", Price::cache_8bit, &kCacheQ8}, {"q8", Price::cache_8bit, nullptr},          {"int8", Price::cache_8bit, nullptr},
+    {"int4", Price::cache_4bit, nullptr},   {"q4_0", Price::cache_4bit, nullptr},        {"q4", Price::cache_4bit, nullptr}};
 
 /// What an engine calls the tokens of a prompt that one step takes.
 struct StepOption {
@@ -81,6 +85,11 @@ constexpr std::string_view kDrafting[] = {"draft_model",
                                           "speculative_num_draft_tokens",
                                           "num_nextn_predict_layers"};
 bool lists(const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+/// Whether `type` is one of the engine's, and not another name: vLLM's fp8 is its fp8_e4m3.
+bool has_cache_type(const Engine& engine, std::string_view type) {
+  return lists(engine.kv_types, type) && !(type == "fp8_e4m3" && lists(engine.kv_types, "fp8"));
+}
 
 Json option_patch(std::string_view name, Json value) { return {{"engine", {{"options", {{std::string(name), std::move(value)}}}}}}; }
 
@@ -156,9 +165,8 @@ void leave_out_images(const Situation& now, std::vector<Change>& changes) {
 
 void narrow_cache(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
   for (const FormatPrice& type : kCaches) {
-    if (!lists(engine.kv_types, type.format) || now.scenario().kv_type == type.format) continue;
+    if (!has_cache_type(engine, type.format) || now.scenario().kv_type == type.format) continue;
     changes.push_back({Strategy::cache, type.price, 0, now.scenario().kv_type, type.format, cache_patch(now.trials, type.format), type.note});
-    if (type.price == Price::cache_8bit && type.format == "fp8") break;  // vLLM's fp8 is its fp8_e4m3
   }
 }
 
@@ -179,10 +187,8 @@ void narrow_weights(const Situation& now, const Engine& engine, std::vector<Chan
 
 std::vector<std::string_view> cache_types_by_loss(const Engine& engine) {
   std::vector<std::string_view> types{"auto"};
-  for (const FormatPrice& type : kCaches) {
-    const bool is_alias = type.format == "fp8_e4m3" && types.back() == "fp8";  // vLLM's fp8 is its fp8_e4m3
-    if (lists(engine.kv_types, type.format) && !is_alias) types.push_back(type.format);
-  }
+  for (const FormatPrice& type : kCaches)
+    if (has_cache_type(engine, type.format)) types.push_back(type.format);
   return types;
 }
 

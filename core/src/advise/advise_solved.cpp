@@ -46,15 +46,18 @@ void take_other_share(const Situation& now, const Engine& engine, std::vector<Ch
     return true;
   };
   const auto in_hundredths = [](std::int64_t share) { return static_cast<double>(share) / 100; };
-  if (now.goal == AdviceGoal::fit && now.answer.verdict.card_binds) {
-    if (const std::optional<double> share = now.answer.verdict.nearest_share) {
-      propose(*share, Price::less_cache, false);
+  if (now.goal == AdviceGoal::fit) {
+    const Verdict& verdict = now.answer.verdict;
+    const std::optional<double> share = verdict.nearest_share;
+    if (share && propose(*share, Price::less_cache, false)) return;
+    // Within its limit and yet not sure: the system has to live in the same memory.
+    const bool leaves_too_little = verdict.kind == VerdictClass::tight && verdict.high <= verdict.limit;
+    if (verdict.card_binds || leaves_too_little) {
+      // Of a share of what is free the verdict names none.
+      for (std::int64_t less = std::min(present, kMostShare); !share && less >= kLeastShare; --less)
+        if (propose(in_hundredths(less), Price::less_cache, false)) return;
       return;
     }
-    // Of a share of what is free the verdict names none.
-    for (std::int64_t share = std::min(present, kMostShare); share >= kLeastShare; --share)
-      if (propose(in_hundredths(share), Price::less_cache, false)) return;
-    return;
   }
   const std::int64_t most = most_share(now, engine, device);
   for (std::int64_t share = now.goal == AdviceGoal::room ? std::max(most, present + 1) : present + 1; share <= most; ++share)
@@ -116,7 +119,7 @@ void move_layers(const Situation& now, std::vector<Change>& changes) {
 /// More GPUs of the first kind: the fewest with which it surely fits; else the fewest with which it may.
 void add_devices(const Situation& now, std::vector<Change>& changes) {
   const Scenario& s = now.scenario();
-  if (!has_memory_of_its_own(s)) return;
+  if (!has_memory_of_its_own(s) || s.hardware.front().device.stands_alone()) return;
   const std::int64_t count = s.hardware.front().count;
   std::vector<std::int64_t> counts{count + 1, count + 2, count + 3, 2 * count, 4 * count, 8 * count};
   if (now.goal == AdviceGoal::room) counts = {2 * count};

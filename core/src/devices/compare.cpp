@@ -47,14 +47,15 @@ std::int64_t count_of(const MovedJob& job) { return job.scenario.device_count();
 Result<OnDevice> on_device(Trials& trials, const Device& device, std::int64_t asked, const std::vector<Machine>& machines) {
   OnDevice row;
   row.device = &device;
-  row.count = device.unified_memory ? 1 : asked;
+  const bool is_single = device.unified_memory || device.stands_alone();
+  row.count = is_single ? 1 : asked;
   const auto patch_of = [&](std::int64_t count) {
     return alone(trials, moved_patch(trials, Json::array({{{"device", device.id}, {"count", count}}})));
   };
   Result<MovedJob> told = told_in_some_layout(trials, patch_of(row.count), row.count);
   if (!told) return fail(told.error());
   row.asked = std::move(*told);
-  Result<std::optional<MovedJob>> fewest = fewest_of(trials, device.unified_memory ? 1 : kMostTried, patch_of);
+  Result<std::optional<MovedJob>> fewest = fewest_of(trials, is_single ? 1 : kMostTried, patch_of);
   if (!fewest) return fail(fewest.error());
   row.fewest = std::move(*fewest);
   if (row.fewest) {

@@ -39,6 +39,7 @@ bool drafts(const EngineOptions& o) {
 Between peak(const Device& device, const Engine& engine, std::string_view format) {
   const Tflops& t = device.tflops;
   const double sixteen = t.fp16 > 0 ? t.fp16 : t.fp32;
+  if (sixteen <= 0) return share_of(kUnknownOperations, device.bandwidth_gb_s * kGiga);
   if (engine.is_llama_cpp()) {
     // ggml-cuda.cu asks cuBLAS for sums in 16 bits (CUBLAS_COMPUTE_16F).
     const double best = std::max(sixteen, t.fp16_fp16acc);
@@ -221,7 +222,17 @@ void decode(const Run& run, Speed& speed) {
     if (times[cause].high > 0) speed.parts.push_back({static_cast<SpeedCause>(cause), times[cause]});
 }
 
+/// Reading what a token needs takes most of its time, so that little depends on what a device calculates; a prompt is nothing but that.
+bool calculates_at_unknown_rate(const Scenario& scenario) {
+  return std::any_of(scenario.hardware.begin(), scenario.hardware.end(),
+                     [](const DeviceGroup& group) { return group.device.tflops.fp16 <= 0 && group.device.tflops.fp32 <= 0; });
+}
+
 void prefill(const Run& run, Speed& speed) {
+  if (calculates_at_unknown_rate(run.scenario)) {
+    speed.no_prefill = SpeedGap::unknown_operations;
+    return;
+  }
   const Step step{1, speed.prompt_tokens, speed.prompt_tokens};
   const StepReads reads = reads_of(run.prepared, run.estimate, step);
   if (reads.host.total() > 0) {
@@ -248,10 +259,8 @@ std::optional<SpeedGap> gap_of(const Model& model, const Scenario& scenario, con
   // Offload that was asked for runs; what would need it does not run as it is.
   if (kind == VerdictClass::no || (kind == VerdictClass::offload && estimate.verdict.nearest_gpu_layers)) return SpeedGap::does_not_fit;
   if (model.layers.empty() || scenario.engine == "article") return SpeedGap::no_layers;
-  for (const DeviceGroup& group : scenario.hardware) {
-    if (group.device.bandwidth_gb_s <= 0) return SpeedGap::unknown_bandwidth;
-    if (group.device.tflops.fp16 <= 0 && group.device.tflops.fp32 <= 0) return SpeedGap::unknown_operations;
-  }
+  const auto is_unknown = [](const DeviceGroup& group) { return group.device.bandwidth_gb_s <= 0; };
+  if (std::any_of(scenario.hardware.begin(), scenario.hardware.end(), is_unknown)) return SpeedGap::unknown_bandwidth;
   return std::nullopt;
 }
 
@@ -292,6 +301,9 @@ Result<Speed> estimate_speed(Prepared& prepared, const Scenario& scenario, std::
                                        [](const DeviceGroup& group) { return group.device.unified_memory; });
   speed.assumes_host = speed.host_read > Bytes() && !host_gb_s && !has_unified;
   speed.assumed_link = unknown_link(scenario, run.layout.ranks);
+  speed.assumes_operations = calculates_at_unknown_rate(scenario);
+  speed.assumes_idle_guests = std::any_of(scenario.hardware.begin(), scenario.hardware.end(),
+                                          [](const DeviceGroup& group) { return group.device.kind == "slice" && !group.device.mig; });
   return speed;
 }
 

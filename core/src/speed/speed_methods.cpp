@@ -64,6 +64,8 @@ JsonOut describe_speed(const Speed& speed, std::int64_t sequences, const std::ve
     parts.push_back({{"cause", kCauses[static_cast<std::size_t>(part.cause)]}, {"seconds", describe(part.seconds)}});
   JsonOut assumed = JsonOut::array();
   if (speed.assumes_host) assumed.push_back({{"key", "host_bandwidth_gb_s"}, {"value", describe(kHostBandwidth)}});
+  if (speed.assumes_operations) assumed.push_back({{"key", "operations_per_byte"}, {"value", describe(kUnknownOperations)}});
+  if (speed.assumes_idle_guests) assumed.push_back({{"key", "guests"}, {"value", describe(Between{0, 0})}});
   if (speed.assumed_link) assumed.push_back({{"key", "link_gb_s"}, {"value", describe(*speed.assumed_link)}});
   return {{"decode",
            {{"tokens_per_second", describe(speed.decode)},

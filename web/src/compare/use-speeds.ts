@@ -2,7 +2,7 @@
 // The speed of each setup, asked of the module that has the rules of every engine once the settings rest.
 import { useEffect, useState } from 'preact/hooks';
 import type { Speed } from '../core/wire';
-import { ask } from '../speed/ask';
+import { ask, asAnswered } from '../speed/ask';
 import { speedTexts } from '../speed/texts';
 import { useStore } from '../store';
 import type { Side } from './sides';
@@ -23,9 +23,9 @@ export function useSpeeds(sides: Side[]): (Speed | null)[] {
     let isOver = false;
     const askAll = async (): Promise<void> => {
       await speedTexts();
-      for (const { request, problem } of sides) {
+      for (const { request, answer, problem } of sides) {
         if (isOver || problem || known.has(request)) continue;
-        const reply = await ask(state.core, 'speed', { request });
+        const reply = await ask(state.core, 'speed', { request: asAnswered(request, answer) });
         if (reply.ok) known.set(request, reply.result);
       }
       if (!isOver) setArrived((times) => times + 1);

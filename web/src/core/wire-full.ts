@@ -70,7 +70,7 @@ export interface Speed {
     prompts: number;
     groups: number;
   };
-  assumed: { key: 'host_bandwidth_gb_s' | 'link_gb_s'; value: Range }[];
+  assumed: { key: 'host_bandwidth_gb_s' | 'link_gb_s' | 'operations_per_byte' | 'guests'; value: Range }[];
   costs: Cost[];
 }
 

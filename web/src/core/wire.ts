@@ -236,6 +236,8 @@ export interface Estimate {
   max_sequences: number | null;
   safe_sequences: number | null;
   fewest_devices: number | null;
+  /** Of a pipeline over them, where they hold it as one; within a stage, tensor parallel. */
+  fewest_stages?: number;
   weights_formats: FormatChoice[];
   request: Request;
 }

@@ -2,7 +2,15 @@
 // Machines of the catalogue: instances that can be hired, and systems that can be bought. They come when someone looks for a GPU.
 import type { HardwareRow } from '../core/wire';
 import { count } from '../format';
-import { currentLocale, t } from '../i18n';
+import { currentLocale, t, type MessageId } from '../i18n';
+
+export interface Price {
+  per_hour: number;
+  currency: string;
+  date: string;
+  region: string;
+  basis: string;
+}
 
 /** build/catalogue/machines.json: a row of core/data/machines. */
 export interface MachineRow {
@@ -13,7 +21,7 @@ export interface MachineRow {
   gpus: { device: string; count: number }[];
   host_memory_gib?: number;
   interconnect?: string;
-  price?: { per_hour: number; currency: string; date: string; region: string; basis: string };
+  price?: Price;
 }
 
 const kGiB = 2 ** 30;
@@ -27,13 +35,17 @@ export const hardwareOf = ({ gpus }: MachineRow): HardwareRow[] => gpus.map((gpu
 export const hostBytes = ({ host_memory_gib: gib }: MachineRow): number | undefined =>
   gib === undefined ? undefined : gib * kGiB;
 
-/** Never without where and when it was asked. */
-function priceOf({ price }: MachineRow): string {
-  if (!price) return t('machine.noPrice');
-  const { per_hour: hourly, currency, date, region, basis } = price;
+/** What the catalogue says in words where it has no region's name. */
+const kPlaces: Record<string, MessageId> = {
+  'not given': 'machine.anyRegion',
+  'all regions': 'machine.allRegions',
+};
+
+/** Never without where and when it was asked; `of` is the machine, where the reader does not see it. */
+export function priceText({ per_hour: hourly, currency, date, region, basis }: Price, of = ''): string {
   const amount = new Intl.NumberFormat(currentLocale(), { style: 'currency', currency, maximumFractionDigits: 2 });
-  const place = region === 'not given' ? t('machine.anyRegion') : region;
-  const values = { price: amount.format(hourly), region: place, date };
+  const place = kPlaces[region] ? t(kPlaces[region]) : region;
+  const values = { price: amount.format(hourly), place: of ? t('machine.place', { machine: of, place }) : place, date };
   return t(basis === 'contested' ? 'machine.doubtfulPrice' : 'machine.price', values);
 }
 
@@ -45,7 +57,7 @@ export function machineFacts(machine: MachineRow, nameOf: (device: string) => st
     gpus,
     gib === undefined ? '' : t('machine.host', { memory: `${count(gib)}\u00a0GiB` }),
     machine.interconnect ?? '',
-    priceOf(machine),
+    machine.price ? priceText(machine.price) : t('machine.noPrice'),
   ]
     .filter(Boolean)
     .join(' · ');

@@ -5,10 +5,10 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { joinSides } from '../compare/address';
 import { merge } from '../advice/merge';
 import { show } from '../advice/show';
-import type { ElsewhereRow, Json, ModelChoice, Request, Verdict } from '../core/wire';
+import type { ElsewhereRow, Json, ModelChoice, Parallel, PricedMachine, Request, Verdict } from '../core/wire';
 import { deviceTexts } from '../devices/texts';
-import { machineName } from '../devices/machines';
-import { memory, type Unit } from '../format';
+import { machineName, priceText, type Price } from '../devices/machines';
+import { count, memory, type Unit } from '../format';
 import { addMessages, currentLocale, t } from '../i18n';
 import { hashOf, isCarried } from '../link';
 import { sayNotice } from '../notices';
@@ -17,6 +17,7 @@ import { bringMachines } from '../speed/ask';
 import { useStore } from '../store';
 import { VerdictChip } from '../verdict/VerdictChip';
 import { Icon } from '../views/Icon';
+import { layoutText } from '../views/layout-text';
 import { Rich } from '../views/Rich';
 import { useDeviceNames } from '../views/use-device-names';
 import { bestOf, holds, lookElsewhere, type By, type Progress } from './rows';
@@ -71,17 +72,18 @@ function outcomeText(
     : t('elsewhere.short', { short: memory(verdict.shortfall_bytes, unit), need: memory(need, unit) });
 }
 
+const isPriced = (machine: PricedMachine): machine is PricedMachine & Price => machine.per_hour !== null;
+
 /** The cheapest machine with enough of them, in the reader's currency where there is one. */
-function priceText({ machine, fewest }: ElsewhereRow): string {
-  const priced = (machine ? [machine] : (fewest?.machines ?? [])).filter(({ per_hour: hourly }) => hourly !== null);
+function costText({ machine, fewest }: ElsewhereRow): string {
+  if (machine) return isPriced(machine) ? priceText(machine) : '';
+  const priced = (fewest?.machines ?? []).filter(isPriced);
   const own = currentLocale() === 'zh-CN' ? 'CNY' : 'USD';
   const best = priced.find(({ currency }) => currency === own) ?? priced[0];
-  if (!best || best.per_hour === null || best.currency === null) return '';
-  const style = { style: 'currency', currency: best.currency, maximumFractionDigits: 2 } as const;
-  const price = new Intl.NumberFormat(currentLocale(), style).format(best.per_hour);
-  const where = machine ? best.region : `${best.provider} ${best.name}`.trim();
-  const amount = machine ? t('machine.price', { price, region: where ?? '', date: best.date ?? '' }) : '';
-  return amount || `${t('elsewhere.price', { price })} (${[where, best.date].filter(Boolean).join(', ')})`;
+  if (!best || !fewest) return '';
+  const name = machineName(best);
+  const isLarger = best.count > fewest.count; // it is rented as a whole
+  return priceText(best, isLarger ? t('machine.whole', { machine: name, all: count(best.count) }) : name);
 }
 
 interface RowProps {
@@ -109,7 +111,7 @@ function Row({ row, name, detail, unit, isStale, onUse, onCompare }: RowProps) {
         <small>
           <Rich text={outcomeText(verdict, unit)} />
         </small>
-        <small>{priceText(row)}</small>
+        <small>{costText(row)}</small>
       </td>
       <td>
         <div class="elsewhere-ways">
@@ -143,13 +145,16 @@ function Row({ row, name, detail, unit, isStale, onUse, onCompare }: RowProps) {
 function useNames(): (row: ElsewhereRow) => [name: string, detail: string] {
   const deviceNames = useDeviceNames();
   const nameOf = (device: string): string => deviceNames.get(device) ?? device;
-  const many = (device: string, count: number): string =>
-    count === 1 ? nameOf(device) : `${count} × ${nameOf(device)}`;
+  const many = (device: string, number: number): string =>
+    number === 1 ? nameOf(device) : `${number} × ${nameOf(device)}`;
   return (row) => {
     const { machine, gpus } = row;
     if (machine)
       return [machineName(machine), (gpus ?? []).map(({ device, count }) => many(device, count)).join(' + ')];
-    return [many(row.device ?? '', bestOf(row).count), ''];
+    // The engine's own layout goes without saying.
+    const { count: number, patch } = bestOf(row);
+    const layout = patch['parallel'] as Parallel | null | undefined;
+    return [many(row.device ?? '', number), layout ? layoutText(layout) : ''];
   };
 }
 

@@ -9,16 +9,31 @@ export function callOf(module: { call(text: string): string }): Call {
   return (method, params) => JSON.parse(module.call(JSON.stringify({ method, params } as Json)));
 }
 
-/** `spec` is brought along by a model that the module's catalogue only lists. */
-export function solveModel(call: Call, task: Task, { id, most }: Task['models'][number], spec?: Json): SolvedModel {
-  const model: ModelChoice = spec === undefined ? { id } : { id, spec };
+/** `specFor` answers the spec of a model that the module's catalogue only lists. */
+export function solveModel(
+  call: Call,
+  task: Task,
+  { id, most }: Task['models'][number],
+  specFor: (id: string) => Json | undefined = () => undefined,
+): SolvedModel {
+  const withSpec = (model: ModelChoice): ModelChoice => {
+    const spec = specFor(model.id ?? '');
+    return spec === undefined ? model : { ...model, spec };
+  };
+  const { running } = task;
   const asked = {
     engine: { name: task.engine, options: {} },
     workload: { context_tokens: Math.min(task.tokens, most), sequences: 1 },
     hardware: task.hardware,
     ...(task.host && { host: task.host }),
+    ...(running && { running }),
   };
-  const reply = call('solve', { find: 'weights', request: { ...asked, model }, smallest: task.smallest });
+  const full = {
+    ...asked,
+    model: withSpec({ id }),
+    ...(running && { running: running.map((job) => ({ ...job, model: withSpec(job.model) })) }),
+  };
+  const reply = call('solve', { find: 'weights', request: full, smallest: task.smallest });
   if (!reply.ok) return { id, problem: reply.error, hash: '' };
   const { weights, options, gpu_layers: layers } = reply.result;
   const request: Request = {

@@ -108,7 +108,7 @@ export function createMine(store: Store): Mine {
     listed.value = await bringListed(); // on its way beside what the workers need
     effect(() => {
       if (!isKnown.value) return;
-      const { engine, hardware, host, workload } = store.request.value;
+      const { engine, hardware, host, workload, running } = store.request.value;
       const bytesOf = (id: string): number =>
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
@@ -118,6 +118,7 @@ export function createMine(store: Store): Mine {
         engine: engine.name,
         hardware,
         host,
+        running,
         tokens: workload.context_tokens,
         smallest: smallest.value,
         // Those that are looked at first.

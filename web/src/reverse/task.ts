@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the page asks its worker, and what comes back: one model after the other, in slices.
-import type { BestWeights, HardwareRow, Notice, Request } from '../core/wire';
+import type { BestWeights, HardwareRow, Notice, Request, RunningJob } from '../core/wire';
 
 /** A machine, how it is used, and the models to try on it, in this order. */
 export interface Task {
@@ -10,6 +10,8 @@ export interface Task {
   engine: string;
   hardware: HardwareRow[];
   host: Request['host'];
+  /** Models that run there already. */
+  running: RunningJob[] | undefined;
   /** Wanted at least; a model trained for less is asked for that. */
   tokens: number;
   /** The smallest weights format that will do. */

@@ -70,7 +70,7 @@ async function work(task: Task): Promise<void> {
     const end = performance.now() + (index < first ? kFirstSlice : kSlice * task.workers);
     while (index < task.models.length && (solved.length < kPart || performance.now() < end)) {
       const model = task.models[index++];
-      if (model) solved.push(solveModel(call, task, model, specFor(model.id)));
+      if (model) solved.push(solveModel(call, task, model, specFor));
     }
     const done = index >= task.models.length;
     post({ run: task.run, solved, done });

@@ -94,6 +94,12 @@ function Rates({ decode, prefill }: Speed) {
           <dd>{seconds(first)}</dd>
         </div>
       )}
+      {prefill.tokens_per_second && (
+        <div>
+          <dt>{t('speed.prompt')}</dt>
+          <dd>{t('speed.rate', { rate: range(prefill.tokens_per_second) })}</dd>
+        </div>
+      )}
     </dl>
   );
 }

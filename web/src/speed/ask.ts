@@ -29,9 +29,13 @@ export function bringMachines(): Promise<Json> {
 export const namedLayers = ({ verdict }: Estimate): number | undefined =>
   verdict.class === 'offload' ? verdict.nearest?.gpu_layers : undefined;
 
-/** What asks for the speed of `request` as `answer` says that it runs. */
-export async function withMachines(request: Request, answer: Estimate): Promise<Methods['speed']['params']> {
+/** `request` in the placement that `answer` names. */
+export function asAnswered(request: Request, answer: Estimate): Request {
   const gpu_layers = namedLayers(answer);
-  const placed = gpu_layers === undefined ? request : { ...request, offload: { ...request.offload, gpu_layers } };
-  return { request: placed, machines: await bringMachines() };
+  return gpu_layers === undefined ? request : { ...request, offload: { ...request.offload, gpu_layers } };
 }
+
+export const withMachines = async (request: Request, answer: Estimate): Promise<Methods['speed']['params']> => ({
+  request: asAnswered(request, answer),
+  machines: await bringMachines(),
+});

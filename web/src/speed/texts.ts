@@ -62,7 +62,7 @@ export function costSentence(cost: Cost, used: number): string {
     machine: `${cost.provider} ${cost.name}`.trim(),
     hourly: new Intl.NumberFormat(currentLocale(), { style: 'currency', currency }).format(cost.per_hour),
     tokens: range(cost.per_million_tokens, money(currency)),
-    place: region === 'not given' ? t('speed.anyRegion') : region,
+    place: region === 'not given' ? t('speed.anyRegion') : region === 'all regions' ? t('speed.allRegions') : region,
     date: cost.date.replaceAll('-', '-\u2060'), // in one piece
     all: count(cost.count),
   };

@@ -5,6 +5,7 @@ import { count, largeUnits, memory, parameters, tokensShort, unitName, type Unit
 import { sentences, t, tCode, type Values } from '../i18n';
 import { sayNotice } from '../notices';
 import { kTones, type Tone } from '../verdict/tone';
+import { layoutText } from './layout-text';
 
 export interface VerdictTexts {
   tone: Tone;
@@ -151,12 +152,10 @@ export function facts(answer: Estimate, unit: Unit): Fact[] {
     ];
   if (answer.verdict.class === 'no') {
     const device = answer.devices[0]?.device_name ?? '';
-    const fewest = answer.fewest_devices;
-    const hasAnswer = fewest !== null || answer.verdict.limit !== 'card'; // more cards do not help where each has too little beside the engine
+    const { fewest_devices: fewest, fewest_stages: pipeline } = answer;
+    const split = fewest && pipeline ? ` (${layoutText({ tensor: fewest / pipeline, pipeline })})` : '';
     return [
-      ...(hasAnswer
-        ? [{ value: fewest === null ? t('fact.noneEnough') : count(fewest), caption: t('fact.fewest', { device }) }]
-        : []),
+      ...(fewest === null ? [] : [{ value: count(fewest), caption: t('fact.fewest', { device: device + split }) }]),
       { value: memory(answer.verdict.shortfall_bytes, unit), caption: t('fact.short') },
       ...range,
     ];

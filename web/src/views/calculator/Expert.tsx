@@ -25,8 +25,8 @@ export function Expert() {
     ].filter(Boolean).length +
     hardware.flatMap((row) => [row.used_bytes, row.bandwidth_gb_s, row.fp16_tflops]).filter(Boolean).length;
   const bring = (): void =>
-    void import('./ExpertBody').then(async ({ ExpertBody, expertTexts }) => {
-      await expertTexts;
+    void import('./ExpertBody').then(async ({ ExpertBody, expertBodyTexts }) => {
+      await expertBodyTexts;
       setBody(() => ExpertBody);
     });
   return (

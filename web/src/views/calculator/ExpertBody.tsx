@@ -4,7 +4,8 @@ import { useEffect, useId, useState } from 'preact/hooks';
 import type { CatalogueEngine, EngineOption, Json } from '../../core/wire';
 import { count, parseCount, parseFraction } from '../../format';
 import { engineTexts } from '../../engine-texts';
-import { addMessages, t, tCode } from '../../i18n';
+import { expertTexts } from './expert-texts';
+import { t, tCode } from '../../i18n';
 import { choiceOf } from '../../reader/choice';
 import { theReader } from '../../reader/start';
 import { readTexts } from '../../reader/take';
@@ -17,13 +18,7 @@ import { PagingRows } from './PagingRows';
 import { RunningRows } from './RunningRows';
 
 /** Its words come with it, and those of every engine's options, whichever is chosen. */
-export const expertTexts = Promise.all([
-  addMessages({
-    en: () => import('../../../messages/expert.en.json'),
-    'zh-CN': () => import('../../../messages/expert.zh-CN.json'),
-  }),
-  engineTexts(),
-]);
+export const expertBodyTexts = Promise.all([expertTexts(), engineTexts()]);
 
 /** Options that have a field of their own in the form, and those that nobody sets by hand; so have those that follow the workload. */
 const kElsewhere = new Set([

@@ -4,7 +4,9 @@ import { kLetters, useSides } from '../../compare/sides';
 import { figureRows, kNone, settingRows, textRow, type Row } from '../../compare/rows';
 import { useSpeeds } from '../../compare/use-speeds';
 import type { Range, Speed } from '../../core/wire';
+import { count } from '../../format';
 import { t, type MessageId } from '../../i18n';
+import { namedLayers } from '../../speed/ask';
 import { range as rangeText, seconds } from '../../speed/texts';
 import { useStore } from '../../store';
 import { useDeviceNames } from '../use-device-names';
@@ -43,7 +45,8 @@ function Part({ title, rows, columns }: PartProps) {
 
 /** Ranges have no difference to tell. */
 function useSpeedRows(): Row[] {
-  const speeds = useSpeeds(useSides().sides.value);
+  const sides = useSides().sides.value;
+  const speeds = useSpeeds(sides);
   if (speeds.every((speed) => !speed?.decode.tokens_per_second && !speed?.prefill.first_token_seconds)) return [];
   const row = (id: MessageId, shown: (speed: Speed) => string | null): Row =>
     textRow(
@@ -51,9 +54,20 @@ function useSpeedRows(): Row[] {
       speeds.map((speed) => (speed && shown(speed)) ?? kNone),
     );
   const rate = (range: Range | null): string | null => range && rangeText(range);
+  // Those that the answer names, where all of them would be too much: the rates are with them.
+  const layers = sides.map(({ answer, problem }) => (problem ? undefined : namedLayers(answer)));
   return [
+    ...(layers.some((some) => some !== undefined)
+      ? [
+          textRow(
+            t('compare.layers'),
+            layers.map((some) => (some === undefined ? kNone : count(some))),
+          ),
+        ]
+      : []),
     row('compare.each', ({ decode }) => rate(decode.tokens_per_second_each)),
     row('compare.all', ({ decode }) => rate(decode.tokens_per_second)),
+    row('compare.prompt', ({ prefill }) => rate(prefill.tokens_per_second)),
     row('compare.first', ({ prefill: { first_token_seconds: first } }) => first && seconds(first)),
   ];
 }

@@ -9,6 +9,7 @@ import { useStore } from '../../store';
 import { engineName } from '../verdict-texts';
 import { weightsName } from '../weights-name';
 import { GpuSearch } from './GpuSearch';
+import { InUse } from './InUse';
 
 const kTokens = [2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144];
 
@@ -53,7 +54,7 @@ export function Choose<T extends string | number>({
 function Engine() {
   const { request, take } = useStore();
   const { replaced } = useMine();
-  const { engine, hardware, host, workload } = request.value;
+  const { engine, hardware, host, workload, running } = request.value;
   return (
     <fieldset class="field">
       <legend>{t('field.engine')}</legend>
@@ -66,7 +67,13 @@ function Engine() {
               checked={engine.name === name}
               onChange={() => {
                 replaced.value = '';
-                take({ engine: { name, options: {} }, hardware, workload, ...(host && { host }) });
+                take({
+                  engine: { name, options: {} },
+                  hardware,
+                  workload,
+                  ...(host && { host }),
+                  ...(running && { running }),
+                });
               }}
             />
             {engineName(name)}
@@ -179,6 +186,7 @@ export function MySetup() {
             </button>
           </>
         )}
+        <InUse />
         {engine.name === 'llama.cpp' && <HostMemory />}
         <Engine />
         <Choose
