@@ -12,6 +12,7 @@
 
 namespace weighbridge {
 
+bool has_local_rules() { return false; }
 LocalRules local_rules() { return {}; }
 ServingRules serving_rules() { return {}; }
 std::optional<std::int64_t> solve_gpu_layers(Prepared&, const Scenario&, std::int64_t) { return std::nullopt; }

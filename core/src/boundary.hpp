@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <type_traits>
 
 #include "weighbridge/estimate.hpp"
 
@@ -17,8 +17,17 @@ inline bool holds(Margin room) { return room && *room >= 0; }
 
 [[nodiscard]] inline Rooms only_room(Margin room) { return room ? Rooms{*room} : Rooms(); }
 
-/// The rooms at a value. With a greater value none of them may be larger, unless it says so.
-using RoomsAt = std::function<Rooms(std::int64_t value)>;
+/// What gives the rooms at a value, borrowed for the call. With a greater value none of them may be larger.
+class RoomsAt {
+ public:
+  template <class F, std::enable_if_t<!std::is_same_v<F, RoomsAt>, int> = 0>
+  RoomsAt(const F& rooms_at) : context_(&rooms_at), call_([](const void* f, std::int64_t value) { return (*static_cast<const F*>(f))(value); }) {}
+  Rooms operator()(std::int64_t value) const { return call_(context_, value); }
+
+ private:
+  const void* context_;
+  Rooms (*call_)(const void* context, std::int64_t value);
+};
 
 /// A value that was tried, and its rooms.
 struct Tried {

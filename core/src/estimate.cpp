@@ -177,8 +177,8 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       result.devices = std::move(plan.devices);
       result.host = std::move(plan.host);
       result.verdict = judge(result.devices, plan.tight_at_best);
-      if (result.host) share_memory(scenario, result.devices, *result.host);
-      if (result.host) {
+      if (has_local_rules() && result.host) {
+        share_memory(scenario, result.devices, *result.host);
         result.host->holds_model = result.devices.empty() || is_partly_on_host(prepared.model(), scenario, result.engine);
         weigh_host(result.verdict, *result.host, result.devices.empty());
       }

@@ -22,7 +22,7 @@ Result<Estimate> evaluate_most(Prepared& prepared, const Scenario& scenario) {
 }
 
 bool is_replayed(const Scenario& scenario) {
-  const Engine* engine = find_engine(scenario.engine);
+  const Engine* engine = has_local_rules() ? find_engine(scenario.engine) : nullptr;
   return engine != nullptr && engine->is_llama_cpp();
 }
 
@@ -54,7 +54,7 @@ namespace {
 
 /// Layers on the host that nobody asked to be there: the engine leaves them where they do not fit on the devices, as it sees it.
 bool leaves_some_by_itself(const Scenario& scenario, const Estimate& result) {
-  if (!result.host || !result.host->holds_model || result.devices.empty()) return false;
+  if (!has_local_rules() || !result.host || !result.host->holds_model || result.devices.empty()) return false;
   const LlamaCppOptions& o = scenario.options.llama_cpp;
   const std::int64_t asked = o.n_gpu_layers.value_or(-1);
   if (asked < 0) return scenario.cpu_moe_layers == 0 && o.override_tensor.empty();

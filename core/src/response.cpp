@@ -182,7 +182,7 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
 namespace {
 
 JsonOut describe_host(const std::optional<HostPlan>& host, const Scenario& scenario) {
-  if (!host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};
+  if (!has_local_rules() || !host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};
   JsonOut terms = JsonOut::array();
   for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
   JsonOut json{{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
@@ -214,7 +214,7 @@ JsonOut describe_engine_report(const EngineReport& engine) {
   if (engine.gpu_layers) json.add("gpu_layers", *engine.gpu_layers);
   if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
   if (engine.default_context_tokens) json.add("default_context_tokens", *engine.default_context_tokens);
-  if (engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
+  if (has_local_rules() && engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
   if (!engine.command.empty()) json.add("command", engine.command);
   return json;
 }

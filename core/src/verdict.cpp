@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/engine.hpp"
+
 namespace weighbridge {
 
 namespace {
@@ -148,7 +150,7 @@ Rooms device_rooms(const Estimate& estimate, Figure figure) {
 
 Rooms rooms(const Estimate& estimate, Figure figure) {
   Rooms left = device_rooms(estimate, figure);
-  if (!estimate.host || !estimate.host->capacity) return left;
+  if (!has_local_rules() || !estimate.host || !estimate.host->capacity) return left;
   const bool is_counted_high = estimate.host->holds_model;  // as weigh_host counts the little that always stays there
   left.push_back(room_of(host_check(*estimate.host), is_counted_high ? figure : Figure::best));
   return left;

@@ -194,6 +194,10 @@ struct Engine {
 /// That the rules of `what` are in another module, which the page then brings: an error at `params.engine.module`.
 [[nodiscard]] Notice rules_elsewhere(std::string_view what);
 
+/// Whether this program has the rules of llama.cpp, what runs it, and the libraries (engine/local_rules.hpp). What only they need is asked for behind
+/// this, so that it is left out where they are.
+[[nodiscard]] bool has_local_rules();
+
 /// The plan of an engine of which one version was read.
 [[nodiscard]] Plan plan_of_one_version(const Job& job, const Engine& engine);
 

@@ -24,6 +24,8 @@ constexpr EngineRules kEngines[] = {
 
 }  // namespace
 
+bool has_local_rules() { return true; }
+
 LocalRules local_rules() {
   return {kEngines,           read_draft,      place_running,         read_library_options, describe_library_options,
           read_llama_options, largest_in_turn, describe_llama_options};
