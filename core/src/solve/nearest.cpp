@@ -22,6 +22,21 @@ bool runs(Prepared& prepared, const Scenario& trial) {
   return answer && answer->verdict.kind != VerdictClass::impossible;
 }
 
+/// The same layout over fewer machines: as many as hold like numbers of devices; one where there are copies, which may not be dealt out so.
+Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
+  Parallel p = scenario.parallel;
+  const std::int64_t shared = engine.machines == Machines::one || p.data > 1 ? 1 : scenario.device_count();
+  do --p.nodes;
+  while (shared % p.nodes != 0);
+  // One that followed from the machines does so again.
+  if (const std::int64_t count = scenario.device_count(); p.tensor * p.pipeline * p.data != count) {
+    p.data = 1;
+    p.pipeline = engine.machines == Machines::staged ? p.nodes : 1;
+    p.tensor = count / p.pipeline;
+  }
+  return p;
+}
+
 /// A layout over the same devices; where the asked one has other devices, the nearest to all of them in one group.
 std::optional<Parallel> nearest_parallel(Prepared& prepared, Scenario trial) {
   Parallel asked = trial.parallel;
@@ -174,15 +189,16 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
     verdict.nearest_context_tokens.reset();
   }
   if (verdict.nearest_tensor_parallel || verdict.nearest_weights_format) return;
+  const Engine& engine = *find_engine(scenario.engine);
+  const std::string& where = verdict.reason->where;
   Scenario trial = scenario;
+  if (where == "params.parallel.nodes") verdict.nearest_parallel = fewer_nodes(engine, scenario);
   if (verdict.nearest_parallel) {
     // On fewer machines the layout may be one that the engine does not have.
     trial.parallel = *verdict.nearest_parallel;
     if (runs(prepared, trial)) return;
     verdict.nearest_parallel.reset();
   }
-  const Engine& engine = *find_engine(scenario.engine);
-  const std::string& where = verdict.reason->where;
   if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
   if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
