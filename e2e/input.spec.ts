@@ -88,8 +88,20 @@ test('a split that the heads do not allow is refused with the nearest one', asyn
   await expect(headline(page)).toHaveText('vLLM cannot run DeepSeek-R1 this way on 6 × H200');
   await expect(verdict(page)).toContainText('num_attention_heads');
   await expect(verdict(page)).toContainText('6');
-  await page.getByRole('button', { name: /^Use \d GPUs$/ }).click();
+  await page.getByRole('button', { name: /^Use \d × H200$/ }).click();
   await expect(headline(page)).not.toContainText('cannot run');
+});
+
+test('what an engine refuses has the nearest setting that it takes as a button', async ({ page }) => {
+  const take = async (link: string, name: string) => {
+    await open(page, link);
+    await expect(verdict(page)).toHaveAttribute('data-verdict', 'impossible');
+    await page.getByRole('button', { name, exact: true }).click();
+    await expect(verdict(page)).not.toHaveAttribute('data-verdict', 'impossible');
+  };
+  await take('#v=1&m=qwen3-8b&e=vllm&g=1xrtx-3090+2xrtx-4090', 'Use 2 × RTX 4090');
+  await take('#v=1&m=gpt-oss-20b&e=vllm@0.9&g=1xh100-sxm', 'Use vLLM 0.10');
+  await take('#v=1&m=qwen3-8b&w=q4f16_1&e=web-llm&ctx=4k&n=4&g=1xrtx-4090', 'Use 1 request');
 });
 
 test.describe('links', () => {

@@ -39,21 +39,6 @@ std::optional<Notice> nodes_problem(const Engine& engine, const Scenario& scenar
   return notice::not_divisible(std::string(kNodes), "devices", grouped(scenario.device_count()), "a multiple of " + nodes + ", nodes");
 }
 
-/// The same layout over fewer machines: as many as hold like numbers of devices; one where there are copies, which may not be dealt out so.
-Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
-  Parallel p = scenario.parallel;
-  const std::int64_t shared = engine.machines == Machines::one || p.data > 1 ? 1 : scenario.device_count();
-  do --p.nodes;
-  while (shared % p.nodes != 0);
-  // One that followed from the machines does so again.
-  if (const std::int64_t count = scenario.device_count(); p.tensor * p.pipeline * p.data != count) {
-    p.data = 1;
-    p.pipeline = engine.machines == Machines::staged ? p.nodes : 1;
-    p.tensor = count / p.pipeline;
-  }
-  return p;
-}
-
 /// Drivers before R570 show a process one MIG slice only (NVIDIA, MIG user guide, "CUDA device enumeration"); no slice reaches another's memory, and
 /// NCCL refuses two ranks on slices of one GPU without settings that no engine makes (NVIDIA/nccl#1716). Copies of a slice each are fine; but the
 /// experts of one model lie on all copies together (vLLM).
@@ -162,7 +147,6 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   result.engine.name = engine->name;
   result.engine.version = engine->versions.back();
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
-  if (reason && explain && reason->where == kNodes) result.verdict.nearest_parallel = fewer_nodes(*engine, scenario);
   if (!reason) {
     std::optional<Scenario> capped;
     if (exceeds_memory(*engine, scenario)) capped = within_memory(scenario);

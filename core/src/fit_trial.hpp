@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <vector>
 
@@ -33,6 +34,9 @@ void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& resu
 
 /// For a layout, a weights format, a cache type or ranks that the engine refuses: the nearest that it runs, where the engine named none.
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict);
+
+/// The same for the wire; `json` stays as it is where none was found.
+void describe_nearest(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, nlohmann::ordered_json& json);
 
 /// A context that not even one request alone has room for, whatever the others hold: class `impossible`, with what the engine does then
 /// (EngineReport::overlong) and the longest one that has.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine.hpp"
+#include "engine/serving_rules.hpp"
 #include "options.hpp"
 #include "solve/running.hpp"
 #include "weighbridge/weights.hpp"
@@ -117,7 +118,8 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
   return index;
 }
 
-/// A row of the request's hardware with everything filled in.
+}  // namespace
+
 Json describe_group(const DeviceGroup& group, std::int64_t count) {
   const Device& device = group.device;
   Json row;
@@ -134,8 +136,6 @@ Json describe_group(const DeviceGroup& group, std::int64_t count) {
   return row;
 }
 
-}  // namespace
-
 Json describe_parallel(const Parallel& parallel) {
   Json json{{"tensor", parallel.tensor}, {"pipeline", parallel.pipeline}, {"data", parallel.data}, {"expert", parallel.expert}};
   if (parallel.nodes > 1) json["nodes"] = parallel.nodes;
@@ -151,17 +151,8 @@ Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& 
   json["measured"] = false;
   json["nearest"] = nullptr;
   json["reason"] = nullptr;
-  if (v.nearest_tensor_parallel) json["nearest"] = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
   if (v.nearest_share) json["nearest"] = {{std::string(find_engine(estimate.engine.name)->share_option), *v.nearest_share}};
-  if (v.nearest_parallel) json["nearest"] = {{"parallel", describe_parallel(*v.nearest_parallel)}};
-  if (v.nearest_context_tokens) json["nearest"] = {{"context_tokens", *v.nearest_context_tokens}};
-  if (v.nearest_weights_format) json["nearest"] = {{"weights", {{"format", *v.nearest_weights_format}}}};
-  if (v.nearest_cache_type) json["nearest"] = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
-  if (v.nearest_option) json["nearest"] = {{std::string(v.nearest_option->name), v.nearest_option->value}};
-  if (v.nearest_hardware) json["nearest"] = {{"hardware", {describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count)}}};
-  if (v.nearest_sequences) json["nearest"] = {{"sequences", *v.nearest_sequences}};
-  if (v.nearest_version) json["nearest"] = {{"engine", {{"version", *v.nearest_version}}}};
-  if (v.nearest_gpu_layers) json["nearest"] = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
+  if (const auto describe = serving_rules().describe_nearest) describe(v, hardware, json["nearest"]);
   if (v.reason) json["reason"] = to_json(*v.reason);
   if (v.with_raised_limit)
     for (const DeviceGroup& group : hardware)

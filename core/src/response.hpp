@@ -23,6 +23,9 @@ namespace weighbridge {
 /// A layout by the names of the wire; machines only where they are several.
 [[nodiscard]] Json describe_parallel(const Parallel& parallel);
 
+/// A row of the request's hardware, with everything filled in, of `count` devices.
+[[nodiscard]] Json describe_group(const DeviceGroup& group, std::int64_t count);
+
 /// The result of `estimate`.
 [[nodiscard]] JsonOut describe_estimate(const Request& request, const Estimate& estimate);
 

@@ -80,6 +80,42 @@ TEST(Mlx, TheServersEarlierPromptsAreCounted) {
   EXPECT_EQ(term(params, "prompt_cache"), 10 * term(params, "kv_cache"));
 }
 
+// mlx_lm/models/cache.py: RotatingKVCache.to_quantized raises NotImplementedError.
+TEST(Mlx, ACacheThatKeepsAWindowIsNotQuantized) {
+  Json params = testing::serving_request("mlx", "google/gemma-3-27b-it", "apple-m2-ultra-192gb", 1);
+  params["weights"] = {{"format", "mlx-4bit"}};
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
+  params["kv_cache"] = {{"k", "q8"}, {"v", "q8"}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["nearest"]["kv_cache"]["k"], "auto");
+  // Gemma 2's class keeps all tokens of every layer.
+  for (const char* whole : {"google/gemma-2-9b-it", "Qwen/Qwen3-8B"}) {
+    params["model"]["id"] = whole;
+    EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible") << whole;
+  }
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
+  params["engine"]["options"]["max_kv_size"] = 4096;
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "impossible");
+}
+
+// make_prompt_cache: a class with make_cache() knows no --max-kv-size; gemma2.py, starcoder2.py and llama.py without layer_types know no window.
+TEST(Mlx, CachesAreThoseOfTheModelsClass) {
+  const auto codes = [](const Json& params) { return testing::call("estimate", params)["warnings"].dump(); };
+  const Json limited = request("meta-llama/Llama-3.1-8B-Instruct", "mlx-4bit", 16384, {{"max_kv_size", 1024}});
+  EXPECT_EQ(term(limited, "kv_cache"), std::int64_t{16384} * 32 * 2 * 8 * 128 * 2);
+  EXPECT_NE(codes(limited).find("max_kv_size_unused"), std::string::npos);
+  const Json whole = request("mistralai/Mistral-7B-v0.1", "mlx-4bit", 16384);
+  EXPECT_EQ(term(whole, "kv_cache"), std::int64_t{16384} * 32 * 2 * 8 * 128 * 2);
+  EXPECT_NE(codes(whole).find("sliding_counted_full"), std::string::npos);
+  const Json windowed = request("openai/gpt-oss-20b", "mlx-4bit", 16384);
+  EXPECT_LT(term(windowed, "kv_cache"), std::int64_t{16384} * 24 * 2 * 8 * 64 * 2);
+  EXPECT_EQ(codes(windowed), "[]");
+}
+
+TEST(Mlx, OnlyModelsThatItHasCodeFor) {
+  const Json verdict = testing::estimate(request("BAAI/bge-m3", "bf16", 4096))["verdict"];
+  EXPECT_EQ(verdict["reason"]["code"], "no_code_for_model");
+}
+
 TEST(Mlx, OnlyAppleDevicesAndItsOwnFormats) {
   const Json card = testing::estimate(request("Qwen/Qwen3-4B", "mlx-4bit", 4096, Json::object(), "rtx-4090"))["verdict"];
   EXPECT_EQ(card["class"], "impossible");

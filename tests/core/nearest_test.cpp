@@ -241,6 +241,18 @@ TEST(Nearest, RanksThatShareALatentCacheDoNotShareAnFp8One) {
   EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");
 }
 
+TEST(Nearest, RanksDoNotShareAWindowOrAState) {
+  const Json shared{{"decode_context_parallel_size", 2}};
+  for (const char* model : {"google/gemma-3-4b-it", "Qwen/Qwen3-Next-80B-A3B-Instruct", "deepseek-ai/DeepSeek-V4-Flash"})
+    EXPECT_EQ(nearest(request("vllm", model, 8, shared))["decode_context_parallel_size"], 1) << model;
+  const Json without{{"decode_context_parallel_size", 2}, {"enable_prefix_caching", false}};
+  EXPECT_NE(testing::estimate(request("vllm", "Qwen/Qwen3-Next-80B-A3B-Instruct", 8, without))["verdict"]["class"], "impossible");
+  // Advice does not propose what is refused.
+  Json params = request("vllm", "Qwen/Qwen3-Next-80B-A3B-Instruct", 8);
+  params["workload"] = {{"context_tokens", 262144}, {"sequences", 64}};
+  EXPECT_EQ(testing::call("advise", params).dump().find("decode_context_parallel_size"), std::string::npos);
+}
+
 TEST(Nearest, CacheTypesByAnotherName) {
   const auto choice = [](const char* engine, const char* type) {
     Json params = request(engine, kDense, 1);

@@ -14,7 +14,7 @@ constexpr EngineRules kEngines[] = {{"sglang", sglang::plan}, {"tensorrt-llm", t
 
 ServingRules serving_rules() {
   return {kEngines,           read_serving_options, describe_serving_options, longest_sequence_option, &vllm::kCompressedRules,
-          &vllm::kDraftRules, offer_nearest,        refuse_overlong};
+          &vllm::kDraftRules, offer_nearest,        describe_nearest,         refuse_overlong};
 }
 
 }  // namespace weighbridge

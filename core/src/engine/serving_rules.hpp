@@ -10,6 +10,7 @@ namespace weighbridge {
 
 class KeyReader;
 class Prepared;
+struct DeviceGroup;
 struct Estimate;
 struct Verdict;
 
@@ -50,7 +51,8 @@ struct ServingRules {
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
   const vllm::CompressedRules* compressed = nullptr;
   const vllm::DraftRules* drafts = nullptr;
-  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;    ///< solve/nearest.cpp
+  void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< solve/nearest.cpp
+  void (*describe_nearest)(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, nlohmann::ordered_json& json) = nullptr;
   void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< solve/overlong.cpp
 };
 

@@ -9,6 +9,7 @@
 #include "fit_trial.hpp"
 #include "options.hpp"
 #include "options/serving_options.hpp"
+#include "response.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge {
@@ -19,6 +20,21 @@ namespace {
 bool runs(Prepared& prepared, const Scenario& trial) {
   const Result<Estimate> answer = evaluate_least(prepared, trial);
   return answer && answer->verdict.kind != VerdictClass::impossible;
+}
+
+/// The same layout over fewer machines: as many as hold like numbers of devices; one where there are copies, which may not be dealt out so.
+Parallel fewer_nodes(const Engine& engine, const Scenario& scenario) {
+  Parallel p = scenario.parallel;
+  const std::int64_t shared = engine.machines == Machines::one || p.data > 1 ? 1 : scenario.device_count();
+  do --p.nodes;
+  while (shared % p.nodes != 0);
+  // One that followed from the machines does so again.
+  if (const std::int64_t count = scenario.device_count(); p.tensor * p.pipeline * p.data != count) {
+    p.data = 1;
+    p.pipeline = engine.machines == Machines::staged ? p.nodes : 1;
+    p.tensor = count / p.pipeline;
+  }
+  return p;
 }
 
 /// A layout over the same devices; where the asked one has other devices, the nearest to all of them in one group.
@@ -173,15 +189,16 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
     verdict.nearest_context_tokens.reset();
   }
   if (verdict.nearest_tensor_parallel || verdict.nearest_weights_format) return;
+  const Engine& engine = *find_engine(scenario.engine);
+  const std::string& where = verdict.reason->where;
   Scenario trial = scenario;
+  if (where == "params.parallel.nodes") verdict.nearest_parallel = fewer_nodes(engine, scenario);
   if (verdict.nearest_parallel) {
     // On fewer machines the layout may be one that the engine does not have.
     trial.parallel = *verdict.nearest_parallel;
     if (runs(prepared, trial)) return;
     verdict.nearest_parallel.reset();
   }
-  const Engine& engine = *find_engine(scenario.engine);
-  const std::string& where = verdict.reason->where;
   if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
   if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
@@ -193,6 +210,19 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   if (!is_layout || verdict.nearest_option) return;
   verdict.nearest_parallel = nearest_parallel(prepared, trial);
   if (!verdict.nearest_parallel) verdict.nearest_tensor_parallel = fewer_devices(prepared, scenario);
+}
+
+void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware, Json& json) {
+  if (v.nearest_tensor_parallel) json = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
+  if (v.nearest_parallel) json = {{"parallel", describe_parallel(*v.nearest_parallel)}};
+  if (v.nearest_context_tokens) json = {{"context_tokens", *v.nearest_context_tokens}};
+  if (v.nearest_weights_format) json = {{"weights", {{"format", *v.nearest_weights_format}}}};
+  if (v.nearest_cache_type) json = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
+  if (v.nearest_option) json = {{std::string(v.nearest_option->name), v.nearest_option->value}};
+  if (v.nearest_hardware) json = {{"hardware", {describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count)}}};
+  if (v.nearest_sequences) json = {{"sequences", *v.nearest_sequences}};
+  if (v.nearest_version) json = {{"engine", {{"version", *v.nearest_version}}}};
+  if (v.nearest_gpu_layers) json = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};
 }
 
 }  // namespace weighbridge

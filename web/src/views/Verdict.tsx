@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
-import { useStore, type Store } from '../store';
-import { t } from '../i18n';
-import { count } from '../format';
+import { useStore } from '../store';
 import { Icon } from './Icon';
-import { layoutText } from './layout-text';
 import { Rich } from './Rich';
-import { engineName, facts, machineName, verdictTexts } from './verdict-texts';
-import { weightsName } from './weights-name';
+import { facts, verdictTexts } from './verdict-texts';
 import { useDeviceNames } from './use-device-names';
 
 const kIcons = { ok: 'check', warn: 'tight', bad: 'cross', plain: 'unknown' } as const;
@@ -27,50 +23,17 @@ export function Announcer({ text }: { text: string }) {
   );
 }
 
-/** The nearest working setting, one tap away: its words, and what the tap does. */
-function nearestOf(store: Store, deviceNames: Map<string, string>): [words: string, take: () => void] | undefined {
-  const answer = store.answer.value;
-  const { verdict, request } = answer;
-  const nearest: NonNullable<typeof verdict.nearest> = verdict.nearest ?? {};
-  const { gpu_layers: layers, weights, kv_cache: cache, parallel, context_tokens: context } = nearest;
-  const { hardware, sequences, engine } = nearest;
-  const use = (name: string): string => t('nearest.engine', { engine: name });
-  if (hardware) {
-    const machine = machineName({ ...answer, request: { ...request, hardware } }, deviceNames);
-    return [use(machine), () => store.setHardware(hardware)];
-  }
-  if (sequences) return [use(t('field.requests', { count: sequences })), () => store.setSequences(sequences)];
-  if (engine)
-    return [
-      use(`${engineName(request.engine.name)} ${engine.version}`),
-      () => store.setEngine({ ...request.engine, ...engine }),
-    ];
-  const tensor = parallel?.tensor;
-  const [first] = request.hardware;
-  if (parallel?.pipeline !== undefined)
-    return [t('nearest.layout', { layout: layoutText(parallel) }), () => store.setParallel(parallel)];
-  if (context !== undefined) return [t('nearest.context', { count: count(context) }), () => store.setContext(context)];
-  if (tensor !== undefined) {
-    const devices = request.hardware.reduce((sum, row) => sum + row.count, 0);
-    if (tensor === devices) return [t('nearest.tensor', { tensor }), () => store.setParallel(undefined)];
-    // Another split needs another number of GPUs: the rows keep their kind.
-    if (first)
-      return [t('nearest.devices', { count: count(tensor) }), () => store.setHardware([{ ...first, count: tensor }])];
-  }
-  if (layers !== undefined) return [t('nearest.layers', { layers }), () => store.setOffload({ gpu_layers: layers })];
-  if (weights)
-    return [t('nearest.format', { format: weightsName(weights.format) }), () => store.setFormat(weights.format)];
-  if (cache) return [t('nearest.cache', { type: cache.k }), () => store.setCacheType(cache.k)];
-  const [option, value] = Object.entries(nearest)[0] ?? [];
-  if (option !== undefined && typeof value === 'number')
-    return [t('nearest.utilization', { name: option, share: value }), () => store.setOption(option, value)];
-  if (verdict.reason?.values.key !== 'engine.name') return undefined;
-  const name = verdict.reason.values.expected;
-  return [use(engineName(name)), () => store.setEngine({ name })];
-}
-
+/** The nearest working setting, one tap away. What it is called and does comes when there is one. */
 function Nearest() {
-  const [words, take] = nearestOf(useStore(), useDeviceNames()) ?? [];
+  const store = useStore();
+  const deviceNames = useDeviceNames();
+  const [nearestOf, setNearestOf] = useState<typeof import('./nearest').nearestOf>();
+  const { nearest, reason } = store.answer.value.verdict;
+  const isOffered = Boolean(nearest ?? reason);
+  useEffect(() => {
+    if (isOffered) void store.bring(import('./nearest')).then((module) => setNearestOf(() => module?.nearestOf));
+  }, [store, isOffered]);
+  const [words, take] = nearestOf?.(store, deviceNames) ?? [];
   return words ? (
     <button class="button small" type="button" onClick={take}>
       {words}

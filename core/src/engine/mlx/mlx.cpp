@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/formula.hpp"
+#include "engine/gpu_notices.hpp"
 #include "engine/local_rules.hpp"
 #include "engine/recurrent.hpp"
 #include "json_text.hpp"
@@ -35,7 +36,9 @@ Settings settle(const Job& job) {
   s.total_tokens = job.scenario.context_tokens;
   s.prompt_tokens = std::max<std::int64_t>(1, s.total_tokens - o.new_tokens.value_or(0));
   s.step_tokens = std::min(o.prefill_tokens.value_or(kPrefillStep), std::max<std::int64_t>(1, s.prompt_tokens - 1));
-  s.max_kv_size = o.max_kv_size.value_or(0);
+  const Caches caches = find_class(job.model.architecture)->caches;
+  if (caches == Caches::plain) s.max_kv_size = o.max_kv_size.value_or(0);
+  s.keeps_windows = caches == Caches::windows;
   s.cache_group = o.kv_group_size.value_or(64);
   if (job.scenario.kv_type.starts_with("q")) s.cache_bits = job.scenario.kv_type[1] - '0';
   return s;
@@ -213,6 +216,15 @@ Term prompt_caches_term(const Job& job, const Term& cache, std::int64_t count) {
   return term;
 }
 
+/// mlx_lm/models/cache.py: RotatingKVCache.to_quantized raises.
+std::optional<Notice> rotating_cache_problem(const Job& job) {
+  if (!job.scenario.kv_type.starts_with("q")) return std::nullopt;
+  const Settings s = settle(job);
+  if (s.max_kv_size == 0 && !(s.keeps_windows && sliding_layers(job.model).n_layers > 0)) return std::nullopt;
+  return notice::custom("unsupported", "params.kv_cache", "MLX does not quantize a cache that keeps a window: RotatingKVCache Quantization NYI.",
+                        "kv_cache", job.scenario.kv_type, "auto");
+}
+
 std::optional<Notice> refusal(const Job& job, Plan& plan) {
   const Scenario& s = job.scenario;
   const auto is_other = [](const DeviceGroup& g) { return g.device.backend != "metal"; };
@@ -226,12 +238,22 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
     if (std::holds_alternative<CompressedAttention>(layer.mixer))
       return notice::custom("not_counted", "params.model", "We have not read how MLX caches compressed attention: expected another model.", "model",
                             job.model.architecture, "a model without compressed attention");
+  if (find_class(job.model.architecture) == nullptr) return unknown_architecture("MLX", job.model.architecture);
   const std::string format(s.weights_format == "checkpoint" ? checkpoint_format(job.model) : std::string_view(s.weights_format));
-  if (mlx_engine().loads(format)) return std::nullopt;
+  if (mlx_engine().loads(format)) return rotating_cache_problem(job);
   plan.nearest_weights_format = format.ends_with("8") || format.starts_with("fp8") ? "mlx-8bit" : "mlx-4bit";
   return notice::custom("unsupported", "params.weights.format",
                         "MLX does not run " + format + " weights: expected " + std::string(*plan.nearest_weights_format) + ".", "weights.format",
                         format, std::string(*plan.nearest_weights_format));
+}
+
+void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
+  if (const SlidingLayers sliding = sliding_layers(job.model); sliding.n_layers > 0 && !settings.keeps_windows)
+    warnings.push_back(sliding_counted_full(sliding.window));
+  if (job.scenario.options.library.max_kv_size && settings.max_kv_size == 0)
+    warnings.push_back(notice::custom("max_kv_size_unused", "params.engine.options.max_kv_size",
+                                      "mlx-lm makes this model's caches as its class says: `--max-kv-size` changes nothing.", "max_kv_size",
+                                      job.model.architecture, "no limit"));
 }
 
 }  // namespace
@@ -241,7 +263,7 @@ Kept kept_of(const LayerSpec& layer, const Settings& settings) {
   const bool is_attention = grouped_attention(layer.mixer) != nullptr || std::holds_alternative<LatentAttention>(layer.mixer);
   if (!is_attention) return {};
   Kept kept{cache_values_per_token(layer.mixer), settings.max_kv_size};
-  if (const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer)) kept.window = sliding->window;
+  if (const auto* sliding = std::get_if<SlidingAttention>(&layer.mixer); sliding != nullptr && settings.keeps_windows) kept.window = sliding->window;
   if (const auto* chunked = std::get_if<ChunkedAttention>(&layer.mixer)) kept.window = chunked->chunk;
   return kept;
 }
@@ -251,6 +273,7 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings settings = settle(job);
+  if (job.explain) add_warnings(job, settings, plan.warnings);
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;
   device.capacity = device.limit = group.capacity();

@@ -7,6 +7,20 @@
 
 namespace weighbridge::mlx {
 
+/// How a model's class makes the caches of its layers (make_prompt_cache in mlx_lm/models/cache.py).
+enum class Caches {
+  plain,    ///< every layer alike: all tokens, or `--max-kv-size` of them
+  own,      ///< by make_cache(), which knows no limit; attention keeps all tokens
+  windows,  ///< by make_cache(); a layer with a window keeps that
+};
+
+/// A model that mlx-lm has code for.
+struct ModelClass {
+  std::string_view name;  ///< model_type
+  Caches caches = Caches::plain;
+};
+[[nodiscard]] const ModelClass* find_class(std::string_view model_type);
+
 /// The settings in force.
 struct Settings {
   std::int64_t sequences = 0;
@@ -14,6 +28,7 @@ struct Settings {
   std::int64_t prompt_tokens = 0;  ///< of them, read before the first is generated
   std::int64_t step_tokens = 0;    ///< of the prompt in one step
   std::int64_t max_kv_size = 0;    ///< tokens that a layer keeps at most; 0: all
+  bool keeps_windows = false;      ///< layers with a window keep no more
   std::int64_t cache_bits = 16;
   std::int64_t cache_group = 64;  ///< values that share a scale and a bias, below 16 bits
 };

@@ -140,7 +140,8 @@ Recorder::Id attend(Walk& w, const LayerSpec& layer, Recorder::Id input) {
   Recorder::Id out = w.make(a->n_heads * a->head_dim_v);
   if (has_scores(w, a->head_dim_k)) {
     // The mask and the softmax are written over the scores, which nothing else holds (backend/common/ternary.h, metal/softmax.cpp).
-    const std::int64_t keys = w.step.before + w.step.tokens;
+    const std::int64_t all = w.step.before + w.step.tokens;
+    const std::int64_t keys = kept.window > 0 ? std::min(all, kept.window + w.step.tokens - 1) : all;  // RotatingKVCache._update_concat
     const Recorder::Id scores = w.recorder.run({q, cache}, w.make(a->n_heads * keys));
     const Recorder::Id mask = w.recorder.run({}, w.recorder.make(times(keys, w.step.tokens), 1), 0, 3);
     w.recorder.run({scores, mask}, scores, 0, 2);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/gpu_notices.hpp"
+#include "engine/recurrent.hpp"
 #include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "json_text.hpp"
@@ -22,6 +23,22 @@ constexpr std::array kFormatRules{
     FormatRule{"gptq-int2", 70}, FormatRule{"gptq-int3", 70}, FormatRule{"gptq-int4", 70}, FormatRule{"gptq-int8", 70}, FormatRule{"nf4", 70},
     FormatRule{"bnb-int8", 70},  FormatRule{"mxfp4", 80},     FormatRule{"mxfp8", 80},     FormatRule{"nvfp4", 80},
 };
+
+/// Caches that ranks cannot share, in the engine's words: SlidingWindowSpec.max_memory_usage_bytes (vllm/v1/kv_cache_interface.py), and groups of
+/// several kinds where prefixes are cached, HybridKVCacheCoordinator (vllm/v1/core/kv_cache_coordinator.py). Read up to v0.30.
+const char* unshared_cache(const Job& job) {
+  const Settings s = settle(job, rules_for(job.scenario.engine_version));
+  bool has_window = false;
+  bool has_state = false;
+  for (const LayerSpec& layer : job.model.layers) {
+    has_window = has_window || std::holds_alternative<SlidingAttention>(layer.mixer) || std::holds_alternative<ChunkedAttention>(layer.mixer) ||
+                 std::holds_alternative<CompressedAttention>(layer.mixer);
+    has_state = has_state || recurrent_part(layer) != nullptr;
+  }
+  if (has_window && s.hybrid_cache) return "DCP not support sliding window.";
+  return has_state && s.prefix_caching ? "DCP not support hybrid attn now." : nullptr;
+}
+
 /// vllm/config/model.py verify_with_parallel_config: ranks that share a cache come from those that hold the same heads.
 std::optional<Notice> context_parallel_problem(const Job& job, const Parallel& p) {
   const std::int64_t shared = job.scenario.options.vllm.decode_context_parallel_size.value_or(1);
@@ -29,6 +46,9 @@ std::optional<Notice> context_parallel_problem(const Job& job, const Parallel& p
   // mla/common.py, later mla_attention.py
   if (job.scenario.kv_type.starts_with("fp8") && first_latent_attention(job.model.layers) != nullptr)
     return notice::custom("unsupported", "params.kv_cache", "DCP not support fp8 kvcache now.", "kv_cache", job.scenario.kv_type, "auto");
+  if (const char* unshared = unshared_cache(job))
+    return notice::custom("unsupported", "params.engine.options.decode_context_parallel_size", unshared, "decode_context_parallel_size",
+                          grouped(shared), "1");
   const FullAttention* a = first_grouped_attention(job.model.layers);
   const std::int64_t copies = first_latent_attention(job.model.layers) != nullptr || a == nullptr ? p.tensor : p.tensor / a->n_kv_heads;
   const auto works = [&](std::int64_t ranks) { return ranks <= std::max<std::int64_t>(1, copies) && p.tensor % ranks == 0; };
