@@ -28,6 +28,22 @@ test('it does not fit, one click makes it fit, and one more undoes that', async 
   await expect(page.locator('[data-tried]')).toHaveCount(0);
 });
 
+test('Back returns from a try, and from a reset', async ({ page }) => {
+  await open(page, `#${kTooLarge}`);
+  await page.getByRole('button', { name: 'Try: A context of 18,432 tokens' }).click();
+  await expect(page).toHaveURL(/ctx=18k/);
+  await page.goBack();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+  await expect(page).not.toHaveURL(/ctx=/);
+  await page.goForward();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await expect(page).toHaveURL(/\/$/);
+  await page.goBack();
+  await expect(page.locator('#model')).toHaveValue('Qwen3-32B');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+});
+
 test('Chinese: a distillation, whose layers come when it is named, and its way back', async ({ page }) => {
   await open(page, 'zh/#v=1&g=8xh100-sxm');
   const card = page.getByRole('region', { name: '怎样才装得下' });

@@ -19,6 +19,23 @@ constexpr const char* kLlama8B = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B";
 Json cards(const char* device, int count) { return Json::array({{{"device", device}, {"count", count}}}); }
 
 // 80 layers x 2 x 8 heads x 128 x 2 bytes x 8,192 tokens.
+// GGML_CUDA_MAX_DEVICES: 17 GPUs stop it, and none of its answers needs more.
+TEST(LlamaCpp, TakesSixteenDevicesAtMost) {
+  const auto on = [](int count) {
+    return testing::llama_cpp_request("deepseek-ai/DeepSeek-R1", Json::array({{{"device", "rtx-3090"}, {"count", count}}}));
+  };
+  for (const char* engine : {"llama.cpp", "ollama", "lm-studio"}) {
+    Json request = on(17);
+    request["engine"]["name"] = engine;
+    const Json verdict = testing::estimate(request)["verdict"];
+    EXPECT_EQ(verdict["class"], "impossible") << engine;
+    EXPECT_EQ(verdict["reason"]["where"], "params.hardware") << engine;
+  }
+  const Json most = testing::estimate(on(16));
+  EXPECT_EQ(most["verdict"]["class"], "no");
+  EXPECT_TRUE(most["fewest_devices"].is_null());
+}
+
 TEST(LlamaCppCache, SeventyBillionAt8192TokensTakes2684354560Bytes) {
   const Json result = testing::estimate(llama_cpp_request(kLlama70B, cards("rtx-3090", 2)));
   EXPECT_EQ(sum_of(result, "kv_cache"), 2'684'354'560);

@@ -10,7 +10,7 @@ import { engineName } from '../views/verdict-texts';
 import { useDeviceNames } from '../views/use-device-names';
 import { markFields } from './fields';
 import { merge } from './merge';
-import { show } from './show';
+import { show, stepTo } from './show';
 import { noteText, outcomeText, priceText, rowText, type Names } from './texts';
 import { useAdvice, type Advised } from './use-advice';
 import '../../styles/advice.css';
@@ -125,7 +125,7 @@ function Advice() {
     const before = request.value;
     setAsked(true); // what follows is shown as well, and the way back
     const merged = merge(before as unknown as Json, row.patch) as unknown as Request;
-    const after = show(store, merged);
+    const after = stepTo(store, merged);
     const strategies = row.changes.map(({ strategy }) => strategy);
     setTried({ words: rowText(row, names), strategies, before, after });
   }

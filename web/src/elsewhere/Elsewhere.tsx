@@ -4,7 +4,7 @@ import type { ComponentType } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { joinSides } from '../compare/address';
 import { merge } from '../advice/merge';
-import { show } from '../advice/show';
+import { stepTo } from '../advice/show';
 import type { ElsewhereRow, Json, ModelChoice, Parallel, PricedMachine, Request, Verdict } from '../core/wire';
 import { deviceTexts } from '../devices/texts';
 import { machineName, priceText, type Price } from '../devices/machines';
@@ -236,7 +236,7 @@ function Found({ asked, isStale }: { asked: Asked; isStale: boolean }) {
                 detail={detail}
                 unit={store.unit.value}
                 isStale={isStale}
-                onUse={() => show(store, requestOf(row))}
+                onUse={() => stepTo(store, requestOf(row))}
                 onCompare={isComparable ? () => void compare(row) : undefined}
               />
             ))}

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::int64_t kBatch = 2048;  // llama_context_default_params
 
-constexpr std::int64_t kDrafts = 3;       // common/common.h, common_params_speculative_draft::n_max, which need_n_rs_seq() asks for
-constexpr std::int64_t kMostShares = 16;  // common/arg.cpp, --tensor-split; llama_max_devices
+constexpr std::int64_t kDrafts = 3;        // common/common.h, common_params_speculative_draft::n_max, which need_n_rs_seq() asks for
+constexpr std::int64_t kMostDevices = 16;  // llama_max_devices; GGML_CUDA_MAX_DEVICES, beyond which ggml-cuda stops; common/arg.cpp, --tensor-split
 
 DType cache_type(const std::string& name) { return ggml_cache_type(name).value_or(dtype::f16); }
 
@@ -63,9 +63,11 @@ std::optional<Notice> split_refusal(const Job& job) {
   const LlamaCppOptions& o = scenario.options.llama_cpp;
   const std::int64_t devices = scenario.device_count();
   const auto given = static_cast<std::int64_t>(o.tensor_split.size());
-  if (given >= kMostShares)
+  if (devices > kMostDevices)
+    return notice::out_of_range("params.hardware", "devices", grouped(devices), "a whole number from 1 to " + grouped(kMostDevices));
+  if (given >= kMostDevices)
     return unsupported("params.engine.options.tensor_split",
-                       "llama.cpp stops with \"got " + grouped(given) + " input configs, but system only has " + grouped(kMostShares) +
+                       "llama.cpp stops with \"got " + grouped(given) + " input configs, but system only has " + grouped(kMostDevices) +
                            " devices\": expected " + grouped(devices) + " shares.",
                        "tensor_split", grouped(given), grouped(devices) + " shares");
   // ggml-cuda, ggml-metal and ggml-vulkan of v0.5.0 register no ggml_backend_split_buffer_type: loading fails with this sentence.

@@ -120,7 +120,14 @@ export function Setup({ heading }: { heading?: ComponentChildren }) {
         <button class="text-button on-phone" type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? t('setup.done') : t('setup.edit')}
         </button>
-        <button class="text-button reset" type="button" onClick={reset}>
+        <button
+          class="text-button reset"
+          type="button"
+          onClick={() => {
+            history.pushState(null, ''); // Back returns from it
+            reset();
+          }}
+        >
           {t('setup.reset')}
         </button>
       </div>
