@@ -168,7 +168,8 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       }
       const Verdict& v = result.verdict;
       result.verdict.nearest_share = v.kind == VerdictClass::no ? plan.nearest_share : std::nullopt;
-      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total && engine->has_option(engine->share_option)) {
+      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total && engine->has_option(engine->share_option) &&
+          !scenario.options.vllm.kv_cache_memory_bytes) {
         const DevicePlan& device = result.devices[v.device];
         const DeviceGroup& group = scenario.hardware[device.group];
         const double most = plan.tight_at_best ? kSafeShareOfSystemMemory : 1;

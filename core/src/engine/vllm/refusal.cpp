@@ -85,9 +85,15 @@ bool is_among(const Names& names, const std::string& name) {
 std::optional<Notice> drafting_problem(const Job& job) {
   if (job.scenario.draft)
     if (std::optional<Notice> other = serving_rules().drafts->problem(job)) return other;
-  const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
-  if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
+  const VllmOptions& options = job.scenario.options.vllm;
+  const std::optional<std::string>& method = options.speculative_method;
   const bool has_layers = !job.model.mtp_layers.empty();
+  // SpeculativeConfig.__post_init__
+  if (!method && !job.scenario.draft && !has_layers && options.num_speculative_tokens)
+    return notice::custom("unsupported", "params.engine.options.num_speculative_tokens",
+                          "num_speculative_tokens was provided but without speculative model.", "num_speculative_tokens",
+                          grouped(*options.num_speculative_tokens), "speculative_method");
+  if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
   if (method->ends_with("mtp") && has_layers) return std::nullopt;
   return unknown_drafting("vLLM", "speculative_method", *method,
                           std::string(has_layers ? "mtp, " : "") + "eagle, eagle3, ngram, ngram_gpu, suffix, draft_model, dflash, medusa");
