@@ -111,9 +111,11 @@ void share_memory(const Scenario& scenario, const std::vector<DevicePlan>& devic
 bool has_rules(const Engine& engine, const Model& model, const Scenario& scenario) {
   if (engine.plan == nullptr) return false;
   if (serving_rules().compressed != nullptr) return true;
-  return !scenario.options.draft_model && std::none_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
-    return std::holds_alternative<CompressedAttention>(layer.mixer);
-  });
+  const VllmOptions& options = scenario.options.vllm;
+  if (scenario.options.draft_model || options.speculative_method || options.num_speculative_tokens || options.decode_context_parallel_size)
+    return false;
+  return std::none_of(model.layers.begin(), model.layers.end(),
+                      [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
 }
 
 /// Whether a share of more than the whole memory is asked for.
@@ -168,7 +170,8 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       }
       const Verdict& v = result.verdict;
       result.verdict.nearest_share = v.kind == VerdictClass::no ? plan.nearest_share : std::nullopt;
-      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total && engine->has_option(engine->share_option)) {
+      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total && engine->has_option(engine->share_option) &&
+          !scenario.options.vllm.kv_cache_memory_bytes) {
         const DevicePlan& device = result.devices[v.device];
         const DeviceGroup& group = scenario.hardware[device.group];
         const double most = plan.tight_at_best ? kSafeShareOfSystemMemory : 1;

@@ -241,6 +241,21 @@ TEST(Nearest, RanksThatShareALatentCacheDoNotShareAnFp8One) {
   EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");
 }
 
+TEST(Nearest, NothingIsDraftedWithoutWhatDrafts) {
+  EXPECT_EQ(nearest(request("tensorrt-llm", kDense, 1, {{"num_nextn_predict_layers", 3}}))["num_nextn_predict_layers"], 0);
+  const Json verdict = testing::estimate(request("vllm", kDense, 1, {{"num_speculative_tokens", 3}}))["verdict"];
+  EXPECT_EQ(verdict["reason"]["message"], "num_speculative_tokens was provided but without speculative model.");
+  for (const Json& drafted : {Json{{"num_speculative_tokens", 3}, {"speculative_method", "ngram"}}, Json{{"enforce_eager", true}}})
+    EXPECT_EQ(testing::estimate(request("vllm", kDense, 1, drafted))["verdict"]["class"], "fits") << drafted.dump();
+}
+
+// Where the pool is given in bytes, the engine does not ask for a share of the card (vllm/config/cache.py kv_cache_memory_bytes).
+TEST(Nearest, NoShareWhereThePoolIsGiven) {
+  Json params = request("vllm", kDense, 1, {{"kv_cache_memory_bytes", std::int64_t{1} << 43}});
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
+  EXPECT_TRUE(testing::estimate(params)["verdict"]["nearest"].is_null());
+}
+
 TEST(Nearest, RanksDoNotShareAWindowOrAState) {
   const Json shared{{"decode_context_parallel_size", 2}};
   for (const char* model : {"google/gemma-3-4b-it", "Qwen/Qwen3-Next-80B-A3B-Instruct", "deepseek-ai/DeepSeek-V4-Flash"})

@@ -160,6 +160,21 @@ TEST(VllmDrafting, AnotherModelLoadsItsWeightsAndCachesItsLayers) {
   EXPECT_TRUE(testing::call("estimate", params)["warnings"].empty());
 }
 
+// vllm/model_executor/models/llama_eagle3.py: one layer more, with a cache of its own in the blocks of the others.
+TEST(VllmDrafting, TheLayerOfEagleCachesEveryToken) {
+  const auto cache = [](const char* model, int gpus, const Json& options) {
+    return testing::term(testing::estimate(testing::serving_request("vllm", model, "h200-sxm", gpus, options)), "kv_cache")["bytes"]
+        .get<std::int64_t>();
+  };
+  for (const char* method : {"eagle", "eagle3"}) {
+    const Json options{{"speculative_method", method}};
+    EXPECT_EQ(cache("meta-llama/Llama-3.1-8B-Instruct", 1, options) * 32, cache("meta-llama/Llama-3.1-8B-Instruct", 1, Json::object()) * 33);
+    EXPECT_EQ(cache("deepseek-ai/DeepSeek-R1", 8, options) * 61, cache("deepseek-ai/DeepSeek-R1", 8, Json::object()) * 62);
+    EXPECT_GT(cache("openai/gpt-oss-20b", 1, options), cache("openai/gpt-oss-20b", 1, Json::object()));
+  }
+  EXPECT_EQ(cache("Qwen/Qwen3-8B", 1, {{"speculative_method", "ngram"}}), cache("Qwen/Qwen3-8B", 1, Json::object()));
+}
+
 // The last stage drafts; vllm/config/speculative.py verify_equal_vocab_size_if_draft_model.
 TEST(VllmDrafting, AnotherModelRunsOnTheLastStageAndHasTheSameVocabulary) {
   Json params = testing::serving_request("vllm", "Qwen/Qwen3-8B", "h100-sxm", 2, {{"draft_model", "qwen3-0.6b"}});

@@ -13,8 +13,16 @@ constexpr EngineRules kEngines[] = {{"sglang", sglang::plan}, {"tensorrt-llm", t
 }  // namespace
 
 ServingRules serving_rules() {
-  return {kEngines,           read_serving_options, describe_serving_options, longest_sequence_option, &vllm::kCompressedRules,
-          &vllm::kDraftRules, offer_nearest,        describe_nearest,         refuse_overlong};
+  return {kEngines,
+          read_serving_options,
+          describe_serving_options,
+          longest_sequence_option,
+          &vllm::kCompressedRules,
+          &vllm::kDraftRules,
+          vllm::shared_caches_problem,
+          offer_nearest,
+          describe_nearest,
+          refuse_overlong};
 }
 
 }  // namespace weighbridge

@@ -19,6 +19,7 @@ struct CompressedRules;
 extern const CompressedRules kCompressedRules;
 struct DraftRules;
 extern const DraftRules kDraftRules;
+[[nodiscard]] std::optional<Notice> shared_caches_problem(const Job& job, const Parallel& parallel);
 }  // namespace vllm
 
 namespace sglang {
@@ -42,7 +43,8 @@ inline constexpr std::string_view kVersion = "3.3.7";
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tgi
 
-/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention and models that draft; what runs where an
+/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention, what drafts and ranks that
+/// share a cache; what runs where an
 /// engine refuses.
 struct ServingRules {
   std::span<const EngineRules> engines;
@@ -51,6 +53,7 @@ struct ServingRules {
   std::string_view (*longest_sequence_option)(std::string_view engine) = nullptr;
   const vllm::CompressedRules* compressed = nullptr;
   const vllm::DraftRules* drafts = nullptr;
+  std::optional<Notice> (*shared_caches)(const Job& job, const Parallel& parallel) = nullptr;
   void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< solve/nearest.cpp
   void (*describe_nearest)(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, nlohmann::ordered_json& json) = nullptr;
   void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< solve/overlong.cpp

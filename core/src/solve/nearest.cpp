@@ -92,18 +92,20 @@ std::optional<std::string_view> nearest_cache_type(const Engine& engine, Prepare
   return works("auto") ? std::optional<std::string_view>("auto") : std::nullopt;
 }
 
-/// A number of ranks that is an option of the engine: the most below the asked one.
+/// A number of ranks, or of layers that draft, that is an option of the engine: the most below the asked one.
 std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& prepared, Scenario trial) {
   struct Ranks {
     std::string_view name;
     std::optional<std::int64_t>* value;
+    std::int64_t least = 1;
   };
   EngineOptions& o = trial.options;
-  const std::array all{Ranks{"ep_size", &o.serving.ep_size}, Ranks{"moe_expert_parallel_size", &o.serving.ep_size},
-                       Ranks{"dp_size", &o.serving.dp_size}, Ranks{"decode_context_parallel_size", &o.vllm.decode_context_parallel_size}};
+  const std::array all{Ranks{"num_nextn_predict_layers", &o.serving.speculative_num_draft_tokens, 0}, Ranks{"ep_size", &o.serving.ep_size},
+                       Ranks{"moe_expert_parallel_size", &o.serving.ep_size}, Ranks{"dp_size", &o.serving.dp_size},
+                       Ranks{"decode_context_parallel_size", &o.vllm.decode_context_parallel_size}};
   for (const Ranks& ranks : all) {
     if (!where.ends_with("options." + std::string(ranks.name)) || !*ranks.value) continue;
-    for (std::int64_t count = std::min(**ranks.value - 1, trial.device_count()); count > 0; --count) {
+    for (std::int64_t count = std::min(**ranks.value - 1, trial.device_count()); count >= ranks.least; --count) {
       *ranks.value = count;
       if (runs(prepared, trial)) return NearestOption{ranks.name, count};
     }

@@ -115,6 +115,9 @@ std::optional<Notice> refusal(const Job& job) {
                           "fp8");
   if (device.compute_capability != 0 && device.compute_capability < rule->capability)
     return needs_capability("params.weights.format", format, rule->capability, device.compute_capability);
+  // _torch/speculative/mtp.py: drafts by the model's own layers, as many as its config has.
+  if (const std::int64_t drafts = s.options.serving.speculative_num_draft_tokens.value_or(0); drafts > 0 && job.model.mtp_layers.empty())
+    return notice::out_of_range("params.engine.options.num_nextn_predict_layers", "num_nextn_predict_layers", grouped(drafts), "0");
   return backend_problem(job);
 }
 

@@ -137,6 +137,10 @@ Term cache_term(const Job& job, const PageLayout& layout, const Settings& settin
     term.basis = Basis::modelled;  // how many blocks lie behind a window at a time, or how long requests grow, is a bound, not a count
     term.records = 0;
   }
+  if (settings.drafts_with_eagle) {  // how many heads its layer has is not known
+    term.basis = Basis::modelled;
+    term.records = 0;
+  }
   term.low = term.high = term.bytes;
   if (!job.explain) return term;
   const bool latent = first_latent_attention(job.model.layers) != nullptr;

@@ -82,6 +82,14 @@ void add_layers(std::vector<PageKind>& kinds, const Model& model, const std::vec
   }
 }
 
+/// The layer of EAGLE keeps every token, in heads like the model's own or in a latent (vllm/model_executor/models/llama_eagle.py,
+/// deepseek_eagle.py).
+std::vector<LayerSpec> eagle_layers(const Model& model) {
+  if (const FullAttention* heads = first_grouped_attention(model.layers)) return {LayerSpec{*heads}};
+  if (const LatentAttention* latent = first_latent_attention(model.layers)) return {LayerSpec{*latent}};
+  return {};
+}
+
 /// unify_hybrid_kv_cache_specs: where some layers see everything, windows are ignored and every layer keeps every token.
 void ignore_windows(std::vector<PageKind>& kinds) {
   std::vector<PageKind> merged;
@@ -158,6 +166,7 @@ PageLayout page_layout(const Model& model, const Settings& settings) {
   PageLayout layout;
   add_layers(layout.kinds, model, model.layers, settings, 0);
   if (settings.drafts_with_mtp) add_layers(layout.kinds, model, model.mtp_layers, settings, model.n_layers());
+  if (settings.drafts_with_eagle) add_layers(layout.kinds, model, eagle_layers(model), settings, model.n_layers());
   if (settings.draft != nullptr) add_layers(layout.kinds, *settings.draft, settings.draft->layers, settings, model.n_layers());
   std::vector<PageKind>& kinds = layout.kinds;
   if (kinds.empty()) return layout;  // an encoder only

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "engine/gpu_notices.hpp"
-#include "engine/recurrent.hpp"
 #include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "json_text.hpp"
@@ -24,42 +23,6 @@ constexpr std::array kFormatRules{
     FormatRule{"bnb-int8", 70},  FormatRule{"mxfp4", 80},     FormatRule{"mxfp8", 80},     FormatRule{"nvfp4", 80},
 };
 
-/// Caches that ranks cannot share, in the engine's words: SlidingWindowSpec.max_memory_usage_bytes (vllm/v1/kv_cache_interface.py), and groups of
-/// several kinds where prefixes are cached, HybridKVCacheCoordinator (vllm/v1/core/kv_cache_coordinator.py). Read up to v0.30.
-const char* unshared_cache(const Job& job) {
-  const Settings s = settle(job, rules_for(job.scenario.engine_version));
-  bool has_window = false;
-  bool has_state = false;
-  for (const LayerSpec& layer : job.model.layers) {
-    has_window = has_window || std::holds_alternative<SlidingAttention>(layer.mixer) || std::holds_alternative<ChunkedAttention>(layer.mixer) ||
-                 std::holds_alternative<CompressedAttention>(layer.mixer);
-    has_state = has_state || recurrent_part(layer) != nullptr;
-  }
-  if (has_window && s.hybrid_cache) return "DCP not support sliding window.";
-  return has_state && s.prefix_caching ? "DCP not support hybrid attn now." : nullptr;
-}
-
-/// vllm/config/model.py verify_with_parallel_config: ranks that share a cache come from those that hold the same heads.
-std::optional<Notice> context_parallel_problem(const Job& job, const Parallel& p) {
-  const std::int64_t shared = job.scenario.options.vllm.decode_context_parallel_size.value_or(1);
-  if (shared == 1) return std::nullopt;
-  // mla/common.py, later mla_attention.py
-  if (job.scenario.kv_type.starts_with("fp8") && first_latent_attention(job.model.layers) != nullptr)
-    return notice::custom("unsupported", "params.kv_cache", "DCP not support fp8 kvcache now.", "kv_cache", job.scenario.kv_type, "auto");
-  if (const char* unshared = unshared_cache(job))
-    return notice::custom("unsupported", "params.engine.options.decode_context_parallel_size", unshared, "decode_context_parallel_size",
-                          grouped(shared), "1");
-  const FullAttention* a = first_grouped_attention(job.model.layers);
-  const std::int64_t copies = first_latent_attention(job.model.layers) != nullptr || a == nullptr ? p.tensor : p.tensor / a->n_kv_heads;
-  const auto works = [&](std::int64_t ranks) { return ranks <= std::max<std::int64_t>(1, copies) && p.tensor % ranks == 0; };
-  if (works(shared)) return std::nullopt;
-  if (!job.explain) return Notice{};
-  std::int64_t nearest = std::min(shared, p.tensor);
-  while (!works(nearest)) --nearest;
-  return notice::out_of_range("params.engine.options.decode_context_parallel_size", "decode_context_parallel_size", grouped(shared),
-                              "at most " + grouped(nearest));
-}
-
 /// A machine holds whole engines (docs/serving/data_parallel_deployment.md, `--data-parallel-size-local`), or one engine takes whole machines: by
 /// processes also beside others (nnodes_within_dp of vllm/config/parallel.py, create_engine_config of vllm/engine/arg_utils.py).
 bool deals_engines_out(const Parallel& p, const Rules& rules) {
@@ -71,26 +34,6 @@ bool deals_engines_out(const Parallel& p, const Rules& rules) {
 std::optional<Notice> version_problem(const Job& job, const Rules& rules) {
   if (stored_format(job) != "mxfp4" || rules.version != "0.9") return std::nullopt;
   return notice::custom("unsupported", "params.engine.version", "mxfp4 needs vLLM 0.10 or newer, got 0.9.", "engine.version", "0.9", "0.10");
-}
-
-/// vllm/config/speculative.py SpeculativeMethod: those that take no memory of their own or a part that is counted, and those with another model.
-constexpr std::array kDrafting{"ngram", "ngram_gpu", "suffix", "eagle", "eagle3"};
-constexpr std::array kDraftModels{"draft_model", "dflash", "dspark", "medusa", "mlp_speculator", "extract_hidden_states"};
-
-template <class Names>
-bool is_among(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::optional<Notice> drafting_problem(const Job& job) {
-  if (job.scenario.draft)
-    if (std::optional<Notice> other = serving_rules().drafts->problem(job)) return other;
-  const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
-  if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
-  const bool has_layers = !job.model.mtp_layers.empty();
-  if (method->ends_with("mtp") && has_layers) return std::nullopt;
-  return unknown_drafting("vLLM", "speculative_method", *method,
-                          std::string(has_layers ? "mtp, " : "") + "eagle, eagle3, ngram, ngram_gpu, suffix, draft_model, dflash, medusa");
 }
 
 std::optional<Notice> device_problem(const Job& job) {
@@ -144,7 +87,8 @@ std::optional<Notice> refusal(const Job& job, const Rules& rules) {
   if (s.parallel.pipeline > job.model.n_layers())
     return notice::out_of_range("params.parallel.pipeline", "pipeline", grouped(s.parallel.pipeline), "at most " + grouped(job.model.n_layers()));
   if (std::optional<Notice> dense = needs_experts(job)) return dense;
-  if (std::optional<Notice> drafting = drafting_problem(job)) return drafting;
+  if (const DraftRules* drafts = serving_rules().drafts)
+    if (std::optional<Notice> drafting = drafts->problem(job)) return drafting;
   // vllm/config/scheduler.py: a step must have room for one token of each sequence.
   const EngineOptions& o = s.options;
   const std::int64_t sequences = o.max_num_seqs.value_or(ceil_div(s.sequences, s.parallel.data));
@@ -161,7 +105,7 @@ std::optional<Notice> refusal(const Job& job, const Rules& rules) {
 /// vllm/config verify_with_parallel_config; vllm/distributed/utils.py divide(); vocab_parallel_embedding.py.
 std::optional<Notice> split_problem(const Job& job, const Parallel& parallel) {
   const std::optional<Uneven> uneven = uneven_size(job, split_of(parallel));
-  if (!uneven) return context_parallel_problem(job, parallel);
+  if (!uneven) return serving_rules().shared_caches == nullptr ? std::nullopt : serving_rules().shared_caches(job, parallel);
   if (!job.explain) return Notice{};
   const bool by_all = uneven->ranks > parallel.tensor;
   std::string expected = by_all || parallel.expert ? "a multiple of ranks, " + grouped(std::max(uneven->ranks, parallel.tensor))
@@ -182,9 +126,7 @@ std::optional<Notice> nodes_problem(const Job& job, const Rules& rules) {
 
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
   add_model_warnings(job.model, settings, warnings);
-  if (const std::optional<std::string>& method = job.scenario.options.vllm.speculative_method;
-      method && settings.draft == nullptr && is_among(kDraftModels, *method))
-    warnings.push_back(draft_not_counted("speculative_method", *method));
+  if (const DraftRules* drafts = serving_rules().drafts) drafts->warn(job, settings, warnings);
   // docs/serving/parallelism_scaling.md
   const Parallel& p = job.scenario.parallel;
   if (const std::int64_t each = job.scenario.device_count() / p.nodes; p.nodes > 1 && p.tensor > each)

@@ -155,9 +155,13 @@ struct CompressedRules {
   Bytes (*request)(const Model& model, const Settings& settings, const Stage& stage, std::int64_t tokens);
 };
 
-/// A model of its own that drafts (draft.cpp), which such a module has none of either: serving_rules().drafts.
+/// Why the ranks of decode context parallel cannot share the cache, or nothing. Such a module has it neither: serving_rules().shared_caches.
+[[nodiscard]] std::optional<Notice> shared_caches_problem(const Job& job, const Parallel& parallel);
+
+/// What drafts, and a model of its own that does (draft.cpp), of which such a module has nothing either: serving_rules().drafts.
 struct DraftRules {
   std::optional<Notice> (*problem)(const Job& job);
+  void (*warn)(const Job& job, const Settings& settings, Notices& warnings);
   FormulaRow (*weights)(const Job& job, const Settings& settings);
 };
 
