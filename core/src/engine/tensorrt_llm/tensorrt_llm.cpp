@@ -115,6 +115,9 @@ std::optional<Notice> refusal(const Job& job) {
                           "fp8");
   if (device.compute_capability != 0 && device.compute_capability < rule->capability)
     return needs_capability("params.weights.format", format, rule->capability, device.compute_capability);
+  // Its cache is for Blackwell, as its weights are (NVIDIA, "Optimizing inference for long context and large batch sizes with NVFP4 KV cache").
+  if (s.kv_type == "nvfp4" && device.compute_capability != 0 && device.compute_capability < 100)
+    return needs_capability("params.kv_cache", "nvfp4", 100, device.compute_capability);
   return backend_problem(job);
 }
 
