@@ -19,6 +19,11 @@ test('every device is counted; one is taken, another is compared', async ({ page
   await expect(card(page).getByText(/^\d+ of \d+ hold it$/)).toBeVisible({ timeout: 60_000 });
   await expect(card(page).locator('tbody tr')).toHaveCount(12);
   await expect(card(page).locator('tbody tr').first()).toHaveAttribute('data-verdict', 'fits');
+  const outcome = card(page).getByRole('combobox', { name: 'Show' });
+  await outcome.selectOption('no');
+  await expect(card(page).locator('tbody tr').first()).toHaveAttribute('data-verdict', 'no');
+  await expect(outcome.locator('option:checked')).toHaveText(/^Does not fit \(\d+\)$/);
+  await outcome.selectOption('');
   await card(page).getByRole('searchbox').fill('rtx 3090');
   const row = card(page).getByRole('row', { name: /^2 × RTX 3090 Fits/ });
   await expect(row).toContainText('Fits');

@@ -123,3 +123,23 @@ test('what is in use there already counts, and is in sight', async ({ page }) =>
   await expect(row).toContainText('Q8_0', { timeout: 30_000 });
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
 });
+
+test('another GPU keeps the engine and the context, and the calculator gets weights that the engine loads', async ({
+  page,
+}) => {
+  await open(page, 'reverse/');
+  await page.getByRole('button', { name: 'RTX 4090', exact: true }).click();
+  await expect(page).toHaveURL(/g=1xrtx-4090/);
+  await expect(page).not.toHaveURL(/w=checkpoint/);
+  await page.locator('label').filter({ hasText: 'vLLM' }).click();
+  await page.getByRole('combobox', { name: 'Room for a context of at least' }).selectOption('32768');
+  await page.getByRole('searchbox', { name: 'Another GPU or machine' }).fill('rtx 5090');
+  await page.getByRole('button', { name: 'NVIDIA GeForce RTX 5090', exact: false }).first().click();
+  await expect(page).toHaveURL(/g=1xrtx-5090/);
+  await expect(page.getByRole('radio', { name: 'vLLM' })).toBeChecked();
+  await expect(page.getByRole('combobox', { name: 'Room for a context of at least' })).toHaveValue('32768');
+  await page.locator('label').filter({ hasText: 'llama.cpp' }).click();
+  await expect(page).toHaveURL(/e=llama.cpp/);
+  await page.getByRole('link', { name: 'Calculator' }).click();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'no');
+});

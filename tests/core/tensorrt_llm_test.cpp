@@ -21,6 +21,13 @@ TEST(TensorRtLlmCache, ALlama8BTokenTakes131072Bytes) {
   EXPECT_EQ(term_of(with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "h200-sxm", 4), "kv_cache")["bytes"], 131'072LL / 4 * 4096 * 8);
 }
 
+// 65,536 values a token in half a byte each, and a scale for 16 of them.
+TEST(TensorRtLlmCache, FourBitsHaveScales) {
+  Json params = with("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "b200-sxm", 1);
+  params["kv_cache"] = {{"k", "nvfp4"}, {"v", "nvfp4"}};
+  EXPECT_EQ(term_of(params, "kv_cache")["bytes"], (65'536LL / 2 + 65'536 / 16) * 4096 * 8);
+}
+
 // 61 layers x 576 values: 35,136 bytes a token in FP8, on every rank; blocks hold 32 tokens.
 TEST(TensorRtLlmCache, LatentsAreCopiedAndBlocksRoundUp) {
   Json params = with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8, {{"kv_cache_dtype", "fp8"}});
@@ -93,6 +100,9 @@ TEST(TensorRtLlmLayout, RefusesWhatCannotRun) {
   Json fp4 = with("Qwen/Qwen3-8B", "h100-sxm", 1);
   fp4["weights"]["format"] = "nvfp4";
   EXPECT_EQ(reason(fp4), "nvfp4");
+  Json cache = with("Qwen/Qwen3-8B", "h100-sxm", 1);
+  cache["kv_cache"] = {{"k", "nvfp4"}, {"v", "nvfp4"}};
+  EXPECT_EQ(reason(cache), "nvfp4");
 }
 
 }  // namespace

@@ -5,7 +5,16 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { joinSides } from '../compare/address';
 import { merge } from '../advice/merge';
 import { stepTo } from '../advice/show';
-import type { ElsewhereRow, Json, ModelChoice, Parallel, PricedMachine, Request, Verdict } from '../core/wire';
+import type {
+  ElsewhereRow,
+  Json,
+  ModelChoice,
+  Parallel,
+  PricedMachine,
+  Request,
+  Verdict,
+  VerdictClass,
+} from '../core/wire';
 import { deviceTexts } from '../devices/texts';
 import { machineName, priceText, type Price } from '../devices/machines';
 import { count, memory, type Unit } from '../format';
@@ -166,6 +175,16 @@ function useFullNames(): (row: ElsewhereRow) => string[] {
     [device, ...(gpus ?? []).map((gpu) => gpu.device)].map((id) => nameOf.get(id) ?? id);
 }
 
+/** Verdicts that there are, in the order of the rows, with how many rows have each. */
+function countVerdicts(rows: ElsewhereRow[]): [kind: VerdictClass, count: number][] {
+  const counts = new Map<VerdictClass, number>();
+  for (const row of rows) {
+    const kind = bestOf(row).verdict.class;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return [...counts];
+}
+
 /** Whether a link can hold the model; it has to be packed to know. */
 function useIsCarried(model: ModelChoice): boolean {
   const [carried, setCarried] = useState<ModelChoice>();
@@ -182,14 +201,18 @@ function useIsCarried(model: ModelChoice): boolean {
 function Found({ asked, isStale }: { asked: Asked; isStale: boolean }) {
   const store = useStore();
   const [filter, setFilter] = useState('');
+  const [chosen, setKind] = useState('');
   const [most, setMost] = useState(kFirstRows);
   const names = useNames();
   const fullNames = useFullNames();
   const isComparable = useIsCarried(asked.request.model);
   const { rows, done, all } = asked.progress;
+  const kinds = countVerdicts(rows);
+  const kind = kinds.some(([one]) => one === chosen) ? chosen : ''; // other settings may have none
   const wanted = filter.trim().toLowerCase();
   const named = rows.map((row) => ({ row, name: names(row) }));
   const isFound = ({ row, name }: (typeof named)[number]): boolean =>
+    (kind === '' || bestOf(row).verdict.class === kind) &&
     [...name, ...fullNames(row)].join(' ').toLowerCase().includes(wanted);
   const found = named.filter(isFound);
   const requestOf = (row: ElsewhereRow): Request =>
@@ -213,6 +236,17 @@ function Found({ asked, isStale }: { asked: Asked; isStale: boolean }) {
       <label class="elsewhere-filter">
         <span>{t('elsewhere.filter')}</span>
         <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+      </label>
+      <label class="elsewhere-filter">
+        <span>{t('elsewhere.show')}</span>
+        <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
+          <option value="">{t('elsewhere.all', { count: rows.length })}</option>
+          {kinds.map(([one, number]) => (
+            <option key={one} value={one}>
+              {t('elsewhere.class', { kind: t(`class.${one}`), count: number })}
+            </option>
+          ))}
+        </select>
       </label>
       {found.length === 0 && done === all ? (
         <p class="note">{t('elsewhere.none')}</p>

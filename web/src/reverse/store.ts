@@ -34,7 +34,9 @@ export interface Mine {
   failed: Signal<'blocked' | 'broken' | null>;
   /** The engine of the link that was opened, which another may stand in for; empty once the person has chosen one. */
   replaced: Signal<string>;
+  /** Another machine, with what else was chosen. */
   have(hardware: HardwareRow[], host?: Request['host']): void;
+  usualFormat(engine: string): string;
   forget(): void;
   /** Takes what the link or this device says, and begins to count. */
   open(core: Core): Promise<void>;
@@ -61,13 +63,19 @@ export function createMine(store: Store): Mine {
     return rows.sort(compareRows);
   });
 
+  // Other tabs take the engine along, and a model that it loads.
+  const usualFormat = (engine: string): string =>
+    store.catalogue.value?.engines.find(({ name }) => name === engine)?.usual_format ?? 'checkpoint';
+
   function use(part: Remembered): void {
     const { hardware, host, engine } = part;
+    const { context_tokens } = store.request.value.workload;
     replaced.value = '';
     store.take({
       engine: { name: engine, options: {} },
+      weights: { format: usualFormat(engine) },
       hardware,
-      workload: { context_tokens: kUsualTokens, sequences: 1 },
+      workload: { context_tokens: isKnown.value ? context_tokens : kUsualTokens, sequences: 1 },
       ...(host && { host }),
     });
     isKnown.value = true;
@@ -139,6 +147,7 @@ export function createMine(store: Store): Mine {
 
   return {
     isKnown,
+    usualFormat,
     smallest,
     filters,
     rows: computed(() =>
@@ -153,7 +162,8 @@ export function createMine(store: Store): Mine {
     isDone,
     failed,
     replaced,
-    have: (hardware, host) => use({ engine: kEngines[0], hardware, ...(host && { host }) }),
+    have: (hardware, host) =>
+      use({ engine: isKnown.value ? store.request.value.engine.name : kEngines[0], hardware, ...(host && { host }) }),
     forget() {
       remember(undefined);
       isKnown.value = false;

@@ -118,6 +118,9 @@ std::optional<Notice> refusal(const Job& job) {
   // _torch/speculative/mtp.py: drafts by the model's own layers, as many as its config has.
   if (const std::int64_t drafts = s.options.serving.speculative_num_draft_tokens.value_or(0); drafts > 0 && job.model.mtp_layers.empty())
     return notice::out_of_range("params.engine.options.num_nextn_predict_layers", "num_nextn_predict_layers", grouped(drafts), "0");
+  // Its cache is for Blackwell, as its weights are (NVIDIA, "Optimizing inference for long context and large batch sizes with NVFP4 KV cache").
+  if (s.kv_type == "nvfp4" && device.compute_capability != 0 && device.compute_capability < 100)
+    return needs_capability("params.kv_cache", "nvfp4", 100, device.compute_capability);
   return backend_problem(job);
 }
 

@@ -53,7 +53,7 @@ export function Choose<T extends string | number>({
 
 function Engine() {
   const { request, take } = useStore();
-  const { replaced } = useMine();
+  const { replaced, usualFormat } = useMine();
   const { engine, hardware, host, workload, running } = request.value;
   return (
     <fieldset class="field">
@@ -69,6 +69,7 @@ function Engine() {
                 replaced.value = '';
                 take({
                   engine: { name, options: {} },
+                  weights: { format: usualFormat(name) },
                   hardware,
                   workload,
                   ...(host && { host }),
