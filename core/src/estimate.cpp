@@ -33,7 +33,7 @@ std::optional<Notice> nodes_problem(const Engine& engine, const Scenario& scenar
   if (scenario.parallel.nodes == 1) return std::nullopt;
   const std::string nodes = grouped(scenario.parallel.nodes);
   if (engine.machines == Machines::one)
-    return notice::custom("unsupported", std::string(kNodes), std::string(engine.title) + " is counted on one machine: expected nodes 1.", "nodes",
+    return notice::custom("one_machine", std::string(kNodes), std::string(engine.title) + " is counted on one machine: expected nodes 1.", "nodes",
                           nodes, "1");
   if (scenario.device_count() % scenario.parallel.nodes == 0) return std::nullopt;
   return notice::not_divisible(std::string(kNodes), "devices", grouped(scenario.device_count()), "a multiple of " + nodes + ", nodes");

@@ -31,7 +31,10 @@ export function nearestOf(
     ];
   const tensor = parallel?.tensor;
   const [first] = request.hardware;
-  if (parallel?.pipeline !== undefined) return [use(layoutText(parallel)), () => store.setParallel(parallel)];
+  if (parallel?.pipeline !== undefined) {
+    const isOnFewer = (request.parallel?.nodes ?? 1) > 1 && (parallel.nodes ?? 1) === 1;
+    return [use(layoutText(parallel) + (isOnFewer ? ' × nodes=1' : '')), () => store.setParallel(parallel)];
+  }
   if (context !== undefined) return [t('nearest.context', { count: count(context) }), () => store.setContext(context)];
   if (tensor !== undefined) {
     const devices = request.hardware.reduce((sum, row) => sum + row.count, 0);
