@@ -101,6 +101,10 @@ test('what an engine refuses has the nearest setting that it takes as a button',
   };
   await take('#v=1&m=qwen3-8b&e=vllm&g=1xrtx-3090+2xrtx-4090', 'Use 2 × RTX 4090');
   await take('#v=1&m=gpt-oss-20b&e=vllm@0.9&g=1xh100-sxm', 'Use vLLM 0.10');
+  await take(
+    '#v=1&m=gemma-3-4b-it&e=vllm&g=8xh100-sxm&o.decode_context_parallel_size=2',
+    'Set decode_context_parallel_size to 1',
+  );
   await take('#v=1&m=qwen3-8b&w=q4f16_1&e=web-llm&ctx=4k&n=4&g=1xrtx-4090', 'Use 1 request');
 });
 

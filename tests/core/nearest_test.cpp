@@ -166,6 +166,9 @@ TEST(Nearest, FormatsThatTheCardRuns) {
   params = testing::serving_request("tensorrt-llm", kDense, "rtx-3090", 1);
   params["weights"] = {{"format", "fp8"}};
   EXPECT_EQ(nearest(params)["weights"]["format"], "int8");
+  // Of eight bits, but not the integers that kernels begin to take with Turing.
+  params = testing::serving_request("vllm", "mlx-community/Llama-3.1-Nemotron-70B-Instruct-HF-8bit", "v100-pcie-16gb", 8);
+  EXPECT_EQ(nearest(params)["weights"]["format"], "bnb-int8");
   params = request("sglang", kDense, 1);
   params["weights"] = {{"format", "gguf:Q8_0"}};
   EXPECT_TRUE(nearest(params)["weights"].is_object());

@@ -190,7 +190,16 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
     verdict.nearest_option = NearestOption{longest_sequence_option(scenario.engine), *verdict.nearest_context_tokens};
     verdict.nearest_context_tokens.reset();
   }
-  if (verdict.nearest_tensor_parallel || verdict.nearest_weights_format) return;
+  if (verdict.nearest_weights_format) {
+    // What an engine names for a model may not run on this card.
+    Scenario other = scenario;
+    other.weights_format = *verdict.nearest_weights_format;
+    Prepared weights(prepared.model(), loaded_format(prepared.model(), other));
+    if (!runs(weights, other))
+      if (const auto found = nearest_format(*find_engine(scenario.engine), prepared, scenario)) verdict.nearest_weights_format = found;
+    return;
+  }
+  if (verdict.nearest_tensor_parallel) return;
   const Engine& engine = *find_engine(scenario.engine);
   const std::string& where = verdict.reason->where;
   Scenario trial = scenario;
