@@ -251,7 +251,7 @@ function Found({ asked, isStale }: { asked: Asked; isStale: boolean }) {
       {found.length === 0 && done === all ? (
         <p class="note">{t('elsewhere.none')}</p>
       ) : (
-        <table class="table">
+        <table class="table list">
           <thead>
             <tr>
               <th scope="col">{t('elsewhere.what')}</th>

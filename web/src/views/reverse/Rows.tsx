@@ -172,7 +172,7 @@ export function Rows() {
         <InPlace />
         <Filters />
         {list.length > 0 && (
-          <table class="table stacked">
+          <table class="table list">
             <thead>
               <tr>
                 <th scope="col">{t('reverse.model')}</th>
