@@ -112,6 +112,12 @@ TEST(Nearest, SizesThatAreLargeEnough) {
   EXPECT_EQ(nearest(params)["cache_size"], 16384);
 }
 
+TEST(Nearest, RanksOfAdaptersThatTheEngineHas) {
+  for (const auto& [asked, nearest_rank] : {std::pair{17, 32}, {9, 16}, {1000, 512}})
+    EXPECT_EQ(nearest(request("vllm", kDense, 1, {{"enable_lora", true}, {"max_lora_rank", asked}}))["max_lora_rank"], nearest_rank);
+  EXPECT_EQ(testing::estimate(request("vllm", kDense, 1, {{"enable_lora", true}, {"max_lora_rank", 64}}))["verdict"]["class"], "fits");
+}
+
 TEST(Nearest, OneSliceOfAGpuForEachCopy) {
   Json params = testing::serving_request("vllm", kDense, "h100-mig-3g-40gb", 2);
   for (const char* engine : {"vllm", "sglang"}) {

@@ -6,6 +6,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/layout.hpp"
+#include "engine/vllm/vllm.hpp"
 #include "fit_trial.hpp"
 #include "options.hpp"
 #include "options/serving_options.hpp"
@@ -140,6 +141,15 @@ std::optional<NearestOption> nearest_size(const std::string& where, Prepared& pr
   return std::nullopt;
 }
 
+/// The least rank that has room for adapters of the asked one, else the largest.
+std::optional<NearestOption> nearest_lora_rank(const std::string& where, Prepared& prepared, Scenario trial) {
+  std::optional<std::int64_t>& rank = trial.options.vllm.max_lora_rank;
+  if (!where.ends_with("options.max_lora_rank") || !rank) return std::nullopt;
+  const auto enough = std::lower_bound(vllm::kLoraRanks.begin(), vllm::kLoraRanks.end(), *rank);
+  rank = enough == vllm::kLoraRanks.end() ? vllm::kLoraRanks.back() : *enough;
+  return runs(prepared, trial) ? std::optional(NearestOption{"max_lora_rank", *rank}) : std::nullopt;
+}
+
 /// As many requests at the same time as the engine runs.
 std::optional<std::int64_t> nearest_sequences(Prepared& prepared, Scenario trial) {
   std::int64_t good = 0;
@@ -214,6 +224,7 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
   if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
   if (where.starts_with("params.engine.options.") && !verdict.nearest_option) verdict.nearest_option = nearest_size(where, prepared, scenario);
+  if (!verdict.nearest_option) verdict.nearest_option = nearest_lora_rank(where, prepared, scenario);
   if (where == "params.engine.version") verdict.nearest_version = nearest_version(engine, prepared, scenario);
   if (where == "params.workload.sequences") verdict.nearest_sequences = nearest_sequences(prepared, scenario);
   if (where.starts_with("params.hardware")) verdict.nearest_hardware = nearest_hardware(prepared, scenario);

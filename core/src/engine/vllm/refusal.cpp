@@ -64,6 +64,13 @@ std::optional<Notice> checkpoint_problem(const Job& job) {
                         "weights.format", value, std::string(nearest_format(job.model)));
 }
 
+std::optional<Notice> adapters_problem(const VllmOptions& o) {
+  if (!o.enable_lora.value_or(false) || !o.max_lora_rank) return std::nullopt;
+  if (std::find(kLoraRanks.begin(), kLoraRanks.end(), *o.max_lora_rank) != kLoraRanks.end()) return std::nullopt;
+  return notice::out_of_range("params.engine.options.max_lora_rank", "max_lora_rank", grouped(*o.max_lora_rank),
+                              "one of 1, 8, 16, 32, 64, 128, 256, 320, 512");
+}
+
 void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
   const SlidingLayers sliding = sliding_layers(model);
   if (sliding.n_layers > 0 && sliding.n_layers < model.n_layers() && !settings.hybrid_cache) warnings.push_back(sliding_counted_full(sliding.window));
@@ -97,6 +104,7 @@ std::optional<Notice> refusal(const Job& job, const Rules& rules) {
     return notice::out_of_range("params.engine.options.max_num_batched_tokens", "max_num_batched_tokens", grouped(*o.max_num_batched_tokens),
                                 "at least max_num_seqs, " + grouped(sequences));
   }
+  if (std::optional<Notice> adapters = adapters_problem(o.vllm)) return adapters;
   if (std::optional<Notice> unread = checkpoint_problem(job)) return unread;
   if (std::optional<Notice> old = version_problem(job, rules)) return old;
   return device_problem(job);

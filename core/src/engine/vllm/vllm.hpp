@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "engine/engine.hpp"
@@ -101,6 +102,9 @@ struct Settings {
 [[nodiscard]] std::vector<Stage> pipeline_stages(const Model& model, std::int64_t pipeline);
 
 [[nodiscard]] Settings settle(const Job& job, const Rules& rules);
+
+/// vllm/config/lora.py MaxLoRARanks (`--max-lora-rank`; 1 came later than the others).
+inline constexpr std::array<std::int64_t, 9> kLoraRanks{1, 8, 16, 32, 64, 128, 256, 320, 512};
 
 /// Why the engine refuses this job, or nothing.
 [[nodiscard]] std::optional<Notice> refusal(const Job& job, const Rules& rules);
