@@ -201,6 +201,7 @@ TEST(Advice, LeavesTheSystemItsPartOfAUnifiedMemory) {
     ASSERT_NE(row, nullptr) << list.dump();
     EXPECT_EQ((*row)["verdict"]["class"], "fits");
     EXPECT_LE((*row)["changes"][0]["to"].get<double>(), 0.85);
+    for (const Json& each : list["rows"]) EXPECT_TRUE(each["enough"].get<bool>()) << each.dump();
   }
 }
 

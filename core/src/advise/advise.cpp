@@ -237,7 +237,7 @@ class Search {
   /// The single change that gains most and does not fit, of a strategy that no single one of `order` has. Of what gains little nobody expects
   /// that it is enough.
   [[nodiscard]] std::optional<std::size_t> not_enough_alone(const std::vector<std::size_t>& order) const {
-    if (!base_room_) return std::nullopt;
+    if (!base_room_ || *base_room_ >= 0) return std::nullopt;  // there is room: what keeps it from fitting is the share that the engine takes
     const std::int64_t little = -*base_room_ / kLeastGain;
     std::optional<std::size_t> most;
     for (std::size_t i = 0; i < singles_; ++i) {
