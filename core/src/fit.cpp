@@ -175,8 +175,8 @@ std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, 
 
 namespace {
 
-/// So many devices that fewer cannot hold the weights, by what one alone would have to hold of them; an eighth less, since kernels pad experts
-/// (engine/expert_padding.hpp, by 14 % at most), and a part of them may need less.
+/// So many devices that fewer cannot hold the weights, by the least that one alone would hold of them: without what its kernels pad. Parts of it have
+/// no less together.
 std::int64_t least_devices(Prepared& prepared, Scenario trial) {
   trial.hardware.front().count = 1;
   trial.parallel = {};
@@ -184,8 +184,7 @@ std::int64_t least_devices(Prepared& prepared, Scenario trial) {
   if (!alone || alone->devices.size() != 1) return 1;
   const DevicePlan& device = alone->devices.front();
   if (device.terms.front().id != "weights" || device.capacity == Bytes()) return 1;
-  const Bytes weights = device.terms.front().low;
-  return 1 + static_cast<std::int64_t>((weights - weights / 8 - Bytes(1)) / device.capacity);
+  return 1 + static_cast<std::int64_t>((device.terms.front().low - Bytes(1)) / device.capacity);
 }
 
 }  // namespace
