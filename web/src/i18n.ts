@@ -74,6 +74,10 @@ export function t(id: MessageId, values?: Values): string {
 export const sentences = (...texts: string[]): string =>
   texts.filter(Boolean).join(currentLocale() === 'zh-CN' ? '' : ' ');
 
+/** A heading and what stands under it, as one text that is read aloud. */
+export const spoken = (heading: string, text: string): string =>
+  `${heading}${currentLocale() === 'zh-CN' ? '。' : '. '}${text}`;
+
 /** A message that not every language has, or nothing: English takes the core's own sentences as they are. */
 export const translated = (id: string, values: Values): string | undefined =>
   has(id) ? translator._(id, values) : undefined;

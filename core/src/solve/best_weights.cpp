@@ -206,6 +206,7 @@ class Search {
     const Steps steps{context_step(trial), model_.max_context_tokens};
     const auto step_at = [&](std::int64_t tokens) { return ceil_div(std::min(tokens, steps.most), steps.step); };
     const std::int64_t asked = step_at(trial.context_tokens);
+    const bool is_as_asked = !trial.options.max_model_len && !trial.options.llama_cpp.n_ctx;
     trial.options.max_model_len.reset();  // the answer is what to set it to
     trial.options.llama_cpp.n_ctx.reset();
     const auto rooms_at = [&](std::int64_t number) {
@@ -213,19 +214,25 @@ class Search {
       const Result<Estimate> answer = evaluate(prepared(rung), trial);
       return answer ? sure_rooms(*answer) : Rooms();
     };
+    const auto all_clearly_hold = [&] {
+      trial.context_tokens = steps.most;
+      return holds_at_most(prepared(rung), trial, sure_rooms);
+    };
     // `from` parts the search: one half is where the answer is not.
     const auto longest_from = [&](std::int64_t from) {
+      const bool is_even = falls_evenly(trial);
+      if (is_even && all_clearly_hold()) return steps.count();
       Tried at_from{from, rooms_at(from)};
       if (!holds(at_from.rooms)) return largest_holding(from - 1, 1, rooms_at);
-      trial.context_tokens = steps.most;
-      if (holds_at_most(prepared(rung), trial, sure_rooms)) return steps.count();
+      if (!is_even && all_clearly_hold()) return steps.count();
       return largest_holding_from(std::move(at_from), steps.count(), rooms_at);
     };
     if (!falls_evenly(trial)) return steps.value(longest_from(asked));
     const std::int64_t usual = step_at(kUsualContext);
     const auto [kept, is_new] = rung.longest.try_emplace(trial.options.gpu_memory_utilization);
     const std::int64_t longest = is_new ? kept->second = longest_from(usual) : kept->second;
-    const bool is_right = asked == usual || (asked <= longest && holds(rooms_at(asked)));
+    const bool is_known = is_as_asked && surely_holds(best_.answer, VerdictClass::fits);
+    const bool is_right = asked == usual || (asked <= longest && (is_known || holds(rooms_at(asked))));
     return steps.value(is_right ? longest : longest_from(asked));
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from 'preact/hooks';
+import { spoken } from '../i18n';
 import { useStore } from '../store';
 import { Icon } from './Icon';
 import { Rich } from './Rich';
@@ -74,7 +75,7 @@ export function Verdict({ isFixed = false }: { isFixed?: boolean }) {
           ))}
         </dl>
       )}
-      {!isFixed && <Announcer text={`${headline}. ${sentence}`} />}
+      {!isFixed && <Announcer text={spoken(headline, sentence)} />}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // "Compare": the calculator's form for one setup at a time, and all setups beside each other.
 import { kLetters, kMostSides, kFewestSides, useSides } from '../../compare/sides';
-import { t } from '../../i18n';
+import { spoken, t } from '../../i18n';
 import { sayNotice } from '../../notices';
 import { useStore } from '../../store';
 import { kTones } from '../../verdict/tone';
@@ -127,7 +127,7 @@ function Said() {
   const { answer, unit, problem } = useStore();
   const { active } = useSides();
   const { headline, sentence } = verdictTexts(answer.value, unit.value, useDeviceNames());
-  const words = problem.value ? sayNotice(problem.value) : `${headline}. ${sentence}`;
+  const words = problem.value ? sayNotice(problem.value) : spoken(headline, sentence);
   return <Announcer text={`${kLetters[active.value]}: ${words}`} />;
 }
 
