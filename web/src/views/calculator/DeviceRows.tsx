@@ -1,53 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the devices and the host have beside the model: memory in use, and how fast those are that the catalogue does not know.
 import type { HardwareRow } from '../../core/wire';
-import { memory, parseFraction, parseGiB } from '../../format';
+import { parseFraction } from '../../format';
 import { t } from '../../i18n';
 import { useStore } from '../../store';
 import { useDeviceNames } from '../use-device-names';
 import { NumberRow } from './ExpertRows';
-import { kOccupants } from './occupants';
-
-/** Sets a figure of one kind of GPU, or forgets it. */
-function useFigure(index: number): (name: 'used_bytes' | 'bandwidth_gb_s' | 'fp16_tflops', value?: number) => void {
-  const { request, setHardware } = useStore();
-  return (name, value) =>
-    setHardware(
-      request.value.hardware.map((row, at) => {
-        const { [name]: _replaced, ...others } = row;
-        return at !== index ? row : value ? { ...others, [name]: value } : others;
-      }),
-    );
-}
-
-function UsedRow({ row, index, name }: { row: HardwareRow; index: number; name: string }) {
-  const set = useFigure(index);
-  const used = row.used_bytes ?? 0;
-  return (
-    <>
-      <NumberRow
-        label={t('expert.used', { device: name })}
-        hint={t('expert.usedHint')}
-        value={used > 0 ? used : undefined}
-        shown={(bytes) => memory(bytes, 'gib')}
-        parse={parseGiB}
-        onValue={(bytes) => set('used_bytes', bytes)}
-      />
-      <div class="presets" role="group" aria-label={t('expert.add')}>
-        {kOccupants.map(({ id, gib }) => (
-          <button
-            key={id}
-            class="text-button"
-            type="button"
-            onClick={() => set('used_bytes', used + Math.floor(gib * 2 ** 30))}
-          >
-            {t(`expert.add.${id}`, { memory: `${gib}` })}
-          </button>
-        ))}
-      </div>
-    </>
-  );
-}
+import { UsedRow, useFigure } from './UsedRow';
 
 const decimal = (value: number): string => String(value);
 
