@@ -192,8 +192,8 @@ std::int64_t least_devices(Prepared& prepared, Scenario trial) {
 std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
   // What another model takes of each device depends on how many there are.
   if (scenario.hardware.empty() || !scenario.running.empty()) return std::nullopt;
-  // llama.cpp takes 16 devices at most (src/llama.cpp, llama_max_devices).
-  const std::int64_t most = scenario.hardware.front().device.stands_alone() ? 1 : is_replayed(scenario) ? 16 : 64;
+  const std::int64_t tried = is_replayed(scenario) ? llama_cpp::kMostDevices : 64;
+  const std::int64_t most = scenario.hardware.front().device.stands_alone() ? 1 : tried;
   Scenario trial = scenario;
   trial.hardware.resize(1);
   trial.options.llama_cpp.tensor_split.clear();

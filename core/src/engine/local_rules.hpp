@@ -13,6 +13,8 @@ class KeyReader;
 
 namespace llama_cpp {
 inline constexpr std::string_view kVersion = "v0.5.0";
+/// llama_max_devices; GGML_CUDA_MAX_DEVICES, beyond which ggml-cuda stops; common/arg.cpp, --tensor-split.
+inline constexpr std::int64_t kMostDevices = 16;
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace llama_cpp
 

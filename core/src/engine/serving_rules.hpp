@@ -43,9 +43,8 @@ inline constexpr std::string_view kVersion = "3.3.7";
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tgi
 
-/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention, what drafts and ranks that
-/// share a cache; what runs where an
-/// engine refuses.
+/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention, what drafts and ranks that share a cache;
+/// what runs where an engine refuses.
 struct ServingRules {
   std::span<const EngineRules> engines;
   bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;

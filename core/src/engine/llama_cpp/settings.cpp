@@ -3,6 +3,7 @@
 
 #include "engine/gpu_notices.hpp"
 #include "engine/llama_cpp/llama_cpp.hpp"
+#include "engine/local_rules.hpp"
 #include "gguf/architecture.hpp"
 #include "json_text.hpp"
 #include "llama_graph/simulate.hpp"
@@ -13,8 +14,7 @@ namespace {
 
 constexpr std::int64_t kBatch = 2048;  // llama_context_default_params
 
-constexpr std::int64_t kDrafts = 3;        // common/common.h, common_params_speculative_draft::n_max, which need_n_rs_seq() asks for
-constexpr std::int64_t kMostDevices = 16;  // llama_max_devices; GGML_CUDA_MAX_DEVICES, beyond which ggml-cuda stops; common/arg.cpp, --tensor-split
+constexpr std::int64_t kDrafts = 3;  // common/common.h, common_params_speculative_draft::n_max, which need_n_rs_seq() asks for
 
 DType cache_type(const std::string& name) { return ggml_cache_type(name).value_or(dtype::f16); }
 

@@ -67,8 +67,9 @@ std::optional<Notice> checkpoint_problem(const Job& job) {
 std::optional<Notice> adapters_problem(const VllmOptions& o) {
   if (!o.enable_lora.value_or(false) || !o.max_lora_rank) return std::nullopt;
   if (std::find(kLoraRanks.begin(), kLoraRanks.end(), *o.max_lora_rank) != kLoraRanks.end()) return std::nullopt;
-  return notice::out_of_range("params.engine.options.max_lora_rank", "max_lora_rank", grouped(*o.max_lora_rank),
-                              "one of 1, 8, 16, 32, 64, 128, 256, 320, 512");
+  std::string expected = "one of ";
+  for (const std::int64_t rank : kLoraRanks) expected += (rank == kLoraRanks.front() ? "" : ", ") + grouped(rank);
+  return notice::out_of_range("params.engine.options.max_lora_rank", "max_lora_rank", grouped(*o.max_lora_rank), std::move(expected));
 }
 
 void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
