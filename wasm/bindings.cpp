@@ -4,13 +4,14 @@
 
 #include <string>
 
+#include "js_string.hpp"
 #include "weighbridge/api.hpp"
 
 namespace {
 
-std::string call(const std::string& request) {
+emscripten::val call(const std::string& request) {
   static weighbridge::Api api;
-  return api.call(request);
+  return weighbridge::js_string(api.call(request));
 }
 
 }  // namespace

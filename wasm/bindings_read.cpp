@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "js_string.hpp"
 #include "weighbridge/api.hpp"
 
 namespace {
@@ -14,7 +15,7 @@ weighbridge::Api& api() {
   return instance;
 }
 
-std::string call(const std::string& request) { return api().call(request); }
+emscripten::val call(const std::string& request) { return weighbridge::js_string(api().call(request)); }
 
 /// A double holds every whole number that a size or an offset may be; anything else becomes one that the core refuses.
 std::int64_t whole(double number) {
@@ -23,11 +24,11 @@ std::int64_t whole(double number) {
 }
 
 /// `bytes` is a Uint8Array. It is copied once, as a whole, into memory that nothing was written to: filling a vector takes longer than reading it.
-std::string push(double handle, const std::string& file, double size, double offset, const emscripten::val& bytes) {
+emscripten::val push(double handle, const std::string& file, double size, double offset, const emscripten::val& bytes) {
   const auto length = bytes["length"].as<std::size_t>();
   const std::unique_ptr<char[]> piece(new char[length]);
   emscripten::val(emscripten::typed_memory_view(length, reinterpret_cast<std::uint8_t*>(piece.get()))).call<void>("set", bytes);
-  return api().push(whole(handle), file, whole(size), whole(offset), {piece.get(), length});
+  return weighbridge::js_string(api().push(whole(handle), file, whole(size), whole(offset), {piece.get(), length}));
 }
 
 }  // namespace

@@ -184,8 +184,7 @@ std::int64_t largest_sequences(Search& search, std::int64_t most, Figure figure)
   const std::int64_t batch = search.trial().options.llama_cpp.n_ubatch.value_or(kMicroBatch);
   while (best > 1) {
     const std::int64_t worst = ceil_div(batch, ceil_div(batch, best)) - 1;
-    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly(worst) ||
-        holds(search.rooms_at(worst, figure)))
+    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly(worst) || holds(search.rooms_at(worst, figure)))
       break;
     best = search.largest(worst - 1, 1, 1, figure);
   }

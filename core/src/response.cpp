@@ -52,8 +52,7 @@ void add_factor(JsonOut& factors, const Factor& factor) {
 }
 
 void add_row(JsonOut& rows, const FormulaRow& row) {
-  rows.push_back(
-      {{"label", row.label}, {"factors", JsonList{row.factors, add_factor}}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
+  rows.push_back({{"label", row.label}, {"factors", JsonList{row.factors, add_factor}}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
 }
 
 /// `explained`: with formula and source; the later devices of a group repeat the figures only.

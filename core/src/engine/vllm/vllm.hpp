@@ -91,8 +91,8 @@ struct Settings {
   std::int64_t mla_workspace_tokens = 0;
   const LatentAttention* latent = nullptr;  ///< the model's, if it has any
   bool has_state = false;                   ///< some layers are recurrent
-  std::optional<std::int64_t> pool_bytes;  ///< `--kv-cache-memory-bytes`: the pool of one rank; the share of the card is not asked then
-  std::optional<bool> lean_sampler;        ///< FlashInfer's instead of torch's; empty: as the version has it
+  std::optional<std::int64_t> pool_bytes;   ///< `--kv-cache-memory-bytes`: the pool of one rank; the share of the card is not asked then
+  std::optional<bool> lean_sampler;         ///< FlashInfer's instead of torch's; empty: as the version has it
   bool enforce_eager = false;
   CompressedPool compressed_pool = CompressedPool::dense;
   bool hybrid_cache = false;  ///< layers with and without a window have block tables of their own
