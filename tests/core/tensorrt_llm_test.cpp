@@ -102,7 +102,7 @@ TEST(TensorRtLlmLayout, RefusesWhatCannotRun) {
   EXPECT_EQ(reason(fp4), "nvfp4");
   Json cache = with("Qwen/Qwen3-8B", "h100-sxm", 1);
   cache["kv_cache"] = {{"k", "nvfp4"}, {"v", "nvfp4"}};
-  EXPECT_EQ(reason(cache), "nvfp4");
+  EXPECT_EQ(reason(cache), "kv_cache");
 }
 
 }  // namespace

@@ -12,7 +12,22 @@ namespace {
 
 std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
+template <class Values, class Say>
+std::string list_of(const Values& values, Say say) {
+  std::string text;
+  for (const auto& value : values) text += (text.empty() ? "one of " : ", ") + say(value);
+  return text;
+}
+
 }  // namespace
+
+std::string one_of(std::span<const std::int64_t> numbers) {
+  return list_of(numbers, [](std::int64_t number) { return grouped(number); });
+}
+
+std::string one_of(std::span<const std::string_view> words) {
+  return list_of(words, [](std::string_view word) { return std::string(word); });
+}
 
 const FormatRule* rule_of(std::span<const FormatRule> rules, std::string_view format) {
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const FormatRule& r) { return r.format == format; });

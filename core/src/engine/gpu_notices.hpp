@@ -11,6 +11,10 @@ namespace weighbridge {
 constexpr int kBf16Capability = 80;      ///< NVIDIA cards with bf16 units, from this compute capability (times ten) on
 constexpr int kFp8UnitsCapability = 89;  ///< the same with FP8 units
 
+/// "one of 0, 4, 8": what a refusal expects of an option, from where the nearest is chosen (solve/nearest.cpp).
+[[nodiscard]] std::string one_of(std::span<const std::int64_t> numbers);
+[[nodiscard]] std::string one_of(std::span<const std::string_view> words);
+
 /// The oldest cards that an engine runs a weights format on.
 struct FormatRule {
   std::string_view format;

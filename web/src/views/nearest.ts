@@ -47,7 +47,7 @@ export function nearestOf(
     return [t('nearest.format', { format: weightsName(weights.format) }), () => store.setFormat(weights.format)];
   if (cache) return [t('nearest.cache', { type: cache.k }), () => store.setCacheType(cache.k)];
   const [option, value] = Object.entries(nearest)[0] ?? [];
-  if (option !== undefined && typeof value === 'number')
+  if (option !== undefined && (typeof value === 'number' || typeof value === 'string'))
     return [t('nearest.utilization', { name: option, share: value }), () => store.setOption(option, value)];
   if (verdict.reason?.values.key !== 'engine.name') return undefined;
   const name = verdict.reason.values.expected;

@@ -63,6 +63,18 @@ std::optional<Notice> backend_problem(const Scenario& scenario) {
                         "moe_runner_backend", backend, "one of auto, marlin, flashinfer_mxfp4");
 }
 
+/// server_args.py check_server_args: a step of a prompt fills whole pages. Groups of DP attention have a part of it each.
+std::optional<Notice> page_problem(const Scenario& scenario, const Settings& s) {
+  constexpr std::array<std::int64_t, 6> pages{1, 16, 32, 64, 128, 256};
+  const EngineOptions& o = scenario.options;
+  const bool is_chosen = o.block_size.has_value() || scenario.hardware.front().device.compute_capability > 0;
+  if (!is_chosen || s.groups > 1 || s.chunk % s.page_size == 0 || o.max_num_batched_tokens.value_or(s.chunk) <= 0) return std::nullopt;
+  if (o.max_num_batched_tokens)
+    return notice::out_of_range("params.engine.options.chunked_prefill_size", "chunked_prefill_size", grouped(s.chunk),
+                                "a multiple of " + grouped(s.page_size));
+  return notice::out_of_range("params.engine.options.page_size", "page_size", grouped(s.page_size), one_of(pages));
+}
+
 Notice uneven(std::string where, std::string_view key, std::int64_t value, std::string expected) {
   return notice::not_divisible(std::move(where), std::string(key), grouped(value), std::move(expected));
 }
@@ -106,6 +118,7 @@ std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
                           "Without `enable_dp_attention`, SGLang starts `dp_size` copies of the model: expected " + grouped(copies) +
                               ", the copies of this layout, got " + grouped(*o.dp_size) + ".",
                           "dp_size", grouped(*o.dp_size), grouped(copies));
+  if (std::optional<Notice> pages = page_problem(job.scenario, s)) return pages;
   if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
     return uneven("params.parallel.pipeline", "num_hidden_layers", job.model.n_layers(), "at least " + grouped(s.pipeline) + ", pipeline parallel");
   if (s.tensor % s.groups != 0)
