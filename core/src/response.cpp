@@ -204,6 +204,7 @@ JsonOut describe_engine_report(const EngineReport& engine) {
                {"max_concurrency", optional_json(engine.max_concurrency)}};
   if (engine.gpu_layers) json.add("gpu_layers", *engine.gpu_layers);
   if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
+  if (engine.host_expert_layers > 0) json.add("host_expert_layers", engine.host_expert_layers);
   if (engine.default_context_tokens) json.add("default_context_tokens", *engine.default_context_tokens);
   if (has_local_rules() && engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
   if (!engine.command.empty()) json.add("command", engine.command);

@@ -124,6 +124,7 @@ struct EngineReport {
   std::optional<std::int64_t> gpu_layers;              ///< layers on devices, the output layer counted as one
   std::optional<std::int64_t> all_gpu_layers;          ///< as many as there are
   bool tensors_on_host = false;                        ///< of layers on devices some tensors stay on the host
+  std::int64_t host_expert_layers = 0;                 ///< of layers on devices, those whose routed experts do
   std::optional<std::int64_t> default_context_tokens;  ///< what the engine would take on this machine if none were asked for
   std::optional<Fitted> fitted;
   Overlong overlong = Overlong::unknown;
