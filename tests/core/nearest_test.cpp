@@ -220,6 +220,15 @@ TEST(Nearest, AReleaseThatHasAClassForTheModel) {
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
 }
 
+TEST(Nearest, AReleaseWithDecodeContextParallelForTheCache) {
+  Json params = request("vllm", kExperts, 8, {{"decode_context_parallel_size", 8}});
+  params["engine"]["version"] = "0.9";
+  EXPECT_EQ(nearest(params)["engine"]["version"], "0.10");
+  params = request("vllm", "Qwen/Qwen3-32B", 16, {{"decode_context_parallel_size", 2}});
+  params["engine"]["version"] = "0.10";
+  EXPECT_EQ(nearest(params)["engine"]["version"], "0.11");
+}
+
 TEST(Nearest, OneSliceOfAGpuForEachCopy) {
   Json params = testing::serving_request("vllm", kDense, "h100-mig-3g-40gb", 2);
   for (const char* engine : {"vllm", "sglang"}) {

@@ -229,12 +229,12 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
 std::optional<Notice> cache_problem(const Job& job, const Settings& s) {
   const std::string& type = job.scenario.kv_type;
   if (!type.starts_with("fp8")) return std::nullopt;
-  const bool is_rocm = job.scenario.hardware.front().device.backend == "rocm";
-  if (s.block != kDecodingBlock && !(is_rocm && type == "fp8_e5m2")) return std::nullopt;
+  const bool is_foreign = type == "fp8_e5m2" && job.scenario.hardware.front().device.backend == "rocm";
+  if (s.block != kDecodingBlock && !is_foreign) return std::nullopt;
   return notice::custom(
       "unsupported", "params.kv_cache",
-      is_rocm ? "TGI has no fp8_e5m2 cache on ROCm: expected auto."
-              : "TGI keeps an FP8 cache with flashinfer or paged attention only, and this model runs with flashdecoding: expected auto.",
+      is_foreign ? "TGI has no fp8_e5m2 cache on ROCm: expected auto."
+                 : "TGI keeps an FP8 cache with flashinfer or paged attention only, and this model runs with flashdecoding: expected auto.",
       "kv_cache", type, "auto");
 }
 

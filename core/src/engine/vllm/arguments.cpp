@@ -16,6 +16,13 @@ std::optional<Notice> refused(const char* option, std::string value, std::string
   return notice::out_of_range("params.engine.options." + std::string(option), option, std::move(value), std::move(expected));
 }
 
+/// `what` came with 0.`minor`.
+Notice too_old(const std::string& version, int minor, const std::string& what) {
+  const std::string expected = "0." + std::to_string(minor) + " or newer";
+  return notice::custom("unsupported", "params.engine.version", "vLLM " + version + " has no " + what + ": expected " + expected + ".",
+                        "engine.version", version, expected);
+}
+
 /// vllm/config/lora.py MaxLoRARanks (`--max-lora-rank`; 1 came later than the others).
 std::optional<Notice> adapters_problem(const VllmOptions& o) {
   constexpr std::array<std::int64_t, 9> ranks{1, 8, 16, 32, 64, 128, 256, 320, 512};
@@ -93,17 +100,22 @@ std::optional<Notice> release_problem(const Job& job) {
   const auto* first = std::find_if(std::begin(kFirstReleases), std::end(kFirstReleases),
                                    [&](const FirstRelease& release) { return release.model_type == job.model.architecture; });
   if (first == std::end(kFirstReleases) || !is_older(version, first->minor)) return std::nullopt;
-  const std::string release = "0." + std::to_string(first->minor);
-  return notice::custom("unsupported", "params.engine.version",
-                        "vLLM " + version + " has no class for models of the type " + job.model.architecture + ": " + release +
-                            " is the first release that has.",
-                        "engine.version", version, release + " or newer");
+  return too_old(version, first->minor, "class for models of the type " + job.model.architecture);
+}
+
+/// vllm-project/vllm#23734, of 2025-08-27, for latent caches; #25438, of 2025-09-23, for keys and values of heads.
+std::optional<Notice> context_parallel_problem(const Job& job) {
+  const std::string& version = job.scenario.engine_version;
+  const int first = first_grouped_attention(job.model.layers) != nullptr ? 11 : 10;
+  if (job.scenario.options.vllm.decode_context_parallel_size.value_or(1) == 1 || !is_older(version, first)) return std::nullopt;
+  return too_old(version, first, "decode context parallel for this model");
 }
 
 }  // namespace
 
 std::optional<Notice> arguments_problem(const Job& job) {
   if (std::optional<Notice> newer = release_problem(job)) return newer;
+  if (std::optional<Notice> parallel = context_parallel_problem(job)) return parallel;
   if (std::optional<Notice> adapters = adapters_problem(job.scenario.options.vllm)) return adapters;
   if (std::optional<Notice> block = block_problem(job)) return block;
   if (std::optional<Notice> state = state_problem(job.scenario)) return state;
