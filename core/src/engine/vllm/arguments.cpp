@@ -72,8 +72,8 @@ std::optional<Notice> cache_problem(const Job& job) {
                         "one of auto, fp8, fp8_e4m3");
 }
 
-/// Models with parts that vLLM's fallback to transformers' classes does not run, by the release (0.`minor`) before which no registry
-/// (vllm/model_executor/models/registry.py) can have their class: the one whose notes name it, or the first after the pull request was opened.
+/// Models that vLLM's fallback to transformers' classes does not run, or of which these have none yet, by the release (0.`minor`) before which no
+/// registry (vllm/model_executor/models/registry.py) can have their class: the one whose notes name it, or the first after the pull request was opened.
 struct FirstRelease {
   std::string_view model_type;
   int minor;
@@ -81,11 +81,13 @@ struct FirstRelease {
 constexpr FirstRelease kFirstReleases[] = {
     {"glm4_moe", 10},       // vllm-project/vllm#20736, of 2025-07-10
     {"gpt_oss", 10},        // notes of v0.10.1, #22327
-    {"qwen3_next", 10},     // notes of v0.11.0, #24526, which v0.10.2 has too
+    {"qwen3_next", 10},     // notes of v0.11.0, #24526; announced on 2025-09-11, before v0.10.2
     {"deepseek_v32", 11},   // notes of v0.11.0, #25896
     {"longcat_flash", 11},  // notes of v0.11.0, #23991
+    {"qwen3_vl_moe", 11},   // notes of v0.11.0, #24727
     {"minimax_m2", 11},     // #27535, of 2025-10-26
     {"mimo_v2_flash", 13},  // #30836, of 2025-12-17
+    {"exaone_moe", 14},     // #31621; transformers' of 2026-01-02, huggingface/transformers#43080
     {"step3p5", 15},        // #33523, of 2026-02-01
     {"glm_moe_dsa", 15},    // huggingface/transformers#43858, of 2026-02-09
     {"qwen3_5", 16},        // #34110
