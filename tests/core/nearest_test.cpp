@@ -29,9 +29,13 @@ Json nearest(Json params) {
     if (key == "parallel" && !value.contains("pipeline")) {
       params["hardware"][0]["count"] = value["tensor"];  // as the page takes it: other devices, split as by default
       params.erase("parallel");
-    } else if (key == "parallel" || key == "weights" || key == "kv_cache" || key == "hardware")
+    } else if (key == "parallel" || key == "weights" || key == "hardware")
       params[key] = value;
-    else if (key == "context_tokens" || key == "sequences")
+    else if (key == "kv_cache") {
+      params[key] = value;
+      if (params["engine"].contains("options"))
+        for (const char* option : {"kv_cache_dtype", "kv_cache_type", "type_k", "type_v"}) params["engine"]["options"].erase(option);
+    } else if (key == "context_tokens" || key == "sequences")
       params["workload"][key] = value;
     else if (key == "engine")
       params[key].update(value);
@@ -163,13 +167,19 @@ TEST(Nearest, ACacheThatGoesWithTheWeights) {
   params["kv_cache"] = {{"k", "nvfp4"}};
   EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");
   params["hardware"][0]["device"] = "b200";
+  EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");  // beside FP8 weights only
+  params["weights"] = {{"format", "fp8"}};
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
-  // The option wins over what the request says of its cache.
-  EXPECT_EQ(nearest(request("vllm", kDense, 1, {{"kv_cache_dtype", "fp8_e4m4"}}))["kv_cache_dtype"], "fp8");
+  // Options that say it are left out then: they win over what the request says of its cache.
+  EXPECT_EQ(nearest(request("vllm", kDense, 1, {{"kv_cache_dtype", "fp8_e4m4"}}))["kv_cache"]["k"], "fp8");
+  params = request("llama.cpp", kDense, 1, {{"type_k", "q5"}, {"type_v", "q5"}});
+  params["weights"] = {{"format", "gguf:Q4_K_M"}};
+  EXPECT_EQ(nearest(params)["kv_cache"]["k"], "q5_0");
 }
 
 TEST(Nearest, WordsByTheirSpelling) {
   EXPECT_EQ(nearest_of("vllm", kDense, "speculative_method", "egale3"), "eagle3");
+  EXPECT_EQ(nearest(request("vllm", kDense, 1, {{"num_speculative_tokens", 3}}))["speculative_method"], "ngram");
   EXPECT_EQ(nearest_of("sglang", kDense, "speculative_algorithm", "eagle"), "EAGLE");
   EXPECT_EQ(nearest_of("sglang", kDense, "moe_runner_backend", "Marlin"), "marlin");
   EXPECT_EQ(nearest_of("tensorrt-llm", kDense, "moe_backend", "CUTLAS"), "CUTLASS");
@@ -179,6 +189,12 @@ TEST(Nearest, WordsByTheirSpelling) {
   EXPECT_EQ(nearest_of("mlc-llm", kDense, "mode", "serve", {{"weights", {{"format", "q4f16_1"}}}}), "server");
   EXPECT_EQ(nearest_of("transformers", kDense, "attn_implementation", "flash_attention_3"), "flash_attention_2");
   EXPECT_EQ(nearest_of("transformers", kDense, "device_map", "balance"), "balanced");
+}
+
+TEST(Nearest, AFlagThatIsNotForTheModel) {
+  Json params = testing::serving_request("exllamav2", kDense, "rtx-3090", 2, {{"tensor_parallel", true}});
+  params["weights"] = {{"format", "gptq-int4"}};
+  EXPECT_EQ(nearest(params)["tensor_parallel"], false);
 }
 
 TEST(Nearest, SizesThatKernelsTake) {

@@ -131,7 +131,7 @@ struct EngineReport {
   std::string command;  ///< the engine with these settings, or with those that `fitted` says, as a line for a shell; empty: none is made
 };
 
-/// What an option of the engine may be, by its own name: a word, or a number where there is none.
+/// What an option of the engine may be, by its own name: a word ("false" of a flag), or a number where there is none.
 struct NearestOption {
   std::string name;
   std::int64_t number = 0;

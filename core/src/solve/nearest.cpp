@@ -198,6 +198,7 @@ std::optional<NearestOption> nearest_option(Prepared& prepared, const Scenario& 
     return NearestOption{name, large * size->step, {}};
   }
   if (reason.key != name) return std::nullopt;
+  if (asked.is_boolean()) return works(false) ? std::optional(NearestOption{name, 0, "false"}) : std::nullopt;
   std::vector<Json> values = expected_values(reason.expected, number);
   std::stable_sort(values.begin(), values.end(), [&](const Json& a, const Json& b) { return distance(asked, a) < distance(asked, b); });
   const auto value = std::find_if(values.begin(), values.end(), works);
@@ -278,11 +279,6 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   }
   if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
-  if (verdict.nearest_cache_type && scenario.options.kv_cache_dtype) {
-    // It wins over the request's cache types.
-    verdict.nearest_option = NearestOption{"kv_cache_dtype", 0, std::string(*verdict.nearest_cache_type)};
-    verdict.nearest_cache_type.reset();
-  }
   if (const auto found = nearest_option(prepared, scenario, *verdict.reason)) verdict.nearest_option = found;
   if (where == "params.engine.version") verdict.nearest_version = nearest_version(engine, prepared, scenario);
   if (where == "params.workload.sequences") verdict.nearest_sequences = nearest_sequences(prepared, scenario);
@@ -299,7 +295,10 @@ void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware
   if (v.nearest_context_tokens) json = {{"context_tokens", *v.nearest_context_tokens}};
   if (v.nearest_weights_format) json = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_cache_type) json = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
-  if (const auto& o = v.nearest_option) json = {{o->name, o->word.empty() ? Json(o->number) : Json(o->word)}};
+  if (const auto& o = v.nearest_option) {
+    json = {{o->name, o->word.empty() ? Json(o->number) : Json(o->word)}};
+    if (o->word == "false") json[o->name] = false;
+  }
   if (v.nearest_hardware) json = {{"hardware", {describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count)}}};
   if (v.nearest_sequences) json = {{"sequences", *v.nearest_sequences}};
   if (v.nearest_version) json = {{"engine", {{"version", *v.nearest_version}}}};

@@ -131,6 +131,10 @@ std::optional<Notice> refusal(const Job& job) {
     return notice::custom("unsupported", "params.kv_cache",
                           "TensorRT-LLM keeps an NVFP4 cache on compute capability 10.0 and 10.3 only: expected auto, bf16 or fp8.", "kv_cache",
                           s.kv_type, "one of auto, bf16, fp8");
+  // The same page: "only supports FP8 weight/activation quantization when NVFP4 KV cache is enabled".
+  if (s.kv_type == "nvfp4" && !format.starts_with("fp8"))
+    return notice::custom("unsupported", "params.kv_cache", "TensorRT-LLM keeps an NVFP4 cache beside FP8 weights only: expected auto, bf16 or fp8.",
+                          "kv_cache", s.kv_type, "one of auto, bf16, fp8");
   if (std::optional<Notice> block = block_problem(s.options)) return block;
   return backend_problem(job);
 }
