@@ -218,8 +218,8 @@ TEST(Nearest, SizesThatKernelsTake) {
 }
 
 TEST(Nearest, AReleaseThatHasAClassForTheModel) {
-  const auto release = [](const char* model, const char* version) {
-    Json params = request("vllm", model, 4);
+  const auto release = [](const char* model, const char* version, const char* engine = "vllm") {
+    Json params = request(engine, model, 4);
     params["engine"]["version"] = version;
     EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["where"], "params.engine.version") << model << " " << version;
     return nearest(params)["engine"]["version"];
@@ -233,6 +233,8 @@ TEST(Nearest, AReleaseThatHasAClassForTheModel) {
   EXPECT_EQ(release("Qwen/Qwen3.5-35B-A3B", "0.14"), "0.17");
   EXPECT_EQ(release("deepseek-ai/DeepSeek-V4-Flash", "0.17"), "0.21");
   EXPECT_EQ(release("MiniMaxAI/MiniMax-M3", "0.23"), "0.27");
+  EXPECT_EQ(release("Qwen/Qwen3.5-35B-A3B", "0.5.3", "sglang"), "0.5.10");
+  EXPECT_EQ(release("deepseek-ai/DeepSeek-V4-Flash", "0.5.10", "sglang"), "0.5.18");
   Json params = request("vllm", kDense, 8);
   params["engine"]["version"] = "0.9";
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");

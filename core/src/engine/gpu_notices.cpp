@@ -85,6 +85,12 @@ std::optional<Notice> too_small_cache(const std::string& name, const std::option
   return notice::out_of_range("params.engine.options." + name, name, grouped(*given), grouped(needed) + " to " + grouped(kMostTokens));
 }
 
+Notice too_old(const std::string& engine, const std::string& version, const std::string& what, const std::string& first) {
+  const std::string expected = first + " or newer";
+  return notice::custom("unsupported", "params.engine.version", engine + " " + version + " has no " + what + ": expected " + expected + ".",
+                        "engine.version", version, expected);
+}
+
 Notice unknown_drafting(const std::string& engine, const std::string& option, const std::string& method, const std::string& known) {
   return notice::custom("unsupported", "params.engine.options." + option,
                         engine + " does not draft this model's tokens by `" + method + "`: expected one of " + known + ".", option, method,

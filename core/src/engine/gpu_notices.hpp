@@ -44,6 +44,9 @@ struct FormatRule {
 /// The option `name` sets a cache of `given` tokens, less than the workload's `needed`.
 [[nodiscard]] std::optional<Notice> too_small_cache(const std::string& name, const std::optional<std::int64_t>& given, std::int64_t needed);
 
+/// `what` came to `engine` with the release `first`.
+[[nodiscard]] Notice too_old(const std::string& engine, const std::string& version, const std::string& what, const std::string& first);
+
 /// The engine has no way to draft that is called `method`; `known` are those it has.
 [[nodiscard]] Notice unknown_drafting(const std::string& engine, const std::string& option, const std::string& method, const std::string& known);
 

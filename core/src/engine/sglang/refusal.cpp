@@ -37,6 +37,32 @@ std::optional<Notice> device_problem(const Job& job) {
   return std::nullopt;
 }
 
+/// Models that SGLang's fallback to transformers' classes does not run, or of which these have none yet, by the release before which
+/// python/sglang/srt/models cannot have their class: the first after somebody proposed it, or asked for it.
+struct FirstRelease {
+  std::string_view model_type;
+  std::string_view version;
+};
+constexpr FirstRelease kFirstReleases[] = {
+    {"mimo_v2_flash", "0.5.6"},   // sgl-project/sglang#15208, of 2025-12-15, on v0.5.5
+    {"exaone_moe", "0.5.6"},      // later: huggingface/transformers#43080, of 2026-01-02
+    {"step3p5", "0.5.6"},         // later: vllm-project/vllm#33523, of 2026-02-01
+    {"glm_moe_dsa", "0.5.6"},     // later: huggingface/transformers#43858, of 2026-02-09
+    {"qwen3_5", "0.5.6"},         // later: vllm-project/vllm#34110
+    {"qwen3_5_moe", "0.5.6"},     // later: vllm-project/vllm#34110
+    {"gemma4", "0.5.6"},          // later: vllm-project/vllm#38826
+    {"deepseek_v4", "0.5.11"},    // vllm-project/vllm#40860, after #39807 of 2026-04-14; v0.5.10.post1 was out before
+    {"minimax_m3_vl", "0.5.11"},  // sgl-project/sglang#27536, of 2026-06-08
+};
+
+std::optional<Notice> release_problem(const Job& job) {
+  const std::string& version = job.scenario.engine_version;
+  const auto* first = std::find_if(std::begin(kFirstReleases), std::end(kFirstReleases),
+                                   [&](const FirstRelease& release) { return release.model_type == job.model.architecture; });
+  if (first == std::end(kFirstReleases) || !is_older(version, first->version)) return std::nullopt;
+  return too_old("SGLang", version, "class for models of the type " + job.model.architecture, std::string(first->version));
+}
+
 std::optional<Notice> format_problem(const Job& job) {
   const std::string_view stored = stored_format(job);
   if (stored == "fp16" || stored == "fp32") return std::nullopt;
@@ -101,6 +127,7 @@ std::optional<Notice> nodes_problem(const Parallel& p) {
 std::optional<Notice> refusal(const Job& job) {
   constexpr const char* none = "SGLang needs at least one GPU here: its CPU build is not counted.";
   if (std::optional<Notice> unequal = unequal_gpus(job.scenario, "SGLang", none)) return unequal;
+  if (std::optional<Notice> newer = release_problem(job)) return newer;
   if (std::optional<Notice> unread = format_problem(job)) return unread;
   if (std::optional<Notice> dense = needs_experts(job)) return dense;
   if (std::optional<Notice> unknown = backend_problem(job.scenario)) return unknown;

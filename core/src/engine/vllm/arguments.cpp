@@ -16,13 +16,6 @@ std::optional<Notice> refused(const char* option, std::string value, std::string
   return notice::out_of_range("params.engine.options." + std::string(option), option, std::move(value), std::move(expected));
 }
 
-/// `what` came with 0.`minor`.
-Notice too_old(const std::string& version, int minor, const std::string& what) {
-  const std::string expected = "0." + std::to_string(minor) + " or newer";
-  return notice::custom("unsupported", "params.engine.version", "vLLM " + version + " has no " + what + ": expected " + expected + ".",
-                        "engine.version", version, expected);
-}
-
 /// vllm/config/lora.py MaxLoRARanks (`--max-lora-rank`; 1 came later than the others).
 std::optional<Notice> adapters_problem(const VllmOptions& o) {
   constexpr std::array<std::int64_t, 9> ranks{1, 8, 16, 32, 64, 128, 256, 320, 512};
@@ -102,7 +95,7 @@ std::optional<Notice> release_problem(const Job& job) {
   const auto* first = std::find_if(std::begin(kFirstReleases), std::end(kFirstReleases),
                                    [&](const FirstRelease& release) { return release.model_type == job.model.architecture; });
   if (first == std::end(kFirstReleases) || !is_older(version, first->minor)) return std::nullopt;
-  return too_old(version, first->minor, "class for models of the type " + job.model.architecture);
+  return too_old("vLLM", version, "class for models of the type " + job.model.architecture, "0." + std::to_string(first->minor));
 }
 
 /// vllm-project/vllm#23734, of 2025-08-27, for latent caches; #25438, of 2025-09-23, for keys and values of heads.
@@ -110,7 +103,7 @@ std::optional<Notice> context_parallel_problem(const Job& job) {
   const std::string& version = job.scenario.engine_version;
   const int first = first_grouped_attention(job.model.layers) != nullptr ? 11 : 10;
   if (job.scenario.options.vllm.decode_context_parallel_size.value_or(1) == 1 || !is_older(version, first)) return std::nullopt;
-  return too_old(version, first, "decode context parallel for this model");
+  return too_old("vLLM", version, "decode context parallel for this model", "0." + std::to_string(first));
 }
 
 }  // namespace
