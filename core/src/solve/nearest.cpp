@@ -126,7 +126,7 @@ std::vector<Json> expected_values(std::string_view expected, std::int64_t asked)
     std::int64_t number = 0;
     const auto [after, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error == std::errc() && after == digits.data() + digits.size())
-      values.emplace_back(is_multiple ? ceil_div(asked, number) * number : number);
+      values.emplace_back(is_multiple && number > 0 ? ceil_div(asked, number) * number : number);
     else
       values.emplace_back(std::move(text));
   }
