@@ -22,7 +22,7 @@ Result<JsonOut> call_estimate(const Json& params, Context& context) {
   Result<Estimate> answer = estimate(request->model(), request->scenario);
   if (!answer) return fail(answer.error());
   context.warnings.insert(context.warnings.end(), answer->warnings.begin(), answer->warnings.end());
-  return describe_estimate(*request, *answer);
+  return describe_estimate(*request, *answer, context.kept.formats);
 }
 
 JsonOut describe_catalogue_model(const CatalogueModel& entry) {
@@ -94,7 +94,7 @@ Result<JsonOut> call_catalogue(const Json&, Context& context) {
 Result<JsonOut> call_catalogue_load(const Json& params, Context& context) {
   if (!params.is_object()) return fail(notice::wrong_type("params", "params", excerpt(params), "an object with models and devices"));
   if (auto loaded = context.catalogue.load(params.value("models", Json()), params.value("devices", Json())); !loaded) return fail(loaded.error());
-  context.kept.reset();
+  context.kept = Kept();
   return JsonOut{{"models", context.catalogue.models().size()}, {"devices", context.catalogue.devices().size()}};
 }
 
@@ -115,42 +115,41 @@ Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading*
   Result<Json> request = parse_json(text, "request");
   if (!request) return fail(request.error());
   if (!request->is_object()) return fail(notice::wrong_type("request", "request", excerpt(*request), "an object with method and params"));
-  const Json method = request->value("method", Json());
-  if (!method.is_string()) return fail(notice::missing_key("method", "method", "the name of a method"));
+  const auto method = request->find("method");
+  if (method == request->end() || !method->is_string()) return fail(notice::missing_key("method", "method", "the name of a method"));
   const auto found = request->find("params");
-  const Json params = found == request->end() ? Json::object() : *found;
+  const Json none = Json::object();
+  const Json& params = found == request->end() ? none : *found;
   std::vector<Method> methods(kMethods.begin(), kMethods.end());
   add_solving(methods);
   if (reading != nullptr) methods.insert(methods.end(), reading->methods.begin(), reading->methods.end());
+  const std::string& name = method->get_ref<const std::string&>();
+  for (const Method& known : methods)
+    if (name == known.name) return known.run(params, context);
   std::string names;
-  for (const Method& known : methods) {
-    if (method.get_ref<const std::string&>() == known.name) return known.run(params, context);
-    names += (names.empty() ? "" : ", ") + std::string(known.name);
-  }
-  return fail(notice::unknown("unknown_method", "method", "method", method.get<std::string>(), names));
+  for (const Method& known : methods) names += (names.empty() ? "" : ", ") + std::string(known.name);
+  return fail(notice::unknown("unknown_method", "method", "method", name, names));
 }
 
 std::string respond(const Result<JsonOut>& result, const Notices& warnings) {
-  JsonOut response{{"ok", result.has_value()}};
-  if (result)
-    response.add("result", *result);
-  else
-    response.add("error", to_json(result.error()));
-  response.add("warnings", to_json(warnings));
-  return response.text();
+  const Json error = result ? Json() : to_json(result.error());
+  const JsonField answer = result ? JsonField{"result", *result} : JsonField{"error", error};
+  const JsonOut response{{"ok", result.has_value()}, answer, {"warnings", to_json(warnings)}};
+  return std::string(response.text());
 }
 
 }  // namespace
 
-Api::Api() = default;
-Api::Api(const Reading& reading) : reading_(&reading), catalogue_(reading.read_config), files_(reading.file_methods()) {}
+Api::Api() : kept_(std::make_unique<Kept>()) {}
+Api::Api(const Reading& reading)
+    : reading_(&reading), catalogue_(reading.read_config), kept_(std::make_unique<Kept>()), files_(reading.file_methods()) {}
 Api::Api(Api&&) noexcept = default;
 Api& Api::operator=(Api&&) noexcept = default;
 Api::~Api() = default;
 
 std::string Api::call(std::string_view request) {
   Notices warnings;
-  Context context{catalogue_, warnings, kept_, files_.get(), reading_};
+  Context context{catalogue_, warnings, *kept_, files_.get(), reading_};
   const Result<JsonOut> result = dispatch(request, context, reading_);
   return respond(result, warnings);
 }

@@ -53,13 +53,13 @@ std::int64_t largest_holding_from(Tried good, std::int64_t most, const RoomsAt& 
   return holds(bad.rooms) ? most : last_holding(std::move(good), std::move(bad), 1, rooms_at);
 }
 
-std::int64_t largest_holding(std::int64_t most, std::int64_t grain, const RoomsAt& rooms_at) {
+std::int64_t largest_holding(std::optional<Tried> good, std::optional<Tried> bad, std::int64_t most, std::int64_t grain, const RoomsAt& rooms_at) {
   if (most < 1) return 0;
-  Tried bad{most, rooms_at(most)};
-  if (holds(bad.rooms)) return most;
-  if (most == 1) return 0;
-  Tried good{1, rooms_at(1)};
-  return holds(good.rooms) ? last_holding(std::move(good), std::move(bad), grain, rooms_at) : 0;
+  if (!bad) bad = {most, rooms_at(most)};
+  if (holds(bad->rooms)) return most;
+  if (bad->value == 1) return 0;
+  if (!good || good->value > bad->value) good = {1, rooms_at(1)};
+  return holds(good->rooms) ? last_holding(std::move(*good), std::move(*bad), grain, rooms_at) : 0;
 }
 
 }  // namespace weighbridge

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 
 #include "weighbridge/estimate.hpp"
@@ -43,7 +44,12 @@ struct Tried {
 /// The largest value in [good.value, most] that holds; `good` does.
 [[nodiscard]] std::int64_t largest_holding_from(Tried good, std::int64_t most, const RoomsAt& rooms_at);
 
-/// The largest value in [0, most] that holds; 0 always does.
-[[nodiscard]] std::int64_t largest_holding(std::int64_t most, std::int64_t grain, const RoomsAt& rooms_at);
+/// The largest value in [0, most] that holds; 0 always does. `good` and `bad`: what is known to hold and not to, if anything, from 1 to `most`.
+[[nodiscard]] std::int64_t largest_holding(std::optional<Tried> good, std::optional<Tried> bad, std::int64_t most, std::int64_t grain,
+                                           const RoomsAt& rooms_at);
+
+inline std::int64_t largest_holding(std::int64_t most, std::int64_t grain, const RoomsAt& rooms_at) {
+  return largest_holding({}, {}, most, grain, rooms_at);
+}
 
 }  // namespace weighbridge

@@ -302,12 +302,16 @@ Result<Estimate> estimate(Prepared& prepared, const Scenario& scenario) {
   offer_ways_out(prepared, scenario, *result);
   const bool has_needs = result->verdict.kind != VerdictClass::impossible || !result->devices.empty();
   if (has_needs && result->verdict.kind != VerdictClass::unknown) {
-    const Scenario counted = exceeds_memory(*find_engine(scenario.engine), scenario) ? within_memory(scenario) : scenario;
-    result->max_context_tokens = solve_max_context(prepared, counted);
-    result->safe_context_tokens = solve_safe_context(prepared, counted, *result->max_context_tokens);
-    result->max_sequences = solve_max_sequences(prepared, counted);
-    result->safe_sequences = solve_safe_sequences(prepared, counted, *result->max_sequences);
-    if (const std::optional<Parallel> fewest = solve_fewest_devices(prepared, counted)) {
+    const bool exceeds = exceeds_memory(*find_engine(scenario.engine), scenario);
+    const Scenario counted = exceeds ? within_memory(scenario) : scenario;
+    const Estimate* known = exceeds || is_replayed(scenario) || result->verdict.kind == VerdictClass::impossible ? nullptr : &*result;
+    const Limit tokens = solve_context(prepared, counted, prepared.model().max_context_tokens, known);
+    const Limit sequences = solve_sequences(prepared, counted, kMaxSequences, known);
+    result->max_context_tokens = tokens.best;
+    result->safe_context_tokens = tokens.safe;
+    result->max_sequences = sequences.best;
+    result->safe_sequences = sequences.safe;
+    if (const std::optional<Parallel> fewest = solve_fewest_devices(prepared, counted, known)) {
       result->fewest_devices = fewest->tensor * fewest->pipeline;
       result->fewest_stages = fewest->pipeline;
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weighbridge/fit.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "engine/engine.hpp"
 #include "engine/local_rules.hpp"
 #include "fit_trial.hpp"
@@ -92,85 +95,131 @@ bool holds_at(Prepared& prepared, const Scenario& scenario) {
   return holds(rooms_with(prepared, scenario));
 }
 
-/// The largest value in [0, most] of what `set` changes in `trial` that holds; it grows by `step`, memory mostly by `grain` of them.
-std::int64_t largest_of(Prepared& prepared, Scenario& trial, std::int64_t most, std::int64_t step, std::int64_t grain, Figure figure, SetValue set) {
-  const Engine* engine = find_engine(trial.engine);
-  const auto in_turn = engine != nullptr && engine->deals_in_turn ? local_rules().largest_in_turn : nullptr;
-  if (in_turn != nullptr) return in_turn(prepared, trial, most, figure, set);
-  const Steps steps{step, most};
-  return steps.value(largest_holding(steps.count(), grain, [&](std::int64_t count) {
-    set(trial, steps.value(count));
-    return rooms_with(prepared, trial, figure);
-  }));
-}
+/// How far one setting of a scenario goes. Where counting is quick an evaluation tells both figures, so what was tried for one serves the other.
+class Search {
+ public:
+  Search(Prepared& prepared, Scenario trial, SetValue set) : prepared_(prepared), trial_(std::move(trial)), set_(set) {}
 
-std::int64_t largest_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
-  Scenario trial = scenario;
-  trial.options.max_model_len.reset();  // the answer is what to set it to
-  trial.options.llama_cpp.n_ctx.reset();
-  trial.context_tokens = most;
-  if (most > 0 && figure == Figure::best && clearly_holds(prepared, trial)) return most;
-  const auto largest_by = [&](std::int64_t step) {
-    const std::int64_t grain = step == 1 ? prepared.memo().block_tokens : 1;
-    return largest_of(prepared, trial, most, step, grain, figure, [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
+  [[nodiscard]] const Scenario& trial() const { return trial_; }
+
+  /// Takes what was counted at `value` for granted.
+  void know(std::int64_t value, const Estimate& counted) {
+    tries_.push_back({value, {rooms_of(trial_, counted, Figure::best), rooms_of(trial_, counted, Figure::high)}});
+  }
+
+  [[nodiscard]] bool clearly_holds_at(std::int64_t value) {
+    set_(trial_, value);
+    return clearly_holds(prepared_, trial_);
+  }
+
+  [[nodiscard]] Rooms rooms_at(std::int64_t value, Figure figure) {
+    const auto tried = std::find_if(tries_.begin(), tries_.end(), [&](const Try& known) { return known.value == value && known.of(figure); });
+    if (tried != tries_.end()) return *tried->of(figure);
+    set_(trial_, value);
+    if (is_replayed(trial_)) {
+      Rooms rooms = rooms_with(prepared_, trial_, figure);
+      tries_.push_back({value, {}});
+      tries_.back().of(figure) = rooms;
+      return rooms;
+    }
+    const Result<Estimate> counted = evaluate(prepared_, trial_);
+    if (!counted) return {};
+    know(value, *counted);
+    return *tries_.back().of(figure);
+  }
+
+  /// The largest value in [0, most] that holds; it grows by `step`, memory mostly by `grain` of them.
+  std::int64_t largest(std::int64_t most, std::int64_t step, std::int64_t grain, Figure figure) {
+    const Engine* engine = find_engine(trial_.engine);
+    const auto in_turn = engine != nullptr && engine->deals_in_turn ? local_rules().largest_in_turn : nullptr;
+    if (in_turn != nullptr) return in_turn(prepared_, trial_, most, figure, set_);
+    const Steps steps{step, most};
+    const auto at = [&](std::int64_t count) { return rooms_at(steps.value(count), figure); };
+    std::optional<Tried> good;
+    std::optional<Tried> bad;
+    for (const Try& known : tries_) {
+      if (!known.of(figure) || known.value < 1 || known.value > most || known.value % step != 0) continue;
+      const bool is_good = holds(*known.of(figure));
+      std::optional<Tried>& bound = is_good ? good : bad;
+      const std::int64_t count = known.value / step;
+      if (!bound || (is_good ? count > bound->value : count < bound->value)) bound = {count, *known.of(figure)};
+    }
+    return steps.value(largest_holding(std::move(good), std::move(bad), steps.count(), grain, at));
+  }
+
+ private:
+  struct Try {
+    std::int64_t value = 0;
+    std::array<std::optional<Rooms>, 2> rooms;  ///< by figure; what was not counted is empty
+
+    [[nodiscard]] const std::optional<Rooms>& of(Figure figure) const { return rooms[static_cast<std::size_t>(figure)]; }
+    [[nodiscard]] std::optional<Rooms>& of(Figure figure) { return rooms[static_cast<std::size_t>(figure)]; }
   };
-  const std::int64_t step = context_step(trial);
-  if (!is_replayed(trial) || step > 1) return largest_by(step);
+
+  Prepared& prepared_;
+  Scenario trial_;
+  SetValue set_;
+  std::vector<Try> tries_;
+};
+
+std::int64_t largest_context(Prepared& prepared, Search& search, std::int64_t most, Figure figure) {
+  if (most > 0 && figure == Figure::best && search.clearly_holds_at(most)) return most;
+  const auto largest_by = [&](std::int64_t step) { return search.largest(most, step, step == 1 ? prepared.memo().block_tokens : 1, figure); };
+  const std::int64_t step = context_step(search.trial());
+  if (!is_replayed(search.trial()) || step > 1) return largest_by(step);
   // What runs llama.cpp may decide by single tokens, though the cache grows by more.
-  const std::int64_t coarse = std::max<std::int64_t>(1, kContextPadding / trial.sequences);
+  const std::int64_t coarse = std::max<std::int64_t>(1, kContextPadding / search.trial().sequences);
   const std::int64_t best = largest_by(coarse);
   if (best == most) return best;
-  const auto rooms_at = [&](std::int64_t tokens) {
-    trial.context_tokens = tokens;
-    return rooms_with(prepared, trial, figure);
-  };
+  const auto rooms_at = [&](std::int64_t tokens) { return search.rooms_at(tokens, figure); };
   Rooms next = rooms_at(best + 1);
   return holds(next) ? last_holding({best + 1, std::move(next)}, {std::min(best + coarse, most), {}}, 1, rooms_at) : best;
 }
 
-std::int64_t largest_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, Figure figure) {
-  Scenario trial = scenario;
-  trial.options.max_num_seqs.reset();
-  trial.options.llama_cpp.n_seq_max.reset();
-  trial.options.llama_cpp.n_ctx.reset();
-  const auto largest_up_to = [&](std::int64_t limit) {
-    return largest_of(prepared, trial, limit, 1, 1, figure, [](Scenario& moved, std::int64_t sequences) { moved.sequences = sequences; });
-  };
-  trial.sequences = most;
-  const auto holds_clearly = [&] { return figure == Figure::best && clearly_holds(prepared, trial); };
-  std::int64_t best = most > 0 && holds_clearly() ? most : largest_up_to(most);
-  if (!is_replayed(scenario)) return best;
+std::int64_t largest_sequences(Search& search, std::int64_t most, Figure figure) {
+  const auto holds_clearly = [&](std::int64_t sequences) { return figure == Figure::best && search.clearly_holds_at(sequences); };
+  std::int64_t best = most > 0 && holds_clearly(most) ? most : search.largest(most, 1, 1, figure);
+  if (!is_replayed(search.trial())) return best;
   // llama.cpp plans its graph for a multiple of the sequences, so a few less may take more: 255 of them 765 tokens, 256 only 512.
-  const std::int64_t batch = scenario.options.llama_cpp.n_ubatch.value_or(kMicroBatch);
+  const std::int64_t batch = search.trial().options.llama_cpp.n_ubatch.value_or(kMicroBatch);
   while (best > 1) {
     const std::int64_t worst = ceil_div(batch, ceil_div(batch, best)) - 1;
-    trial.sequences = worst;
-    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly() || holds(rooms_with(prepared, trial, figure)))
+    if (worst < 1 || worst * ceil_div(batch, worst) <= best * ceil_div(batch, best) || holds_clearly(worst) ||
+        holds(search.rooms_at(worst, figure)))
       break;
-    best = largest_up_to(worst - 1);
+    best = search.largest(worst - 1, 1, 1, figure);
   }
   return best;
 }
 
 }  // namespace
 
-std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario) {
-  return largest_context(prepared, scenario, prepared.model().max_context_tokens, Figure::best);
+Limit solve_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, const Estimate* counted) {
+  Scenario trial = scenario;
+  trial.options.max_model_len.reset();  // the answer is what to set it to
+  trial.options.llama_cpp.n_ctx.reset();
+  Search search(prepared, std::move(trial), [](Scenario& moved, std::int64_t tokens) { moved.context_tokens = tokens; });
+  if (counted != nullptr && !scenario.options.max_model_len) search.know(scenario.context_tokens, *counted);
+  Limit limit;
+  limit.best = largest_context(prepared, search, most, Figure::best);
+  limit.safe = largest_context(prepared, search, limit.best, Figure::high);
+  return limit;
 }
 
-std::int64_t solve_safe_context(Prepared& prepared, const Scenario& scenario, std::int64_t best) {
-  return largest_context(prepared, scenario, best, Figure::high);
-}
-
-std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario) {
-  const Engine* engine = find_engine(scenario.engine);
+Limit solve_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most, const Estimate* counted) {
   // What runs llama.cpp chooses devices and batch anew for every number; more may then hold where fewer do not, and halving finds the lower bound.
+  const Engine* engine = find_engine(scenario.engine);
   const bool has_slots = engine != nullptr && engine->is_llama_cpp() && engine->usual_workload == nullptr;
-  return largest_sequences(prepared, scenario, has_slots ? kMostSlots : kMaxSequences, Figure::best);
-}
-
-std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best) {
-  return largest_sequences(prepared, scenario, best, Figure::high);
+  Scenario trial = scenario;
+  trial.options.max_num_seqs.reset();
+  trial.options.llama_cpp.n_seq_max.reset();
+  trial.options.llama_cpp.n_ctx.reset();
+  Search search(prepared, std::move(trial), [](Scenario& moved, std::int64_t sequences) { moved.sequences = sequences; });
+  if (counted != nullptr && !scenario.options.max_num_seqs) search.know(scenario.sequences, *counted);
+  Limit limit;
+  limit.best = largest_sequences(search, std::min(most, has_slots ? kMostSlots : kMaxSequences), Figure::best);
+  limit.safe = largest_sequences(search, limit.best, Figure::high);
+  return limit;
 }
 
 namespace {
@@ -189,7 +238,7 @@ std::int64_t least_devices(Prepared& prepared, Scenario trial) {
 
 }  // namespace
 
-std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario) {
+std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario, const Estimate* counted) {
   // What another model takes of each device depends on how many there are.
   if (scenario.hardware.empty() || !scenario.running.empty()) return std::nullopt;
   const std::int64_t tried = is_replayed(scenario) ? llama_cpp::kMostDevices : 64;
@@ -198,11 +247,15 @@ std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario&
   trial.hardware.resize(1);
   trial.options.llama_cpp.tensor_split.clear();
   const bool has_layouts = heeds_layouts(trial);
+  const auto is_counted = [&] {
+    return counted != nullptr && has_layouts && scenario.hardware.size() == 1 && trial.hardware.front().count == scenario.hardware.front().count &&
+           trial.parallel == scenario.parallel;
+  };
   for (std::int64_t count = has_layouts ? least_devices(prepared, trial) : 1; count <= most; ++count) {
     trial.hardware.front().count = count;
     for (const Parallel& layout : layouts_of(count)) {
       trial.parallel = layout;
-      if (holds_at(prepared, trial)) return layout;
+      if (is_counted() ? holds(rooms_of(scenario, *counted, Figure::best)) : holds_at(prepared, trial)) return layout;
       if (!has_layouts) break;
     }
   }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <vector>
 
@@ -11,6 +10,8 @@
 #include "weighbridge/estimate.hpp"
 
 namespace weighbridge {
+
+class JsonOut;
 
 /// evaluate() without what takes the time to count, which can only add to the need.
 [[nodiscard]] Result<Estimate> evaluate_least(Prepared& prepared, const Scenario& scenario);
@@ -36,7 +37,7 @@ void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& resu
 void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdict);
 
 /// The same for the wire; `json` stays as it is where none was found.
-void describe_nearest(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, nlohmann::ordered_json& json);
+void describe_nearest(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, JsonOut& json);
 
 /// A context that not even one request alone has room for, whatever the others hold: class `impossible`, with what the engine does then
 /// (EngineReport::overlong) and the longest one that has.

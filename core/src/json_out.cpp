@@ -2,6 +2,7 @@
 #include "json_out.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace weighbridge {
 
@@ -13,71 +14,129 @@ bool is_plain(std::string_view text) {
   return true;
 }
 
-char* put(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
+char* copy_to(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
 
-constexpr std::size_t kAroundField = 4;  // quotes, a colon, and the comma before or the brace behind
-
-char* put_field(char* at, std::string_view key, const JsonOut& value) {
-  *at++ = '"';
-  at = put(at, key);
-  *at++ = '"';
-  *at++ = ':';
-  return put(at, value.text());
-}
+constexpr std::size_t kLeastRoom = 256;
+constexpr std::size_t kMostDigits = 20;  // of 64 bits, with a sign
 
 }  // namespace
 
-JsonOut::JsonOut(std::string_view text) {
-  if (!is_plain(text)) {
-    *this = JsonOut(Json(text));
-    return;
-  }
-  text_.assign(text.size() + 2, '"');
-  put(text_.data() + 1, text);
-}
-
-JsonOut::JsonOut(std::initializer_list<JsonField> fields) {
-  std::size_t size = 1;
-  for (const JsonField& field : fields) size += field.key.size() + field.value.text_.size() + kAroundField;
-  text_.assign(std::max<std::size_t>(size, 2), '}');
-  char* at = text_.data();
-  *at++ = '{';
-  for (const JsonField& field : fields) {
-    at = put_field(at, field.key, field.value);
-    *at++ = ',';
-  }
-  text_.back() = '}';
-}
+JsonValue::JsonValue(std::string_view text) : kind_(Kind::text), size_(text.size()) { text_ = text.data(); }
+JsonValue::JsonValue(Kind kind, std::uint64_t whole) : kind_(kind) { whole_ = whole; }
 
 JsonOut JsonOut::array() {
   JsonOut list;
-  list.text_ = "[]";
+  list.size_ = 0;
+  list.put("[]");
   return list;
 }
 
-void JsonOut::push_back(const JsonOut& item) {
-  text_.back() = ',';
-  if (text_.size() == 2) text_.pop_back();
-  text_ += item.text_;
-  text_ += ']';
+char* JsonOut::room_for(std::size_t size) {
+  if (size_ + size > capacity_) {
+    capacity_ = std::max({kLeastRoom, 2 * capacity_, size_ + size});
+    std::unique_ptr<char[]> larger(new char[capacity_]);
+    copy_to(larger.get(), text());
+    buffer_ = std::move(larger);
+  }
+  return buffer_.get() + size_;
 }
 
-void JsonOut::add(std::string_view key, const JsonOut& value) {
-  std::size_t end = text_.size();
-  text_.back() = ',';
-  if (end == 2) --end;
-  text_.resize(end + key.size() + value.text_.size() + kAroundField);
-  put_field(text_.data() + end, key, value);
-  text_.back() = '}';
+void JsonOut::put(char c) {
+  *room_for(1) = c;
+  ++size_;
 }
 
-JsonOut JsonOut::with_first(std::string_view key, const JsonOut& value) const {
-  JsonOut longer;
-  longer.text_.assign(text_.size() + key.size() + value.text_.size() + kAroundField, '{');
-  char* at = put_field(longer.text_.data() + 1, key, value);
-  *at++ = ',';
-  put(at, std::string_view(text_).substr(1));
-  return longer;
+void JsonOut::put(std::string_view text) {
+  copy_to(room_for(text.size()), text);
+  size_ += text.size();
+}
+
+void JsonOut::put_quoted(std::string_view text) {
+  if (!is_plain(text)) {
+    append(Json(text));
+    return;
+  }
+  char* at = room_for(text.size() + 2);
+  *at++ = '"';
+  at = copy_to(at, text);
+  *at = '"';
+  size_ += text.size() + 2;
+}
+
+void JsonOut::append(const JsonField& field) {
+  char* at = room_for(field.key.size() + 3);
+  *at++ = '"';
+  at = copy_to(at, field.key);
+  *at++ = '"';
+  *at = ':';
+  size_ += field.key.size() + 3;
+  append(field.value);
+}
+
+void JsonOut::append(const JsonValue& value) {
+  using Kind = JsonValue::Kind;
+  const auto append_whole = [this](auto number) {
+    char* at = room_for(kMostDigits);
+    size_ += static_cast<std::size_t>(std::to_chars(at, at + kMostDigits, number).ptr - at);
+  };
+  switch (value.kind_) {
+    case Kind::null:
+    case Kind::absent:
+      return put("null");
+    case Kind::flag:
+      return put(value.whole_ != 0 ? "true" : "false");
+    case Kind::integer:
+      return append_whole(static_cast<std::int64_t>(value.whole_));
+    case Kind::natural:
+      return append_whole(value.whole_);
+    case Kind::number:
+      return append(Json(value.number_));
+    case Kind::text:
+      return put_quoted({value.text_, value.size_});
+    case Kind::tree:
+      return put(std::string_view(value.tree_->dump(-1, ' ', false, Json::error_handler_t::replace)));
+    case Kind::written:
+      return put(value.written_->text());
+    case Kind::fields:
+      put('{');
+      for (std::size_t i = 0, written = 0; i < value.size_; ++i) {
+        if (value.fields_[i].value.kind_ == Kind::absent) continue;
+        if (written++ > 0) put(',');
+        append(value.fields_[i]);
+      }
+      return put('}');
+    case Kind::list:
+      put("[]");
+      return value.write_(value.list_, *this);
+  }
+}
+
+void JsonOut::reopen() {
+  buffer_[size_ - 1] = ',';
+  const char before = buffer_[size_ - 2];
+  if (before == '[' || before == '{') --size_;
+}
+
+void JsonOut::push_back(const JsonValue& item) {
+  reopen();
+  append(item);
+  put(']');
+}
+
+void JsonOut::push_back(const JsonField& first, const JsonOut& object) {
+  reopen();
+  put('{');
+  append(first);
+  put(',');
+  put(object.text().substr(1));
+  put(']');
+}
+
+void JsonOut::add(const JsonField& field) {
+  if (field.value.kind_ == JsonValue::Kind::absent) return;
+  reopen();
+  append(field);
+  put('}');
 }
 
 }  // namespace weighbridge

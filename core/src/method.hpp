@@ -7,6 +7,7 @@
 
 #include "json_out.hpp"
 #include "read/file_methods.hpp"
+#include "response.hpp"
 #include "weighbridge/catalogue.hpp"
 #include "weighbridge/read.hpp"
 
@@ -14,11 +15,17 @@ namespace weighbridge {
 
 struct Reading;
 
+/// What methods keep for their next call. It borrows of the catalogue, and changes no answer.
+struct Kept {
+  std::shared_ptr<void> solved;  ///< what `solve` found of models of the catalogue
+  KeptFormats formats;
+};
+
 /// What a method works with besides its params.
 struct Context {
   Catalogue& catalogue;
   Notices& warnings;
-  std::shared_ptr<void>& kept;       ///< what a method found of models of the catalogue and keeps for its next call; may be null
+  Kept& kept;
   FileMethods* files = nullptr;      ///< null in a build that only counts
   const Reading* reading = nullptr;  ///< likewise
 };

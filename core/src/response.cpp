@@ -16,12 +16,8 @@ namespace {
 /// Records from which a band counts as measured.
 constexpr int kEnoughRecords = 10;
 
-JsonOut optional_json(std::string_view text) { return text.empty() ? JsonOut() : JsonOut(text); }
-
-template <class T>
-JsonOut optional_json(const std::optional<T>& value) {
-  return value ? JsonOut(*value) : JsonOut();
-}
+JsonValue text_or_null(std::string_view text) { return text.empty() ? JsonValue() : JsonValue(text); }
+JsonValue bytes_or_null(const std::optional<Bytes>& bytes) { return bytes ? JsonValue(bytes->count()) : JsonValue(); }
 
 std::string_view name_of(Basis basis) {
   switch (basis) {
@@ -51,32 +47,34 @@ std::string_view name_of(Op op) {
   return "times";
 }
 
-JsonOut describe_formula(const Formula& formula) {
-  JsonOut rows = JsonOut::array();
-  for (const FormulaRow& row : formula.rows) {
-    JsonOut factors = JsonOut::array();
-    for (const Factor& factor : row.factors) factors.push_back({{"name", factor.name}, {"value", factor.value}, {"op", name_of(factor.op)}});
-    rows.push_back({{"label", row.label}, {"factors", std::move(factors)}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
-  }
-  return {{"combine", formula.is_maximum ? "max" : "sum"},
-          {"rows", std::move(rows)},
-          {"keys", formula.config_keys},
-          {"note", optional_json(formula.note)}};
+void add_factor(JsonOut& factors, const Factor& factor) {
+  factors.push_back({{"name", factor.name}, {"value", factor.value}, {"op", name_of(factor.op)}});
+}
+
+void add_row(JsonOut& rows, const FormulaRow& row) {
+  rows.push_back({{"label", row.label}, {"factors", JsonList{row.factors, add_factor}}, {"bytes", row.bytes.count()}, {"chosen", row.chosen}});
 }
 
 /// `explained`: with formula and source; the later devices of a group repeat the figures only.
-JsonOut describe_term(const Term& term, bool explained) {
-  JsonOut json{{"id", term.id},
-               {"bytes", term.bytes.count()},
-               {"low_bytes", term.low.count()},
-               {"high_bytes", term.high.count()},
-               {"inside_limit", term.inside_limit},
-               {"basis", name_of(term.basis)},
-               {"records", term.records}};
-  if (!explained) return json;
-  json.add("formula", describe_formula(term.formula));
-  json.add("source", {{"text", term.source.text}, {"url", optional_json(term.source.url)}});
-  return json;
+void add_term(JsonOut& terms, const Term& term, bool explained) {
+  const Formula& formula = term.formula;
+  const auto if_explained = [explained](std::initializer_list<JsonField> fields) { return explained ? JsonValue(fields) : JsonValue::absent(); };
+  terms.push_back({{"id", term.id},
+                   {"bytes", term.bytes.count()},
+                   {"low_bytes", term.low.count()},
+                   {"high_bytes", term.high.count()},
+                   {"inside_limit", term.inside_limit},
+                   {"basis", name_of(term.basis)},
+                   {"records", term.records},
+                   {"formula", if_explained({{"combine", formula.is_maximum ? "max" : "sum"},
+                                             {"rows", JsonList{formula.rows, add_row}},
+                                             {"keys", formula.config_keys},
+                                             {"note", text_or_null(formula.note)}})},
+                   {"source", if_explained({{"text", term.source.text}, {"url", text_or_null(term.source.url)}})}});
+}
+
+auto list_of(const std::vector<Term>& terms, bool explained) {
+  return JsonList{terms, [explained](JsonOut& list, const Term& term) { add_term(list, term, explained); }};
 }
 
 bool is_measured(const std::vector<Term>& terms) {
@@ -86,8 +84,6 @@ bool is_measured(const std::vector<Term>& terms) {
 /// All but the device's number, which is what devices of a group differ in.
 JsonOut describe_plan(const DevicePlan& plan, const Scenario& scenario, const Verdict& verdict, bool explained) {
   const DeviceGroup& group = scenario.hardware[plan.group];
-  JsonOut terms = JsonOut::array();
-  for (const Term& term : plan.terms) terms.push_back(describe_term(term, explained));
   const Bytes inside = plan.inside();
   JsonOut json{{"device", group.device.id},
                {"device_name", group.device.short_name},
@@ -106,7 +102,7 @@ JsonOut describe_plan(const DevicePlan& plan, const Scenario& scenario, const Ve
                {"observed_bytes", plan.observed.count()},
                {"binding", verdict.card_binds ? "card" : "engine"},
                {"measured", is_measured(plan.terms)},
-               {"terms", std::move(terms)}};
+               {"terms", list_of(plan.terms, explained)}};
   describe_running_on_device(scenario, plan.group, json);
   return json;
 }
@@ -120,53 +116,52 @@ std::int64_t first_index(const Estimate& estimate, std::size_t plan) {
 
 }  // namespace
 
-Json describe_group(const DeviceGroup& group, std::int64_t count) {
+JsonOut describe_group(const DeviceGroup& group, std::int64_t count) {
   const Device& device = group.device;
-  Json row;
-  row["device"] = device.id;
-  row["count"] = count;
-  row["used_bytes"] = (group.used - group.by_running).count();
-  if (group.raised_limit) row["raised_limit"] = true;
+  JsonOut row{{"device", device.id}, {"count", count}, {"used_bytes", (group.used - group.by_running).count()}};
+  if (group.raised_limit) row.add("raised_limit", true);
   if (device.kind == "custom") {
-    row["memory_bytes"] = device.runtime_bytes.count();
-    row["backend"] = device.backend;
-    if (device.bandwidth_gb_s > 0) row["bandwidth_gb_s"] = device.bandwidth_gb_s;
-    if (device.tflops.fp16 > 0) row["fp16_tflops"] = device.tflops.fp16;
+    row.add("memory_bytes", device.runtime_bytes.count());
+    row.add("backend", device.backend);
+    if (device.bandwidth_gb_s > 0) row.add("bandwidth_gb_s", device.bandwidth_gb_s);
+    if (device.tflops.fp16 > 0) row.add("fp16_tflops", device.tflops.fp16);
   }
   return row;
 }
 
-Json describe_parallel(const Parallel& parallel) {
-  Json json{{"tensor", parallel.tensor}, {"pipeline", parallel.pipeline}, {"data", parallel.data}, {"expert", parallel.expert}};
-  if (parallel.nodes > 1) json["nodes"] = parallel.nodes;
-  return json;
+template <class Out>
+Out describe_parallel(const Parallel& p) {
+  if (p.nodes == 1) return {{"tensor", p.tensor}, {"pipeline", p.pipeline}, {"data", p.data}, {"expert", p.expert}};
+  return {{"tensor", p.tensor}, {"pipeline", p.pipeline}, {"data", p.data}, {"expert", p.expert}, {"nodes", p.nodes}};
 }
+template Json describe_parallel(const Parallel&);
+template JsonOut describe_parallel(const Parallel&);
 
-Json describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
+JsonOut describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup>& hardware) {
   const Verdict& v = estimate.verdict;
-  Json json;
-  json["class"] = name_of(v.kind);
-  for (const char* key : {"device", "need_bytes", "low_bytes", "high_bytes", "limit_bytes", "limit", "free_bytes"}) json[key] = nullptr;
-  json["shortfall_bytes"] = 0;
-  json["measured"] = false;
-  json["nearest"] = nullptr;
-  json["reason"] = nullptr;
-  if (v.nearest_share) json["nearest"] = {{std::string(find_engine(estimate.engine.name)->share_option), *v.nearest_share}};
-  if (const auto describe = serving_rules().describe_nearest) describe(v, hardware, json["nearest"]);
-  if (v.reason) json["reason"] = to_json(*v.reason);
+  const bool is_counted = !estimate.devices.empty() || estimate.host;
+  const auto counted = [&](const JsonValue& value) { return is_counted ? value : JsonValue(); };
+  JsonOut nearest;
+  if (v.nearest_share) nearest = {{find_engine(estimate.engine.name)->share_option, *v.nearest_share}};
+  if (const auto describe = serving_rules().describe_nearest) describe(v, hardware, nearest);
+  JsonOut json{{"class", name_of(v.kind)},
+               {"device", is_counted && !v.host_binds ? JsonValue(first_index(estimate, v.device)) : JsonValue()},
+               {"need_bytes", counted(v.need.count())},
+               {"low_bytes", counted(v.low.count())},
+               {"high_bytes", counted(v.high.count())},
+               {"limit_bytes", counted(v.limit.count())},
+               {"limit", counted(v.host_binds ? "host" : (v.card_binds ? "card" : "engine"))},
+               {"free_bytes", counted(difference(v.limit, v.need))},
+               {"shortfall_bytes", is_counted ? (v.need - v.limit).count() : 0},
+               {"measured", is_counted && is_measured(v.host_binds ? estimate.host->terms : estimate.devices[v.device].terms)},
+               {"nearest", nearest},
+               {"reason", v.reason ? to_json(*v.reason) : Json()}};
   if (v.with_raised_limit)
     for (const DeviceGroup& group : hardware)
-      if (!group.device.raise_command.empty()) json["raise"] = {{"class", name_of(*v.with_raised_limit)}, {"command", group.device.raise_command}};
-  if (estimate.devices.empty() && !estimate.host) return json;
-  if (!v.host_binds) json["device"] = first_index(estimate, v.device);
-  json["need_bytes"] = v.need.count();
-  json["low_bytes"] = v.low.count();
-  json["high_bytes"] = v.high.count();
-  json["limit_bytes"] = v.limit.count();
-  json["limit"] = v.host_binds ? "host" : (v.card_binds ? "card" : "engine");
-  json["free_bytes"] = difference(v.limit, v.need);
-  json["shortfall_bytes"] = (v.need - v.limit).count();
-  json["measured"] = is_measured(v.host_binds ? estimate.host->terms : estimate.devices[v.device].terms);
+      if (!group.device.raise_command.empty()) {
+        json.add("raise", {{"class", name_of(*v.with_raised_limit)}, {"command", group.device.raise_command}});
+        break;
+      }
   return json;
 }
 
@@ -174,38 +169,36 @@ namespace {
 
 JsonOut describe_host(const std::optional<HostPlan>& host, const Scenario& scenario) {
   if (!has_local_rules() || !host) return {{"total_bytes", 0}, {"terms", JsonOut::array()}};
-  JsonOut terms = JsonOut::array();
-  for (const Term& term : host->terms) terms.push_back(describe_term(term, true));
   JsonOut json{{"total_bytes", host->total().count()}, {"low_bytes", host->low().count()},
-               {"high_bytes", host->high().count()},   {"capacity_bytes", host->capacity ? JsonOut(host->capacity->count()) : JsonOut()},
+               {"high_bytes", host->high().count()},   {"capacity_bytes", bytes_or_null(host->capacity)},
                {"class", name_of(judge_host(*host))},  {"load_peak_bytes", host->load_peak.count()},
-               {"mapped_bytes", host->mapped.count()}, {"terms", std::move(terms)}};
+               {"mapped_bytes", host->mapped.count()}, {"terms", list_of(host->terms, true)}};
   describe_running_on_host(scenario, json);
   return json;
 }
 
 JsonOut describe_fitted(const Fitted& fitted) {
-  JsonOut rules = JsonOut::array();
-  for (const TensorOverride& rule : fitted.override_tensor) rules.push_back(rule.pattern + "=" + rule.buffer);
+  const auto add_rule = [](JsonOut& rules, const TensorOverride& rule) { rules.push_back(rule.pattern + "=" + rule.buffer); };
   return {{"changed", fitted.is_changed},
           {"whole", fitted.is_whole},
           {"n_ctx", fitted.n_ctx},
           {"n_gpu_layers", fitted.gpu_layers},
           {"tensor_split", fitted.tensor_split},
-          {"override_tensor", std::move(rules)},
+          {"override_tensor", JsonList{fitted.override_tensor, add_rule}},
           {"flags", fitted.flags}};
 }
 
 JsonOut describe_engine_report(const EngineReport& engine) {
+  const auto if_known = [](const std::optional<std::int64_t>& number) { return number ? JsonValue(*number) : JsonValue::absent(); };
   JsonOut json{{"name", engine.name},
                {"version", engine.version},
-               {"kv_cache_tokens", optional_json(engine.kv_cache_tokens)},
-               {"kv_cache_pool_bytes", engine.kv_cache_pool ? JsonOut(engine.kv_cache_pool->count()) : JsonOut()},
-               {"max_concurrency", optional_json(engine.max_concurrency)}};
-  if (engine.gpu_layers) json.add("gpu_layers", *engine.gpu_layers);
-  if (engine.all_gpu_layers) json.add("all_gpu_layers", *engine.all_gpu_layers);
-  if (engine.host_expert_layers > 0) json.add("host_expert_layers", engine.host_expert_layers);
-  if (engine.default_context_tokens) json.add("default_context_tokens", *engine.default_context_tokens);
+               {"kv_cache_tokens", engine.kv_cache_tokens},
+               {"kv_cache_pool_bytes", bytes_or_null(engine.kv_cache_pool)},
+               {"max_concurrency", engine.max_concurrency},
+               {"gpu_layers", if_known(engine.gpu_layers)},
+               {"all_gpu_layers", if_known(engine.all_gpu_layers)},
+               {"host_expert_layers", engine.host_expert_layers > 0 ? JsonValue(engine.host_expert_layers) : JsonValue::absent()},
+               {"default_context_tokens", if_known(engine.default_context_tokens)}};
   if (has_local_rules() && engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
   if (!engine.command.empty()) json.add("command", engine.command);
   return json;
@@ -231,7 +224,7 @@ JsonOut describe_formats(const Model& model, const Engine& engine) {
                        {"resolved", resolved},
                        {"bytes", loaded_bytes(tensors_in(model, format), engine.loads_speech).count()},
                        {"supported", runs},
-                       {"reason", runs ? JsonOut() : JsonOut("unsupported")}});
+                       {"reason", runs ? JsonValue() : JsonValue("unsupported")}});
   };
   const bool runs_published = holds(engine.weights_formats, published) || holds(engine.checkpoint_formats, published);
   add("checkpoint", published, model.from_gguf ? loads_gguf : runs_published);
@@ -253,40 +246,35 @@ JsonOut describe_devices(const Request& request, const Estimate& estimate, JsonO
     JsonOut described = describe_plan(plan, request.scenario, estimate.verdict, true);
     for (std::int64_t i = 0; i < plan.count; ++i, ++index) {
       if (i == 1) described = describe_plan(plan, request.scenario, estimate.verdict, false);
-      devices.push_back(described.with_first("name", "GPU " + std::to_string(index)));
+      devices.push_back({"name", "GPU " + std::to_string(index)}, described);
     }
   }
   return devices;
 }
 
-/// The request with everything filled in: what was counted. Assigned one by one, which is less code than one list.
-Json describe_request(const Request& request, const Estimate& estimate) {
+/// The request with everything filled in: what was counted.
+JsonOut describe_request(const Request& request, const Estimate& estimate) {
   const Scenario& s = request.scenario;
-  Json hardware = Json::array();
+  JsonOut hardware = JsonOut::array();
   for (const DeviceGroup& group : s.hardware) hardware.push_back(describe_group(group, group.count));
-  Json described;
-  described["model"]["id"] = request.model().id;
-  described["weights"]["format"] = s.weights_format;
-  Json& cache = described["kv_cache"];
-  cache["k"] = s.kv_type;
-  cache["v"] = s.kv_value_type;
-  Json& engine = described["engine"];
-  engine["name"] = s.engine;
-  engine["version"] = estimate.engine.version;
-  engine["options"] = describe_options(s.options, s.engine);
-  Json& workload = described["workload"];
-  workload["context_tokens"] = s.context_tokens;
-  workload["sequences"] = s.sequences;
-  described["hardware"] = std::move(hardware);
-  described["parallel"] = describe_parallel(s.parallel);
-  if (s.host) {
-    Json& host = described["host"];
-    host["memory_bytes"] = s.host->memory.count();
-    host["used_bytes"] = (s.host->used - s.host->by_running).count();
+  JsonOut described{{"model", {{"id", request.model().id}}},
+                    {"weights", {{"format", s.weights_format}}},
+                    {"kv_cache", {{"k", s.kv_type}, {"v", s.kv_value_type}}},
+                    {"engine", {{"name", s.engine}, {"version", estimate.engine.version}, {"options", describe_options(s.options, s.engine)}}},
+                    {"workload", {{"context_tokens", s.context_tokens}, {"sequences", s.sequences}}},
+                    {"hardware", hardware},
+                    {"parallel", describe_parallel<JsonOut>(s.parallel)}};
+  if (s.host || s.host_gb_s) {
+    JsonOut host = JsonOut::object();
+    if (s.host) {
+      host.add("memory_bytes", s.host->memory.count());
+      host.add("used_bytes", (s.host->used - s.host->by_running).count());
+    }
+    if (s.host_gb_s) host.add("bandwidth_gb_s", *s.host_gb_s);
+    described.add("host", host);
   }
-  if (s.host_gb_s) described["host"]["bandwidth_gb_s"] = *s.host_gb_s;
-  if (!request.running.empty()) described["running"] = request.running;
-  if (s.cpu_moe_layers > 0) described["offload"] = {{"cpu_moe_layers", s.cpu_moe_layers}};
+  if (!request.running.empty()) described.add("running", request.running);
+  if (s.cpu_moe_layers > 0) described.add("offload", {{"cpu_moe_layers", s.cpu_moe_layers}});
   return described;
 }
 
@@ -352,24 +340,29 @@ JsonOut describe_model(const Model& model) {
 
 JsonOut describe_host_bytes(const Estimate& estimate) { return estimate.host ? JsonOut(estimate.host->total().count()) : JsonOut(); }
 
-JsonOut describe_estimate(const Request& request, const Estimate& estimate) {
+JsonOut describe_estimate(const Request& request, const Estimate& estimate, KeptFormats& formats) {
   const EngineReport& engine = estimate.engine;
   JsonOut groups = JsonOut::array();
   JsonOut devices = describe_devices(request, estimate, groups);
   JsonOut result{{"model", describe_model(request.model())},
                  {"engine", describe_engine_report(engine)},
-                 {"devices", std::move(devices)},
-                 {"groups", std::move(groups)},
+                 {"devices", devices},
+                 {"groups", groups},
                  {"host", describe_host(estimate.host, request.scenario)},
                  {"verdict", describe_verdict(estimate, request.scenario.hardware)},
-                 {"max_context_tokens", optional_json(estimate.max_context_tokens)},
-                 {"safe_context_tokens", optional_json(estimate.safe_context_tokens)},
-                 {"max_sequences", optional_json(estimate.max_sequences)},
-                 {"safe_sequences", optional_json(estimate.safe_sequences)},
-                 {"fewest_devices", optional_json(estimate.fewest_devices)},
+                 {"max_context_tokens", estimate.max_context_tokens},
+                 {"safe_context_tokens", estimate.safe_context_tokens},
+                 {"max_sequences", estimate.max_sequences},
+                 {"safe_sequences", estimate.safe_sequences},
+                 {"fewest_devices", estimate.fewest_devices},
                  {"request", describe_request(request, estimate)}};
   if (estimate.fewest_stages > 1) result.add("fewest_stages", estimate.fewest_stages);
-  if (const Engine* known = find_engine(engine.name)) result.add("weights_formats", describe_formats(request.model(), *known));
+  const Engine* known = find_engine(engine.name);
+  if (known != nullptr && request.own) result.add("weights_formats", describe_formats(*request.own, *known));
+  if (known != nullptr && !request.own) {
+    if (formats.model != &request.model() || formats.engine != known) formats = {&request.model(), known, describe_formats(request.model(), *known)};
+    result.add("weights_formats", formats.list);
+  }
   return result;
 }
 

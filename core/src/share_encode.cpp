@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -84,7 +85,7 @@ std::string link_format(const std::string& format) {
   std::string lower = lower_case(format);
   if (!lower.starts_with("gguf:")) return lower;
   std::string bare = lower.substr(5);
-  const auto& others = weights_formats();
+  const std::span<const WeightsFormat> others = weights_formats();
   const bool taken = std::any_of(others.begin(), others.end(), [&](const WeightsFormat& other) { return other.name == bare; });
   return taken ? lower : bare;
 }

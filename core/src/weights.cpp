@@ -15,7 +15,7 @@ namespace {
 
 using Q = WeightQuantization;
 
-WeightsLayout make(Q quantization, DType base, std::int64_t block_cols = 0, std::int64_t bits = 0) {
+constexpr WeightsLayout make(Q quantization, DType base, std::int64_t block_cols = 0, std::int64_t bits = 0) {
   WeightsLayout layout;
   layout.quantization = quantization;
   layout.base = base;
@@ -25,37 +25,37 @@ WeightsLayout make(Q quantization, DType base, std::int64_t block_cols = 0, std:
 }
 
 /// Groups of 128: the usual choice of GPTQ, AWQ and compressed-tensors.
-WeightsLayout groups_of_128(Q quantization, DType base) {
+constexpr WeightsLayout groups_of_128(Q quantization, DType base) {
   WeightsLayout layout = make(quantization, base, 128, 4);
   layout.scales = base;
   return layout;
 }
 
-WeightsLayout fp8_block() {
+constexpr WeightsLayout fp8_block() {
   WeightsLayout layout = make(Q::fp8_block, dtype::bf16, 128);
   layout.block_rows = 128;
   return layout;
 }
 
-WeightsLayout nf4() {
+constexpr WeightsLayout nf4() {
   WeightsLayout layout = make(Q::bnb_4bit, dtype::bf16);
   layout.nested_scales = true;
   return layout;
 }
 
-WeightsLayout mxfp4() {
+constexpr WeightsLayout mxfp4() {
   WeightsLayout layout = make(Q::mxfp4, dtype::bf16, 32);
   layout.experts_only = true;
   return layout;
 }
 
-WeightsLayout nvfp4() {
+constexpr WeightsLayout nvfp4() {
   WeightsLayout layout = make(Q::nvfp4, dtype::bf16, 16);
   layout.input_scale = true;
   return layout;
 }
 
-WeightsLayout mlx(std::int64_t bits) {
+constexpr WeightsLayout mlx(std::int64_t bits) {
   WeightsLayout layout = make(Q::mlx_affine, dtype::bf16, 64, bits);  // mlx_lm.convert's default group
   layout.scales = dtype::bf16;
   layout.whole_model = true;
@@ -63,7 +63,7 @@ WeightsLayout mlx(std::int64_t bits) {
 }
 
 /// mlc-ai/mlc-llm python/mlc_llm/quantization/quantization.py
-WeightsLayout mlc(std::int64_t bits, DType base) {
+constexpr WeightsLayout mlc(std::int64_t bits, DType base) {
   WeightsLayout layout = make(Q::mlc, base, bits == 3 ? 40 : 32, bits);
   layout.scales = base;
   return layout;
@@ -71,7 +71,7 @@ WeightsLayout mlc(std::int64_t bits, DType base) {
 
 /// turboderp-org/exllamav3 convert.py `--bits`: every matrix at so many; turboderp-org/exllamav2 convert.py `--bits`: so many on average, with the
 /// scales (conversion/qparams.py total_bits).
-WeightsLayout exl(Q quantization, std::int64_t bits_x1000) {
+constexpr WeightsLayout exl(Q quantization, std::int64_t bits_x1000) {
   WeightsLayout layout = make(quantization, dtype::f16);
   layout.bits_x1000 = bits_x1000;
   return layout;
@@ -107,8 +107,8 @@ std::string_view by_bits(std::int64_t bits, const std::array<std::string_view, 7
 
 }  // namespace
 
-const std::vector<WeightsFormat>& weights_formats() {
-  static const std::vector<WeightsFormat> formats{
+std::span<const WeightsFormat> weights_formats() {
+  static constexpr auto formats = std::to_array<WeightsFormat>({
       {"bf16", make(Q::none, dtype::bf16)},
       {"fp16", make(Q::none, dtype::f16)},
       {"fp32", make(Q::none, dtype::f32)},
@@ -141,7 +141,7 @@ const std::vector<WeightsFormat>& weights_formats() {
       {"q3f16_1", mlc(3, dtype::f16)},
       {"q4f16_1", mlc(4, dtype::f16)},
       {"q4f32_1", mlc(4, dtype::f32)},
-  };
+  });
   return formats;
 }
 
@@ -159,10 +159,8 @@ std::optional<WeightsLayout> layout_of(std::string_view format) {
   return std::nullopt;
 }
 
-bool has_plain_weights(const Model& model) {
-  const std::string_view format = checkpoint_format(model);
-  return format == "bf16" || format == "fp16" || format == "fp32";
-}
+bool is_plain_format(std::string_view format) { return format == "bf16" || format == "fp16" || format == "fp32"; }
+bool has_plain_weights(const Model& model) { return is_plain_format(checkpoint_format(model)); }
 
 std::string_view checkpoint_format(const Model& model) {
   if (model.from_gguf) return gguf_format_of(model);

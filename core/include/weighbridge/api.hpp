@@ -40,7 +40,7 @@ class Api {
  private:
   const Reading* reading_ = nullptr;
   Catalogue catalogue_;
-  std::shared_ptr<void> kept_;  ///< borrows of the catalogue
+  std::unique_ptr<struct Kept> kept_;
   std::unique_ptr<class FileMethods> files_;
 };
 

@@ -8,20 +8,22 @@ namespace weighbridge {
 /// The solvers ask evaluate() only, so they are exact by construction: the answer holds, one step more does not. Where the engine itself chooses what
 /// lies on the devices, it holds only with all of it there.
 
-/// Longest context per sequence, in tokens, at `scenario.sequences`; at most the model's trained length; 0 when not even one token holds.
-[[nodiscard]] std::int64_t solve_max_context(Prepared& prepared, const Scenario& scenario);
+/// How far a setting goes: the largest value that holds, and the largest that surely does, by the high bounds; 0 where not even one holds.
+struct Limit {
+  std::int64_t best = 0;
+  std::int64_t safe = 0;
+};
 
-/// The same by the high bounds: no reading of the band exceeds a limit. `best` is the answer of solve_max_context().
-[[nodiscard]] std::int64_t solve_safe_context(Prepared& prepared, const Scenario& scenario, std::int64_t best);
+/// Longest context per sequence, in tokens up to `most`, at `scenario.sequences`. `counted`: the answer to the scenario itself, if it is there and its
+/// figures are those of evaluate().
+[[nodiscard]] Limit solve_context(Prepared& prepared, const Scenario& scenario, std::int64_t most, const Estimate* counted = nullptr);
 
-/// Most sequences at `scenario.context_tokens`; 0 when not even one holds; at most kMaxSequences.
-[[nodiscard]] std::int64_t solve_max_sequences(Prepared& prepared, const Scenario& scenario);
+/// Most sequences, up to `most` and to as many as the engine takes, at `scenario.context_tokens`; the same.
+[[nodiscard]] Limit solve_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t most = kMaxSequences,
+                                    const Estimate* counted = nullptr);
 
-/// The same by the high bounds. `best` is the answer of solve_max_sequences().
-[[nodiscard]] std::int64_t solve_safe_sequences(Prepared& prepared, const Scenario& scenario, std::int64_t best);
-
-/// The layout over the fewest devices of the first group's kind that hold the scenario; nothing if no count up to 64 does.
-[[nodiscard]] std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario);
+/// The layout over the fewest devices of the first group's kind that hold the scenario; nothing if no count up to 64 does. `counted`: as above.
+[[nodiscard]] std::optional<Parallel> solve_fewest_devices(Prepared& prepared, const Scenario& scenario, const Estimate* counted = nullptr);
 
 /// Most layers that the devices hold, by the high bound, when the rest stays on the host; for an engine that can split so. Nothing if not even
 /// none holds.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,7 @@ struct WeightsFormat {
 };
 
 /// All formats except `checkpoint`, which is whatever the model was published in, and the GGUF file types (gguf.hpp).
-[[nodiscard]] const std::vector<WeightsFormat>& weights_formats();
+[[nodiscard]] std::span<const WeightsFormat> weights_formats();
 
 /// The wire name of any format, `checkpoint` and `gguf:…` included, whatever its case; nothing if it is unknown.
 [[nodiscard]] std::optional<std::string_view> find_weights_format(std::string_view format);
@@ -30,7 +31,8 @@ struct WeightsFormat {
 
 /// The wire name that describes the checkpoint as published: fp8, bf16 and so on.
 [[nodiscard]] std::string_view checkpoint_format(const Model& model);
-/// Whether the checkpoint is of 16- or 32-bit floating-point numbers.
+/// Whether a format is of 16- or 32-bit floating-point numbers, and whether the checkpoint's is.
+[[nodiscard]] bool is_plain_format(std::string_view format);
 [[nodiscard]] bool has_plain_weights(const Model& model);
 
 /// The inventory in `format`. `checkpoint` is the published one, as it was read. Requires a format that find_weights_format() knows.

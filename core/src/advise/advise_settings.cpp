@@ -135,8 +135,8 @@ void split_otherwise(const Situation& now, std::vector<Change>& changes) {
   const Scenario& s = now.scenario();
   const Parallel& p = s.parallel;
   const std::int64_t count = s.device_count();
-  const auto layout = [&](std::int64_t tensor, std::int64_t pipeline) { return describe_parallel({tensor, pipeline, 1, false, p.nodes}); };
-  const Json from = describe_parallel(p);
+  const auto layout = [&](std::int64_t tensor, std::int64_t pipeline) { return describe_parallel<Json>({tensor, pipeline, 1, false, p.nodes}); };
+  const Json from = describe_parallel<Json>(p);
   if (s.engine != "vllm" && s.engine != "sglang" && s.engine != "tensorrt-llm") return;
   if (p.data > 1) changes.push_back({Strategy::split, Price::more_traffic, 1, from, layout(count, 1), {{"parallel", layout(count, 1)}}});
   // Where tensor parallel ranks hold copies of the cache, they can share its tokens out (vllm/config/parallel.py decode_context_parallel_size).

@@ -71,9 +71,8 @@ void shorten_context(const Situation& now, std::vector<Change>& changes) {
   if (asked < 2) return;
   std::int64_t tokens = asked / 2;
   if (now.goal == AdviceGoal::fit) {
-    const std::int64_t may = std::min(solve_max_context(*now.setup.prepared, now.scenario()), asked - 1);
-    tokens = solve_safe_context(*now.setup.prepared, now.scenario(), may);
-    if (tokens < asked / 8) tokens = may;
+    const Limit limit = solve_context(*now.setup.prepared, now.scenario(), std::min(now.trials.model().max_context_tokens, asked - 1));
+    tokens = limit.safe < asked / 8 ? limit.best : limit.safe;
     if (tokens < asked / 8) tokens = std::max<std::int64_t>(1, asked / 4);
   }
   if (tokens > kRoundContext) tokens = tokens / kRoundContext * kRoundContext;
@@ -86,9 +85,8 @@ void take_fewer_requests(const Situation& now, std::vector<Change>& changes) {
   if (asked < 2) return;
   std::int64_t sequences = asked / 2;
   if (now.goal == AdviceGoal::fit) {
-    const std::int64_t may = std::min(solve_max_sequences(*now.setup.prepared, now.scenario()), asked - 1);
-    sequences = solve_safe_sequences(*now.setup.prepared, now.scenario(), may);
-    if (sequences == 0) sequences = std::max<std::int64_t>(1, may);
+    const Limit limit = solve_sequences(*now.setup.prepared, now.scenario(), asked - 1);
+    sequences = std::max<std::int64_t>(1, limit.safe == 0 ? limit.best : limit.safe);
   }
   const double lost = 1 - static_cast<double>(sequences) / static_cast<double>(asked);
   changes.push_back({Strategy::sequences, Price::fewer_requests, lost, asked, sequences, sequences_patch(now.trials, sequences)});

@@ -24,6 +24,7 @@ using MemoKey = std::array<std::int64_t, 7>;
 struct Memo {
   MemoKey key{};                      ///< of the job that `weights` was counted for, and that the model can be split for
   Term weights;                       ///< without its formula
+  std::string_view published;         ///< published_format()
   std::int64_t block_tokens = 1;      ///< by which the cache of a sequence grows, as the engine last counted
   std::shared_ptr<const void> pages;  ///< vLLM: how layers share pages, with what that depends on
   std::shared_ptr<const void> loads;  ///< what each layer weighs: llama.cpp's Loads, or the ModuleSizes of engines that deal layers out
@@ -181,6 +182,9 @@ struct Engine {
   /// Plans as llama.cpp does, with its options, and with settings of its own.
   [[nodiscard]] bool is_llama_cpp() const { return splits_kv_types; }
 };
+
+/// checkpoint_format() of the model, counted once.
+[[nodiscard]] std::string_view published_format(const Job& job);
 
 /// The weights format that is loaded: the asked one, or that of the checkpoint.
 [[nodiscard]] std::string_view stored_format(const Job& job);

@@ -36,9 +36,15 @@ const std::vector<Engine>& engines() {
   return all;
 }
 
+std::string_view published_format(const Job& job) {
+  if (job.memo == nullptr) return checkpoint_format(job.model);
+  if (job.memo->published.empty()) job.memo->published = checkpoint_format(job.model);
+  return job.memo->published;
+}
+
 std::string_view stored_format(const Job& job) {
   const std::string_view format = job.scenario.weights_format;
-  return format == "checkpoint" ? checkpoint_format(job.model) : format;
+  return format == "checkpoint" ? published_format(job) : format;
 }
 
 std::string gib_text(Bytes bytes) {

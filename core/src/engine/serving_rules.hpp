@@ -8,6 +8,8 @@
 
 namespace weighbridge {
 
+class JsonOut;
+
 class KeyReader;
 class Prepared;
 struct DeviceGroup;
@@ -56,7 +58,7 @@ struct ServingRules {
   std::optional<Notice> (*shared_caches)(const Job& job, const Parallel& parallel) = nullptr;
   std::optional<Notice> (*arguments)(const Job& job) = nullptr;
   void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< solve/nearest.cpp
-  void (*describe_nearest)(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, nlohmann::ordered_json& json) = nullptr;
+  void (*describe_nearest)(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, JsonOut& json) = nullptr;
   void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< solve/overlong.cpp
 };
 

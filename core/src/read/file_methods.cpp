@@ -151,7 +151,8 @@ Result<JsonOut> Sessions::open(const Json& params, Notices& warnings) {
     slots_.pop_back();
     return answered;
   }
-  return answered->with_first("handle", last_handle_);
+  answered->add("handle", last_handle_);
+  return answered;
 }
 
 Result<JsonOut> Sessions::push(std::int64_t handle, const PushedPiece& piece, Notices& warnings) {

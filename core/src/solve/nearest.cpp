@@ -289,17 +289,25 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   if (!verdict.nearest_parallel) verdict.nearest_tensor_parallel = fewer_devices(prepared, scenario);
 }
 
-void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware, Json& json) {
+void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware, JsonOut& json) {
   if (v.nearest_tensor_parallel) json = {{"parallel", {{"tensor", *v.nearest_tensor_parallel}}}};
-  if (v.nearest_parallel) json = {{"parallel", describe_parallel(*v.nearest_parallel)}};
+  if (v.nearest_parallel) json = {{"parallel", describe_parallel<JsonOut>(*v.nearest_parallel)}};
   if (v.nearest_context_tokens) json = {{"context_tokens", *v.nearest_context_tokens}};
   if (v.nearest_weights_format) json = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_cache_type) json = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
   if (const auto& o = v.nearest_option) {
-    json = {{o->name, o->word.empty() ? Json(o->number) : Json(o->word)}};
-    if (o->word == "false") json[o->name] = false;
+    if (o->word == "false")
+      json = {{o->name, false}};
+    else if (o->word.empty())
+      json = {{o->name, o->number}};
+    else
+      json = {{o->name, o->word}};
   }
-  if (v.nearest_hardware) json = {{"hardware", {describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count)}}};
+  if (v.nearest_hardware) {
+    JsonOut groups = JsonOut::array();
+    groups.push_back(describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count));
+    json = {{"hardware", groups}};
+  }
   if (v.nearest_sequences) json = {{"sequences", *v.nearest_sequences}};
   if (v.nearest_version) json = {{"engine", {{"version", *v.nearest_version}}}};
   if (v.nearest_gpu_layers) json = {{"gpu_layers", *v.nearest_gpu_layers}, {"host_bytes", v.offload_host_bytes.value_or(Bytes()).count()}};

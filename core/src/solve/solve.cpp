@@ -68,8 +68,8 @@ Result<JsonOut> solve_for_machine(const Json& params, KeyReader& keys, const Jso
 /// Those of the session. Models of the catalogue stay where they are until another one is loaded.
 KeptSearches* kept_searches(const Request& request, Context& context) {
   if (request.entry == nullptr) return nullptr;
-  if (context.kept == nullptr) context.kept = std::make_shared<KeptSearches>();
-  return static_cast<KeptSearches*>(context.kept.get());
+  if (context.kept.solved == nullptr) context.kept.solved = std::make_shared<KeptSearches>();
+  return static_cast<KeptSearches*>(context.kept.solved.get());
 }
 
 Result<JsonOut> solve_for_weights(KeyReader& keys, const Request& request, Context& context) {

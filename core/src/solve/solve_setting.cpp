@@ -82,14 +82,14 @@ class Search {
 
   Result<Solution> context(const Setup& setup) {
     const std::int64_t trained = trials_.model().max_context_tokens;
-    const std::int64_t most = solve_safe_context(*setup.prepared, setup.scenario, solve_max_context(*setup.prepared, setup.scenario));
+    const std::int64_t most = solve_context(*setup.prepared, setup.scenario, trained).safe;
     if (most == 0) return nothing();
     const auto next = most < trained ? std::optional(most + 1) : std::nullopt;
     return found(most, next, [&](std::int64_t tokens) { return context_patch(trials_, tokens); });
   }
 
   Result<Solution> sequences(const Setup& setup) {
-    const std::int64_t most = solve_safe_sequences(*setup.prepared, setup.scenario, solve_max_sequences(*setup.prepared, setup.scenario));
+    const std::int64_t most = solve_sequences(*setup.prepared, setup.scenario).safe;
     if (most == 0) return nothing();
     const auto next = most < kMaxSequences ? std::optional(most + 1) : std::nullopt;
     return found(most, next, [&](std::int64_t sequences) { return sequences_patch(trials_, sequences); });

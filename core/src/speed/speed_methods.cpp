@@ -32,7 +32,7 @@ JsonOut describe_bound(const std::vector<SpeedPart>& parts) {
   if (parts.empty()) return {};
   const auto middle = [](const SpeedPart& part) { return part.seconds.low + part.seconds.high; };
   const auto largest = std::max_element(parts.begin(), parts.end(), [&](const SpeedPart& a, const SpeedPart& b) { return middle(a) < middle(b); });
-  return kCauses[static_cast<std::size_t>(largest->cause)];
+  return JsonOut(kCauses[static_cast<std::size_t>(largest->cause)]);
 }
 
 JsonOut describe_band(const SpeedBand& band) {

@@ -81,8 +81,7 @@ std::int64_t held_blocks(const PageKind& kind, const Settings& s, std::int64_t i
 }
 
 std::int64_t hybrid_block_size(const Model& model, const Settings& s) {
-  const auto has_state = [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; };
-  if (std::none_of(model.layers.begin(), model.layers.end(), has_state)) return s.block_size;
+  if (!s.has_state) return s.block_size;
   const PageLayout layout = page_layout(model, s);
   const std::int64_t token = widest_token(layout);
   if (token == 0) return s.block_size;
@@ -143,7 +142,7 @@ Term cache_term(const Job& job, const PageLayout& layout, const Settings& settin
   }
   term.low = term.high = term.bytes;
   if (!job.explain) return term;
-  const bool latent = first_latent_attention(job.model.layers) != nullptr;
+  const bool latent = settings.latent != nullptr;
   term.formula.note = latent ? "latent_cache_copied" : (settings.tensor > 1 ? "kv_heads_split" : "");
   if (latent)
     term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};

@@ -143,15 +143,15 @@ int records_of(std::string_view part) {
 
 }  // namespace
 
-std::int64_t mla_workspace_tokens(const Job& job, const Settings& s, const Rules& rules) {
-  if (first_latent_attention(job.model.layers) == nullptr) return 0;
+std::int64_t mla_workspace_tokens(const Settings& s, const Rules& rules) {
+  if (s.latent == nullptr) return 0;
   const std::int64_t wanted = std::max(kMlaRowsPerRequest * s.max_model_len, kMlaPagesPerRequest * s.max_num_seqs * s.block_size);
   return std::max(std::min(wanted, rules.most_mla_tokens), s.max_num_seqs * s.block_size);
 }
 
 Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage) {
   const Model& model = job.model;
-  const LatentAttention* attention = first_latent_attention(model.layers);
+  const LatentAttention* attention = settings.latent;
   const std::int64_t usual = settings.lean_sampler.value_or(rules.sampler_tenths == kLeanSampler) ? kLeanSampler : kTorchSampler;
   std::array<FormulaRow, 6> rows{stage.is_last ? sampler_row(job, settings, usual) : hidden_row(job, settings)};
   std::size_t count = 1;

@@ -76,7 +76,7 @@ Term inside_term(const Job& job, const Settings& settings, const Rules& rules) {
   term.basis = Basis::modelled;
   term.records = 2;  // kolyangg/mlops-assignment (one GPU), trietnguyeminh/Submission---EXACT--IJCNN (two)
   term.source = kInsideSource;
-  const auto* attention = first_latent_attention(job.model.layers);
+  const LatentAttention* attention = settings.latent;
   FormulaRow workspace;
   if (attention != nullptr)
     workspace = make_row(job.explain, "latent_workspace",

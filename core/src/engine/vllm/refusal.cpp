@@ -56,9 +56,9 @@ std::optional<Notice> device_problem(const Job& job) {
 
 /// Published formats of other engines: MLX's and ExLlama's packings, and integers that no kernel takes.
 std::optional<Notice> checkpoint_problem(const Job& job) {
-  if (job.scenario.weights_format != "checkpoint" || has_plain_weights(job.model)) return std::nullopt;
-  const std::string_view stored = checkpoint_format(job.model);
-  if (rule_of(kFormatRules, stored) != nullptr) return std::nullopt;
+  if (job.scenario.weights_format != "checkpoint") return std::nullopt;
+  const std::string_view stored = published_format(job);
+  if (is_plain_format(stored) || rule_of(kFormatRules, stored) != nullptr) return std::nullopt;
   const std::string value(stored);
   return notice::custom("unsupported", "params.weights.format", "vLLM does not run checkpoints of the format " + value + ": expected another format.",
                         "weights.format", value, std::string(nearest_format(job.model)));

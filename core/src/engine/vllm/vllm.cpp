@@ -57,8 +57,8 @@ std::shared_ptr<const KeptPages> pages_of(const Job& job, const Settings& s) {
 
 /// vllm/platforms/cuda.py check_and_update_config: FlashMLA pages hold 64 tokens (Hopper), CUTLASS MLA's 128 (Blackwell), all others 16
 /// (CacheConfig.DEFAULT_BLOCK_SIZE). A card we do not know gets the largest: it only rounds up more.
-std::int64_t default_block_size(const Model& model, int compute_capability) {
-  if (first_latent_attention(model.layers) == nullptr) return 16;
+std::int64_t default_block_size(const LatentAttention* latent, int compute_capability) {
+  if (latent == nullptr) return 16;
   if (compute_capability == 0 || compute_capability / 10 == 10) return 128;
   return compute_capability == 90 ? 64 : 16;
 }
@@ -95,7 +95,8 @@ DevicePlan plan_stage(const Job& job, const PageLayout& layout, const Settings& 
     job.memo->weights.formula = {};
   }
   device.terms.push_back(cache_term(job, layout, settings, stage));
-  if (Term state = recurrent_term(job, layout, settings, stage); state.bytes > Bytes()) device.terms.push_back(std::move(state));
+  if (settings.has_state)
+    if (Term state = recurrent_term(job, layout, settings, stage); state.bytes > Bytes()) device.terms.push_back(std::move(state));
   device.terms.push_back(compute_term(job, settings, rules, stage));
   device.terms.push_back(graphs_term(job, settings, rules));
   device.terms.push_back(inside_term(job, settings, rules));
@@ -225,9 +226,7 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
   const std::int64_t usual = options.vllm.offline_inference.value_or(false) ? (is_large ? 16384 : 8192) : (is_large ? 8192 : 2048);
   s.max_num_batched_tokens = options.max_num_batched_tokens.value_or(std::max(usual, s.max_num_seqs));
   s.tokens_in_flight = s.max_num_batched_tokens * (rules.window_batches == 1 ? 1 : std::max(rules.window_batches, s.pipeline));
-  const bool has_state = std::any_of(job.model.layers.begin(), job.model.layers.end(),
-                                     [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
-  s.prefix_caching = options.vllm.enable_prefix_caching.value_or(!has_state || rules.caches_states);
+  s.prefix_caching = options.vllm.enable_prefix_caching.value_or(!s.has_state || rules.caches_states);
   // The last token of a prompt is always computed (kv_cache_manager.py get_computed_blocks, max_cache_hit_length).
   s.shared_tokens = std::min(scenario.shared_prefix_tokens, s.tokens_per_sequence - 1);
   s.states_per_sequence = (s.prefix_caching && rules.caches_states ? 2 : 1) + s.drafted_tokens;
@@ -242,6 +241,8 @@ Settings settle(const Job& job, const Rules& rules) {
   // vllm/engine/arg_utils.py get_batch_defaults, by usage: cards of 70 GiB and more except the A100 take larger batches.
   const bool is_large = device.runtime_bytes >= 70 * kGiB && device.id.find("a100") == std::string::npos;
   Settings s;
+  s.latent = first_latent_attention(job.model.layers);
+  s.has_state = std::any_of(job.model.layers.begin(), job.model.layers.end(), [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
   s.tensor = scenario.parallel.tensor;
   s.pipeline = scenario.parallel.pipeline;
   s.data = scenario.parallel.data;
@@ -263,9 +264,9 @@ Settings settle(const Job& job, const Rules& rules) {
   const std::string state_type = options.vllm.mamba_ssm_cache_dtype.value_or("auto");
   if (state_type != "auto") s.state_width = state_type == "float32" ? 4 : 2;
   s.cache_value_bytes = scenario.kv_type.starts_with("fp8") ? 1 : 2;
-  s.block_size = options.block_size.value_or(default_block_size(job.model, device.compute_capability));
+  s.block_size = options.block_size.value_or(default_block_size(s.latent, device.compute_capability));
   s.block_size = hybrid_block_size(job.model, s);
-  s.mla_workspace_tokens = mla_workspace_tokens(job, s, rules);
+  s.mla_workspace_tokens = mla_workspace_tokens(s, rules);
   return s;
 }
 

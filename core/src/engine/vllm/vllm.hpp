@@ -89,6 +89,8 @@ struct Settings {
   std::int64_t block_size = 0;
   std::int64_t cache_value_bytes = 0;
   std::int64_t mla_workspace_tokens = 0;
+  const LatentAttention* latent = nullptr;  ///< the model's, if it has any
+  bool has_state = false;                   ///< some layers are recurrent
   std::optional<std::int64_t> pool_bytes;  ///< `--kv-cache-memory-bytes`: the pool of one rank; the share of the card is not asked then
   std::optional<bool> lean_sampler;        ///< FlashInfer's instead of torch's; empty: as the version has it
   bool enforce_eager = false;
@@ -172,7 +174,7 @@ struct DraftRules {
 /// Peak of one profiled step: the largest of sampler, feed-forward, experts and attention.
 [[nodiscard]] Term compute_term(const Job& job, const Settings& settings, const Rules& rules, const Stage& stage);
 /// Tokens of the MLA chunked-prefill workspace, 0 for other attention (`vllm/v1/attention/backends/mla/common.py`).
-[[nodiscard]] std::int64_t mla_workspace_tokens(const Job& job, const Settings& settings, const Rules& rules);
+[[nodiscard]] std::int64_t mla_workspace_tokens(const Settings& settings, const Rules& rules);
 
 /// What the device holds before the engine counts: driver context and libraries, and NCCL once there are peers.
 [[nodiscard]] Term context_term(const Job& job, const Settings& settings, const Rules& rules);
