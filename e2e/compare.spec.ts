@@ -19,7 +19,7 @@ test('the calculator’s setup comes along as A; B is changed, the link holds bo
   await expect(row(page, 'KV cache').locator('td').nth(1)).toContainText('+');
   await expect(row(page, 'Weights').locator('td').first()).toHaveText('FP8');
   await expect(page).toHaveURL(/#v=1&n=4&b\.m=deepseek-r1&.*b\.n=8/);
-  await page.getByRole('radio', { name: 'Setup A' }).check({ force: true });
+  await page.getByRole('radio', { name: 'Setup A' }).check();
   await expect(page.getByRole('textbox', { name: 'Requests at the same time, number' })).toHaveValue('4');
   // The other pages show A and lose nothing.
   await page.getByRole('link', { name: 'Calculator' }).click();

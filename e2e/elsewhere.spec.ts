@@ -96,4 +96,9 @@ test('a model that was read keeps what was assumed, and is not offered where no 
   await card(page).getByRole('button', { name: 'Use H100', exact: true }).click();
   await expect(page).toHaveURL(/g=1?x?h100/);
   await expect(assumed).toContainText('24 layers that keep 2 heads of 64');
+  // Nor is a reset a step from which Back would return to a setup without it.
+  const steps = await page.evaluate(() => history.length);
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await expect(page).toHaveURL(/\/$/);
+  expect(await page.evaluate(() => history.length)).toBe(steps);
 });

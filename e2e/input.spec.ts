@@ -105,6 +105,9 @@ test('what an engine refuses has the nearest setting that it takes as a button',
     '#v=1&m=gemma-3-4b-it&e=vllm&g=8xh100-sxm&o.decode_context_parallel_size=2',
     'Set decode_context_parallel_size to 1',
   );
+  await take('#v=1&m=qwen3-8b&e=vllm@0.9&g=1xh100-sxm&o.block_size=48', 'Set block_size to 64');
+  await take('#v=1&m=qwen3-8b&e=vllm&g=1xh100-sxm&o.speculative_method=egale3', 'Set speculative_method to eagle3');
+  await take('#v=1&m=qwen3-8b&e=vllm&g=1xh100-sxm&o.kv_cache_dtype=fp8_e4m4', 'Use the fp8 cache');
   await take('#v=1&m=qwen3-8b&w=q4f16_1&e=web-llm&ctx=4k&n=4&g=1xrtx-4090', 'Use 1 request');
 });
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the first module does without, which is over half of the core: the rules of llama.cpp and what runs it, of serving engines beside vLLM and of
-// libraries, with their options; vLLM's pools for compressed attention, what drafts for it and ranks that share a cache; the tensors of GGUF files,
-// which only engines with rules elsewhere load; what finds another setting where one is refused; what counts models that run beside another one; and
-// the solver that asks a whole catalogue. A request for one of them is answered with an error at `params.engine.module`, and the page brings the
-// module that has them all.
+// libraries, with their options; vLLM's pools for compressed attention, what drafts for it, ranks that share a cache and what its arguments may be;
+// the tensors of GGUF files, which only engines with rules elsewhere load; what finds another setting where one is refused; what counts models that
+// run beside another one; and the solver that asks a whole catalogue. A request for one of them is answered with an error at `params.engine.module`,
+// and the page brings the module that has them all.
 #include "engine/local_rules.hpp"
 #include "engine/serving_rules.hpp"
 #include "method.hpp"

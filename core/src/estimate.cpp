@@ -112,8 +112,10 @@ bool has_rules(const Engine& engine, const Model& model, const Scenario& scenari
   if (engine.plan == nullptr) return false;
   if (serving_rules().compressed != nullptr) return true;
   const VllmOptions& options = scenario.options.vllm;
-  if (scenario.options.draft_model || options.speculative_method || options.num_speculative_tokens || options.decode_context_parallel_size)
+  if (scenario.options.draft_model || options.speculative_method || options.num_speculative_tokens || options.decode_context_parallel_size ||
+      options.max_lora_rank || options.mamba_ssm_cache_dtype || scenario.options.block_size || scenario.kv_type == "fp8_e5m2")
     return false;
+  if (scenario.engine == "vllm" && !scenario.engine_version.empty() && scenario.engine_version != engine.versions.back()) return false;
   return std::none_of(model.layers.begin(), model.layers.end(),
                       [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
 }

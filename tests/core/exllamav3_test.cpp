@@ -53,7 +53,7 @@ TEST(ExLlamaV3Cache, PagesHold256TokensAndAQuantizedValueASharedScale) {
   EXPECT_EQ(exl_bytes(quantized, "kv_cache"), 4096 * 2 * values / 32 * (4 * 4 + 2));
   EXPECT_EQ(exl_bytes(exl_request("Qwen/Qwen3-8B", "exl3-4bpw", 4096, 1, {{"k_bits", 8}, {"v_bits", 4}}), "kv_cache"),
             4096 * values / 32 * (4 * 8 + 2 + 4 * 4 + 2));
-  EXPECT_EQ(exl_bytes(exl_request("Qwen/Qwen3-8B", "exl3-4bpw", 4096, 1, {{"cache_size", 8000}}), "kv_cache"), 8192 * 2 * values * 2);
+  EXPECT_EQ(exl_bytes(exl_request("Qwen/Qwen3-8B", "exl3-4bpw", 4096, 1, {{"cache_size", 8192}}), "kv_cache"), 8192 * 2 * values * 2);
 }
 
 // cache/mla.py: 1,152 bytes a token and layer, 672 at 8 bits, 416 at 4; the rotated key is never quantized.

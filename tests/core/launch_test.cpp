@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api_fixture.hpp"
+#include "options/command_line.hpp"
 
 namespace weighbridge::launch_test {
 namespace {
@@ -133,17 +134,23 @@ TEST(Launch, PutsIntoAFileWhatTheLineDoesNotTake) {
 }
 
 TEST(Launch, QuotesWhatALinkMayHaveBrought) {
-  Json request = serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mamba_ssm_cache_dtype", "a'b; `id` $(c)"}, {"speculative_method", "ngram"}});
+  CommandLine line("vllm serve");
+  line.add("--model", "a'b; `id` $(c)");
+  EXPECT_EQ(line.text(), "vllm serve --model 'a'\\''b; `id` $(c)'");
+  Json request = serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_method", "ngram"}});
   EXPECT_EQ(launch(request)["command"],
-            "vllm serve Qwen/Qwen3-8B --max-model-len 8192 --max-num-seqs 4 --mamba-ssm-cache-dtype 'a'\\''b; `id` $(c)' "
+            "vllm serve Qwen/Qwen3-8B --max-model-len 8192 --max-num-seqs 4 "
             "--speculative-config '{\"method\":\"ngram\",\"num_speculative_tokens\":1}'");
   // What the engine has no such name for has no line at all.
+  EXPECT_TRUE(launch(serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"mamba_ssm_cache_dtype", "a'b $(c)"}}))["command"].is_null());
   EXPECT_TRUE(launch(serving("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_method", "a'b $(c)"}}))["command"].is_null());
   EXPECT_TRUE(launch(serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_algorithm", "`id`"}}))["command"].is_null());
   request = serving("sglang", "Qwen/Qwen3-8B", "rtx-4090", 1, {{"speculative_algorithm", "NGRAM"}, {"kv_cache_dtype", "fp8_e5m2"}});
   EXPECT_EQ(launch(request)["command"],
             "python3 -m sglang.launch_server --model-path Qwen/Qwen3-8B --context-length 8192 --max-running-requests 4 "
             "--speculative-algorithm NGRAM --kv-cache-dtype fp8_e5m2");
+  request = serving("sglang", "Qwen/Qwen3-8B", "b200-sxm", 1, {{"kv_cache_dtype", "fp4_e2m1"}});
+  EXPECT_NE(launch(request)["command"].get<std::string>().find("--kv-cache-dtype fp4_e2m1"), std::string::npos);
 }
 
 // Where it does not fit, and the engine's own fit does not move what was set by hand, or would keep other layers than the answer names.

@@ -237,5 +237,20 @@ TEST(LlamaCppShare, LinksWriteTheFormatInSmallLettersWithoutItsPrefix) {
   EXPECT_EQ(testing::call("share.encode", {{"request", decoded["request"]}})["result"]["hash"], link);
 }
 
+TEST(LlamaCpp, SaysOfHowManyLayersExpertsStayInSystemMemory) {
+  Json params = testing::serving_request("lm-studio", "Qwen/Qwen3-30B-A3B", "rtx-3060-12gb", 1);
+  params["weights"] = {{"format", "gguf:Q4_K_M"}};
+  params["workload"] = {{"context_tokens", 8192}, {"sequences", 1}};
+  params["host"] = {{"memory_bytes", std::int64_t{64} << 30}};
+  const Json fitted = testing::estimate(params)["engine"];
+  EXPECT_EQ(fitted["gpu_layers"], fitted["all_gpu_layers"]);
+  EXPECT_EQ(fitted["host_expert_layers"], fitted["fit"]["override_tensor"].size() - 1);  // the last rule is of the output layer
+  params["engine"] = {{"name", "llama.cpp"}};
+  params["offload"] = {{"cpu_moe_layers", 20}};
+  EXPECT_EQ(testing::estimate(params)["engine"]["host_expert_layers"], 20);
+  params["offload"] = {{"cpu_moe_layers", 20}, {"gpu_layers", 10}};  // the first layers lie there whole
+  EXPECT_FALSE(testing::estimate(params)["engine"].contains("host_expert_layers"));
+}
+
 }  // namespace
 }  // namespace weighbridge::llama_cpp_test

@@ -11,34 +11,13 @@ namespace weighbridge::nearest_test {
 namespace {
 
 using testing::Json;
+using testing::nearest;
 
 constexpr const char* kDense = "Qwen/Qwen3-8B";
 constexpr const char* kExperts = "deepseek-ai/DeepSeek-V3";
 
 Json request(const char* engine, const char* model, int count, const Json& options = Json::object()) {
   return testing::serving_request(engine, model, "h200-sxm", count, options);
-}
-
-/// The verdict, which must refuse, and whose choice must run when it is taken.
-Json nearest(Json params) {
-  const Json verdict = testing::estimate(params)["verdict"];
-  EXPECT_EQ(verdict["class"], "impossible") << params.dump();
-  Json choice = verdict["nearest"];
-  if (!choice.is_object()) return choice;
-  for (const auto& [key, value] : choice.items())
-    if (key == "parallel" && !value.contains("pipeline")) {
-      params["hardware"][0]["count"] = value["tensor"];  // as the page takes it: other devices, split as by default
-      params.erase("parallel");
-    } else if (key == "parallel" || key == "weights" || key == "kv_cache" || key == "hardware")
-      params[key] = value;
-    else if (key == "context_tokens" || key == "sequences")
-      params["workload"][key] = value;
-    else if (key == "engine")
-      params[key].update(value);
-    else
-      params["engine"]["options"][key] = value;
-  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible") << params.dump();
-  return choice;
 }
 
 TEST(Nearest, LayoutsOverTheSameDevices) {
@@ -110,12 +89,6 @@ TEST(Nearest, SizesThatAreLargeEnough) {
   params["weights"] = {{"format", "exl3-4bpw"}};
   params["workload"] = {{"context_tokens", 8192}, {"sequences", 2}};
   EXPECT_EQ(nearest(params)["cache_size"], 16384);
-}
-
-TEST(Nearest, RanksOfAdaptersThatTheEngineHas) {
-  for (const auto& [asked, nearest_rank] : {std::pair{17, 32}, {9, 16}, {1000, 512}})
-    EXPECT_EQ(nearest(request("vllm", kDense, 1, {{"enable_lora", true}, {"max_lora_rank", asked}}))["max_lora_rank"], nearest_rank);
-  EXPECT_EQ(testing::estimate(request("vllm", kDense, 1, {{"enable_lora", true}, {"max_lora_rank", 64}}))["verdict"]["class"], "fits");
 }
 
 TEST(Nearest, OneSliceOfAGpuForEachCopy) {

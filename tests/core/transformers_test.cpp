@@ -133,8 +133,8 @@ TEST(Transformers, WhatItRefusesComesWithTheNearestThatRuns) {
   EXPECT_EQ(flash["reason"]["values"]["expected"], "sdpa");
   const Json packed = verdict(request("meta-llama/Llama-3.1-70B-Instruct", 4096, cards("rtx-3090")), "nf4");
   EXPECT_EQ(packed["class"], "impossible");
-  const Json word = testing::call("estimate", request("meta-llama/Llama-3.1-8B", 4096, cards("t4"), {{"attn_implementation", "flash"}}));
-  EXPECT_EQ(word["error"]["code"], "wrong_type");
+  const Json word = verdict(request("meta-llama/Llama-3.1-8B", 4096, cards("t4"), {{"attn_implementation", "flash"}}), "checkpoint");
+  EXPECT_EQ(word["reason"]["values"]["value"], "\"flash\"");
 }
 
 TEST(Transformers, WithoutADeviceEverythingLiesOnTheHost) {

@@ -82,4 +82,29 @@ Json serving_request(const char* engine, const char* model, const char* device, 
           {"hardware", Json::array({{{"device", device}, {"count", count}}})}};
 }
 
+Json nearest(Json params) {
+  const Json verdict = estimate(params)["verdict"];
+  EXPECT_EQ(verdict["class"], "impossible") << params.dump();
+  Json choice = verdict["nearest"];
+  if (!choice.is_object()) return choice;
+  for (const auto& [key, value] : choice.items())
+    if (key == "parallel" && !value.contains("pipeline")) {
+      params["hardware"][0]["count"] = value["tensor"];  // as the page takes it: other devices, split as by default
+      params.erase("parallel");
+    } else if (key == "parallel" || key == "weights" || key == "hardware")
+      params[key] = value;
+    else if (key == "kv_cache") {
+      params[key] = value;
+      if (params["engine"].contains("options"))
+        for (const char* option : {"kv_cache_dtype", "kv_cache_type", "type_k", "type_v"}) params["engine"]["options"].erase(option);
+    } else if (key == "context_tokens" || key == "sequences")
+      params["workload"][key] = value;
+    else if (key == "engine")
+      params[key].update(value);
+    else
+      params["engine"]["options"][key] = value;
+  EXPECT_NE(estimate(params)["verdict"]["class"], "impossible") << params.dump();
+  return choice;
+}
+
 }  // namespace weighbridge::testing

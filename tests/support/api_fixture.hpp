@@ -48,6 +48,9 @@ constexpr std::int64_t kGiBytes = 1073741824;
 /// The params of an estimate for an engine on GPUs: the checkpoint, 4,096 tokens of eight sequences.
 [[nodiscard]] Json serving_request(const char* engine, const char* model, const char* device, int count, const Json& options = Json::object());
 
+/// What is offered instead of an estimate's params, which must be refused; taken as the page takes it, the choice must run.
+[[nodiscard]] Json nearest(Json params);
+
 /// Parses JSON text in a test.
 [[nodiscard]] Json parse(std::string_view text);
 

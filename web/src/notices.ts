@@ -33,6 +33,7 @@ const kPhrases: [RegExp, string][] = [
   [/^a multiple of tensor parallel (\S+) in whole blocks of (\S+)$/, 'multipleOfTensorBlocks'],
   [/^a multiple of tensor parallel (\S+), or a divisor of it$/, 'multipleOfTensorOrDivisor'],
   [/^a multiple of tensor parallel (\S+)$/, 'multipleOfTensor'],
+  [/^a multiple of (\S+)$/, 'multiple'],
   [/^a multiple of (\S+), (.+), or a head_dim$/, 'multipleOfOrHeadDim'],
   [/^a multiple of (\S+), (.+)$/, 'multipleOf'],
   [/^at most (\S+), (.+)$/, 'atMostKey'],

@@ -124,16 +124,18 @@ struct EngineReport {
   std::optional<std::int64_t> gpu_layers;              ///< layers on devices, the output layer counted as one
   std::optional<std::int64_t> all_gpu_layers;          ///< as many as there are
   bool tensors_on_host = false;                        ///< of layers on devices some tensors stay on the host
+  std::int64_t host_expert_layers = 0;                 ///< of layers on devices, those whose routed experts do
   std::optional<std::int64_t> default_context_tokens;  ///< what the engine would take on this machine if none were asked for
   std::optional<Fitted> fitted;
   Overlong overlong = Overlong::unknown;
   std::string command;  ///< the engine with these settings, or with those that `fitted` says, as a line for a shell; empty: none is made
 };
 
-/// A number that an option of the engine may have, by its own name.
+/// What an option of the engine may be, by its own name: a word ("false" of a flag), or a number where there is none.
 struct NearestOption {
-  std::string_view name;
-  std::int64_t value = 0;
+  std::string name;
+  std::int64_t number = 0;
+  std::string word;
 };
 
 /// Of the hardware that was given, one group with so many devices.
@@ -159,7 +161,7 @@ struct Verdict {
   std::optional<Bytes> offload_host_bytes;                 ///< what the host needs at nearest_gpu_layers
   std::optional<std::string_view> nearest_weights_format;  ///< a format that the engine runs
   std::optional<std::string_view> nearest_cache_type;      ///< a cache type that it has
-  std::optional<NearestOption> nearest_option;             ///< ranks of an option that divide, or a size that is large enough
+  std::optional<NearestOption> nearest_option;             ///< what an option may be that is refused as it is
   std::optional<NearestHardware> nearest_hardware;         ///< devices that the engine takes
   std::optional<std::int64_t> nearest_sequences;           ///< as many as it runs at the same time
   std::optional<std::string_view> nearest_version;         ///< of the engine, that runs it

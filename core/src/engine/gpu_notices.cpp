@@ -12,7 +12,22 @@ namespace {
 
 std::string capability_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
+template <class Values, class Say>
+std::string list_of(const Values& values, Say say) {
+  std::string text;
+  for (const auto& value : values) text += (text.empty() ? "one of " : ", ") + say(value);
+  return text;
+}
+
 }  // namespace
+
+std::string one_of(std::span<const std::int64_t> numbers) {
+  return list_of(numbers, [](std::int64_t number) { return grouped(number); });
+}
+
+std::string one_of(std::span<const std::string_view> words) {
+  return list_of(words, [](std::string_view word) { return std::string(word); });
+}
 
 const FormatRule* rule_of(std::span<const FormatRule> rules, std::string_view format) {
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const FormatRule& r) { return r.format == format; });
@@ -68,6 +83,12 @@ std::optional<Notice> only_tensor_parallel(const Scenario& scenario, const std::
 std::optional<Notice> too_small_cache(const std::string& name, const std::optional<std::int64_t>& given, std::int64_t needed) {
   if (!given || *given >= needed) return std::nullopt;
   return notice::out_of_range("params.engine.options." + name, name, grouped(*given), grouped(needed) + " to " + grouped(kMostTokens));
+}
+
+Notice too_old(const std::string& engine, const std::string& version, const std::string& what, const std::string& first) {
+  const std::string expected = first + " or newer";
+  return notice::custom("unsupported", "params.engine.version", engine + " " + version + " has no " + what + ": expected " + expected + ".",
+                        "engine.version", version, expected);
 }
 
 Notice unknown_drafting(const std::string& engine, const std::string& option, const std::string& method, const std::string& known) {

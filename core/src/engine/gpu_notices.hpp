@@ -11,6 +11,10 @@ namespace weighbridge {
 constexpr int kBf16Capability = 80;      ///< NVIDIA cards with bf16 units, from this compute capability (times ten) on
 constexpr int kFp8UnitsCapability = 89;  ///< the same with FP8 units
 
+/// "one of 0, 4, 8": what a refusal expects of an option, from where the nearest is chosen (solve/nearest.cpp).
+[[nodiscard]] std::string one_of(std::span<const std::int64_t> numbers);
+[[nodiscard]] std::string one_of(std::span<const std::string_view> words);
+
 /// The oldest cards that an engine runs a weights format on.
 struct FormatRule {
   std::string_view format;
@@ -39,6 +43,9 @@ struct FormatRule {
 
 /// The option `name` sets a cache of `given` tokens, less than the workload's `needed`.
 [[nodiscard]] std::optional<Notice> too_small_cache(const std::string& name, const std::optional<std::int64_t>& given, std::int64_t needed);
+
+/// `what` came to `engine` with the release `first`.
+[[nodiscard]] Notice too_old(const std::string& engine, const std::string& version, const std::string& what, const std::string& first);
 
 /// The engine has no way to draft that is called `method`; `known` are those it has.
 [[nodiscard]] Notice unknown_drafting(const std::string& engine, const std::string& option, const std::string& method, const std::string& known);

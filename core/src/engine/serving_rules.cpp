@@ -13,15 +13,8 @@ constexpr EngineRules kEngines[] = {{"sglang", sglang::plan}, {"tensorrt-llm", t
 }  // namespace
 
 ServingRules serving_rules() {
-  return {kEngines,
-          read_serving_options,
-          describe_serving_options,
-          longest_sequence_option,
-          &vllm::kCompressedRules,
-          &vllm::kDraftRules,
-          vllm::shared_caches_problem,
-          offer_nearest,
-          describe_nearest,
+  return {kEngines,           read_serving_options,        describe_serving_options, longest_sequence_option, &vllm::kCompressedRules,
+          &vllm::kDraftRules, vllm::shared_caches_problem, vllm::arguments_problem,  offer_nearest,           describe_nearest,
           refuse_overlong};
 }
 

@@ -22,6 +22,7 @@ extern const CompressedRules kCompressedRules;
 struct DraftRules;
 extern const DraftRules kDraftRules;
 [[nodiscard]] std::optional<Notice> shared_caches_problem(const Job& job, const Parallel& parallel);
+[[nodiscard]] std::optional<Notice> arguments_problem(const Job& job);
 }  // namespace vllm
 
 namespace sglang {
@@ -45,8 +46,8 @@ inline constexpr std::string_view kVersion = "3.3.7";
 [[nodiscard]] Plan plan(const Job& job);
 }  // namespace tgi
 
-/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention, what drafts and ranks that share a cache;
-/// what runs where an engine refuses.
+/// How serving engines other than vLLM plan, and read their options; of vLLM, pools of compressed attention, what drafts, ranks that share a cache and
+/// what its arguments may be; what runs where an engine refuses.
 struct ServingRules {
   std::span<const EngineRules> engines;
   bool (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
@@ -55,6 +56,7 @@ struct ServingRules {
   const vllm::CompressedRules* compressed = nullptr;
   const vllm::DraftRules* drafts = nullptr;
   std::optional<Notice> (*shared_caches)(const Job& job, const Parallel& parallel) = nullptr;
+  std::optional<Notice> (*arguments)(const Job& job) = nullptr;
   void (*offer_nearest)(Prepared& prepared, const Scenario& scenario, Verdict& verdict) = nullptr;  ///< solve/nearest.cpp
   void (*describe_nearest)(const Verdict& verdict, const std::vector<DeviceGroup>& hardware, JsonOut& json) = nullptr;
   void (*refuse_overlong)(Prepared& prepared, const Scenario& scenario, Estimate& answer) = nullptr;  ///< solve/overlong.cpp

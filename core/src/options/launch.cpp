@@ -192,7 +192,7 @@ Commands launch_sglang(const Model& model, const Scenario& scenario) {
     line.add("--speculative-num-steps", std::max<std::int64_t>(1, drafted.get<std::int64_t>() - 1));
     line.add("--speculative-eagle-topk", 1);
   }
-  if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type == "fp8" ? "fp8_e4m3" : scenario.kv_type);
+  if (scenario.kv_type.starts_with("fp")) line.add("--kv-cache-dtype", scenario.kv_type);
   return joined_at(line, scenario.parallel.nodes, "20000");
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options/library_options.hpp"
 
-#include <algorithm>
 #include <span>
 
 #include "options.hpp"
@@ -30,12 +29,9 @@ struct FlagOption {
   std::optional<bool> L::*kept;
 };
 
-/// One of a few words, of which `expected` tells.
 struct WordOption {
   std::string_view name;
   std::optional<std::string> L::*kept;
-  std::span<const std::string_view> words;
-  std::string_view expected;
 };
 
 struct Known {
@@ -47,22 +43,17 @@ struct Known {
 
 constexpr double kMostGib = 1 << 20;
 
-constexpr std::string_view kAttention[] = {"sdpa", "eager", "flash_attention_2"};
-constexpr std::string_view kCaches[] = {"dynamic", "static", "offloaded", "quantized"};
-constexpr std::string_view kDeviceMaps[] = {"auto", "balanced", "balanced_low_0", "sequential"};
-
 constexpr NumberOption kTransformersNumbers[] = {{"max_new_tokens", &L::new_tokens, 1, kMaxContextTokens},
                                                  {"prefill_chunk_size", &L::prefill_tokens, 1, kMaxContextTokens},
                                                  {"logits_to_keep", &L::logits_to_keep, 0, kMaxContextTokens}};
-constexpr WordOption kTransformersWords[] = {
-    {"attn_implementation", &L::attn_implementation, kAttention, "\"sdpa\", \"eager\" or \"flash_attention_2\""},
-    {"cache_implementation", &L::cache_implementation, kCaches, "\"dynamic\", \"static\", \"offloaded\" or \"quantized\""},
-    {"device_map", &L::device_map, kDeviceMaps, "\"auto\", \"balanced\", \"balanced_low_0\" or \"sequential\""}};
+constexpr WordOption kTransformersWords[] = {{"attn_implementation", &L::attn_implementation},
+                                             {"cache_implementation", &L::cache_implementation},
+                                             {"device_map", &L::device_map}};
 constexpr FractionOption kTransformersFractions[] = {{"max_memory", &L::max_memory_gib, kMostGib}};
 constexpr NumberOption kMlxNumbers[] = {{"max_tokens", &L::new_tokens, 1, kMaxContextTokens},
                                         {"prefill_step_size", &L::prefill_tokens, 1, kMaxContextTokens},
                                         {"max_kv_size", &L::max_kv_size, 1, kMaxContextTokens},
-                                        {"kv_group_size", &L::kv_group_size, 32, 128},
+                                        {"kv_group_size", &L::kv_group_size, 1, 4096},
                                         {"prompt_cache_size", &L::prompt_caches, 0, kMaxSequences}};
 
 constexpr NumberOption kExLlamaNumbers[] = {{"cache_size", &L::cache_tokens, 1, kMostTokens},
@@ -98,10 +89,7 @@ bool read_library_options(KeyReader& reader, Scenario& scenario) {
   }
   for (const WordOption& option : known->words) {
     names.push_back(option.name);
-    std::optional<std::string> word = reader.text_if_given(option.name);
-    if (word && std::find(option.words.begin(), option.words.end(), *word) == option.words.end())
-      reader.fail(notice::wrong_type(reader.path(option.name), std::string(option.name), excerpt(*word), std::string(option.expected)));
-    o.*option.kept = std::move(word);
+    o.*option.kept = reader.text_if_given(option.name);
   }
   for (const FractionOption& option : known->fractions) {
     names.push_back(option.name);

@@ -2,11 +2,12 @@
 // What an engine refuses, and names no other value for: the nearest that it runs, found by asking it.
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <charconv>
 #include <numeric>
 
 #include "engine/engine.hpp"
 #include "engine/layout.hpp"
-#include "engine/vllm/vllm.hpp"
 #include "fit_trial.hpp"
 #include "options.hpp"
 #include "options/serving_options.hpp"
@@ -93,61 +94,117 @@ std::optional<std::string_view> nearest_cache_type(const Engine& engine, Prepare
   return works("auto") ? std::optional<std::string_view>("auto") : std::nullopt;
 }
 
-/// A number of ranks, or of layers that draft, that is an option of the engine: the most below the asked one.
-std::optional<NearestOption> nearest_ranks(const std::string& where, Prepared& prepared, Scenario trial) {
-  struct Ranks {
-    std::string_view name;
-    std::optional<std::int64_t>* value;
-    std::int64_t least = 1;
-  };
-  EngineOptions& o = trial.options;
-  const std::array all{Ranks{"num_nextn_predict_layers", &o.serving.speculative_num_draft_tokens, 0}, Ranks{"ep_size", &o.serving.ep_size},
-                       Ranks{"moe_expert_parallel_size", &o.serving.ep_size}, Ranks{"dp_size", &o.serving.dp_size},
-                       Ranks{"decode_context_parallel_size", &o.vllm.decode_context_parallel_size}};
-  for (const Ranks& ranks : all) {
-    if (!where.ends_with("options." + std::string(ranks.name)) || !*ranks.value) continue;
-    for (std::int64_t count = std::min(**ranks.value - 1, trial.device_count()); count >= ranks.least; --count) {
-      *ranks.value = count;
-      if (runs(prepared, trial)) return NearestOption{ranks.name, count};
-    }
-  }
-  return std::nullopt;
+constexpr std::string_view kOptions = "params.engine.options.";
+
+/// The same with an option of the engine changed, by its own name; nothing where that is no value of it.
+std::optional<Scenario> with_option(const Scenario& scenario, const std::string& name, const Json& value) {
+  Json options = describe_options(scenario.options, scenario.engine);
+  options[name] = value;
+  Scenario trial = scenario;
+  trial.options = {};
+  Notices warnings;
+  KeyReader reader(options, kOptions, warnings);
+  read_options(reader, trial);
+  return reader.error() ? std::nullopt : std::optional(std::move(trial));
 }
 
-/// A size that an option sets too small: the least that is large enough.
-std::optional<NearestOption> nearest_size(const std::string& where, Prepared& prepared, Scenario trial) {
-  struct Size {
-    std::string_view name;
-    std::optional<std::int64_t>* value;
+/// The values that a refusal expects: "one of 0, 4, 8", "a multiple of 16" of `asked`, or one alone; none where it says something else.
+std::vector<Json> expected_values(std::string_view expected, std::int64_t asked) {
+  constexpr std::string_view list = "one of ";
+  constexpr std::string_view multiple = "a multiple of ";
+  const bool is_multiple = expected.starts_with(multiple);
+  if (is_multiple) expected.remove_prefix(multiple.size());
+  if (expected.starts_with(list)) expected.remove_prefix(list.size());
+  std::vector<Json> values;
+  while (!expected.empty()) {
+    const std::size_t end = std::min(expected.find(", "), expected.size());
+    std::string text(expected.substr(0, end));
+    expected.remove_prefix(std::min(end + 2, expected.size()));
+    if (text.find(' ') != std::string::npos) return {};
+    std::string digits = text;
+    digits.erase(std::remove(digits.begin(), digits.end(), ','), digits.end());
+    std::int64_t number = 0;
+    const auto [after, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error == std::errc() && after == digits.data() + digits.size())
+      values.emplace_back(is_multiple && number > 0 ? ceil_div(asked, number) * number : number);
+    else
+      values.emplace_back(std::move(text));
+  }
+  return values;
+}
+
+/// Letters that have to be put in or left out to make one word of the other.
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t corner = row.front()++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const bool is_same = std::tolower(static_cast<unsigned char>(a[i])) == std::tolower(static_cast<unsigned char>(b[j]));
+      const std::size_t kept = corner;
+      corner = row[j + 1];
+      row[j + 1] = is_same ? kept : std::min(corner, row[j]) + 1;
+    }
+  }
+  return row.back();
+}
+
+/// How far a value is from the asked one: words by their spelling; numbers that are large enough come first.
+std::int64_t distance(const Json& asked, const Json& value) {
+  if (asked.is_string() && value.is_string()) return static_cast<std::int64_t>(edits(asked.get<std::string>(), value.get<std::string>()));
+  if (!asked.is_number_integer() || !value.is_number_integer()) return kMostTokens;
+  const std::int64_t more = value.get<std::int64_t>() - asked.get<std::int64_t>();
+  return more >= 0 ? more : kMostBytes - more;
+}
+
+/// A number of ranks, or of layers that draft: the most below the asked one.
+constexpr std::array<std::string_view, 5> kRankOptions{"num_nextn_predict_layers", "ep_size", "moe_expert_parallel_size", "dp_size",
+                                                       "decode_context_parallel_size"};
+/// A size that may be too small: the least that is large enough, in whole steps.
+struct SizeOption {
+  std::string_view name;
+  std::int64_t most;
+  std::int64_t step = 1;
+};
+constexpr std::array kSizeOptions{SizeOption{"max_num_batched_tokens", kMostBatchTokens}, SizeOption{"max_total_seq_length", kMostTokens},
+                                  SizeOption{"cache_size", kMostTokens, 256}};
+
+/// What the option may be that a refusal is about: of what it expects the nearest, else the nearest number that runs.
+std::optional<NearestOption> nearest_option(Prepared& prepared, const Scenario& scenario, const Notice& reason) {
+  if (!reason.where.starts_with(kOptions)) return std::nullopt;
+  const std::string name = reason.where.substr(kOptions.size());
+  const Json options = describe_options(scenario.options, scenario.engine);
+  const auto found = options.find(name);
+  const Json asked = found == options.end() ? Json() : *found;
+  const auto works = [&](const Json& value) {
+    const std::optional<Scenario> trial = with_option(scenario, name, value);
+    return trial && runs(prepared, *trial);
   };
-  EngineOptions& o = trial.options;
-  const std::array all{Size{"max_num_batched_tokens", &o.max_num_batched_tokens}, Size{"max_total_seq_length", &o.serving.max_total_tokens},
-                       Size{"cache_size", &o.library.cache_tokens}};
-  for (const Size& size : all) {
-    if (!where.ends_with("options." + std::string(size.name)) || !*size.value) continue;
-    const auto works = [&](std::int64_t tokens) {
-      *size.value = tokens;
-      return runs(prepared, trial);
-    };
-    std::int64_t small = **size.value;
-    if (!works(kMostTokens)) return std::nullopt;
-    std::int64_t large = kMostTokens;
+  const std::int64_t number = asked.is_number_integer() ? asked.get<std::int64_t>() : 0;
+  if (std::find(kRankOptions.begin(), kRankOptions.end(), name) != kRankOptions.end()) {
+    for (std::int64_t count = std::min(number - 1, scenario.device_count()); count >= 0; --count)
+      if (works(count)) return NearestOption{name, count, {}};
+    return std::nullopt;
+  }
+  const auto size = std::find_if(kSizeOptions.begin(), kSizeOptions.end(), [&](const SizeOption& option) { return option.name == name; });
+  if (size != kSizeOptions.end()) {
+    std::int64_t small = number / size->step;
+    std::int64_t large = size->most / size->step;
+    if (!works(large * size->step)) return std::nullopt;
     while (large - small > 1) {
       const std::int64_t middle = small + (large - small) / 2;
-      (works(middle) ? large : small) = middle;
+      (works(middle * size->step) ? large : small) = middle;
     }
-    return NearestOption{size.name, large};
+    return NearestOption{name, large * size->step, {}};
   }
-  return std::nullopt;
-}
-
-/// The least rank that has room for adapters of the asked one, else the largest.
-std::optional<NearestOption> nearest_lora_rank(const std::string& where, Prepared& prepared, Scenario trial) {
-  std::optional<std::int64_t>& rank = trial.options.vllm.max_lora_rank;
-  if (!where.ends_with("options.max_lora_rank") || !rank) return std::nullopt;
-  const auto enough = std::lower_bound(vllm::kLoraRanks.begin(), vllm::kLoraRanks.end(), *rank);
-  rank = enough == vllm::kLoraRanks.end() ? vllm::kLoraRanks.back() : *enough;
-  return runs(prepared, trial) ? std::optional(NearestOption{"max_lora_rank", *rank}) : std::nullopt;
+  if (reason.key != name) return std::nullopt;
+  if (asked.is_boolean()) return works(false) ? std::optional(NearestOption{name, 0, "false"}) : std::nullopt;
+  std::vector<Json> values = expected_values(reason.expected, number);
+  std::stable_sort(values.begin(), values.end(), [&](const Json& a, const Json& b) { return distance(asked, a) < distance(asked, b); });
+  const auto value = std::find_if(values.begin(), values.end(), works);
+  if (value == values.end()) return std::nullopt;
+  if (value->is_string()) return NearestOption{name, 0, value->get<std::string>()};
+  return NearestOption{name, value->get<std::int64_t>(), {}};
 }
 
 /// As many requests at the same time as the engine runs.
@@ -197,7 +254,7 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   if (verdict.kind != VerdictClass::impossible || !verdict.reason) return;
   if (verdict.nearest_context_tokens && scenario.options.max_model_len) {
     // Requests follow a limit that is set, which would still be refused with shorter ones.
-    verdict.nearest_option = NearestOption{longest_sequence_option(scenario.engine), *verdict.nearest_context_tokens};
+    verdict.nearest_option = NearestOption{std::string(longest_sequence_option(scenario.engine)), *verdict.nearest_context_tokens, {}};
     verdict.nearest_context_tokens.reset();
   }
   if (verdict.nearest_weights_format) {
@@ -222,9 +279,7 @@ void offer_nearest(Prepared& prepared, const Scenario& scenario, Verdict& verdic
   }
   if (where == "params.weights.format" && !prepared.model().from_gguf) verdict.nearest_weights_format = nearest_format(engine, prepared, scenario);
   if (where.starts_with("params.kv_cache")) verdict.nearest_cache_type = nearest_cache_type(engine, prepared, scenario);
-  if (where.starts_with("params.engine.options.")) verdict.nearest_option = nearest_ranks(where, prepared, scenario);
-  if (where.starts_with("params.engine.options.") && !verdict.nearest_option) verdict.nearest_option = nearest_size(where, prepared, scenario);
-  if (!verdict.nearest_option) verdict.nearest_option = nearest_lora_rank(where, prepared, scenario);
+  if (const auto found = nearest_option(prepared, scenario, *verdict.reason)) verdict.nearest_option = found;
   if (where == "params.engine.version") verdict.nearest_version = nearest_version(engine, prepared, scenario);
   if (where == "params.workload.sequences") verdict.nearest_sequences = nearest_sequences(prepared, scenario);
   if (where.starts_with("params.hardware")) verdict.nearest_hardware = nearest_hardware(prepared, scenario);
@@ -240,7 +295,14 @@ void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware
   if (v.nearest_context_tokens) json = {{"context_tokens", *v.nearest_context_tokens}};
   if (v.nearest_weights_format) json = {{"weights", {{"format", *v.nearest_weights_format}}}};
   if (v.nearest_cache_type) json = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
-  if (v.nearest_option) json = {{v.nearest_option->name, v.nearest_option->value}};
+  if (const auto& o = v.nearest_option) {
+    if (o->word == "false")
+      json = {{o->name, false}};
+    else if (o->word.empty())
+      json = {{o->name, o->number}};
+    else
+      json = {{o->name, o->word}};
+  }
   if (v.nearest_hardware) {
     JsonOut groups = JsonOut::array();
     groups.push_back(describe_group(hardware[v.nearest_hardware->group], v.nearest_hardware->count));

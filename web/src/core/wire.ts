@@ -221,6 +221,8 @@ export interface Estimate {
     max_concurrency: number | null;
     gpu_layers?: number | null;
     all_gpu_layers?: number | null;
+    /** Of the layers on the GPUs, those whose experts are in system memory; left out where there are none. */
+    host_expert_layers?: number;
     default_context_tokens?: number;
     fit?: { changed: boolean; whole: boolean; flags: string };
     /** The engine with these settings, or with those of `fit`, as a line for a shell. */

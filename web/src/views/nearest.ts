@@ -45,10 +45,21 @@ export function nearestOf(
   if (layers !== undefined) return [t('nearest.layers', { layers }), () => store.setOffload({ gpu_layers: layers })];
   if (weights)
     return [t('nearest.format', { format: weightsName(weights.format) }), () => store.setFormat(weights.format)];
-  if (cache) return [t('nearest.cache', { type: cache.k }), () => store.setCacheType(cache.k)];
+  if (cache)
+    return [
+      t('nearest.cache', { type: cache.k }),
+      () => {
+        // Options that say it win over the request's.
+        for (const name of ['kv_cache_dtype', 'kv_cache_type', 'type_k', 'type_v']) store.setOption(name, undefined);
+        store.setCacheType(cache.k);
+      },
+    ];
   const [option, value] = Object.entries(nearest)[0] ?? [];
-  if (option !== undefined && typeof value === 'number')
-    return [t('nearest.utilization', { name: option, share: value }), () => store.setOption(option, value)];
+  if (option !== undefined && (typeof value === 'number' || typeof value === 'string' || value === false))
+    return [
+      t('nearest.utilization', { name: option, share: value === false ? 'false' : value }),
+      () => store.setOption(option, value),
+    ];
   if (verdict.reason?.values.key !== 'engine.name') return undefined;
   const name = verdict.reason.values.expected;
   return [use(engineName(name)), () => store.setEngine({ name })];

@@ -85,12 +85,13 @@ export function verdictTexts(answer: Estimate, unit: Unit, deviceNames = none): 
     all: answer.engine.all_gpu_layers ?? 0,
     host: memory(verdict.nearest?.host_bytes ?? answer.host.total_bytes, unit),
   };
-  if (verdict.class === 'offload')
-    return {
-      tone,
-      headline,
-      sentence: t(verdict.nearest ? 'verdict.offload.sentence' : 'verdict.offload.chosen', figures),
-    };
+  if (verdict.class === 'offload') {
+    const experts = answer.engine.host_expert_layers ?? 0;
+    const sentence = verdict.nearest
+      ? t('verdict.offload.sentence', figures)
+      : sentences(t('verdict.offload.chosen', figures), experts ? t('verdict.offload.experts', { experts }) : '');
+    return { tone, headline, sentence };
+  }
   const devicesFit = (verdict.high_bytes ?? 0) <= verdict.limit_bytes;
   if (verdict.class === 'tight' && devicesFit && answer.host.class === 'tight')
     return { tone, headline, sentence: hostSentence(answer, unit) };

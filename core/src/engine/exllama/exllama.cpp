@@ -136,6 +136,13 @@ void pass_on_excess(std::vector<DevicePlan>& devices) {
   }
 }
 
+std::optional<Notice> cache_size_problem(const Scenario& scenario, std::int64_t needed) {
+  const std::optional<std::int64_t>& size = scenario.options.library.cache_tokens;
+  if (std::optional<Notice> small = too_small_cache("cache_size", size, needed)) return small;
+  if (size.value_or(0) % kPage == 0) return std::nullopt;
+  return notice::out_of_range("params.engine.options.cache_size", "cache_size", grouped(*size), "a multiple of " + grouped(kPage));
+}
+
 std::optional<Notice> device_problem(const Scenario& s, const std::string& engine, int least_capability) {
   if (s.hardware.empty())
     return notice::custom("needs_device", "params.hardware", engine + " needs at least one NVIDIA GPU.", "hardware", "[]", "at least one GPU");

@@ -45,4 +45,7 @@ void pass_on_excess(std::vector<DevicePlan>& devices);
 /// No NVIDIA GPU, one that is too old, or a layout of other engines.
 [[nodiscard]] std::optional<Notice> device_problem(const Scenario& scenario, const std::string& engine, int least_capability);
 
+/// A `cache_size` of less than the workload's `needed` tokens, or not of whole pages (exllamav3 cache/fp16.py; exllamav2 generator/dynamic.py).
+[[nodiscard]] std::optional<Notice> cache_size_problem(const Scenario& scenario, std::int64_t needed);
+
 }  // namespace weighbridge::exllama

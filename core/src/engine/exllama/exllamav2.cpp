@@ -72,7 +72,7 @@ Settings settle(const Job& job) {
   const LibraryOptions& o = scenario.options.library;
   Settings s;
   s.needed_tokens = pooled_tokens(scenario, scenario.sequences, exllama::kPage);
-  s.cache_tokens = exllama::in_pages(o.cache_tokens.value_or(s.needed_tokens));
+  s.cache_tokens = o.cache_tokens.value_or(s.needed_tokens);
   s.chunk = std::min(o.prefill_tokens.value_or(2048), job.model.max_context_tokens);  // config.py max_input_len
   // cache.py weights_per_byte: Q6 has keys of 8 bits and values of 4.
   if (scenario.kv_type == "q8") s.k_bits = s.v_bits = 8;
@@ -343,7 +343,7 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);
-  plan.impossible = too_small_cache("cache_size", job.scenario.options.library.cache_tokens, s.needed_tokens);
+  plan.impossible = exllama::cache_size_problem(job.scenario, s.needed_tokens);
   if (plan.impossible) return plan;
   HostPlan host;
   host.terms.push_back(exllama::host_embeddings(job, kWeightSource));

@@ -4,12 +4,14 @@
 #include "engine/exllama/exllamav3.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/exllama/exllama.hpp"
 #include "engine/formula.hpp"
 #include "engine/gpu_notices.hpp"
 #include "engine/local_rules.hpp"
 #include "engine/one_pool.hpp"
+#include "json_text.hpp"
 #include "weighbridge/weights.hpp"
 
 namespace weighbridge::exllamav3 {
@@ -33,7 +35,7 @@ Settings settle(const Job& job, const Architecture& architecture) {
   Settings s;
   s.sequences = scenario.sequences;
   s.needed_tokens = pooled_tokens(scenario, scenario.sequences, exllama::kPage);
-  s.cache_tokens = exllama::in_pages(o.cache_tokens.value_or(s.needed_tokens));
+  s.cache_tokens = o.cache_tokens.value_or(s.needed_tokens);
   s.chunk = o.prefill_tokens.value_or(chunk);
   if (scenario.kv_type.starts_with("q")) s.k_bits = s.v_bits = scenario.kv_type[1] - '0';
   s.k_bits = o.k_bits.value_or(s.k_bits);
@@ -85,6 +87,18 @@ HostPlan plan_host(const Job& job, const Settings& s) {
   return host;
 }
 
+/// cache/quant.py CacheLayer_quant: 2 to 8 bits, of keys and values both.
+std::optional<Notice> bits_problem(const Settings& s) {
+  constexpr std::array<std::int64_t, 7> packed{2, 3, 4, 5, 6, 7, 8};
+  const auto is_packed = [&](std::int64_t bits) { return std::find(packed.begin(), packed.end(), bits) != packed.end(); };
+  if ((s.k_bits == 16 && s.v_bits == 16) || (is_packed(s.k_bits) && is_packed(s.v_bits))) return std::nullopt;
+  // Of two the one that is packed beside one that is not, or that has another number of bits.
+  const bool is_key = is_packed(s.k_bits) ? s.v_bits == 16 : s.k_bits != 16;
+  const std::int64_t bits = is_key ? s.k_bits : s.v_bits;
+  const std::string option = is_key ? "k_bits" : "v_bits";
+  return notice::out_of_range("params.engine.options." + option, option, grouped(bits), is_packed(bits) ? "16" : one_of(packed));
+}
+
 std::optional<Notice> refusal(const Job& job, Plan& plan) {
   if (std::optional<Notice> problem = exllama::device_problem(job.scenario, "ExLlamaV3", kLeastCapability)) return problem;
   // README.md: of Gemma 4 the models with embeddings for every layer are not supported.
@@ -104,7 +118,8 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job, *find_architecture(job.model.architecture));
-  plan.impossible = too_small_cache("cache_size", job.scenario.options.library.cache_tokens, s.needed_tokens);
+  plan.impossible = exllama::cache_size_problem(job.scenario, s.needed_tokens);
+  if (!plan.impossible) plan.impossible = bits_problem(s);
   if (plan.impossible) return plan;
   const Term step = compute_term(job, s);
   const std::vector<Stage> stages = exllama::deal_out(

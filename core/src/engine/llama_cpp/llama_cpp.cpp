@@ -218,6 +218,11 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   plan.report.gpu_layers = settings.gpu_layers;
   plan.report.all_gpu_layers = layers_of_file(job) + 1;
   plan.report.tensors_on_host = placement.experts_on_host;
+  if (!job.explain || !placement.experts_on_host) return;
+  for (std::size_t layer = 0; layer < placement.layer_device.size(); ++layer)
+    if (placement.layer_device[layer] != Placement::kHost && std::holds_alternative<MoeFfn>(job.model.layers[layer].ffn) &&
+        experts_stay(job, static_cast<std::int64_t>(layer)))
+      ++plan.report.host_expert_layers;
 }
 
 /// The scenario with everything filled in that the engine chooses itself.

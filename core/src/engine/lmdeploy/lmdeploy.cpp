@@ -58,6 +58,18 @@ Settings settle(const Job& job) {
   return s;
 }
 
+/// lmdeploy/cli/utils.py cache_block_seq_len: TurboMind's kernels read 32 tokens at a time, before compute capability 8.0 64; messages.py
+/// PytorchEngineConfig.__post_init__: the other engine takes powers of two.
+std::optional<Notice> block_problem(const Scenario& s, bool turbomind) {
+  constexpr std::array<std::int64_t, 9> powers{16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+  if (!s.options.block_size) return std::nullopt;
+  const std::int64_t block = *s.options.block_size;
+  const std::int64_t tile = s.hardware.front().device.compute_capability >= 80 ? 32 : 64;
+  if (turbomind ? block % tile == 0 : std::find(powers.begin(), powers.end(), block) != powers.end()) return std::nullopt;
+  return notice::out_of_range("params.engine.options.cache_block_seq_len", "cache_block_seq_len", grouped(block),
+                              turbomind ? "a multiple of " + grouped(tile) : one_of(powers));
+}
+
 std::optional<Notice> option_problem(const Scenario& s, bool turbomind, Plan& plan) {
   const std::string backend = s.options.serving.backend.value_or("auto");
   if (backend != "auto" && backend != "turbomind" && backend != "pytorch")
@@ -72,6 +84,7 @@ std::optional<Notice> option_problem(const Scenario& s, bool turbomind, Plan& pl
                           "LMDeploy's TurboMind has no " + s.kv_type + " cache: expected auto, int8, int4, or `backend` pytorch.", "kv_cache",
                           s.kv_type, "auto, int8, int4, `backend` pytorch");
   }
+  if (std::optional<Notice> block = block_problem(s, turbomind)) return block;
   if (s.options.gpu_memory_utilization.value_or(0) >= 1) {
     plan.nearest_share = kLargestShare;
     return notice::out_of_range("params.engine.options.cache_max_entry_count", "cache_max_entry_count", "1", "a number below 1");

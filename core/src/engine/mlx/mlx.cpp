@@ -225,6 +225,25 @@ std::optional<Notice> rotating_cache_problem(const Job& job) {
                         "kv_cache", job.scenario.kv_type, "auto");
 }
 
+/// mx.quantize (mlx/ops.cpp): groups of 32, 64 or 128 values, of which a head has whole ones.
+std::optional<Notice> group_problem(const Job& job) {
+  if (!job.scenario.kv_type.starts_with("q")) return std::nullopt;
+  std::vector<std::int64_t> groups;
+  for (const std::int64_t group : {32, 64, 128})
+    if (std::all_of(job.model.layers.begin(), job.model.layers.end(), [&](const LayerSpec& layer) {
+          const FullAttention* a = grouped_attention(layer.mixer);
+          return a == nullptr || (a->head_dim_k % group == 0 && a->head_dim_v % group == 0);
+        }))
+      groups.push_back(group);
+  if (groups.empty())
+    return notice::custom("unsupported", "params.kv_cache",
+                          "MLX quantizes a cache in groups of 32, 64 or 128 values, of which this model's heads have no whole number: expected auto.",
+                          "kv_cache", job.scenario.kv_type, "auto");
+  const std::int64_t group = settle(job).cache_group;
+  if (std::find(groups.begin(), groups.end(), group) != groups.end()) return std::nullopt;
+  return notice::out_of_range("params.engine.options.kv_group_size", "kv_group_size", grouped(group), one_of(groups));
+}
+
 std::optional<Notice> refusal(const Job& job, Plan& plan) {
   const Scenario& s = job.scenario;
   const auto is_other = [](const DeviceGroup& g) { return g.device.backend != "metal"; };
@@ -240,7 +259,10 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
                             job.model.architecture, "a model without compressed attention");
   if (find_class(job.model.architecture) == nullptr) return unknown_architecture("MLX", job.model.architecture);
   const std::string format(s.weights_format == "checkpoint" ? checkpoint_format(job.model) : std::string_view(s.weights_format));
-  if (mlx_engine().loads(format)) return rotating_cache_problem(job);
+  if (mlx_engine().loads(format)) {
+    if (std::optional<Notice> rotating = rotating_cache_problem(job)) return rotating;
+    return group_problem(job);
+  }
   plan.nearest_weights_format = format.ends_with("8") || format.starts_with("fp8") ? "mlx-8bit" : "mlx-4bit";
   return notice::custom("unsupported", "params.weights.format",
                         "MLX does not run " + format + " weights: expected " + std::string(*plan.nearest_weights_format) + ".", "weights.format",

@@ -37,6 +37,32 @@ std::optional<Notice> device_problem(const Job& job) {
   return std::nullopt;
 }
 
+/// Models that SGLang's fallback to transformers' classes does not run, or of which these have none yet, by the release before which
+/// python/sglang/srt/models cannot have their class: the first after somebody proposed it, or asked for it.
+struct FirstRelease {
+  std::string_view model_type;
+  std::string_view version;
+};
+constexpr FirstRelease kFirstReleases[] = {
+    {"mimo_v2_flash", "0.5.6"},   // sgl-project/sglang#15208, of 2025-12-15, on v0.5.5
+    {"exaone_moe", "0.5.6"},      // later: huggingface/transformers#43080, of 2026-01-02
+    {"step3p5", "0.5.6"},         // later: vllm-project/vllm#33523, of 2026-02-01
+    {"glm_moe_dsa", "0.5.6"},     // later: huggingface/transformers#43858, of 2026-02-09
+    {"qwen3_5", "0.5.6"},         // later: vllm-project/vllm#34110
+    {"qwen3_5_moe", "0.5.6"},     // later: vllm-project/vllm#34110
+    {"gemma4", "0.5.6"},          // later: vllm-project/vllm#38826
+    {"deepseek_v4", "0.5.11"},    // vllm-project/vllm#40860, after #39807 of 2026-04-14; v0.5.10.post1 was out before
+    {"minimax_m3_vl", "0.5.11"},  // sgl-project/sglang#27536, of 2026-06-08
+};
+
+std::optional<Notice> release_problem(const Job& job) {
+  const std::string& version = job.scenario.engine_version;
+  const auto* first = std::find_if(std::begin(kFirstReleases), std::end(kFirstReleases),
+                                   [&](const FirstRelease& release) { return release.model_type == job.model.architecture; });
+  if (first == std::end(kFirstReleases) || !is_older(version, first->version)) return std::nullopt;
+  return too_old("SGLang", version, "class for models of the type " + job.model.architecture, std::string(first->version));
+}
+
 std::optional<Notice> format_problem(const Job& job) {
   const std::string_view stored = stored_format(job);
   if (stored == "fp16" || stored == "fp32") return std::nullopt;
@@ -61,6 +87,18 @@ std::optional<Notice> backend_problem(const Scenario& scenario) {
   return notice::custom("unsupported", "params.engine.options.moe_runner_backend",
                         "We have read how SGLang keeps experts for auto, marlin and flashinfer_mxfp4: expected one of them, got " + backend + ".",
                         "moe_runner_backend", backend, "one of auto, marlin, flashinfer_mxfp4");
+}
+
+/// server_args.py check_server_args: a step of a prompt fills whole pages. Groups of DP attention have a part of it each.
+std::optional<Notice> page_problem(const Scenario& scenario, const Settings& s) {
+  constexpr std::array<std::int64_t, 6> pages{1, 16, 32, 64, 128, 256};
+  const EngineOptions& o = scenario.options;
+  const bool is_chosen = o.block_size.has_value() || scenario.hardware.front().device.compute_capability > 0;
+  if (!is_chosen || s.groups > 1 || s.chunk % s.page_size == 0 || o.max_num_batched_tokens.value_or(s.chunk) <= 0) return std::nullopt;
+  if (o.max_num_batched_tokens)
+    return notice::out_of_range("params.engine.options.chunked_prefill_size", "chunked_prefill_size", grouped(s.chunk),
+                                "a multiple of " + grouped(s.page_size));
+  return notice::out_of_range("params.engine.options.page_size", "page_size", grouped(s.page_size), one_of(pages));
 }
 
 Notice uneven(std::string where, std::string_view key, std::int64_t value, std::string expected) {
@@ -89,6 +127,7 @@ std::optional<Notice> nodes_problem(const Parallel& p) {
 std::optional<Notice> refusal(const Job& job) {
   constexpr const char* none = "SGLang needs at least one GPU here: its CPU build is not counted.";
   if (std::optional<Notice> unequal = unequal_gpus(job.scenario, "SGLang", none)) return unequal;
+  if (std::optional<Notice> newer = release_problem(job)) return newer;
   if (std::optional<Notice> unread = format_problem(job)) return unread;
   if (std::optional<Notice> dense = needs_experts(job)) return dense;
   if (std::optional<Notice> unknown = backend_problem(job.scenario)) return unknown;
@@ -106,6 +145,7 @@ std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
                           "Without `enable_dp_attention`, SGLang starts `dp_size` copies of the model: expected " + grouped(copies) +
                               ", the copies of this layout, got " + grouped(*o.dp_size) + ".",
                           "dp_size", grouped(*o.dp_size), grouped(copies));
+  if (std::optional<Notice> pages = page_problem(job.scenario, s)) return pages;
   if (s.pipeline > std::max<std::int64_t>(1, job.model.n_layers()))
     return uneven("params.parallel.pipeline", "num_hidden_layers", job.model.n_layers(), "at least " + grouped(s.pipeline) + ", pipeline parallel");
   if (s.tensor % s.groups != 0)

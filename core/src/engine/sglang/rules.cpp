@@ -129,6 +129,11 @@ const Rules& rules_for(std::string_view version) {
   return *found;
 }
 
+bool is_older(std::string_view version, std::string_view other) {
+  const int asked = version_number(version);
+  return asked >= 0 && asked < version_number(other);
+}
+
 bool is_known_version(std::string_view version) { return version.empty() || version_number(version) >= version_number(kRules.front().version); }
 
 std::int64_t prefill_graph_count(const Model& model, const Settings& s) {

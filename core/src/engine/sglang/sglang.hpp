@@ -22,6 +22,8 @@ struct Rules {
 /// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.
 [[nodiscard]] const Rules& rules_for(std::string_view version);
 [[nodiscard]] bool is_known_version(std::string_view version);
+/// Whether it comes before `other`; the newest, empty, comes before none.
+[[nodiscard]] bool is_older(std::string_view version, std::string_view other);
 
 /// The settings in force: what was asked, else the engine's defaults for this device.
 struct Settings {

@@ -99,6 +99,14 @@ std::optional<Notice> backend_problem(const Job& job) {
                         "DeepGEMM multiplies experts in FP8 with scales for blocks only: expected AUTO.", "moe_backend", *backend, "AUTO");
 }
 
+/// docs/source/legacy/advanced/kv-cache-reuse.md: "tokens_per_block must be a power of 2".
+std::optional<Notice> block_problem(const EngineOptions& o) {
+  constexpr std::array<std::int64_t, 8> usual{8, 16, 32, 64, 128, 256, 512, 1024};
+  const std::int64_t block = o.block_size.value_or(1);
+  if ((block & (block - 1)) == 0) return std::nullopt;
+  return notice::out_of_range("params.engine.options.tokens_per_block", "tokens_per_block", grouped(block), one_of(usual));
+}
+
 std::optional<Notice> refusal(const Job& job) {
   const Scenario& s = job.scenario;
   if (std::optional<Notice> unequal = unequal_gpus(s, "TensorRT-LLM", "TensorRT-LLM needs at least one NVIDIA GPU.")) return unequal;
@@ -118,9 +126,16 @@ std::optional<Notice> refusal(const Job& job) {
   // _torch/speculative/mtp.py: drafts by the model's own layers, as many as its config has.
   if (const std::int64_t drafts = s.options.serving.speculative_num_draft_tokens.value_or(0); drafts > 0 && job.model.mtp_layers.empty())
     return notice::out_of_range("params.engine.options.num_nextn_predict_layers", "num_nextn_predict_layers", grouped(drafts), "0");
-  // Its cache is for Blackwell, as its weights are (NVIDIA, "Optimizing inference for long context and large batch sizes with NVFP4 KV cache").
-  if (s.kv_type == "nvfp4" && device.compute_capability != 0 && device.compute_capability < 100)
-    return needs_capability("params.kv_cache", "nvfp4", 100, device.compute_capability);
+  // docs/source/features/quantization.md, hardware support matrix: sm100 and sm103, and not sm120.
+  if (s.kv_type == "nvfp4" && device.compute_capability != 0 && device.compute_capability / 10 != 10)
+    return notice::custom("unsupported", "params.kv_cache",
+                          "TensorRT-LLM keeps an NVFP4 cache on compute capability 10.0 and 10.3 only: expected auto, bf16 or fp8.", "kv_cache",
+                          s.kv_type, "one of auto, bf16, fp8");
+  // The same page: "only supports FP8 weight/activation quantization when NVFP4 KV cache is enabled".
+  if (s.kv_type == "nvfp4" && !format.starts_with("fp8"))
+    return notice::custom("unsupported", "params.kv_cache", "TensorRT-LLM keeps an NVFP4 cache beside FP8 weights only: expected auto, bf16 or fp8.",
+                          "kv_cache", s.kv_type, "one of auto, bf16, fp8");
+  if (std::optional<Notice> block = block_problem(s.options)) return block;
   return backend_problem(job);
 }
 

@@ -38,6 +38,7 @@ constexpr Source kOverheadSource{"free memory at start-up in public logs of othe
 constexpr double kWiggleRoom = 0.9;                 // globals.py TGI_WIGGLE_ROOM
 constexpr std::int64_t kPrefillTokens = 4096;       // main.rs default_optimal
 constexpr std::int64_t kLargestGraph = 32;          // main.rs: graphs of 1, 2, 4, 8, 16 and 32 requests
+constexpr std::int64_t kDecodingBlock = 256;        // globals.py BLOCK_SIZE of flashdecoding
 constexpr Bytes kFlashInferWorkspace = 128 * kMiB;  // flashinfer.py get_workspace
 
 /// server/text_generation_server/models/__init__.py ModelType. What is not among them runs through transformers.
@@ -128,7 +129,7 @@ Settings settle(const Job& job) {
   const std::string fallback = capability > 0 && capability < 80 ? "paged" : "flashdecoding";
   const std::string attention = o.serving.attention.value_or(has_flashinfer_heads(job.model) ? "flashinfer" : fallback);
   s.flashinfer = attention == "flashinfer";
-  s.block = s.flashinfer ? 1 : (attention == "flashdecoding" ? 256 : 16);
+  s.block = s.flashinfer ? 1 : (attention == "flashdecoding" ? kDecodingBlock : 16);
   s.caches_prefixes = attention != "paged";
   if (scenario.kv_type.starts_with("fp8")) s.value_bytes = 1;
   s.graphs = o.serving.cuda_graph_max_bs.value_or(kLargestGraph);
@@ -224,6 +225,19 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   return std::nullopt;
 }
 
+/// server/text_generation_server/layers/attention/kv_cache.py KVCache.__init__
+std::optional<Notice> cache_problem(const Job& job, const Settings& s) {
+  const std::string& type = job.scenario.kv_type;
+  if (!type.starts_with("fp8")) return std::nullopt;
+  const bool is_foreign = type == "fp8_e5m2" && job.scenario.hardware.front().device.backend == "rocm";
+  if (s.block != kDecodingBlock && !is_foreign) return std::nullopt;
+  return notice::custom(
+      "unsupported", "params.kv_cache",
+      is_foreign ? "TGI has no fp8_e5m2 cache on ROCm: expected auto."
+                 : "TGI keeps an FP8 cache with flashinfer or paged attention only, and this model runs with flashdecoding: expected auto.",
+      "kv_cache", type, "auto");
+}
+
 void add_warnings(const Job& job, Plan& plan) {
   const auto* end = std::end(kArchitectures);
   if (std::find(std::begin(kArchitectures), end, job.model.architecture) == end)
@@ -242,6 +256,8 @@ Plan plan(const Job& job) {
   plan.impossible = refusal(job, plan);
   if (plan.impossible) return plan;
   const Settings s = settle(job);
+  plan.impossible = cache_problem(job, s);
+  if (plan.impossible) return plan;
   if (!divides(job, s.split(), plan)) return plan;
   const DeviceGroup& group = job.scenario.hardware.front();
   DevicePlan device;

@@ -4,9 +4,12 @@
 #include "engine/transformers/transformers.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "engine/device_context.hpp"
 #include "engine/formula.hpp"
+#include "engine/gpu_notices.hpp"
 #include "engine/local_rules.hpp"
 #include "json_text.hpp"
 #include "weighbridge/weights.hpp"
@@ -108,7 +111,26 @@ std::optional<Notice> device_problem(const Job& job) {
   return std::nullopt;
 }
 
+/// Words of from_pretrained() and generate() that were read.
+std::optional<Notice> word_problem(const LibraryOptions& o) {
+  constexpr std::array<std::string_view, 3> attentions{"sdpa", "eager", "flash_attention_2"};
+  constexpr std::array<std::string_view, 4> caches{"dynamic", "static", "offloaded", "quantized"};
+  constexpr std::array<std::string_view, 4> maps{"auto", "balanced", "balanced_low_0", "sequential"};
+  const auto other_than = [](const std::optional<std::string>& word, const char* option, std::span<const std::string_view> known) {
+    if (!word || std::find(known.begin(), known.end(), *word) != known.end()) return std::optional<Notice>();
+    const std::string expected = one_of(known);
+    return std::optional(
+        notice::custom("unsupported", "params.engine.options." + std::string(option),
+                       "We have not read what transformers does with " + std::string(option) + " " + excerpt(*word) + ": expected " + expected + ".",
+                       option, excerpt(*word), expected));
+  };
+  if (std::optional<Notice> attention = other_than(o.attn_implementation, "attn_implementation", attentions)) return attention;
+  if (std::optional<Notice> cache = other_than(o.cache_implementation, "cache_implementation", caches)) return cache;
+  return other_than(o.device_map, "device_map", maps);
+}
+
 std::optional<Notice> refusal(const Job& job, Plan& plan) {
+  if (std::optional<Notice> word = word_problem(job.scenario.options.library)) return word;
   const Parallel& p = job.scenario.parallel;
   if (p.pipeline != 1 || p.data != 1 || p.expert)
     return notice::custom("layout_not_counted", "params.parallel",

@@ -43,9 +43,9 @@ std::optional<Notice> problem(const Job& job) {
   const bool has_layers = !job.model.mtp_layers.empty();
   // SpeculativeConfig.__post_init__
   if (!method && !job.scenario.draft && !has_layers && options.num_speculative_tokens)
-    return notice::custom("unsupported", "params.engine.options.num_speculative_tokens",
-                          "num_speculative_tokens was provided but without speculative model.", "num_speculative_tokens",
-                          grouped(*options.num_speculative_tokens), "speculative_method");
+    return notice::custom("unsupported", "params.engine.options.speculative_method",
+                          "num_speculative_tokens was provided but without speculative model.", "speculative_method", "none",
+                          "one of ngram, eagle, eagle3");
   if (!method || is_among(kDrafting, *method) || is_among(kDraftModels, *method)) return std::nullopt;
   if (method->ends_with("mtp") && has_layers) return std::nullopt;
   return unknown_drafting("vLLM", "speculative_method", *method,

@@ -64,14 +64,6 @@ std::optional<Notice> checkpoint_problem(const Job& job) {
                         "weights.format", value, std::string(nearest_format(job.model)));
 }
 
-std::optional<Notice> adapters_problem(const VllmOptions& o) {
-  if (!o.enable_lora.value_or(false) || !o.max_lora_rank) return std::nullopt;
-  if (std::find(kLoraRanks.begin(), kLoraRanks.end(), *o.max_lora_rank) != kLoraRanks.end()) return std::nullopt;
-  std::string expected = "one of ";
-  for (const std::int64_t rank : kLoraRanks) expected += (rank == kLoraRanks.front() ? "" : ", ") + grouped(rank);
-  return notice::out_of_range("params.engine.options.max_lora_rank", "max_lora_rank", grouped(*o.max_lora_rank), std::move(expected));
-}
-
 void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
   const SlidingLayers sliding = sliding_layers(model);
   if (sliding.n_layers > 0 && sliding.n_layers < model.n_layers() && !settings.hybrid_cache) warnings.push_back(sliding_counted_full(sliding.window));
@@ -105,7 +97,8 @@ std::optional<Notice> refusal(const Job& job, const Rules& rules) {
     return notice::out_of_range("params.engine.options.max_num_batched_tokens", "max_num_batched_tokens", grouped(*o.max_num_batched_tokens),
                                 "at least max_num_seqs, " + grouped(sequences));
   }
-  if (std::optional<Notice> adapters = adapters_problem(o.vllm)) return adapters;
+  if (const auto arguments = serving_rules().arguments)
+    if (std::optional<Notice> refused = arguments(job)) return refused;
   if (std::optional<Notice> unread = checkpoint_problem(job)) return unread;
   if (std::optional<Notice> old = version_problem(job, rules)) return old;
   return device_problem(job);

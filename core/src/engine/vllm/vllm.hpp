@@ -105,9 +105,6 @@ struct Settings {
 
 [[nodiscard]] Settings settle(const Job& job, const Rules& rules);
 
-/// vllm/config/lora.py MaxLoRARanks (`--max-lora-rank`; 1 came later than the others).
-inline constexpr std::array<std::int64_t, 9> kLoraRanks{1, 8, 16, 32, 64, 128, 256, 320, 512};
-
 /// Why the engine refuses this job, or nothing.
 [[nodiscard]] std::optional<Notice> refusal(const Job& job, const Rules& rules);
 /// What to load instead of a published format that the engine does not run.
@@ -163,6 +160,9 @@ struct CompressedRules {
 
 /// Why the ranks of decode context parallel cannot share the cache, or nothing. Such a module has it neither: serving_rules().shared_caches.
 [[nodiscard]] std::optional<Notice> shared_caches_problem(const Job& job, const Parallel& parallel);
+
+/// Why the release does not take an argument, or has no class for the model. Nor has it these: serving_rules().arguments.
+[[nodiscard]] std::optional<Notice> arguments_problem(const Job& job);
 
 /// What drafts, and a model of its own that does (draft.cpp), of which such a module has nothing either: serving_rules().drafts.
 struct DraftRules {

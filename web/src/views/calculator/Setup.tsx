@@ -2,6 +2,7 @@
 // The form: what is asked. Every change is counted at once.
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { stepTo } from '../../advice/show';
 import { count, tokensShort } from '../../format';
 import { t } from '../../i18n';
 import { useStore } from '../../store';
@@ -106,7 +107,7 @@ function Summary() {
 
 /** `heading` stands in place of the usual one. */
 export function Setup({ heading }: { heading?: ComponentChildren }) {
-  const { reset } = useStore();
+  const store = useStore();
   const [isOpen, setOpen] = useState(false);
   return (
     <form
@@ -124,8 +125,8 @@ export function Setup({ heading }: { heading?: ComponentChildren }) {
           class="text-button reset"
           type="button"
           onClick={() => {
-            history.pushState(null, ''); // Back returns from it
-            reset();
+            stepTo(store, store.first.request);
+            store.reset();
           }}
         >
           {t('setup.reset')}
