@@ -146,6 +146,7 @@ describe('a row opens the calculator with the very answer that it shows', () => 
   const task: Task = {
     run: 1,
     workers: 1,
+    part: 0,
     engine: 'llama.cpp',
     hardware: [{ device: 'rtx-4090', count: 1, used_bytes: 0 }],
     host: { memory_bytes: 64 * 2 ** 30 },
