@@ -146,6 +146,7 @@ describe('a row opens the calculator with the very answer that it shows', () => 
   const task: Task = {
     run: 1,
     workers: 1,
+    part: 0,
     engine: 'llama.cpp',
     hardware: [{ device: 'rtx-4090', count: 1, used_bytes: 0 }],
     host: { memory_bytes: 64 * 2 ** 30 },
@@ -162,6 +163,15 @@ describe('a row opens the calculator with the very answer that it shows', () => 
     const { best, hash } = solveModel(call, task, { id, most: 131072 });
     const { verdict } = answerBehind(hash);
     expect(verdict).toMatchObject({ class: best?.verdict.class, need_bytes: best?.verdict.need_bytes });
+  });
+  it('models of one spec have one answer, each with a link of its own', () => {
+    const [one, other] = [
+      { id: 'Qwen/QwQ-32B', most: 32768 },
+      { id: 'Qwen/Qwen2.5-32B-Instruct', most: 32768 },
+    ] as const;
+    const alone = solveModel(call, task, other);
+    expect(alone.hash).toContain('qwen2.5-32b-instruct');
+    expect(solveModel(call, task, other, undefined, solveModel(call, task, one))).toEqual(alone);
   });
   it('beside a model that runs there already, which takes room', () => {
     const running: RunningJob[] = [

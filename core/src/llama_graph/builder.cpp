@@ -12,8 +12,10 @@ namespace {
 
 /// "exp_probs_b.bias" is called so in the files, "exp_probs_b" by some converters.
 bool has_name(const Tensor& tensor, std::string_view name) {
-  if (tensor.name == name) return true;
-  return tensor.name.size() == name.size() + 5 && tensor.name.starts_with(name) && tensor.name.ends_with(".bias");
+  constexpr std::string_view bias = ".bias";
+  const std::size_t longer = tensor.name.size() - name.size();
+  if (longer != 0 && longer != bias.size()) return false;  // nearly all, without a look at the letters
+  return tensor.name.starts_with(name) && (longer == 0 || tensor.name.ends_with(bias));
 }
 
 constexpr std::int64_t kAnyBlock = 256;  // a multiple of every block: what tells the sizes of types apart

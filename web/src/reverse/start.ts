@@ -8,11 +8,11 @@ export { bringListed } from '../search/listed';
 /** More bring little: each reads the catalogue for itself. */
 const kMostWorkers = 4;
 
-/**
- * Starts workers that share a task, as many as the machine has processors for; what they say goes to `hear`, as if there were one. Each takes every
- * so many-th model, so that those that are looked at first come first.
- */
-export function startWorkers(hear: (message: FromWorker) => void): (task: Omit<Task, 'workers'>) => void {
+/** What is asked of all workers together. */
+export type WholeTask = Omit<Task, 'workers' | 'part'>;
+
+/** Starts workers that share a task, as many as the machine has processors for; what they say goes to `hear`, as if there were one. */
+export function startWorkers(hear: (message: FromWorker) => void): (task: WholeTask) => void {
   const count = Math.min(navigator.hardwareConcurrency || 1, kMostWorkers);
   let run = 0;
   let busy = 0;
@@ -30,12 +30,6 @@ export function startWorkers(hear: (message: FromWorker) => void): (task: Omit<T
   return (task) => {
     run = task.run;
     busy = count;
-    workers.forEach((worker, part) =>
-      worker.postMessage({
-        ...task,
-        workers: count,
-        models: task.models.filter((_, index) => index % count === part),
-      } satisfies Task),
-    );
+    workers.forEach((worker, part) => worker.postMessage({ ...task, workers: count, part } satisfies Task));
   };
 }

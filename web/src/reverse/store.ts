@@ -12,7 +12,8 @@ import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
 import { laterTexts } from './messages';
 import { compareRows, isWanted, kNoFilters, likelyOrder, memoryOf, runs, type Filters, type Row } from './rows';
-import type { SolvedModel, Task } from './task';
+import type { WholeTask } from './start';
+import type { SolvedModel } from './task';
 
 /** llama.cpp is what runs on one's own cards; vLLM is the other that people set up themselves. */
 export const kEngines = ['llama.cpp', 'vllm'] as const;
@@ -121,7 +122,7 @@ export function createMine(store: Store): Mine {
         untracked(() => store.catalogue.value)?.devices.find((device) => device.id === id)?.runtime_bytes ?? 0;
       const memory = memoryOf(hardware, bytesOf, host?.memory_bytes);
       const named = models.value.filter(({ kind }) => kind !== 'generic');
-      const task: Omit<Task, 'workers'> = {
+      const task: WholeTask = {
         run: ++run,
         engine: engine.name,
         hardware,

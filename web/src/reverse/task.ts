@@ -5,8 +5,9 @@ import type { BestWeights, HardwareRow, Notice, Request, RunningJob } from '../c
 /** A machine, how it is used, and the models to try on it, in this order. */
 export interface Task {
   run: number;
-  /** Workers that share it. */
+  /** Workers that share it, and which of them this one is. */
   workers: number;
+  part: number;
   engine: string;
   hardware: HardwareRow[];
   host: Request['host'];

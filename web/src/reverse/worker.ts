@@ -13,7 +13,7 @@ import type { FromWorker, SolvedModel, Task } from './task';
 const kFirstSlice = 16; // ms: a frame
 const kSlice = 100; // ms between two slices, whoever of the workers did them: the page sorts and shows all rows again after each
 const kFirst = 24; // models of all workers: a screenful
-const kPart = 8; // models that arrive with their specs between two looks at the clock
+const kPart = 8; // models between two looks at the clock
 
 interface ModelFile {
   models: { id: string }[];
@@ -26,6 +26,20 @@ async function fetchJson<T>(url: string): Promise<T> {
   return response.json() as Promise<T>;
 }
 
+/** Its answer is thrown away. The model has recurrent layers and routed experts, and lies on two devices. */
+const kThrownAway: Task = {
+  run: 0,
+  workers: 1,
+  part: 0,
+  engine: 'llama.cpp',
+  hardware: [{ device: 'rtx-4090', count: 2 }],
+  host: undefined,
+  running: undefined,
+  tokens: 8192,
+  smallest: 'gguf:Q3_K_M',
+  models: [{ id: 'Qwen/Qwen3-Next-80B-A3B-Instruct', most: 8192 }],
+};
+
 const post = (message: FromWorker): void => postMessage(message);
 
 async function start() {
@@ -37,10 +51,13 @@ async function start() {
   ]);
   loadCatalogue(module, models as Json, devices);
   let isWhole = false;
+  const numbers = new Map(models.models.map(({ id }, index) => [id, specs.of[index]]));
   return {
     call: callOf(module),
     specFor: (id: string): Json | undefined => (isWhole ? undefined : specOf(specs, id)),
-    /** From now on a request needs no spec: reading one takes as long as solving for it. */
+    /** The same for models of one spec, which have one answer. */
+    kindOf: (id: string): number | string => numbers.get(id) ?? id,
+    /** From now on a request needs no spec, and the module keeps what it found for a model. */
     bringAll() {
       if (isWhole) return;
       const rows = models.models.map((row, index) => ({ ...row, spec: specs.specs[specs.of[index] ?? -1] }));
@@ -48,6 +65,13 @@ async function start() {
       isWhole = true;
     },
   };
+}
+
+/** What this worker does of the task: every so many-th kind, so that all of them begin with what is looked at first. */
+function shareOf({ models, workers, part }: Task, kindOf: (id: string) => number | string): Task['models'] {
+  const kinds = [...new Set(models.map(({ id }) => kindOf(id)))];
+  const own = new Set(kinds.filter((_, index) => index % workers === part));
+  return models.filter(({ id }) => own.has(kindOf(id)));
 }
 
 const channel = new MessageChannel();
@@ -62,21 +86,27 @@ const core = start();
 let latest: Task | undefined;
 
 async function work(task: Task): Promise<void> {
-  const { call, specFor, bringAll } = await core;
+  const { call, specFor, kindOf, bringAll } = await core;
+  const models = shareOf(task, kindOf);
+  const known = new Map<number | string, SolvedModel>();
   let index = 0;
   const first = kFirst / task.workers;
   while (latest === task) {
     const solved: SolvedModel[] = [];
     const end = performance.now() + (index < first ? kFirstSlice : kSlice * task.workers);
-    while (index < task.models.length && (solved.length < kPart || performance.now() < end)) {
-      const model = task.models[index++];
-      if (model) solved.push(solveModel(call, task, model, specFor));
+    while (index < models.length && (solved.length < kPart || performance.now() < end)) {
+      const model = models[index++];
+      if (!model) break;
+      const row = solveModel(call, task, model, specFor, known.get(kindOf(model.id)));
+      known.set(kindOf(model.id), row);
+      solved.push(row);
     }
-    const done = index >= task.models.length;
+    const done = index >= models.length;
     post({ run: task.run, solved, done });
-    if (done) return;
-    if (index > first) bringAll();
     await breath();
+    if (!done) continue;
+    if (latest === task) bringAll();
+    return;
   }
 }
 
@@ -86,3 +116,11 @@ addEventListener('message', ({ data }: MessageEvent<Task>) => {
     post({ failed: cause instanceof WebAssembly.CompileError ? 'blocked' : 'broken', cause: String(cause) }),
   );
 });
+
+/** A browser compiles a function when it is first called: what the first answer would wait for is done before anybody asks. */
+async function warmUp(): Promise<void> {
+  const { call, specFor } = await core;
+  const [model] = kThrownAway.models;
+  if (model && !latest) solveModel(call, kThrownAway, model, specFor);
+}
+void warmUp().catch(() => undefined); // said once somebody asks

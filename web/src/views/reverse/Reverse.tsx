@@ -61,8 +61,10 @@ export function Reverse() {
   const [known, setKnown] = useState<Known>();
   const hasAnswered = isKnown.value;
   useEffect(() => {
-    // What there is to see once the page knows the machine.
-    if (hasAnswered && !known) void bring(import('./Known')).then(setKnown);
+    // What there is to see once the page knows the machine, on its way before that.
+    const known = import('./Known');
+    if (hasAnswered) void bring(known).then(setKnown);
+    else known.catch(() => undefined);
   }, [hasAnswered]);
   return (
     <>
