@@ -98,6 +98,15 @@ Result<JsonOut> call_catalogue_load(const Json& params, Context& context) {
   return JsonOut{{"models", context.catalogue.models().size()}, {"devices", context.catalogue.devices().size()}};
 }
 
+Result<JsonOut> call_catalogue_spec(const Json& params, Context& context) {
+  if (!params.is_object() || !params.contains("id") || !params["id"].is_string())
+    return fail(notice::missing_key("params.id", "id", "the id of a model of the catalogue"));
+  context.kept = Kept();
+  if (auto taken = context.catalogue.take_spec(params["id"].get_ref<const std::string&>(), params.value("spec", Json())); !taken)
+    return fail(taken.error());
+  return JsonOut{{"id", params["id"]}};
+}
+
 Result<JsonOut> written(const Result<Json>& tree) {
   if (!tree) return fail(tree.error());
   return JsonOut(*tree);
@@ -107,8 +116,12 @@ Result<JsonOut> call_share_encode(const Json& params, Context& context) { return
 Result<JsonOut> call_share_decode(const Json& params, Context& context) { return written(decode_link(params, context.catalogue)); }
 
 constexpr std::array kMethods{
-    Method{"estimate", call_estimate},         Method{"catalogue", call_catalogue},       Method{"catalogue.load", call_catalogue_load},
-    Method{"share.encode", call_share_encode}, Method{"share.decode", call_share_decode},
+    Method{"estimate", call_estimate},
+    Method{"catalogue", call_catalogue},
+    Method{"catalogue.load", call_catalogue_load},
+    Method{"catalogue.spec", call_catalogue_spec},
+    Method{"share.encode", call_share_encode},
+    Method{"share.decode", call_share_decode},
 };
 
 Result<JsonOut> dispatch(std::string_view text, Context& context, const Reading* reading) {

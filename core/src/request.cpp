@@ -276,11 +276,7 @@ namespace {
 
 /// A spec wins over the config that it was read from.
 Result<Model> read_own_model(const Json& choice, const std::string& where, ConfigReader reader, Notices& warnings) {
-  if (const auto spec = choice.find("spec"); spec != choice.end()) {
-    const Result<NameTable> names = read_names(spec->is_object() ? spec->value("names", Json()) : Json(), where + ".spec.names");
-    if (!names) return fail(names.error());
-    return read_spec(*spec, where + ".spec", *names);
-  }
+  if (const auto spec = choice.find("spec"); spec != choice.end()) return read_spec_alone(*spec, where + ".spec");
   if (reader == nullptr) return fail(notice::missing_key(where + ".spec", "spec", "the spec that read_config answers"));
   return reader(*choice.find("config"), where + ".config", warnings);
 }

@@ -183,6 +183,12 @@ Result<Model> read_spec(const Json& spec, const std::string& where, const NameTa
   return Result<Model>(std::move(model));
 }
 
+Result<Model> read_spec_alone(const Json& spec, const std::string& where) {
+  const Result<NameTable> names = read_names(spec.is_object() ? spec.value("names", Json()) : Json(), where + ".names");
+  if (!names) return fail(names.error());
+  return read_spec(spec, where, *names);
+}
+
 Result<NameTable> read_names(const Json& names, const std::string& where) {
   auto texts = std::make_shared<std::vector<std::string>>();
   const auto is_text = [](const Json& name) { return name.is_string(); };

@@ -56,6 +56,9 @@ class Catalogue {
   /// Reads the two data files. On an error nothing changes.
   [[nodiscard]] Result<void> load(const nlohmann::ordered_json& models, const nlohmann::ordered_json& devices);
 
+  /// Takes the spec of a model that is only listed, by its id. On an error nothing changes.
+  [[nodiscard]] Result<void> take_spec(std::string_view id, const nlohmann::ordered_json& spec);
+
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] const std::vector<CatalogueModel>& models() const { return models_; }
   [[nodiscard]] const std::vector<CatalogueDevice>& devices() const { return devices_; }

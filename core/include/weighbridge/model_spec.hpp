@@ -22,6 +22,9 @@ namespace weighbridge {
 /// write_spec() does not write. Identity (id, slug, name) is not part of a spec.
 [[nodiscard]] Result<Model> read_spec(const nlohmann::ordered_json& spec, const std::string& where, const NameTable& names);
 
+/// The same of what write_spec_alone() wrote.
+[[nodiscard]] Result<Model> read_spec_alone(const nlohmann::ordered_json& spec, const std::string& where);
+
 /// The `names` of a spec that stands alone, or of a catalogue.
 [[nodiscard]] Result<NameTable> read_names(const nlohmann::ordered_json& names, const std::string& where);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SpecFile } from './specs';
-import type { Estimate, Json, Methods, Notice, Reply, Request } from './wire';
+import type { Estimate, Json, Methods, ModelChoice, Notice, Reply, Request } from './wire';
 
 /** The core as the page sees it: one method in, one reply out, synchronously. */
 export interface Core {
@@ -28,14 +28,13 @@ export function missingPart(reply: Reply<unknown>): MissingPart | undefined {
   return lacksEngines(reply.error) ? 'engines' : undefined;
 }
 
-/** Methods whose params are a request. */
-const kAsking: (keyof Methods)[] = ['estimate', 'advise', 'launch', 'receipts'];
-/** Methods that hold a request among their params. */
-const kHolding: (keyof Methods)[] = ['speed', 'compare_devices'];
-
 export interface CoreModule {
   call(request: string): string;
 }
+
+/** Params that may name models. */
+export type Asked = Partial<Request> & { relatives?: ModelChoice[] };
+export type SpecGiver = (module: CoreModule, asked: Asked) => void;
 
 /** What a core can have brought later. */
 export interface CoreParts {
@@ -66,28 +65,31 @@ export function coreOf(first: CoreModule, { fetchSpecs, fetchDevices, loadFull }
   let module = first;
   let hasDevices = false;
   let full: Promise<CoreModule> | undefined;
-  let complete = (params: Partial<Request>): Partial<Request> => params;
+  let newGiver: (() => SpecGiver) | undefined; // once specs are there
+  let give: SpecGiver | undefined;
   return {
     async bringEngines() {
       full ??= loadFull();
       full.catch(() => (full = undefined)); // asked for again, it may come
-      module = await full;
+      const all = await full;
+      if (all === module) return;
+      module = all;
+      give = newGiver?.();
     },
     async bringDevices() {
       if (hasDevices) return;
       (await fetchDevices())(module);
+      give = newGiver?.(); // the catalogue was loaded anew
       hasDevices = true;
     },
     call(method, params) {
-      const { request } = params as { request?: Request };
-      const holds = kHolding.includes(method) && request;
-      const whole = holds ? { ...params, request: complete(request) } : params;
-      const completed = kAsking.includes(method) ? complete(params as Partial<Request>) : whole;
-      return JSON.parse(module.call(JSON.stringify({ method, params: completed })));
+      give?.(module, (params as { request?: Request }).request ?? (params as Asked));
+      return JSON.parse(module.call(JSON.stringify({ method, params })));
     },
     async bringSpecs() {
-      const [{ withSpecs }, file] = await Promise.all([import('./specs'), fetchSpecs()]);
-      complete = (params) => withSpecs(file, params);
+      const [{ specGiver }, file] = await Promise.all([import('./specs'), fetchSpecs()]);
+      newGiver = () => specGiver(file);
+      give = newGiver();
     },
   };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue lists more models than the core has read: a request for another one brings its spec with it.
-import type { Json, ModelChoice, Request } from './wire';
+// The catalogue lists more models than the core has read: what it has not is given to it once.
+import type { Asked, SpecGiver } from './core';
+import type { Json } from './wire';
 
 /** build/catalogue/specs.json: `of` is the number of each model's spec. A tensor's first number is that of its name. */
 export interface SpecFile {
@@ -10,11 +11,13 @@ export interface SpecFile {
   names: string[];
 }
 
-/** The spec of a model, named by its id or its short name, with the names that it uses, or nothing for a model that is not of the catalogue. */
+/** The id of a model that is named by it or by its short name; nothing for one that is not of the catalogue. */
+const fullId = ({ ids }: SpecFile, name: string): string | undefined =>
+  ids.find((id) => id === name) ?? ids.find((id) => id.replace(/.*\//, '').toLowerCase() === name);
+
+/** The spec of a model, with the names that it uses, or nothing for a model that is not of the catalogue. */
 export function specOf(file: SpecFile, id: string): Json | undefined {
-  const exact = file.ids.indexOf(id); // asked at every step of a slider: the names are taken apart only for a short one
-  const at = exact >= 0 ? exact : file.ids.findIndex((known) => known.replace(/.*\//, '').toLowerCase() === id);
-  const spec = file.specs[file.of[at] ?? -1];
+  const spec = file.specs[file.of[file.ids.indexOf(id)] ?? -1];
   if (!spec) return undefined;
   const used = [...new Set(spec.tensors.map(([name]) => name))];
   return {
@@ -24,27 +27,22 @@ export function specOf(file: SpecFile, id: string): Json | undefined {
   };
 }
 
-/** `model` with its spec, if it has none yet. */
-export function withSpec(file: SpecFile, model: ModelChoice): ModelChoice {
-  const spec = model.id === undefined || model.spec || model.config ? undefined : specOf(file, model.id);
-  return spec === undefined ? model : { ...model, spec };
+/** The models that a request names and does not bring: its own, one that drafts for it, those that run there already, and those that advice may name. */
+function modelsIn({ model, engine, running, relatives }: Asked): string[] {
+  const choices = [model, ...(running ?? []).map((job) => job.model), ...(relatives ?? [])];
+  const ids = choices.map((choice) => (choice?.spec || choice?.config ? undefined : choice?.id));
+  return [...ids, engine?.options?.['draft_model']].filter((id) => typeof id === 'string');
 }
 
-/**
- * `params` with the specs of its models: the one that is asked about, one that drafts for it, those that run there already, and relatives that
- * advice may name.
- */
-export function withSpecs(
-  file: SpecFile,
-  params: Partial<Request> & { relatives?: ModelChoice[] },
-): Partial<Request> & { draft?: ModelChoice } {
-  const { model, engine, relatives, running } = params;
-  const id = engine?.options?.['draft_model'];
-  return {
-    ...params,
-    ...(model && { model: withSpec(file, model) }),
-    ...(running && { running: running.map((job) => ({ ...job, model: withSpec(file, job.model) })) }),
-    ...(relatives && { relatives: relatives.map((relative) => withSpec(file, relative)) }),
-    ...(typeof id === 'string' && { draft: withSpec(file, { id }) }),
+/** Gives a freshly loaded catalogue the specs of what is asked about, each once: reading one takes longer than counting its model. */
+export function specGiver(file: SpecFile): SpecGiver {
+  const given = new Set<string>();
+  return (module, request) => {
+    for (const name of modelsIn(request)) {
+      const id = fullId(file, name);
+      if (id === undefined || given.has(id)) continue;
+      given.add(id);
+      module.call(JSON.stringify({ method: 'catalogue.spec', params: { id, spec: specOf(file, id) } }));
+    }
   };
 }
