@@ -197,8 +197,8 @@ JsonOut describe_engine_report(const EngineReport& engine) {
                {"max_concurrency", engine.max_concurrency},
                {"gpu_layers", if_known(engine.gpu_layers)},
                {"all_gpu_layers", if_known(engine.all_gpu_layers)},
-               {"host_expert_layers", engine.host_expert_layers > 0 ? JsonValue(engine.host_expert_layers) : JsonValue::absent()},
                {"default_context_tokens", if_known(engine.default_context_tokens)}};
+  if (has_local_rules() && engine.host_expert_layers > 0) json.add("host_expert_layers", engine.host_expert_layers);
   if (has_local_rules() && engine.fitted) json.add("fit", describe_fitted(*engine.fitted));
   if (!engine.command.empty()) json.add("command", engine.command);
   return json;

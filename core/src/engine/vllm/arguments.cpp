@@ -98,6 +98,13 @@ std::optional<Notice> release_problem(const Job& job) {
   return too_old("vLLM", version, "class for models of the type " + job.model.architecture, "0." + std::to_string(first->minor));
 }
 
+/// MXFP4 came with gpt-oss, in 0.10.1 (vllm/model_executor/layers/quantization/mxfp4.py).
+std::optional<Notice> format_problem(const Job& job) {
+  const std::string& version = job.scenario.engine_version;
+  if (stored_format(job) != "mxfp4" || !is_older(version, 10)) return std::nullopt;
+  return too_old("vLLM", version, "kernels for mxfp4", "0.10");
+}
+
 /// vllm-project/vllm#23734, of 2025-08-27, for latent caches; #25438, of 2025-09-23, for keys and values of heads.
 std::optional<Notice> context_parallel_problem(const Job& job) {
   const std::string& version = job.scenario.engine_version;
@@ -110,6 +117,7 @@ std::optional<Notice> context_parallel_problem(const Job& job) {
 
 std::optional<Notice> arguments_problem(const Job& job) {
   if (std::optional<Notice> newer = release_problem(job)) return newer;
+  if (std::optional<Notice> format = format_problem(job)) return format;
   if (std::optional<Notice> parallel = context_parallel_problem(job)) return parallel;
   if (std::optional<Notice> adapters = adapters_problem(job.scenario.options.vllm)) return adapters;
   if (std::optional<Notice> block = block_problem(job)) return block;

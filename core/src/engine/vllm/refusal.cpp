@@ -30,12 +30,6 @@ bool deals_engines_out(const Parallel& p, const Rules& rules) {
   return rules.spans_by_processes && p.nodes % p.data == 0;
 }
 
-/// MXFP4 came with gpt-oss, in 0.10.1 (vllm/model_executor/layers/quantization/mxfp4.py).
-std::optional<Notice> version_problem(const Job& job, const Rules& rules) {
-  if (stored_format(job) != "mxfp4" || rules.version != "0.9") return std::nullopt;
-  return notice::custom("unsupported", "params.engine.version", "mxfp4 needs vLLM 0.10 or newer, got 0.9.", "engine.version", "0.9", "0.10");
-}
-
 std::optional<Notice> device_problem(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
   const int capability = device.compute_capability;
@@ -81,7 +75,7 @@ std::string_view nearest_format(const Model& model) {
   return wide ? "int8" : "int4";
 }
 
-std::optional<Notice> refusal(const Job& job, const Rules& rules) {
+std::optional<Notice> refusal(const Job& job) {
   const Scenario& s = job.scenario;
   if (std::optional<Notice> unequal = unequal_gpus(s, "vLLM", "vLLM needs at least one GPU here: its CPU build is not counted.")) return unequal;
   if (s.parallel.pipeline > job.model.n_layers())
@@ -100,7 +94,6 @@ std::optional<Notice> refusal(const Job& job, const Rules& rules) {
   if (const auto arguments = serving_rules().arguments)
     if (std::optional<Notice> refused = arguments(job)) return refused;
   if (std::optional<Notice> unread = checkpoint_problem(job)) return unread;
-  if (std::optional<Notice> old = version_problem(job, rules)) return old;
   return device_problem(job);
 }
 

@@ -149,7 +149,7 @@ Plan plan_vllm(const Job& job) {
   plan.report.version = rules.version;
   if (job.explain && !is_known_version(job.scenario.engine_version))
     plan.warnings.push_back(unread_version("vLLM", job.scenario.engine_version, rules.version));
-  plan.impossible = refusal(job, rules);
+  plan.impossible = refusal(job);
   if (plan.impossible) {
     if (plan.impossible->code == "unsupported" && plan.impossible->where == "params.weights.format")
       plan.nearest_weights_format = nearest_format(job.model);

@@ -106,7 +106,7 @@ struct Settings {
 [[nodiscard]] Settings settle(const Job& job, const Rules& rules);
 
 /// Why the engine refuses this job, or nothing.
-[[nodiscard]] std::optional<Notice> refusal(const Job& job, const Rules& rules);
+[[nodiscard]] std::optional<Notice> refusal(const Job& job);
 /// What to load instead of a published format that the engine does not run.
 [[nodiscard]] std::string_view nearest_format(const Model& model);
 /// Why the model cannot be split as `parallel` says, or nothing.
