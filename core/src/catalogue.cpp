@@ -196,7 +196,8 @@ Result<void> Catalogue::load(const Json& models, const Json& devices) {
 
 Result<void> Catalogue::take_spec(std::string_view id, const Json& spec) {
   const auto entry = std::find_if(models_.begin(), models_.end(), [id](const CatalogueModel& model) { return model.id == id; });
-  if (entry == models_.end()) return fail(notice::unknown("unknown_model", "params.id", "model", std::string(id), "the id of a model of the catalogue"));
+  if (entry == models_.end())
+    return fail(notice::unknown("unknown_model", "params.id", "model", std::string(id), "the id of a model of the catalogue"));
   Result<Model> model = read_spec_alone(spec, "params.spec");
   if (!model) return fail(model.error());
   name_model(*entry, *model);

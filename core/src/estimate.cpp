@@ -153,7 +153,7 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
   if (!reason) {
     std::optional<Scenario> capped;
-    if (exceeds_memory(*engine, scenario)) capped = within_memory(scenario);
+    if (exceeds_memory(*engine, scenario)) capped.emplace(within_memory(scenario));
     Plan plan = engine->plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
     if (capped) refuse_share(*engine, scenario, plan);
     result.engine = std::move(plan.report);

@@ -64,12 +64,13 @@ void JsonOut::put_quoted(std::string_view text) {
 }
 
 void JsonOut::append(const JsonField& field) {
-  char* at = room_for(field.key.size() + 3);
+  const std::string_view key = field.key;
+  char* at = room_for(key.size() + 3);
   *at++ = '"';
-  at = copy_to(at, field.key);
+  at = copy_to(at, key);
   *at++ = '"';
   *at = ':';
-  size_ += field.key.size() + 3;
+  size_ += key.size() + 3;
   append(field.value);
 }
 

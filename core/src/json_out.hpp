@@ -103,7 +103,7 @@ class JsonOut {
   /// Adds an object to an array: the fields of `object`, which must have some, behind `first`.
   void push_back(const JsonField& first, const JsonOut& object);
   /// Adds a key to an object; the key must be new.
-  void add(std::string_view key, const JsonValue& value);
+  void add(const char* key, const JsonValue& value);
 
   [[nodiscard]] std::string_view text() const { return {buffer_.get(), size_}; }
 
@@ -125,11 +125,11 @@ class JsonOut {
 };
 
 struct JsonField {
-  std::string_view key;  ///< plain ASCII without quotes
+  const char* key;  ///< plain ASCII without quotes
   JsonValue value;
 };
 
-inline void JsonOut::add(std::string_view key, const JsonValue& value) { add(JsonField{key, value}); }
+inline void JsonOut::add(const char* key, const JsonValue& value) { add(JsonField{key, value}); }
 
 template <class T>
 JsonValue::JsonValue(const std::vector<T>& items)

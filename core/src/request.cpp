@@ -341,9 +341,7 @@ Result<Request> read_request(const Json& params, const Catalogue& catalogue, Not
   if (!request) return request;
   Result<Scenario> scenario = read_scenario(params, request->model(), catalogue, warnings);
   if (!scenario) return fail(scenario.error());
-  request->scenario = std::move(*scenario);
-  request->running = running_as_given(params);
-  return request;
+  return Request{std::move(request->own), request->entry, std::move(*scenario), running_as_given(params)};
 }
 
 }  // namespace weighbridge

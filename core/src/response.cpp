@@ -142,7 +142,7 @@ JsonOut describe_verdict(const Estimate& estimate, const std::vector<DeviceGroup
   const bool is_counted = !estimate.devices.empty() || estimate.host;
   const auto counted = [&](const JsonValue& value) { return is_counted ? value : JsonValue(); };
   JsonOut nearest;
-  if (v.nearest_share) nearest = {{find_engine(estimate.engine.name)->share_option, *v.nearest_share}};
+  if (v.nearest_share) nearest = {{find_engine(estimate.engine.name)->share_option.data(), *v.nearest_share}};
   if (const auto describe = serving_rules().describe_nearest) describe(v, hardware, nearest);
   JsonOut json{{"class", name_of(v.kind)},
                {"device", is_counted && !v.host_binds ? JsonValue(first_index(estimate, v.device)) : JsonValue()},

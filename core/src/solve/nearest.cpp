@@ -297,11 +297,11 @@ void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware
   if (v.nearest_cache_type) json = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
   if (const auto& o = v.nearest_option) {
     if (o->word == "false")
-      json = {{o->name, false}};
+      json = {{o->name.data(), false}};
     else if (o->word.empty())
-      json = {{o->name, o->number}};
+      json = {{o->name.data(), o->number}};
     else
-      json = {{o->name, o->word}};
+      json = {{o->name.data(), o->word}};
   }
   if (v.nearest_hardware) {
     JsonOut groups = JsonOut::array();
