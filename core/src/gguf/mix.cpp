@@ -175,15 +175,7 @@ std::optional<DType> side_path_type(const Tensor& tensor, const Recipe& recipe) 
 void assign_types(const Model& model, const Recipe& recipe, std::vector<Tensor>& tensors) {
   const Facts facts = facts_of(model, tensors);
   Mixer mixer(recipe, facts);
-  const bool has_side_paths = std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return tensor.name.starts_with("altup"); });
-  for (Tensor& tensor : tensors) {
-    if (is_kept(tensor)) {
-      tensor.type = dtype::f32;
-      continue;
-    }
-    const DType type = mixer.type_of(tensor);  // counts it, whatever becomes of it
-    tensor.type = has_side_paths ? side_path_type(tensor, recipe).value_or(type) : type;
-  }
+  for (Tensor& tensor : tensors) tensor.type = is_kept(tensor) ? dtype::f32 : side_path_type(tensor, recipe).value_or(mixer.type_of(tensor));
 }
 
 }  // namespace weighbridge::gguf
