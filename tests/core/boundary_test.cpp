@@ -69,6 +69,22 @@ TEST(Boundary, GoesOnFromWhatHolds) {
   EXPECT_EQ(largest_holding_from({100, rooms_at(100)}, 100, rooms_at), 100);
 }
 
+TEST(Boundary, AsksNothingThatIsKnown) {
+  const auto room = [](std::int64_t value) { return Rooms{500 - value}; };
+  std::vector<std::int64_t> asked;
+  const auto rooms_at = [&](std::int64_t value) {
+    asked.push_back(value);
+    return room(value);
+  };
+  EXPECT_EQ(largest_holding(Tried{100, room(100)}, Tried{900, room(900)}, 1000, 1, rooms_at), 500);
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{500, 501}));
+  asked.clear();
+  EXPECT_EQ(largest_holding(Tried{500, room(500)}, Tried{501, room(501)}, 1000, 1, rooms_at), 500);
+  EXPECT_TRUE(asked.empty());
+  EXPECT_EQ(largest_holding({}, Tried{1, Rooms()}, 1000, 1, rooms_at), 0);
+  EXPECT_TRUE(asked.empty());
+}
+
 }  // namespace
 
 }  // namespace weighbridge::boundary_test

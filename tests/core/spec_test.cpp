@@ -86,6 +86,23 @@ TEST(Spec, AListedModelIsCountedByTheSpecThatARequestBrings) {
   EXPECT_EQ(counting.call(Json{{"method", "estimate"}, {"params", request}}.dump()), expected);
 }
 
+TEST(Spec, AListedModelTakesItsSpecOnce) {
+  const Json packed = testing::call("catalogue.pack", {{"models", catalogue()}})["result"];
+  Api counting = counting_api(packed);
+  const auto call = [&](const char* method, const Json& params) { return counting.call(Json{{"method", method}, {"params", params}}.dump()); };
+  const Json request = testing::usual_request();
+  const std::string expected = testing::api().call(Json{{"method", "estimate"}, {"params", request}}.dump());
+  const std::string id = "deepseek-ai/DeepSeek-R1";
+  EXPECT_EQ(testing::parse(call("catalogue.spec", {{"id", id}, {"spec", spec_of(packed, id)}}))["result"]["id"], id);
+  EXPECT_EQ(call("estimate", request), expected);
+  EXPECT_EQ(call("estimate", request), expected) << "what is kept between calls changes no answer";
+
+  EXPECT_EQ(testing::parse(call("catalogue.spec", {{"id", id}, {"spec", {{"of", 1}}}}))["error"]["where"], "params.spec.names");
+  EXPECT_EQ(testing::parse(call("catalogue.spec", {{"id", "no/model"}, {"spec", spec_of(packed, id)}}))["error"]["code"], "unknown_model");
+  EXPECT_EQ(testing::parse(call("catalogue.spec", {{"spec", spec_of(packed, id)}}))["error"]["where"], "params.id");
+  EXPECT_EQ(call("estimate", request), expected) << "what was refused changed nothing";
+}
+
 TEST(Spec, WithoutAReaderAConfigIsAskedForAsASpec) {
   Api counting;
   const Json answer = testing::parse(counting.call(R"({"method":"estimate","params":{"model":{"config":{"model_type":"llama"}}}})"));
