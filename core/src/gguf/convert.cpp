@@ -146,6 +146,9 @@ class GgufConverter {
   /// The quantizer goes by layer, then by name; "attn_q.bias" comes before "attn_q.weight".
   [[nodiscard]] std::vector<Tensor> one_row_per_layer() const {
     std::vector<Tensor> tensors;
+    std::int64_t rows = 0;
+    for (const Tensor& tensor : by_name_) rows += tensor.layers.count;
+    tensors.reserve(static_cast<std::size_t>(rows));
     for (std::int64_t layer = -1; layer < model_.n_layers(); ++layer) {
       for (const Tensor& tensor : by_name_) {
         if (!tensor.layers.holds(layer)) continue;

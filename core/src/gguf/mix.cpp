@@ -165,8 +165,8 @@ bool is_kept(const Tensor& tensor) {
 
 /// Gemma 3n's side paths keep the converter's 16 bit (llama-quant.cpp: "altup", "laurel", "per_layer_model_proj"); their smallest are f32.
 std::optional<DType> side_path_type(const Tensor& tensor, const Recipe& recipe) {
-  if (tensor.name == "altup_correct_coef" || tensor.name == "altup_predict_coef") return dtype::f32;
   if (!tensor.name.starts_with("altup") && !tensor.name.starts_with("laurel") && tensor.name != "per_layer_model_proj") return std::nullopt;
+  if (tensor.name == "altup_correct_coef" || tensor.name == "altup_predict_coef") return dtype::f32;
   return is_ggml_quantized(recipe.base) ? dtype::bf16 : recipe.base;
 }
 

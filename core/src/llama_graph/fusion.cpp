@@ -50,12 +50,12 @@ struct Reduction {
 bool split_product(const Node& product, Node*& full, Node*& weights) {
   const auto is_plain = [](const Node* t) { return t != nullptr && t->type == dtype::f32 && t->is_contiguous(); };
   const auto is_weight = [&](const Node* t) {
-    return is_plain(t) && t->ne[0] == 1 && t->ne[1] == product.ne[1] && t->ne[2] == product.ne[2] && t->ne[3] == product.ne[3];
+    return t != nullptr && t->ne[0] == 1 && t->ne[1] == product.ne[1] && t->ne[2] == product.ne[2] && t->ne[3] == product.ne[3] && is_plain(t);
   };
   for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
     Node* a = product.src[i];
     Node* b = product.src[1 - i];
-    if (!is_plain(a) || !is_same_shape(*a, product) || !is_weight(b)) continue;
+    if (!is_weight(b) || !is_plain(a) || !is_same_shape(*a, product)) continue;  // most products are of norms, which are no weights
     full = a;
     weights = b;
     return true;
@@ -84,9 +84,10 @@ bool sums_up(const Nodes& nodes, int first, int last, const Node& weighted) {
   return static_cast<int>(views.size()) == n_experts && n_sums == n_experts - 1;
 }
 
+/// Node `first` is a product.
 Reduction match_reduction(const Nodes& nodes, int first) {
   Reduction match;
-  if (!nodes.is(first, Op::mul) || !nodes.at(first).is_contiguous()) return match;
+  if (!nodes.at(first).is_contiguous()) return match;
   const Node* weighted = &nodes.at(first);
   int n_products = 1;
   if (nodes.is(first + 1, Op::mul) && nodes.at(first + 1).is_contiguous()) {
@@ -150,12 +151,14 @@ std::vector<Dependency> fused_dependencies(Node* const* begin, int n_nodes) {
   const Nodes nodes{begin, n_nodes};
   std::vector<Dependency> dependencies;
   for (int i = 0; i < n_nodes; ++i) {
-    if (const Reduction match = match_reduction(nodes, i); match.n_nodes > 0) {
+    const Op op = begin[i]->op;
+    if (op == Op::mul) {
+      const Reduction match = match_reduction(nodes, i);
+      if (match.n_nodes == 0) continue;
       i += match.n_nodes - 1;
       for (Node* tensor : {match.experts, match.weights, match.scale})
         if (tensor != nullptr) dependencies.push_back({tensor, begin[i]});
     }
-    const Op op = begin[i]->op;
     if (op != Op::unary && op != Op::soft_max) continue;
     const int behind = match_routing(nodes, i);
     if (behind == i || behind >= n_nodes) continue;

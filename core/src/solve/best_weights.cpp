@@ -57,6 +57,8 @@ class Search {
       Result<bool> found = try_on_devices(formats_[index]);
       if (!found) return fail(found.error());
       if (*found) return std::move(best_);
+      // Those in between are larger than the last, so that it is what stands for all of them.
+      if (index + 2 < formats_.size() && is_hopeless()) index = formats_.size() - 2;
     }
     if (rungs_.empty()) return refused();
     if (shares_with_host())
@@ -123,7 +125,9 @@ class Search {
   }
 
   void make(Rung& rung) {
-    const Prepared* like = rungs_.empty() || rungs_.back()->prepared == nullptr ? wider_.get() : rungs_.back()->prepared.get();
+    const Prepared* like = wider_.get();
+    for (const auto& [format, known] : kept_.rungs)
+      if (known.prepared != nullptr && format != kCheckpoint) like = known.prepared.get();
     rung.prepared = std::make_unique<Prepared>(model_, loaded_format(model_, in_format(rung.format)), like);
   }
 
@@ -138,6 +142,13 @@ class Search {
     const bool leaves_some = scenario_.cpu_moe_layers > 0 || !scenario_.options.llama_cpp.override_tensor.empty();
     if (!is_replayed(scenario_) || scenario_.hardware.empty() || leaves_some) return false;
     return rung.weights > devices_memory() + rung.tables;
+  }
+
+  /// Whether not even the last format finds room, on the host neither.
+  [[nodiscard]] bool is_hopeless() {
+    if (rungs_.empty() || !is_beyond_devices(*rungs_.back())) return false;
+    const Rung& last = rung_of(formats_.back());
+    return last.weights < rungs_.back()->weights && is_beyond_devices(last) && (!shares_with_host() || last.weights > all_memory());
   }
 
   [[nodiscard]] bool shares_with_host() const { return engine_->is_llama_cpp() && scenario_.host && !scenario_.hardware.empty(); }
