@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time of one call() in WebAssembly, JSON both ways: node tests/wasm/bench.mjs
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { largeHeader, loadCounting, loadReader, loadWasm, readFile, root } from './core.mjs';
+import { largeHeader, loadCounting, loadReader, loadWasm, packCatalogue, readFile, root } from './core.mjs';
 
 const call = await loadWasm();
 const estimate = (model, device, count, engine = 'vllm') => ({
@@ -63,15 +64,19 @@ const read = () => readFile(reader, 'large.gguf', size, (offset, bytes) => heade
 if (!read().result?.done) throw new Error('the header was not read to its end');
 time(`GGUF header, ${(header.length / 2 ** 20).toFixed(1)} MiB, 1,000 tensors`, 20, read);
 
-// "What can my GPU run?": every model of the catalogue in its best format on one machine, as the page's worker asks, one model after the other.
-const file = JSON.parse(readFileSync(`${root}build/wasm/catalogue/models.json`, 'utf8'));
-const { models, specs } = JSON.parse(
-  call(JSON.stringify({ method: 'catalogue.pack', params: { models: file } })),
-).result;
-const rows = models.models.map((row, index) => ({ ...row, spec: specs.specs[specs.of[index]] }));
-/** What the packed catalogue says of a model. */
-const summaryOf = ({ summary: [parameters, , tokens] }) => ({ parameters, tokens });
-const packed = { models: { ...models, models: rows, names: specs.names } };
+// "What can my GPU run?": each list in a process of its own, as the page asks for it.
+for (const [device, count, engine, gib] of [
+  ['rtx-4090', 1, 'llama.cpp', 0],
+  ['rtx-3090', 2, 'llama.cpp', 0],
+  ['rtx-4090', 2, 'llama.cpp', 0],
+  ['rtx-3090', 2, 'llama.cpp', 64],
+  ['rtx-4090', 1, 'vllm', 0],
+])
+  for (const flags of [[], ['--at-once']])
+    spawnSync(process.execPath, [`${root}tests/wasm/list_bench.mjs`, device, count, engine, gib, ...flags], { stdio: 'inherit' });
+
+// And with the catalogue whole in the module: every model in its best format on one machine, in the order of the catalogue.
+const { rows, whole: packed } = packCatalogue(call);
 const start = performance.now();
 const solver = await loadCounting(packed, 'weighbridge-full');
 console.log(`module and catalogue with every spec loaded in ${(performance.now() - start).toFixed(0)} ms`);
@@ -87,7 +92,7 @@ for (const [device, count, gib, engine] of [
     const request = {
       model: { id: row.id },
       engine: { name: engine },
-      workload: { context_tokens: Math.min(8192, summaryOf(row).tokens), sequences: 1 },
+      workload: { context_tokens: Math.min(8192, row.tokens), sequences: 1 },
       hardware: [{ device, count }],
       ...(gib && { host: { memory_bytes: gib * 2 ** 30 } }),
     };
@@ -129,16 +134,16 @@ for (const [device, count, engine, memory] of [
   ['rtx-3090', 2, 'llama.cpp', 48 * gib],
 ]) {
   const mayFit = (row) =>
-    ['original', 'distillation'].includes(row.kind) && summaryOf(row).parameters * kBytesPerParameter <= memory;
+    ['original', 'distillation'].includes(row.kind) && row.parameters * kBytesPerParameter <= memory;
   const shown = rows
     .filter(mayFit)
-    .sort((a, b) => summaryOf(b).parameters - summaryOf(a).parameters)
+    .sort((a, b) => b.parameters - a.parameters)
     .slice(0, kFirstScreen);
   const ask = (tokens) => {
     for (const row of shown) {
       const asked = {
         engine: { name: engine, options: {} },
-        workload: { context_tokens: Math.min(tokens, summaryOf(row).tokens), sequences: 1 },
+        workload: { context_tokens: Math.min(tokens, row.tokens), sequences: 1 },
         hardware: [{ device, count }],
         model: { id: row.id },
       };

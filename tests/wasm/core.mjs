@@ -42,6 +42,28 @@ export async function loadCounting(packed, name = 'weighbridge') {
   return (text) => core.call(text);
 }
 
+/** The catalogue as the page has it: `packed` lists the models, `rows` have their specs, and `specOf(row)` is what a request brings of one. */
+export function packCatalogue(call) {
+  const file = JSON.parse(readFileSync(`${wasmFolder}/catalogue/models.json`, 'utf8'));
+  const request = { method: 'catalogue.pack', params: { models: file } };
+  const { models, specs } = JSON.parse(call(JSON.stringify(request))).result;
+  const rows = models.models.map(({ summary: [parameters, , tokens], ...row }, index) => ({
+    ...row,
+    number: specs.of[index],
+    parameters,
+    tokens,
+  }));
+  /** web/src/core/specs.ts */
+  const specOf = ({ number }) => {
+    const spec = specs.specs[number];
+    const used = [...new Set(spec.tensors.map(([name]) => name))];
+    const tensors = spec.tensors.map(([name, ...rest]) => [used.indexOf(name), ...rest]);
+    return { ...spec, names: used.map((name) => specs.names[name]), tensors };
+  };
+  const whole = models.models.map((row, index) => ({ ...row, spec: specs.specs[specs.of[index]] }));
+  return { rows, specOf, packed: { models }, whole: { models: { ...models, models: whole, names: specs.names } } };
+}
+
 /** Reads one file through a session as the page does: `read(offset, bytes)` gives a Uint8Array. The last answer. */
 export function readFile(core, name, size, read) {
   let answer = JSON.parse(

@@ -164,6 +164,15 @@ describe('a row opens the calculator with the very answer that it shows', () => 
     const { verdict } = answerBehind(hash);
     expect(verdict).toMatchObject({ class: best?.verdict.class, need_bytes: best?.verdict.need_bytes });
   });
+  it('models of one spec have one answer, each with a link of its own', () => {
+    const [one, other] = [
+      { id: 'Qwen/QwQ-32B', most: 32768 },
+      { id: 'Qwen/Qwen2.5-32B-Instruct', most: 32768 },
+    ] as const;
+    const alone = solveModel(call, task, other);
+    expect(alone.hash).toContain('qwen2.5-32b-instruct');
+    expect(solveModel(call, task, other, undefined, solveModel(call, task, one))).toEqual(alone);
+  });
   it('beside a model that runs there already, which takes room', () => {
     const running: RunningJob[] = [
       {
