@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { trusted } from '../reader/trusted';
-import type { FromWorker, Task } from './task';
+import type { FromWorker, Task, ToWorker } from './task';
 import workerUrl from './worker?worker&url';
 
 export { bringListed } from '../search/listed';
@@ -11,8 +11,11 @@ const kMostWorkers = 4;
 /** What is asked of all workers together. */
 export type WholeTask = Omit<Task, 'workers' | 'part'>;
 
-/** Starts workers that share a task, as many as the machine has processors for; what they say goes to `hear`, as if there were one. */
-export function startWorkers(hear: (message: FromWorker) => void): (task: WholeTask) => void {
+/**
+ * Starts workers that share a task, as many as the machine has processors for; what they say goes to `hear`, as if there were one. `waits`: there is
+ * time to warm up before the first.
+ */
+export function startWorkers(hear: (message: FromWorker) => void, waits: boolean): (task: WholeTask) => void {
   const count = Math.min(navigator.hardwareConcurrency || 1, kMostWorkers);
   let run = 0;
   let busy = 0;
@@ -25,11 +28,12 @@ export function startWorkers(hear: (message: FromWorker) => void): (task: WholeT
       hear({ ...data, done: busy === 0 });
     });
     worker.addEventListener('error', ({ message }) => hear({ failed: 'broken', cause: message }));
+    if (waits) worker.postMessage('warm up' satisfies ToWorker);
     return worker;
   });
   return (task) => {
     run = task.run;
     busy = count;
-    workers.forEach((worker, part) => worker.postMessage({ ...task, workers: count, part } satisfies Task));
+    workers.forEach((worker, part) => worker.postMessage({ ...task, workers: count, part } satisfies ToWorker));
   };
 }

@@ -113,7 +113,7 @@ export function createMine(store: Store): Mine {
       for (const one of message.solved) all.set(one.id, one);
       solved.value = all;
       isDone.value = message.done;
-    });
+    }, !isKnown.value);
     listed.value = await bringListed(); // on its way beside what the workers need
     effect(() => {
       if (!isKnown.value) return;

@@ -28,5 +28,6 @@ export interface SolvedModel {
   hash: string;
 }
 
+export type ToWorker = Task | 'warm up';
 export type FromWorker =
   { run: number; solved: SolvedModel[]; done: boolean } | { failed: 'blocked' | 'broken'; cause: string };

@@ -8,11 +8,12 @@ import { loadFullModule } from '../core/full';
 import { specOf, type SpecFile } from '../core/specs';
 import type { Json } from '../core/wire';
 import { callOf, solveModel } from './solve';
-import type { FromWorker, SolvedModel, Task } from './task';
+import type { FromWorker, SolvedModel, Task, ToWorker } from './task';
 
 const kFirstSlice = 16; // ms: a frame
 const kSlice = 100; // ms between two slices, whoever of the workers did them: the page sorts and shows all rows again after each
-const kFirst = 24; // models of all workers: a screenful
+const kInSight = 10; // models of all workers that are shown as soon as they are there: 9 rows fit on 1440 x 900
+const kFirst = 24; // models of all workers after which the page has time
 const kPart = 8; // models between two looks at the clock
 
 interface ModelFile {
@@ -90,11 +91,12 @@ async function work(task: Task): Promise<void> {
   const models = shareOf(task, kindOf);
   const known = new Map<number | string, SolvedModel>();
   let index = 0;
-  const first = kFirst / task.workers;
+  const sharing = task.workers;
   while (latest === task) {
     const solved: SolvedModel[] = [];
-    const end = performance.now() + (index < first ? kFirstSlice : kSlice * task.workers);
-    while (index < models.length && (solved.length < kPart || performance.now() < end)) {
+    const least = index === 0 ? kInSight / sharing : kPart;
+    const end = index === 0 ? 0 : performance.now() + (index < kFirst / sharing ? kFirstSlice : kSlice * sharing);
+    while (index < models.length && (solved.length < least || performance.now() < end)) {
       const model = models[index++];
       if (!model) break;
       const row = solveModel(call, task, model, specFor, known.get(kindOf(model.id)));
@@ -110,17 +112,20 @@ async function work(task: Task): Promise<void> {
   }
 }
 
-addEventListener('message', ({ data }: MessageEvent<Task>) => {
-  latest = data;
-  void work(data).catch((cause: unknown) =>
-    post({ failed: cause instanceof WebAssembly.CompileError ? 'blocked' : 'broken', cause: String(cause) }),
-  );
-});
-
 /** A browser compiles a function when it is first called: what the first answer would wait for is done before anybody asks. */
 async function warmUp(): Promise<void> {
   const { call, specFor } = await core;
   const [model] = kThrownAway.models;
   if (model && !latest) solveModel(call, kThrownAway, model, specFor);
 }
-void warmUp().catch(() => undefined); // said once somebody asks
+
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  if (data === 'warm up') {
+    void warmUp().catch(() => undefined); // said once somebody asks
+    return;
+  }
+  latest = data;
+  void work(data).catch((cause: unknown) =>
+    post({ failed: cause instanceof WebAssembly.CompileError ? 'blocked' : 'broken', cause: String(cause) }),
+  );
+});
