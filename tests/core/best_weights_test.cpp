@@ -255,6 +255,21 @@ TEST(BestWeights, AreKeptOfOneScenarioAndItsFirstModels) {
   EXPECT_TRUE(kept.find(*models[0].model, scenario)->rungs.empty());
 }
 
+TEST(BestWeights, WeighNothingBetweenTheCheckpointAndTheLastWhereThatHasNoRoom) {
+  testing::Scenarios random;
+  Notices warnings;
+  const Result<Request> request = read_request(home("deepseek-ai/DeepSeek-V3.1", "rtx-4090", 1, 64), random.catalogue(), warnings);
+  ASSERT_TRUE(request) << request.error().message;
+  KeptSearches kept;
+  const Result<BestWeights> best = solve_best_weights(request->model(), request->scenario, "gguf:Q3_K_M", &kept);
+  ASSERT_TRUE(best) << best.error().message;
+  EXPECT_EQ(best->format, "gguf:Q3_K_M");
+  EXPECT_GT(best->weights, kGiB * 88);
+  const auto& rungs = kept.find(request->model(), request->scenario)->rungs;
+  EXPECT_EQ(rungs.count("gguf:Q4_K_M"), 0U);
+  EXPECT_LE(rungs.size(), 3U);
+}
+
 /// A catalogue may be loaded anew, with another model by the same name.
 TEST(BestWeights, AreOfTheModelsThatAreLoaded) {
   Api api(reading());
