@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include "support/json.hpp"
+#include <limits>
+
+#include "api_fixture.hpp"
+
 
 namespace weighbridge::json_out_test {
 
