@@ -11,11 +11,19 @@ const kSmall: Record<Unit, number> = { gib: 2 ** 20, gb: 1e6 };
 const kLargeName: Record<Unit, string> = { gib: 'GiB', gb: 'GB' };
 const kSmallName: Record<Unit, string> = { gib: 'MiB', gb: 'MB' };
 
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** A format of the page's language. Making one takes longer than writing a hundred numbers with it. */
+export function numberFormat(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = currentLocale() + JSON.stringify(options);
+  const format = formats.get(key) ?? new Intl.NumberFormat(currentLocale(), options);
+  formats.set(key, format);
+  return format;
+}
+
 function fixed(value: number, digits: number): string {
-  const text = new Intl.NumberFormat(currentLocale(), {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(Math.abs(value));
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const text = numberFormat(options).format(Math.abs(value));
   const isZero = !/[1-9]/.test(text);
   return value < 0 && !isZero ? kMinus + text : text;
 }
@@ -53,9 +61,7 @@ export const multiple = (ratio: number): string => fixed(ratio, ratio >= 9.95 ||
 export const times = (ratio: number): string => `${multiple(ratio)}${kNoBreakSpace}×`;
 
 /** Whole numbers with the locale's grouping: 32,768. */
-export function count(value: number): string {
-  return new Intl.NumberFormat(currentLocale(), { maximumFractionDigits: 0 }).format(value);
-}
+export const count = (value: number): string => numberFormat({ maximumFractionDigits: 0 }).format(value);
 
 /** Token counts short: 32k = 32,768. Others are written out. */
 export function tokensShort(tokens: number): string {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machines of the catalogue: instances that can be hired, and systems that can be bought. They come when someone looks for a GPU.
 import type { HardwareRow } from '../core/wire';
-import { count } from '../format';
-import { currentLocale, t, type MessageId } from '../i18n';
+import { count, numberFormat } from '../format';
+import { t, type MessageId } from '../i18n';
 
 export interface Price {
   per_hour: number;
@@ -43,7 +43,7 @@ const kPlaces: Record<string, MessageId> = {
 
 /** Never without where and when it was asked; `of` is the machine, where the reader does not see it. */
 export function priceText({ per_hour: hourly, currency, date, region, basis }: Price, of = ''): string {
-  const amount = new Intl.NumberFormat(currentLocale(), { style: 'currency', currency, maximumFractionDigits: 2 });
+  const amount = numberFormat({ style: 'currency', currency, maximumFractionDigits: 2 });
   const place = kPlaces[region] ? t(kPlaces[region]) : region;
   const values = { price: amount.format(hourly), place: of ? t('machine.place', { machine: of, place }) : place, date };
   return t(basis === 'contested' ? 'machine.doubtfulPrice' : 'machine.price', values);

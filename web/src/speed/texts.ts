@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Speed, cost and rules of thumb in words. Two digits are what such a figure is worth.
 import type { Cost, Range, Receipts, Speed } from '../core/wire';
-import { count, memory, type Unit } from '../format';
+import { count, memory, numberFormat, type Unit } from '../format';
 import { addMessages, currentLocale, t, type Values } from '../i18n';
 import { engineName } from '../views/verdict-texts';
 
@@ -12,7 +12,7 @@ export const speedTexts = (): Promise<void> =>
   });
 
 const digits = (value: number, options: Intl.NumberFormatOptions = {}): string =>
-  new Intl.NumberFormat(currentLocale(), { maximumSignificantDigits: 2, ...options }).format(value);
+  numberFormat({ maximumSignificantDigits: 2, ...options }).format(value);
 
 /** "23–46", or one figure where both are the same as shown. */
 export function range({ low, high }: Range, shown: (value: number) => string = digits): string {
@@ -60,7 +60,7 @@ export function costSentence(cost: Cost, used: number): string {
   const { currency, region, basis } = cost;
   const values = {
     machine: `${cost.provider} ${cost.name}`.trim(),
-    hourly: new Intl.NumberFormat(currentLocale(), { style: 'currency', currency }).format(cost.per_hour),
+    hourly: numberFormat({ style: 'currency', currency }).format(cost.per_hour),
     tokens: range(cost.per_million_tokens, money(currency)),
     place: region === 'not given' ? t('speed.anyRegion') : region === 'all regions' ? t('speed.allRegions') : region,
     date: cost.date.replaceAll('-', '-\u2060'), // in one piece
