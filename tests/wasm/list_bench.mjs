@@ -18,12 +18,12 @@ const call = await loadCounting(packed, 'weighbridge-full');
 const ask = (method, params) => JSON.parse(call(JSON.stringify({ method, params })));
 
 /** web/src/reverse/solve.ts */
-function solve(row, hardware, known) {
+function solve(row, hardware, known, memory = host, tokens = kTokens) {
   const asked = {
     engine: { name: engine, options: {} },
-    workload: { context_tokens: Math.min(kTokens, row.tokens), sequences: 1 },
+    workload: { context_tokens: Math.min(tokens, row.tokens), sequences: 1 },
     hardware,
-    ...(host > 0 && { host: { memory_bytes: host } }),
+    ...(memory > 0 && { host: { memory_bytes: memory } }),
   };
   const request = { ...asked, model: { id: row.id, spec: specOf(row) } };
   const reply = known ?? ask('solve', { find: 'weights', smallest: 'gguf:Q3_K_M', request });
@@ -52,8 +52,9 @@ const named = rows.filter(({ kind }) => kind !== 'generic');
 const order = [...likely(named.filter(isWanted)), ...likely(named.filter((row) => !isWanted(row)))];
 
 if (!flags.includes('--at-once')) {
-  const row = rows.find(({ id }) => id === 'Qwen/Qwen3-Next-80B-A3B-Instruct'); // web/src/reverse/worker.ts, kThrownAway
-  solve(row, [{ device: 'rtx-4090', count: 2 }]);
+  // web/src/reverse/worker.ts, kThrownAway
+  for (let index = 0; index < rows.length; index += 12)
+    solve(rows[index], [{ device: 'rtx-4090', count: 2 }], undefined, 64 * 2 ** 30, 2048);
 }
 const known = new Map();
 const times = [];
@@ -64,4 +65,6 @@ for (const row of order) {
 }
 const at = (rowsDone) => times[rowsDone - 1].toFixed(0).padStart(4);
 const name = `${count} x ${device}${host > 0 ? `, ${gibText} GiB` : ''}, ${engine}${flags.includes('--at-once') ? ', asked at once' : ''}`;
-console.log(`list, ${name.padEnd(48)} first ${kFirstScreen} ${at(kFirstScreen)} ms, all ${order.length} ${at(order.length)} ms`);
+console.log(
+  `list, ${name.padEnd(48)} first ${kFirstScreen} ${at(kFirstScreen)} ms, all ${order.length} ${at(order.length)} ms`,
+);

@@ -27,18 +27,19 @@ async function fetchJson<T>(url: string): Promise<T> {
   return response.json() as Promise<T>;
 }
 
-/** Its answer is thrown away. The model has recurrent layers and routed experts, and lies on two devices. */
-const kThrownAway: Task = {
+const kThrownAwayStep = 12; // every so many-th model of the catalogue: each kind of layer is among them
+
+/** Its answers are thrown away. Two devices and a host ask for all that there is to compile. */
+const kThrownAway: Omit<Task, 'models'> = {
   run: 0,
   workers: 1,
   part: 0,
   engine: 'llama.cpp',
   hardware: [{ device: 'rtx-4090', count: 2 }],
-  host: undefined,
+  host: { memory_bytes: 64 * 2 ** 30 },
   running: undefined,
-  tokens: 8192,
+  tokens: 2048,
   smallest: 'gguf:Q3_K_M',
-  models: [{ id: 'Qwen/Qwen3-Next-80B-A3B-Instruct', most: 8192 }],
 };
 
 const post = (message: FromWorker): void => postMessage(message);
@@ -54,6 +55,7 @@ async function start() {
   let isWhole = false;
   const numbers = new Map(models.models.map(({ id }, index) => [id, specs.of[index]]));
   return {
+    ids: models.models.map(({ id }) => id),
     call: callOf(module),
     specFor: (id: string): Json | undefined => (isWhole ? undefined : specOf(specs, id)),
     /** The same for models of one spec, which have one answer. */
@@ -112,11 +114,17 @@ async function work(task: Task): Promise<void> {
   }
 }
 
-/** A browser compiles a function when it is first called: what the first answer would wait for is done before anybody asks. */
+/**
+ * A browser compiles a function when it is first called, and compiles it well once it was called often: what the first list would wait for is done
+ * before anybody asks, and left as soon as somebody does.
+ */
 async function warmUp(): Promise<void> {
-  const { call, specFor } = await core;
-  const [model] = kThrownAway.models;
-  if (model && !latest) solveModel(call, kThrownAway, model, specFor);
+  const { ids, call, specFor } = await core;
+  for (let index = 0; index < ids.length && !latest; index += kThrownAwayStep) {
+    const task = { ...kThrownAway, models: [] };
+    solveModel(call, task, { id: ids[index] ?? '', most: task.tokens }, specFor);
+    await breath();
+  }
 }
 
 addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
