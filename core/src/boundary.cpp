@@ -12,7 +12,7 @@ std::optional<std::int64_t> crossing(const Tried& a, const Tried& b, std::int64_
   if (a.rooms.size() != b.rooms.size()) return std::nullopt;
   std::optional<double> first;
   for (std::size_t check = 0; check < a.rooms.size(); ++check) {
-    const double slope = static_cast<double>(b.rooms[check] - a.rooms[check]) / static_cast<double>(b.value - a.value);
+    const double slope = (static_cast<double>(b.rooms[check]) - static_cast<double>(a.rooms[check])) / static_cast<double>(b.value - a.value);
     if (slope >= 0) continue;
     const double zero = static_cast<double>(b.value) - static_cast<double>(b.rooms[check]) / slope;
     first = std::min(first.value_or(zero), zero);

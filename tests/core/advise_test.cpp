@@ -117,11 +117,13 @@ TEST(Advice, WhatIsEnoughHoldsByItsBestFigure) {
   std::vector<Json> requests = many_requests();
   requests.push_back(asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16));
   requests.push_back(asked("vllm", "Qwen/Qwen3-32B", "rtx-4090", 2, 4096, 1));
-  for (const Json& request : requests)
-    for (const Json& row : advice(request)["rows"]) {
-      if (row["enough"] != true || row["verdict"]["class"] != "tight" || advice(request)["goal"] != "fit") continue;
+  for (const Json& request : requests) {
+    const Json list = advice(request);
+    for (const Json& row : list["rows"]) {
+      if (row["enough"] != true || row["verdict"]["class"] != "tight" || list["goal"] != "fit") continue;
       EXPECT_EQ(row["verdict"]["shortfall_bytes"], 0) << request.dump() << row.dump();
     }
+  }
 }
 
 std::size_t place_of_price(const Json& change) {

@@ -62,9 +62,10 @@ TEST(VllmStages, HoldAllLayersOnceAndEmbeddingsAndHeadAtTheEnds) {
   const Json result = testing::estimate(params);
   ASSERT_EQ(result["groups"].size(), 4U);
   std::map<std::string, std::int64_t> rows;
-  for (const Json& device : result["devices"])
-    for (const Json& row : testing::term(Json{{"devices", Json::array({device})}}, "weights")["formula"]["rows"])
-      rows[row["label"].get<std::string>()] += row["bytes"].get<std::int64_t>();
+  for (const Json& device : result["devices"]) {
+    const Json weights = testing::term(Json{{"devices", Json::array({device})}}, "weights");
+    for (const Json& row : weights["formula"]["rows"]) rows[row["label"].get<std::string>()] += row["bytes"].get<std::int64_t>();
+  }
   rows.erase("rope_cache");  // every stage has one
   for (const auto& [label, bytes] : rows) EXPECT_EQ(bytes, row_bytes(testing::term(whole, "weights"), label)) << label;
 }
