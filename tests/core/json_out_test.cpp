@@ -7,7 +7,6 @@
 
 #include "api_fixture.hpp"
 
-
 namespace weighbridge::json_out_test {
 
 namespace {
