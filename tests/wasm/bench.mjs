@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { largeHeader, loadCounting, loadReader, loadWasm, packCatalogue, readFile, root } from './core.mjs';
+import { kFirstScreen, kSmallest, likelyOrder } from './listed.mjs';
 
 const call = await loadWasm();
 const estimate = (model, device, count, engine = 'vllm') => ({
@@ -69,51 +70,20 @@ for (const [device, count, engine, gib] of [
   ['rtx-4090', 1, 'llama.cpp', 0],
   ['rtx-3090', 2, 'llama.cpp', 0],
   ['rtx-4090', 2, 'llama.cpp', 0],
+  ['rtx-4090', 1, 'llama.cpp', 64],
+  ['rtx-3060-12gb', 1, 'llama.cpp', 32],
   ['rtx-3090', 2, 'llama.cpp', 64],
   ['rtx-4090', 1, 'vllm', 0],
+  ['h100-sxm', 8, 'vllm', 0],
 ])
   for (const flags of [[], ['--at-once']])
     spawnSync(process.execPath, [`${root}tests/wasm/list_bench.mjs`, device, count, engine, gib, ...flags], { stdio: 'inherit' });
 
-// And with the catalogue whole in the module: every model in its best format on one machine, in the order of the catalogue.
+// From here with the catalogue whole in the module, as the list has it once it was counted.
 const { rows, whole: packed } = packCatalogue(call);
 const start = performance.now();
 const solver = await loadCounting(packed, 'weighbridge-full');
 console.log(`module and catalogue with every spec loaded in ${(performance.now() - start).toFixed(0)} ms`);
-const kFirstScreen = 20; // rows
-for (const [device, count, gib, engine] of [
-  ['rtx-4090', 1, 0, 'llama.cpp'],
-  ['rtx-4090', 1, 64, 'llama.cpp'],
-  ['rtx-3060-12gb', 1, 32, 'llama.cpp'],
-  ['rtx-3090', 2, 64, 'llama.cpp'],
-  ['rtx-4090', 1, 0, 'vllm'],
-]) {
-  const requests = rows.map((row) => {
-    const request = {
-      model: { id: row.id },
-      engine: { name: engine },
-      workload: { context_tokens: Math.min(8192, row.tokens), sequences: 1 },
-      hardware: [{ device, count }],
-      ...(gib && { host: { memory_bytes: gib * 2 ** 30 } }),
-    };
-    return JSON.stringify({ method: 'solve', params: { find: 'weights', smallest: 'gguf:Q3_K_M', request } });
-  });
-  const times = requests.map((request) => {
-    const begin = performance.now();
-    solver(request);
-    return performance.now() - begin;
-  });
-  const sum = (list) =>
-    list
-      .reduce((all, one) => all + one, 0)
-      .toFixed(0)
-      .padStart(5);
-  const name = `solve, ${count} x ${device}, ${gib ? `${gib} GiB, ` : ''}${engine}`;
-  const first = sum(times.slice(0, kFirstScreen));
-  console.log(
-    `${name.padEnd(42)} ${rows.length} models ${sum(times)} ms, first ${kFirstScreen} ${first} ms, the very first ${times[0].toFixed(0)} ms, slowest ${Math.max(...times).toFixed(0)} ms`,
-  );
-}
 
 // After the lists, whose first answer is that of a fresh process: the browser compiles what it needs then.
 const pageBegin = await loadCounting(packed);
@@ -124,21 +94,16 @@ for (const [name, request] of Object.entries(estimates)) {
 }
 
 // One step of the wanted context with the list on the screen: its first rows are asked anew, as web/src/reverse/worker.ts does, links included.
-const kBytesPerParameter = 0.6; // web/src/reverse/rows.ts, likelyOrder
 const kSteps = [4096, 8192, 16_384, 32_768];
-const gib = 2 ** 30;
-for (const [device, count, engine, memory] of [
-  ['rtx-4090', 1, 'vllm', 24 * gib],
-  ['h100-sxm', 8, 'vllm', 8 * 80 * gib],
-  ['rtx-4090', 1, 'llama.cpp', 24 * gib],
-  ['rtx-3090', 2, 'llama.cpp', 48 * gib],
+const { devices } = JSON.parse(call('{"method":"catalogue"}')).result;
+for (const [device, count, engine] of [
+  ['rtx-4090', 1, 'vllm'],
+  ['h100-sxm', 8, 'vllm'],
+  ['rtx-4090', 1, 'llama.cpp'],
+  ['rtx-3090', 2, 'llama.cpp'],
 ]) {
-  const mayFit = (row) =>
-    ['original', 'distillation'].includes(row.kind) && row.parameters * kBytesPerParameter <= memory;
-  const shown = rows
-    .filter(mayFit)
-    .sort((a, b) => b.parameters - a.parameters)
-    .slice(0, kFirstScreen);
+  const memory = count * devices.find(({ id }) => id === device).runtime_bytes;
+  const shown = likelyOrder(rows, engine, memory).slice(0, kFirstScreen);
   const ask = (tokens) => {
     for (const row of shown) {
       const asked = {
@@ -149,7 +114,7 @@ for (const [device, count, engine, memory] of [
       };
       const found = JSON.parse(
         solver(
-          JSON.stringify({ method: 'solve', params: { find: 'weights', smallest: 'gguf:Q3_K_M', request: asked } }),
+          JSON.stringify({ method: 'solve', params: { find: 'weights', smallest: kSmallest, request: asked } }),
         ),
       );
       const weights = { format: found.result.weights.format };

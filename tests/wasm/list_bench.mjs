@@ -3,12 +3,11 @@
 // node tests/wasm/list_bench.mjs DEVICE COUNT ENGINE HOST_GIB [--at-once]
 // At once: the machine was known before the worker could compile what the first answer needs.
 import { loadCounting, loadWasm, packCatalogue } from './core.mjs';
+import { kFirstScreen, kSmallest, likelyOrder } from './listed.mjs';
 
 const [device, countText, engine, gibText, ...flags] = process.argv.slice(2);
 const count = Number(countText);
 const host = Number(gibText) * 2 ** 30;
-const kFirstScreen = 9; // rows in sight on 1440 x 900; on a phone none is
-const kBytesPerParameter = 0.6; // web/src/reverse/rows.ts, likelyOrder
 const kTokens = 8192;
 
 const reader = await loadWasm();
@@ -26,7 +25,7 @@ function solve(row, hardware, known, memory = host, tokens = kTokens) {
     ...(memory > 0 && { host: { memory_bytes: memory } }),
   };
   const request = { ...asked, model: { id: row.id, spec: specOf(row) } };
-  const reply = known ?? ask('solve', { find: 'weights', smallest: 'gguf:Q3_K_M', request });
+  const reply = known ?? ask('solve', { find: 'weights', smallest: kSmallest, request });
   if (!reply.ok) throw new Error(`${row.id}: ${reply.error.message}`);
   const { weights, options, gpu_layers: layers } = reply.result;
   const link = {
@@ -41,15 +40,8 @@ function solve(row, hardware, known, memory = host, tokens = kTokens) {
   return reply;
 }
 
-const memory = count * devices.find(({ id }) => id === device).runtime_bytes + host;
-const mayFit = (row) => row.parameters * kBytesPerParameter <= memory;
-const isWanted = (row) => ['original', 'distillation'].includes(row.kind);
-const likely = (list) => {
-  const sorted = list.sort((a, b) => b.parameters - a.parameters);
-  return [...sorted.filter(mayFit), ...sorted.filter((row) => !mayFit(row)).reverse()];
-};
-const named = rows.filter(({ kind }) => kind !== 'generic');
-const order = [...likely(named.filter(isWanted)), ...likely(named.filter((row) => !isWanted(row)))];
+const onDevices = count * devices.find(({ id }) => id === device).runtime_bytes;
+const order = likelyOrder(rows, engine, onDevices, host);
 
 if (!flags.includes('--at-once')) {
   // web/src/reverse/worker.ts, kThrownAway

@@ -15,7 +15,7 @@ import { deviceTexts } from '../../web/src/devices/texts';
 import { useLocale } from '../../web/src/i18n';
 import { gpuName, gpuQueries } from '../../web/src/reverse/guess';
 import { remember, remembered } from '../../web/src/reverse/memory';
-import { compareRows, isWanted, kNoFilters, likelyOrder, type Row } from '../../web/src/reverse/rows';
+import { compareRows, isWanted, kNoFilters, likelyOrder, memoryOf, type Row } from '../../web/src/reverse/rows';
 import { solveModel, type Call } from '../../web/src/reverse/solve';
 import type { Task } from '../../web/src/reverse/task';
 
@@ -138,7 +138,14 @@ describe('order', () => {
   });
   it('the largest that may fit is asked first', () => {
     const models = [model('small', 1), model('huge', 400), model('right', 30), model('large', 70)];
-    expect(likelyOrder(models, 24e9).map(({ name }) => name)).toEqual(['right', 'small', 'large', 'huge']);
+    const names = (host: number) =>
+      likelyOrder(
+        models,
+        memoryOf([{ device: 'card', count: 2 }], () => 12e9, host),
+        0.6,
+      ).map(({ name }) => name);
+    expect(names(0)).toEqual(['right', 'small', 'large', 'huge']);
+    expect(names(400e9)).toEqual(['right', 'small', 'huge', 'large']);
   });
 });
 

@@ -60,20 +60,36 @@ export function compareRows(a: Row, b: Row): number {
   );
 }
 
-const kLikelyBytes = 0.6; // a parameter in four bits with what runs beside it
+/** Bytes that a parameter needs at least, with what runs beside the weights: in the smallest format that is wanted, else in four bits. */
+const kLikelyBytes: Record<string, number> = { 'gguf:Q4_K_M': 0.62, 'gguf:Q3_K_M': 0.52, 'gguf:Q2_K': 0.42 };
+const kFourBits = 0.6;
+export const likelyBytes = (engine: string, smallest: string): number =>
+  (engine === 'llama.cpp' && kLikelyBytes[smallest]) || kFourBits;
 
-/** Models in about the order of the list, so that its top is there first: the largest that may fit down to the smallest, then the others. */
-export function likelyOrder(models: CatalogueModel[], memoryBytes: number): CatalogueModel[] {
-  const size = ({ summary }: CatalogueModel): number => summary.parameters;
-  const mayFit = (model: CatalogueModel): boolean => size(model) * kLikelyBytes <= memoryBytes;
-  const sorted = [...models].sort((a, b) => size(b) - size(a));
-  return [...sorted.filter(mayFit), ...sorted.filter((model) => !mayFit(model)).reverse()];
+/** What the machine has, in bytes: its devices alone, and with system memory. */
+export interface Memory {
+  devices: number;
+  all: number;
 }
 
-/** What the devices and the host have together, as far as it is known. */
-export const memoryOf = (
-  hardware: HardwareRow[],
-  bytesOf: (device: string) => number,
-  host: number | undefined,
-): number =>
-  hardware.reduce((sum, row) => sum + row.count * (row.memory_bytes ?? bytesOf(row.device ?? '')), host ?? 0);
+/**
+ * Models in about the order of the list, so that its top is there first: the largest that the devices may hold down to the smallest, then those that
+ * may need system memory, then the others, of which the smallest lacks least.
+ */
+export function likelyOrder(models: CatalogueModel[], memory: Memory, bytesPerParameter: number): CatalogueModel[] {
+  const size = ({ summary }: CatalogueModel): number => summary.parameters;
+  const needs = (model: CatalogueModel): number => size(model) * bytesPerParameter;
+  const sorted = [...models].sort((a, b) => size(b) - size(a));
+  return [
+    ...sorted.filter((model) => needs(model) <= memory.devices),
+    ...sorted.filter((model) => needs(model) > memory.devices && needs(model) <= memory.all),
+    ...sorted.filter((model) => needs(model) > memory.all).reverse(),
+  ];
+}
+
+/** As far as it is known. */
+export function memoryOf(hardware: HardwareRow[], bytesOf: (device: string) => number, host = 0): Memory {
+  const bytes = (row: HardwareRow): number => row.count * (row.memory_bytes ?? bytesOf(row.device ?? ''));
+  const devices = hardware.reduce((sum, row) => sum + bytes(row), 0);
+  return { devices, all: devices + host };
+}

@@ -11,7 +11,17 @@ import type { Listed } from '../search/listed';
 import type { Store } from '../store';
 import { remember, remembered, type Remembered } from './memory';
 import { laterTexts } from './messages';
-import { compareRows, isWanted, kNoFilters, likelyOrder, memoryOf, runs, type Filters, type Row } from './rows';
+import {
+  compareRows,
+  isWanted,
+  kNoFilters,
+  likelyBytes,
+  likelyOrder,
+  memoryOf,
+  runs,
+  type Filters,
+  type Row,
+} from './rows';
 import type { WholeTask } from './start';
 import type { SolvedModel } from './task';
 
@@ -136,6 +146,7 @@ export function createMine(store: Store): Mine {
             likelyOrder(
               named.filter((model) => isWanted(model, filters.peek()) === isFirst),
               memory,
+              likelyBytes(engine.name, smallest.value),
             ),
           )
           .map(({ id, max_context_tokens: most }) => ({ id, most })),
