@@ -28,6 +28,20 @@ test('it does not fit, one click makes it fit, and one more undoes that', async 
   await expect(page.locator('[data-tried]')).toHaveCount(0);
 });
 
+test('it may just fit, and another engine is sure to', async ({ page }) => {
+  await open(page, '#v=1&m=deepseek-r1-distill-llama-70b&w=int4&ctx=8k&n=1&g=2xrtx-3090');
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'tight');
+  const card = page.getByRole('region', { name: 'What would make sure that it fits' });
+  await card.getByRole('button', { name: 'Try: llama.cpp as the engine + Q4_K_M weights' }).click();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'fits');
+  await expect(page).toHaveURL(/e=llama\.cpp/);
+  await expect(page.getByRole('radio', { name: 'llama.cpp' })).toBeChecked();
+  await expect(page.locator('[data-field="engine"]')).toHaveAttribute('data-tried', '');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByRole('radio', { name: 'vLLM' })).toBeChecked();
+  await expect(verdict(page)).toHaveAttribute('data-verdict', 'tight');
+});
+
 test('Back returns from a try, and from a reset', async ({ page }) => {
   await open(page, `#${kTooLarge}`);
   await page.getByRole('button', { name: 'Try: A context of 18,432 tokens' }).click();

@@ -256,6 +256,52 @@ TEST(Advice, TakesOptionsAwayThatWouldWin) {
   EXPECT_EQ(changed(request, *context)["engine"]["options"], Json({{"max_num_seqs", 4}}));
 }
 
+const Json* row_of(const Json& list, std::string_view strategy) {
+  for (const Json& row : list["rows"])
+    if (row["changes"][0]["strategy"] == strategy) return &row;
+  return nullptr;
+}
+
+// What vLLM and NCCL take of the two cards together leaves no sure room beside a share of 0.92.
+TEST(Advice, NamesTheShareThatASmallerModelAndMoreDevicesNeed) {
+  const Json list = advice(asked("vllm", "deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "rtx-3090", 2, 8192, 1, "int4"));
+  for (const char* strategy : {"model", "devices"}) {
+    const Json* row = row_of(list, strategy);
+    ASSERT_NE(row, nullptr) << list.dump();
+    ASSERT_EQ((*row)["changes"].size(), 2U);
+    EXPECT_EQ((*row)["changes"][1]["strategy"], "share");
+    EXPECT_EQ((*row)["changes"][1]["to"], 0.88);
+    EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  }
+  EXPECT_EQ((*row_of(list, "devices"))["changes"][0]["to"], 4);
+}
+
+TEST(Advice, NamesAnotherEngineThatTheDevicesSurelyHold) {
+  Json request = asked("vllm", "deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "rtx-3090", 2, 8192, 1, "int4");
+  request["engine"]["options"] = {{"enforce_eager", true}};
+  request["engine"]["version"] = "0.22";
+  request["parallel"] = {{"tensor", 2}};
+  const Json list = advice(request);
+  const Json* row = row_of(list, "engine");
+  ASSERT_NE(row, nullptr) << list.dump();
+  EXPECT_EQ((*row)["changes"][0]["to"], "llama.cpp");
+  EXPECT_EQ((*row)["changes"][1]["to"], "gguf:Q4_K_M");
+  EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  request.merge_patch((*row)["patch"]);
+  EXPECT_EQ(request["engine"], Json({{"name", "llama.cpp"}, {"options", Json::object()}}));
+  EXPECT_FALSE(request.contains("parallel"));
+  // Unlike cards, which vLLM refuses.
+  request = asked("vllm", "Qwen/Qwen3-32B", "rtx-3090", 1, 8192, 1);
+  request["hardware"].push_back({{"device", "rtx-4090"}, {"count", 1}});
+  EXPECT_NE(row_of(advice(request), "engine"), nullptr);
+}
+
+TEST(Advice, NamesNoEngineWhereThereIsNoneToChangeOrNoneThatIsEnough) {
+  EXPECT_EQ(row_of(advice(asked("article", "deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "rtx-3090", 2, 8192, 1)), "engine"), nullptr);
+  EXPECT_EQ(row_of(advice(asked("ollama", "meta-llama/Llama-3.3-70B-Instruct", "rtx-3090", 1, 8192, 1, "gguf:Q8_0")), "engine"), nullptr);
+  EXPECT_EQ(row_of(advice(asked("vllm", "deepseek-ai/DeepSeek-R1", "rtx-3090", 2, 8192, 1)), "engine"), nullptr);
+}
+
 TEST(Advice, NamesADistillationOfTheModel) {
   const Json request = asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16);
   const Json list = advice(request);

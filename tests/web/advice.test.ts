@@ -65,11 +65,11 @@ describe('a patch', () => {
 describe('codes of the core', () => {
   const worded = ['model', 'weights', 'cache', 'split', 'share'];
   it('have words: strategies', () => {
-    expect(codesOf('Strategy')).toHaveLength(15);
+    expect(codesOf('Strategy')).toHaveLength(16);
     expect(codesOf('Strategy').filter((code) => !worded.includes(code) && !(`advice.${code}` in english))).toEqual([]);
   });
   it('have words: prices', () => {
-    expect(codesOf('Price')).toHaveLength(22);
+    expect(codesOf('Price')).toHaveLength(23);
     expect(codesOf('Price').filter((code) => !(`advice.price.${code}` in english))).toEqual([]);
   });
   it('have words: notes', () => {

@@ -24,6 +24,7 @@ enum class Strategy {
   weights,       ///< weights format
   context,       ///< tokens of each sequence
   sequences,     ///< requests at the same time
+  engine,        ///< llama.cpp in place of the engine
   experts,       ///< routed experts of some layers in system memory
   layers,        ///< whole layers in system memory
   model,         ///< a smaller relative
@@ -31,8 +32,8 @@ enum class Strategy {
 };
 
 /// What a change costs. The order is that of loss, the least first: nothing, what only other programs miss, then speed, then quality by what was
-/// published about the formats (advise_changes.cpp names the sources), then what the model is asked to do, then speed by orders of magnitude,
-/// then quality that nobody would call the same, then another model, and money last.
+/// published about the formats (advise_settings.cpp names the sources), then what the model is asked to do, then another program, then speed by
+/// orders of magnitude, then quality that nobody would call the same, then another model, and money last.
 enum class Price {
   as_published,
   less_for_others,
@@ -50,6 +51,7 @@ enum class Price {
   no_images,
   shorter_context,
   fewer_requests,
+  other_engine,
   experts_on_host,
   layers_on_host,
   weights_3bit,

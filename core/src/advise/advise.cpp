@@ -23,6 +23,9 @@ bool is_only_for_need(Price price) {
          price == Price::more_devices;
 }
 
+/// Nothing is paired with these but the share of memory that they may need.
+bool stands_alone(const Change& change) { return change.strategy == Strategy::devices || change.strategy == Strategy::model; }
+
 bool is_offload(const Change& change) { return change.strategy == Strategy::experts || change.strategy == Strategy::layers; }
 
 /// Changes that others are solved on top of: narrower formats by what people have published files for.
@@ -78,6 +81,7 @@ class Search {
     base_.emplace(Situation{trials_, Json::object(), *setup, std::move(*base), list_.goal});
     try_singles();
     try_pairs();
+    try_other_engine();
     choose();
     return std::move(list_);
   }
@@ -123,10 +127,16 @@ class Search {
   }
 
   void try_singles() {
+    std::vector<Change> singles;
     for (const auto& proposed : {setting_changes(*base_), solved_changes(*base_, true), model_changes(*base_, list_.unread_relatives)})
       for (const Change& change : proposed)
-        if (list_.goal == AdviceGoal::fit || !is_only_for_need(change.price)) weigh({change});
+        if (list_.goal == AdviceGoal::fit || !is_only_for_need(change.price)) singles.push_back(change);
+    for (const Change& change : singles) weigh({change});
     singles_ = rows_.size();
+    if (list_.goal == AdviceGoal::room) return;
+    for (const Change& change : singles)
+      if (stands_alone(change))
+        if (std::optional<Change> share = share_for(*base_, change.patch)) weigh({change, std::move(*share)});
   }
 
   /// Of two changes that do not fit alone: each gains no more beside the other than by itself, so that two which are too little together are not
@@ -140,7 +150,7 @@ class Search {
   [[nodiscard]] bool may_be_paired(const Advice& single) const {
     const Change& change = single.changes.front();
     if (list_.goal == AdviceGoal::room) return change.price <= Price::weights_4bit;
-    return rank(single) > 0 && change.strategy != Strategy::devices && change.strategy != Strategy::model && !is_offload(change);
+    return rank(single) > 0 && !stands_alone(change) && !is_offload(change);
   }
 
   void try_pairs() {
@@ -155,6 +165,13 @@ class Search {
     if (list_.goal == AdviceGoal::room) return;
     for (std::size_t i = 0; i < singles_; ++i)
       if (const Change ground = rows_[i].changes.front(); is_ground(ground) && rank(rows_[i]) > 0) solve_on(ground, rows_[i]);
+  }
+
+  /// Only where nothing that costs less is sure to be enough.
+  void try_other_engine() {
+    const auto is_sure_for_less = [&](const Advice& row) { return rank(row) == 0 && row.changes.front().price < Price::other_engine; };
+    if (list_.goal == AdviceGoal::room || std::any_of(rows_.begin(), rows_.end(), is_sure_for_less)) return;
+    if (std::vector<Change> changes = engine_changes(*base_); !changes.empty()) weigh(std::move(changes));
   }
 
   void solve_on(const Change& ground, const Advice& single) {
@@ -262,17 +279,17 @@ class Search {
 }  // namespace
 
 std::string_view name_of(Strategy strategy) {
-  constexpr std::array<std::string_view, 15> names{"share",   "raised_limit", "drafting",  "step",    "split",  "graphs", "images", "cache",
-                                                   "weights", "context",      "sequences", "experts", "layers", "model",  "devices"};
+  constexpr std::array<std::string_view, 16> names{"share",   "raised_limit", "drafting",  "step",   "split",   "graphs", "images", "cache",
+                                                   "weights", "context",      "sequences", "engine", "experts", "layers", "model",  "devices"};
   return names[static_cast<std::size_t>(strategy)];
 }
 
 std::string_view name_of(Price price) {
-  constexpr std::array<std::string_view, 22> names{"as_published",   "less_for_others", "less_cache",     "no_drafts",    "slower_prompts",
-                                                   "more_traffic",   "slower_tokens",   "cache_8bit",     "weights_8bit", "weights_6bit",
-                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",     "no_images",    "shorter_context",
-                                                   "fewer_requests", "experts_on_host", "layers_on_host", "weights_3bit", "weights_2bit",
-                                                   "smaller_model",  "more_devices"};
+  constexpr std::array<std::string_view, 23> names{"as_published",   "less_for_others", "less_cache",      "no_drafts",      "slower_prompts",
+                                                   "more_traffic",   "slower_tokens",   "cache_8bit",      "weights_8bit",   "weights_6bit",
+                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",      "no_images",      "shorter_context",
+                                                   "fewer_requests", "other_engine",    "experts_on_host", "layers_on_host", "weights_3bit",
+                                                   "weights_2bit",   "smaller_model",   "more_devices"};
   return names[static_cast<std::size_t>(price)];
 }
 

@@ -33,12 +33,6 @@ constexpr QualityNote kInt4{"int4_rivals_8bit", "", kKurtic, kKurticUrl};
 constexpr QualityNote kCacheQ8{"cache_perplexity", "0.0022", "llama.cpp #7412", "https://github.com/ggml-org/llama.cpp/pull/7412"};
 constexpr QualityNote kCacheFp8{"cache_fp8", "", "vLLM, FP8 E4M3 KV Cache", "https://docs.vllm.ai/en/v0.6.6/quantization/fp8_e4m3_kvcache.html"};
 
-struct FormatPrice {
-  std::string_view format;
-  Price price;
-  const QualityNote* note;
-};
-
 /// Of several with one price, the first that runs is named.
 constexpr FormatPrice kWeights[] = {
     {"gguf:Q8_0", Price::weights_8bit, &kQ8_0},   {"fp8", Price::weights_8bit, &kFp8},           {"int8", Price::weights_8bit, &kInt8},
@@ -184,6 +178,11 @@ void narrow_weights(const Situation& now, const Engine& engine, std::vector<Chan
 }
 
 }  // namespace
+
+const FormatPrice* price_of_weights(std::string_view format) {
+  const auto* found = std::find_if(std::begin(kWeights), std::end(kWeights), [&](const FormatPrice& weights) { return weights.format == format; });
+  return found == std::end(kWeights) ? nullptr : found;
+}
 
 std::vector<std::string_view> cache_types_by_loss(const Engine& engine) {
   std::vector<std::string_view> types{"auto"};

@@ -29,20 +29,33 @@ std::int64_t most_share(const Situation& now, const Engine& engine, const Device
   return std::min(kMostShare, static_cast<std::int64_t>(std::round(share * 100)));
 }
 
+/// Hundredths of a card that the engine takes as it is asked now.
+std::int64_t present_share(const Situation& now) {
+  const DevicePlan& device = now.answer.devices[now.answer.verdict.device];
+  const Bytes whole = now.scenario().hardware[device.group].device.runtime_bytes;
+  const double usual = static_cast<double>(device.limit.count()) / static_cast<double>(whole.count());
+  return static_cast<std::int64_t>(std::floor(now.scenario().options.gpu_memory_utilization.value_or(usual) * 100));
+}
+
+Change share_change(const Situation& now, const Engine& engine, double to, Price price) {
+  const std::optional<double>& given = now.scenario().options.gpu_memory_utilization;
+  return {Strategy::share,
+          price,
+          std::abs(100 * to - static_cast<double>(present_share(now))),
+          given ? Json(*given) : Json(),
+          to,
+          {{"engine", {{"options", {{std::string(engine.share_option), to}}}}}}};
+}
+
 /// Another share of each card. Where the engine's own limit is short: the smallest larger one that surely fits. Where the card is, since what lies
 /// outside the limit finds no room: the largest smaller one.
 void take_other_share(const Situation& now, const Engine& engine, std::vector<Change>& changes) {
   if (!engine.has_option(engine.share_option) || now.answer.devices.empty()) return;
-  const std::optional<double>& given = now.scenario().options.gpu_memory_utilization;
-  const DevicePlan& device = now.answer.devices[now.answer.verdict.device];
-  const Bytes whole = now.scenario().hardware[device.group].device.runtime_bytes;
-  const double usual = static_cast<double>(device.limit.count()) / static_cast<double>(whole.count());
-  const auto present = static_cast<std::int64_t>(std::floor(given.value_or(usual) * 100));
+  const std::int64_t present = present_share(now);
   const auto propose = [&](double to, Price price, bool is_sure) {
-    Json patch{{"engine", {{"options", {{std::string(engine.share_option), to}}}}}};
-    if (!is_sure && !now.fits_with(patch)) return false;
-    changes.push_back(
-        {Strategy::share, price, std::abs(100 * to - static_cast<double>(present)), given ? Json(*given) : Json(), to, std::move(patch)});
+    Change change = share_change(now, engine, to, price);
+    if (!is_sure && !now.fits_with(change.patch)) return false;
+    changes.push_back(std::move(change));
     return true;
   };
   const auto in_hundredths = [](std::int64_t share) { return static_cast<double>(share) / 100; };
@@ -59,7 +72,7 @@ void take_other_share(const Situation& now, const Engine& engine, std::vector<Ch
       return;
     }
   }
-  const std::int64_t most = most_share(now, engine, device);
+  const std::int64_t most = most_share(now, engine, now.answer.devices[now.answer.verdict.device]);
   for (std::int64_t share = now.goal == AdviceGoal::room ? std::max(most, present + 1) : present + 1; share <= most; ++share)
     if (propose(in_hundredths(share), Price::less_for_others, share == most)) return;
 }
@@ -139,7 +152,7 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
       const bool is_shown = std::exchange(is_first, false) && reached != VerdictClass::tight;
       const std::optional<Estimate> outcome = now.with(layout);
       if (!outcome) continue;
-      const VerdictClass kind = outcome->verdict.kind;
+      const VerdictClass kind = share_for(now, layout) ? VerdictClass::fits : outcome->verdict.kind;
       if (!is_shown && kind != VerdictClass::fits && (kind != VerdictClass::tight || reached == VerdictClass::tight)) continue;
       reached = kind;
       best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(layout)};
@@ -149,6 +162,16 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
 }
 
 }  // namespace
+
+std::optional<Change> share_for(const Situation& now, const Json& more) {
+  const Engine* engine = find_engine(now.scenario().engine);
+  if (engine == nullptr || !engine->has_option(engine->share_option) || now.answer.devices.empty()) return std::nullopt;
+  const std::optional<Estimate> outcome = now.with(more);
+  if (!outcome || outcome->verdict.kind != VerdictClass::tight || !outcome->verdict.nearest_share) return std::nullopt;
+  Change change = share_change(now, *engine, *outcome->verdict.nearest_share, Price::less_cache);
+  if (!now.fits_with(together(more, change.patch))) return std::nullopt;
+  return change;
+}
 
 std::vector<Change> solved_changes(const Situation& now, bool with_host) {
   std::vector<Change> changes;
@@ -180,7 +203,8 @@ std::vector<Change> model_changes(const Situation& now, std::vector<std::string>
     const std::int64_t most = relative->summary.max_context_tokens;
     if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now.trials, most));
     const bool is_last = relative == relatives.back();
-    if (!is_last && !(now.goal == AdviceGoal::room ? now.with(patch).has_value() : now.fits_with(patch))) continue;
+    const auto is_enough = [&] { return now.goal == AdviceGoal::room ? now.with(patch).has_value() : now.fits_with(patch) || share_for(now, patch); };
+    if (!is_last && !is_enough()) continue;
     changes.push_back({Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,
                        relative->name, std::move(patch)});
   }

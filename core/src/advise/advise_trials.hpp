@@ -69,6 +69,16 @@ struct Situation {
   [[nodiscard]] bool fits_with(const Json& more) const;
 };
 
+/// A weights format or a type of the cache: what it costs, and what was published about that, if anything.
+struct FormatPrice {
+  std::string_view format;
+  Price price;
+  const QualityNote* note;
+};
+
+/// Null for a format that advice does not name, as the checkpoint's.
+[[nodiscard]] const FormatPrice* price_of_weights(std::string_view format);
+
 /// Types of the cache that `engine` has and that advice names, the least loss first: "auto", then narrower ones.
 [[nodiscard]] std::vector<std::string_view> cache_types_by_loss(const Engine& engine);
 
@@ -78,6 +88,14 @@ struct Situation {
 /// Settings whose value is looked for: the one that surely fits, or else one that shows how far it goes. `with_host`:
 /// what may lie in system memory is looked for as well.
 [[nodiscard]] std::vector<Change> solved_changes(const Situation& now, bool with_host);
+
+/// The share of each card with which a request that `more` patches surely fits, where it may not by the engine's own: what lies outside the share
+/// needs room as well.
+[[nodiscard]] std::optional<Change> share_for(const Situation& now, const Json& more);
+
+/// llama.cpp in place of an engine under which nothing surely fits, with the weights that lose least: of four bits or more, wholly on the devices.
+/// Nothing where they do not fit either.
+[[nodiscard]] std::vector<Change> engine_changes(const Situation& now);
 
 /// The largest smaller relative that fits, or the smallest if none does. `unread` is given those that could not be counted.
 [[nodiscard]] std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread);

@@ -119,6 +119,7 @@ function Advice() {
   const isBehind = advised !== undefined && advised.request !== request.value;
   const goal = advised?.list.goal ?? (answer.value.verdict.class === 'fits' ? 'room' : 'fit');
   const rows = advised?.list.rows ?? [];
+  const texts = goal === 'fit' && answer.value.verdict.class === 'tight' ? 'sure' : goal;
   const isUndoable = tried !== undefined && tried.after === request.value;
 
   function take(row: AdviceRow): void {
@@ -138,7 +139,7 @@ function Advice() {
       <section class="card advice" data-stale={isBehind || undefined} aria-labelledby="advice">
         <header>
           <h2 id="advice" tabIndex={-1} ref={title}>
-            {t(`advice.${goal}.title`)}
+            {t(`advice.${texts}.title`)}
           </h2>
           {rows.length > 0 && <span class="muted">{t(`advice.${goal}.order`)}</span>}
         </header>
@@ -157,7 +158,7 @@ function Advice() {
               ))}
             </ol>
           ) : advised ? (
-            <p>{t(answer.value.verdict.class === 'impossible' ? 'advice.refused' : `advice.${goal}.none`)}</p>
+            <p>{t(answer.value.verdict.class === 'impossible' ? 'advice.refused' : `advice.${texts}.none`)}</p>
           ) : answer.value.verdict.class !== 'fits' || isAsked ? (
             <p class="muted">{t('advice.loading')}</p>
           ) : (

@@ -6,6 +6,7 @@ const kFields: Record<string, string> = {
   weights: '#setup [data-field="weights"]',
   context: '#setup [data-field="context"]',
   sequences: '#setup [data-field="sequences"]',
+  engine: '#setup [data-field="engine"]',
   model: '#setup .field:has(#model)',
   devices: '#setup .field:has(#gpu)',
   raised_limit: '#setup .field:has(#gpu)',

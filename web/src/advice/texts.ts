@@ -3,6 +3,7 @@
 import type { AdviceChange, AdviceList, AdviceRow, Parallel } from '../core/wire';
 import { count, memory, type Unit } from '../format';
 import { sentences, t, tCode } from '../i18n';
+import { engineName } from '../views/verdict-texts';
 import { layoutText } from '../views/layout-text';
 import { weightsName } from '../views/weights-name';
 
@@ -33,6 +34,8 @@ export function changeText({ strategy, to }: AdviceChange, { engine, device }: N
       return splitText(to);
     case 'share':
       return t('advice.share', { engine, share: count(Math.round(100 * number)) });
+    case 'engine':
+      return t('advice.engine', { engine: engineName(String(to)) });
     case 'model':
       return String(to);
     default:
