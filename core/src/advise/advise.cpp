@@ -23,9 +23,6 @@ bool is_only_for_need(Price price) {
          price == Price::more_devices;
 }
 
-/// Nothing is paired with these but the share of memory that they may need.
-bool stands_alone(const Change& change) { return change.strategy == Strategy::devices || change.strategy == Strategy::model; }
-
 bool is_offload(const Change& change) { return change.strategy == Strategy::experts || change.strategy == Strategy::layers; }
 
 /// Changes that others are solved on top of: narrower formats by what people have published files for.
@@ -127,16 +124,10 @@ class Search {
   }
 
   void try_singles() {
-    std::vector<Change> singles;
     for (const auto& proposed : {setting_changes(*base_), solved_changes(*base_, true), model_changes(*base_, list_.unread_relatives)})
       for (const Change& change : proposed)
-        if (list_.goal == AdviceGoal::fit || !is_only_for_need(change.price)) singles.push_back(change);
-    for (const Change& change : singles) weigh({change});
+        if (list_.goal == AdviceGoal::fit || !is_only_for_need(change.price)) weigh({change});
     singles_ = rows_.size();
-    if (list_.goal == AdviceGoal::room) return;
-    for (const Change& change : singles)
-      if (stands_alone(change))
-        if (std::optional<Change> share = share_for(*base_, change.patch)) weigh({change, std::move(*share)});
   }
 
   /// Of two changes that do not fit alone: each gains no more beside the other than by itself, so that two which are too little together are not
@@ -150,7 +141,7 @@ class Search {
   [[nodiscard]] bool may_be_paired(const Advice& single) const {
     const Change& change = single.changes.front();
     if (list_.goal == AdviceGoal::room) return change.price <= Price::weights_4bit;
-    return rank(single) > 0 && !stands_alone(change) && !is_offload(change);
+    return rank(single) > 0 && change.strategy != Strategy::devices && change.strategy != Strategy::model && !is_offload(change);
   }
 
   void try_pairs() {
@@ -164,7 +155,32 @@ class Search {
       }
     if (list_.goal == AdviceGoal::room) return;
     for (std::size_t i = 0; i < singles_; ++i)
-      if (const Change ground = rows_[i].changes.front(); is_ground(ground) && rank(rows_[i]) > 0) solve_on(ground, rows_[i]);
+      if (const Change ground = rows_[i].changes.front(); is_ground(ground) && rank(rows_[i]) > 0)
+        solve_on(ground, {rows_[i].scenario, trials_.read(ground.patch)->prepared}, rows_[i].answer);
+    solve_on_safe_share();
+  }
+
+  /// No other change makes room outside of the share.
+  void solve_on_safe_share() {
+    const std::optional<Change> share = safe_share(*base_);
+    if (!share) return;
+    const Result<Setup> setup = trials_.read(share->patch);
+    if (!setup) return;
+    if (const Result<Estimate> answer = trials_.evaluate(*setup)) {
+      const Situation on = solve_on(*share, *setup, *answer);
+      std::vector<std::string> named_already;
+      for (const Change& change : model_changes(on, named_already)) weigh_if_worth({*share, change});
+    }
+  }
+
+  Situation solve_on(const Change& ground, Setup setup, Estimate answer) {
+    const Situation on{trials_, ground.patch, std::move(setup), std::move(answer), list_.goal};
+    // Once system memory is enough, a second change that keeps a layer more on the GPUs is none worth naming.
+    const bool host_is_enough = std::any_of(rows_.begin(), rows_.end(),
+                                            [&](const Advice& row) { return works(row) && is_offload(row.changes.front()); });
+    for (const Change& change : solved_changes(on, !host_is_enough))
+      if (change.strategy != ground.strategy) weigh_if_worth({ground, change});
+    return on;
   }
 
   /// Only where nothing that costs less is sure to be enough.
@@ -172,14 +188,6 @@ class Search {
     const auto is_sure_for_less = [&](const Advice& row) { return rank(row) == 0 && row.changes.front().price < Price::other_engine; };
     if (list_.goal == AdviceGoal::room || std::any_of(rows_.begin(), rows_.end(), is_sure_for_less)) return;
     if (std::vector<Change> changes = engine_changes(*base_); !changes.empty()) weigh(std::move(changes));
-  }
-
-  void solve_on(const Change& ground, const Advice& single) {
-    const Situation on{trials_, ground.patch, {single.scenario, trials_.read(ground.patch)->prepared}, single.answer, list_.goal};
-    // Once system memory is enough, a second change that keeps a layer more on the GPUs is none worth naming.
-    const bool host_is_enough = std::any_of(rows_.begin(), rows_.end(),
-                                            [&](const Advice& row) { return works(row) && is_offload(row.changes.front()); });
-    for (const Change& change : solved_changes(on, !host_is_enough)) weigh_if_worth({ground, change});
   }
 
   void weigh_if_worth(std::vector<Change> changes) {

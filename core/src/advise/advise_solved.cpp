@@ -152,7 +152,7 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
       const bool is_shown = std::exchange(is_first, false) && reached != VerdictClass::tight;
       const std::optional<Estimate> outcome = now.with(layout);
       if (!outcome) continue;
-      const VerdictClass kind = share_for(now, layout) ? VerdictClass::fits : outcome->verdict.kind;
+      const VerdictClass kind = outcome->verdict.kind;
       if (!is_shown && kind != VerdictClass::fits && (kind != VerdictClass::tight || reached == VerdictClass::tight)) continue;
       reached = kind;
       best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(layout)};
@@ -163,14 +163,14 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
 
 }  // namespace
 
-std::optional<Change> share_for(const Situation& now, const Json& more) {
+std::optional<Change> safe_share(const Situation& now) {
   const Engine* engine = find_engine(now.scenario().engine);
-  if (engine == nullptr || !engine->has_option(engine->share_option) || now.answer.devices.empty()) return std::nullopt;
-  const std::optional<Estimate> outcome = now.with(more);
-  if (!outcome || outcome->verdict.kind != VerdictClass::tight || !outcome->verdict.nearest_share) return std::nullopt;
-  Change change = share_change(now, *engine, *outcome->verdict.nearest_share, Price::less_cache);
-  if (!now.fits_with(together(more, change.patch))) return std::nullopt;
-  return change;
+  if (engine == nullptr || !engine->shares_total || !engine->has_option(engine->share_option) || now.answer.devices.empty()) return std::nullopt;
+  if (now.goal == AdviceGoal::room || now.scenario().options.vllm.kv_cache_memory_bytes) return std::nullopt;
+  const DevicePlan& device = now.answer.devices[now.answer.verdict.device];
+  const std::optional<double> share = largest_utilization(device, now.scenario().hardware[device.group], Figure::high);
+  if (!share || std::lround(*share * 100) >= present_share(now)) return std::nullopt;
+  return share_change(now, *engine, *share, Price::less_cache);
 }
 
 std::vector<Change> solved_changes(const Situation& now, bool with_host) {
@@ -191,21 +191,24 @@ std::vector<Change> solved_changes(const Situation& now, bool with_host) {
 
 std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread) {
   std::vector<Change> changes;
-  const std::vector<const CatalogueModel*> relatives = smaller_relatives(now.trials.catalogue(), now.trials.model().id);
-  for (const CatalogueModel* relative : relatives) {
+  bool is_found = false;
+  VerdictClass reached = VerdictClass::no;
+  for (const CatalogueModel* relative : smaller_relatives(now.trials.catalogue(), now.trials.model().id)) {
     if (now.trials.find_relative(relative->id) == nullptr) {
       unread.push_back(relative->id);
       continue;
     }
-    if (!changes.empty()) continue;
+    if (is_found) continue;
     // The request's own model may have come with its spec; a relative is one of the catalogue.
     Json patch{{"model", {{"id", relative->id}, {"spec", nullptr}, {"config", nullptr}, {"name", nullptr}, {"hub", nullptr}}}};
     const std::int64_t most = relative->summary.max_context_tokens;
     if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now.trials, most));
-    const bool is_last = relative == relatives.back();
-    const auto is_enough = [&] { return now.goal == AdviceGoal::room ? now.with(patch).has_value() : now.fits_with(patch) || share_for(now, patch); };
-    if (!is_last && !is_enough()) continue;
-    changes.push_back({Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,
+    const std::optional<Estimate> outcome = now.with(patch);
+    const VerdictClass kind = outcome ? outcome->verdict.kind : VerdictClass::impossible;
+    is_found = kind == VerdictClass::fits || (now.goal == AdviceGoal::room && outcome);
+    if (!is_found && reached == VerdictClass::tight) continue;
+    if (kind == VerdictClass::tight) reached = kind;
+    changes.assign(1, {Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,
                        relative->name, std::move(patch)});
   }
   return changes;

@@ -89,15 +89,15 @@ struct FormatPrice {
 /// what may lie in system memory is looked for as well.
 [[nodiscard]] std::vector<Change> solved_changes(const Situation& now, bool with_host);
 
-/// The share of each card with which a request that `more` patches surely fits, where it may not by the engine's own: what lies outside the share
-/// needs room as well.
-[[nodiscard]] std::optional<Change> share_for(const Situation& now, const Json& more);
+/// The share of each card that surely leaves room for what lies outside of it, whatever lies inside; nothing where the present one does.
+[[nodiscard]] std::optional<Change> safe_share(const Situation& now);
 
 /// llama.cpp in place of an engine under which nothing surely fits, with the weights that lose least: of four bits or more, wholly on the devices.
 /// Nothing where they do not fit either.
 [[nodiscard]] std::vector<Change> engine_changes(const Situation& now);
 
-/// The largest smaller relative that fits, or the smallest if none does. `unread` is given those that could not be counted.
+/// The largest smaller relative that surely fits, else the largest that may, or the smallest if none does. `unread` is given those that could not be
+/// counted.
 [[nodiscard]] std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread);
 
 }  // namespace weighbridge

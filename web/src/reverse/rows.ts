@@ -60,9 +60,9 @@ export function compareRows(a: Row, b: Row): number {
   );
 }
 
-/** Bytes that a parameter needs at least, with what runs beside the weights: in the smallest format that is wanted, else in four bits. */
-const kLikelyBytes: Record<string, number> = { 'gguf:Q4_K_M': 0.62, 'gguf:Q3_K_M': 0.52, 'gguf:Q2_K': 0.42 };
-const kFourBits = 0.6;
+/** Bytes of a parameter in the smallest format that is wanted, else in four bits, with a little beside them: few models of the catalogue need less. */
+const kLikelyBytes: Record<string, number> = { 'gguf:Q4_K_M': 0.6, 'gguf:Q3_K_M': 0.485, 'gguf:Q2_K': 0.375 };
+const kFourBits = 0.54;
 export const likelyBytes = (engine: string, smallest: string): number =>
   (engine === 'llama.cpp' && kLikelyBytes[smallest]) || kFourBits;
 
