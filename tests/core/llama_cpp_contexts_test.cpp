@@ -101,6 +101,25 @@ TEST(LlamaCppPredictions, SomeAreLoadedInPartThoughNothingDrafts) {
   EXPECT_EQ(weights_on("tencent/Hy3", 4), (std::vector<std::int64_t>{45'813'141'504, 44'092'836'864, 46'187'533'056, 44'559'499'520}));
 }
 
+/// The lower bound of each device's graph buffer.
+std::vector<std::int64_t> least_graphs(const char* model, int n_devices, const Json& options) {
+  const Json result = testing::estimate(llama_cpp_request(model, memory(1024, n_devices), options));
+  std::vector<std::int64_t> least;
+  for (const Json& device : result["devices"])
+    for (const Json& term : device["terms"])
+      if (term["id"] == "compute") least.push_back(term["low_bytes"].get<std::int64_t>());
+  return least;
+}
+
+// What the engine took as it ran over the empty driver (tests/oracle, "real"). A plan is larger on all GPUs but the first.
+TEST(LlamaCppPipelines, TakeLessThanTheirPlans) {
+  EXPECT_EQ(least_graphs("Qwen/Qwen3-0.6B", 2, {{"flash_attn", "on"}, {"n_ctx", 8192}, {"n_outputs", 1}})[1], 67'150'336);
+  EXPECT_EQ(least_graphs("deepseek-ai/DeepSeek-V2-Lite", 2, {{"flash_attn", "on"}, {"n_ctx", 16384}}),
+            (std::vector<std::int64_t>{159'539'200, 356'954'112}));
+  const std::vector<std::int64_t> gemma = least_graphs("google/gemma-4-E2B-it", 4, {{"flash_attn", "on"}, {"n_ctx", 8192}});
+  EXPECT_EQ((std::vector<std::int64_t>{gemma.begin() + 1, gemma.end()}), (std::vector<std::int64_t>{155'262'976, 322'969'600, 769'671'168}));
+}
+
 TEST(LlamaCppCache, LayersWithoutAttentionHaveValuesIfThoseAreTransposed) {
   const Json result = on_one("nvidia/Llama-3_3-Nemotron-Super-49B-v1", {{"flash_attn", "off"}, {"n_ctx", 4096}});
   EXPECT_EQ(bytes_of(result["devices"][0], "kv_cache"), 1'082'130'432);
