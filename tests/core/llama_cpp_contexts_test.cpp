@@ -3,6 +3,8 @@
 // (tests/truth/llama_cpp_plans.jsonl).
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "api_fixture.hpp"
 
 namespace weighbridge::llama_cpp_contexts_test {
@@ -73,10 +75,49 @@ TEST(LlamaCppDrafts, HaveAContextOfTheirOwn) {
 }
 
 TEST(LlamaCppDrafts, LoadTheirLayersWithTheModels) {
-  const Json without = on_one("zai-org/GLM-4.5-Air", Json::object());
-  const Json with = on_one("zai-org/GLM-4.5-Air", {{"mtp", true}});
-  EXPECT_GT(bytes_of(with["devices"][0], "weights"), bytes_of(without["devices"][0], "weights") + 1'000'000'000);
-  EXPECT_EQ(with["engine"]["gpu_layers"], without["engine"]["gpu_layers"].get<int>() + 1);
+  const auto answer = [](const char* model, bool drafts) { return on_one(model, {{"mtp", drafts}}); };
+  for (const char* model : {"zai-org/GLM-4.5-Air", "deepseek-ai/DeepSeek-R1"})
+    EXPECT_GT(bytes_of(answer(model, true)["devices"][0], "weights"), bytes_of(answer(model, false)["devices"][0], "weights") + 1'000'000'000);
+  const auto layers = [&](const char* model, bool drafts) { return answer(model, drafts)["engine"]["gpu_layers"].get<int>(); };
+  EXPECT_EQ(layers("deepseek-ai/DeepSeek-R1", true), layers("deepseek-ai/DeepSeek-R1", false) + 1);
+  EXPECT_EQ(layers("zai-org/GLM-4.5-Air", true), layers("zai-org/GLM-4.5-Air", false));  // its converter keeps the layer
+}
+
+std::vector<std::int64_t> weights_on(const char* model, int n_devices) {
+  const Json result = testing::estimate(llama_cpp_request(model, memory(1024, n_devices), {{"n_ctx", 8192}, {"flash_attn", "on"}}));
+  std::vector<std::int64_t> weights;
+  for (const Json& device : result["devices"]) weights.push_back(bytes_of(device, "weights"));
+  return weights;
+}
+
+TEST(LlamaCppPredictions, CountWhereLayersAreSplit) {
+  EXPECT_EQ(weights_on("zai-org/GLM-4.6", 8), (std::vector<std::int64_t>{23'174'030'976, 27'911'425'536, 27'911'425'536, 25'694'734'208,
+                                                                         27'911'425'536, 27'911'425'536, 28'239'207'936, 23'536'802'432}));
+  EXPECT_EQ(weights_on("Qwen/Qwen3.5-122B-A10B", 4), (std::vector<std::int64_t>{20'135'784'448, 17'855'056'896, 19'272'466'432, 16'509'334'528}));
+}
+
+TEST(LlamaCppPredictions, SomeAreLoadedInPartThoughNothingDrafts) {
+  EXPECT_EQ(weights_on("stepfun-ai/Step-3.5-Flash", 4), (std::vector<std::int64_t>{28'572'120'320, 32'988'470'784, 32'988'470'784, 24'500'326'400}));
+  EXPECT_EQ(weights_on("tencent/Hy3", 4), (std::vector<std::int64_t>{45'813'141'504, 44'092'836'864, 46'187'533'056, 44'559'499'520}));
+}
+
+/// The lower bound of each device's graph buffer.
+std::vector<std::int64_t> least_graphs(const char* model, int n_devices, const Json& options) {
+  const Json result = testing::estimate(llama_cpp_request(model, memory(1024, n_devices), options));
+  std::vector<std::int64_t> least;
+  for (const Json& device : result["devices"])
+    for (const Json& term : device["terms"])
+      if (term["id"] == "compute") least.push_back(term["low_bytes"].get<std::int64_t>());
+  return least;
+}
+
+// What the engine took as it ran over the empty driver (tests/oracle, "real"). A plan is larger on all GPUs but the first.
+TEST(LlamaCppPipelines, TakeLessThanTheirPlans) {
+  EXPECT_EQ(least_graphs("Qwen/Qwen3-0.6B", 2, {{"flash_attn", "on"}, {"n_ctx", 8192}, {"n_outputs", 1}})[1], 67'150'336);
+  EXPECT_EQ(least_graphs("deepseek-ai/DeepSeek-V2-Lite", 2, {{"flash_attn", "on"}, {"n_ctx", 16384}}),
+            (std::vector<std::int64_t>{159'539'200, 356'954'112}));
+  const std::vector<std::int64_t> gemma = least_graphs("google/gemma-4-E2B-it", 4, {{"flash_attn", "on"}, {"n_ctx", 8192}});
+  EXPECT_EQ((std::vector<std::int64_t>{gemma.begin() + 1, gemma.end()}), (std::vector<std::int64_t>{155'262'976, 322'969'600, 769'671'168}));
 }
 
 TEST(LlamaCppCache, LayersWithoutAttentionHaveValuesIfThoseAreTransposed) {

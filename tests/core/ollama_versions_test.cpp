@@ -293,5 +293,14 @@ TEST(OllamaVersions, FillsTheLargestCardFirst) {
   EXPECT_EQ(result["devices"][0]["device"], "rtx-3090");
 }
 
+// Files of its own converters had no layers that predict further tokens, of which llama.cpp loads some although nothing drafts.
+TEST(OllamaVersions, FilesWithoutPredictions) {
+  for (const char* version : {"0.6.3", "0.15.5"}) {
+    const Json result = answer({version, "stepfun-ai/Step-3.5-Flash", "gguf:Q4_K_M", 80, 2});
+    EXPECT_EQ(result["engine"]["all_gpu_layers"], 46) << version;
+  }
+  EXPECT_EQ(answer({"0.33.2", "stepfun-ai/Step-3.5-Flash", "gguf:Q4_K_M", 80, 2})["engine"]["all_gpu_layers"], 49);
+}
+
 }  // namespace
 }  // namespace weighbridge::ollama_versions_test

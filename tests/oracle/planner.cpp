@@ -66,7 +66,7 @@ struct ModelSettings {
     devices = gpu_devices(request.value("gpus", std::size_t{0}));
     devices.push_back(nullptr);
     params.devices = devices.data();
-    params.no_alloc = true;
+    params.no_alloc = !request.value("real", false);  // real: loads the model and takes what it takes
     params.load_mode = LLAMA_LOAD_MODE_NONE;
     params.use_extra_bufts = request.value("use_extra_bufts", false);  // repacking depends on the processor
     params.n_gpu_layers = options.value("n_gpu_layers", -1);

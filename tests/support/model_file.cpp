@@ -85,6 +85,7 @@ std::string file_architecture(const Model& model) {
 }
 
 GgufWriter gguf_of(const Model& model, std::string_view format) {
+  if (gguf::keeps_predictions(model)) return gguf_with_mtp(model, format);
   GgufWriter writer;
   write_keys(model, file_architecture(model), writer);
   write_tensors(model, gguf_tensors(model, format), writer);

@@ -105,7 +105,7 @@ bool check_fits(const std::string& folder, const std::string& catalogue_file) {
     Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
     const Result<Estimate> estimate = evaluate(prepared, request->scenario);
     if (!estimate || !estimate->engine.fitted) return false;
-    const std::int64_t all = request->model().n_layers() + 1;
+    const std::int64_t all = estimate->engine.all_gpu_layers.value_or(0);
     const bool same = is_same(*estimate->engine.fitted, record["fit"], all);
     const bool near = same || is_near(*estimate->engine.fitted, record["fit"], all);
     for (FitTally* score : {&scores[record["model"].get<std::string>()], &sum}) {

@@ -20,10 +20,11 @@ int main(int argc, char** argv) {
   const bool contexts = check_contexts(folder, argv[2], board);
   const bool extras = check_extras(folder, argv[2], board);
   const bool fits = check_fits(folder, argv[2]);
+  const bool logs = check_logs(folder);
   const bool serving = check_serving(folder, board);
   const bool speed = check_speed(folder, board);
   board.print();
   if (updates) std::ofstream(folder + "/scoreboard.json") << text_of(board.to_json());
   const bool kept = updates || board.holds_against(read_json(folder + "/scoreboard.json"));
-  return parameters && mix && contexts && extras && fits && serving && speed && kept ? 0 : 1;
+  return parameters && mix && contexts && extras && fits && logs && serving && speed && kept ? 0 : 1;
 }

@@ -43,6 +43,8 @@ constexpr const char* kLlamaCpp = "llama.cpp";
 [[nodiscard]] bool check_contexts(const std::string& folder, const std::string& catalogue, Scoreboard& board);
 /// Models that draft, and image encoders. True if each has an answer, and weights and caches of the first are the engine's.
 [[nodiscard]] bool check_extras(const std::string& folder, const std::string& catalogue, Scoreboard& board);
+/// Buffers that llama.cpp logged. True if each that is off by more than was printed says why under `miss`.
+[[nodiscard]] bool check_logs(const std::string& folder);
 /// Figures of serving engines. A miss of weights or of a pool's tokens above 1 % says why under `miss`; one without a reason fails.
 [[nodiscard]] bool check_serving(const std::string& folder, Scoreboard& board);
 /// Tokens a second. A band that does not say how many records it rests on fails.

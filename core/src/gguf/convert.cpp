@@ -3,6 +3,7 @@
 // convert_hf_to_gguf.py, gguf-py/gguf/tensor_mapping.py). The names themselves stand in tensor_names.cpp.
 #include <algorithm>
 
+#include "gguf/architecture.hpp"
 #include "gguf/mix.hpp"
 #include "gguf/recipe.hpp"
 #include "json_text.hpp"
@@ -166,6 +167,7 @@ class GgufConverter {
 }  // namespace
 
 std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format) {
+  if (gguf::keeps_predictions(model)) return gguf_tensors_with_predictions(model, format);
   std::vector<Tensor> tensors = model.from_gguf ? model.plain : GgufConverter(model).convert();
   change_gguf_format(model, format, tensors);
   return tensors;

@@ -26,7 +26,7 @@ bool is_70b(const Model& model, std::int64_t heads_per_key) {
 
 Facts facts_of(const Model& model, const std::vector<Tensor>& tensors) {
   Facts facts;
-  facts.n_layers = model.n_layers();
+  facts.n_layers = std::max(model.n_layers(), tensors.empty() ? 0 : tensors.back().layers.first + 1);  // those that predict further tokens count
   if (const MoeFfn* moe = first_moe(model)) facts.n_experts = moe->n_experts;
   if (const FullAttention* attention = first_grouped_attention(model.layers)) facts.heads_per_key = attention->n_heads / attention->n_kv_heads;
   // The engine asks the first layer only (llama_hparams::n_gqa(0)): one without keys has no heads per key. Qwen's files give the heads to all.

@@ -59,6 +59,7 @@ std::string_view gguf_name_of(const Model& model, const Tensor& tensor) {
   if (known->gguf == "ssm_dt" && tensor.cols == 1) return "ssm_dt.bias";  // as the vector of Mamba-2, which has no matrix, is called
   if (name == "ffn.gate" && tensor.cols == 1) return "exp_probs_b.bias";
   if (name == "norm" && tensor.layers.first >= 0) return "attn_norm";
+  if (name == "final_layernorm" && model.architecture.starts_with("mimo")) return "layer_output_norm";  // of a layer that predicts further tokens
   if (name == "post_attention_layernorm" && has_norm_after_attention(model)) return "post_attention_norm";
   return known->gguf;
 }

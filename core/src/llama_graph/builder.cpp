@@ -33,7 +33,7 @@ Builder::Builder(const Job& job, const llama_cpp::Settings& s, const llama_cpp::
   n_seqs = is_of_one ? 1 : s.n_seq_max;
   n_tokens = ceil_div(s.n_ubatch, n_seqs) * n_seqs;
   n_outputs = s.n_outputs;
-  pins_norms_ = n_tokens < kFewTokens || s.gpu_layers > model.n_layers();
+  pins_norms_ = n_tokens < kFewTokens || s.offloads_all;
   // Rows stand by layer, those outside the layers first.
   first_row_.assign(model.layers.size() + 2, job.tensors.size());
   for (std::size_t row = job.tensors.size(); row-- > 0;)

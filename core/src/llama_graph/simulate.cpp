@@ -140,12 +140,11 @@ Key key_of(const Job& job, const llama_cpp::Settings& s, const llama_cpp::Placem
                                     s.n_ubatch,
                                     s.n_outputs,
                                     s.n_rs_seq,
-                                    s.gpu_layers,
                                     s.widest_values,
                                     static_cast<std::int64_t>(s.pooling),
                                     static_cast<std::int64_t>(purpose)};
-  for (const bool flag :
-       {s.flash_attention, s.swa_full, s.keeps_windows, s.offload_kqv, s.op_offload, s.unfolds_latents, s.embeddings, s.drafts, s.caches_idle_layers})
+  for (const bool flag : {s.offloads_all, s.flash_attention, s.swa_full, s.keeps_windows, s.offload_kqv, s.op_offload, s.unfolds_latents,
+                          s.embeddings, s.drafts, s.caches_idle_layers})
     numbers.push_back(flag ? 1 : 0);
   for (const std::size_t group : llama_cpp::device_groups(job.scenario))
     numbers.push_back(static_cast<std::int64_t>(kind_of(job.scenario.hardware[group].device)));

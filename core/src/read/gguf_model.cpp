@@ -73,6 +73,8 @@ Tensor row_of(const StoredTensor& stored, const GgufTensorName& name, std::int64
   if (name.layer >= 0) tensor.layers = {name.layer, 1, 1};
   set_shape(stored.shape, name.is_bias || name.name == "ssm_norm", tensor);
   if (name.name == "ssm_norm") tensor.rows *= std::exchange(tensor.per_layer, 1);  // a row for each group of heads, one vector to us
+  const bool is_copy = tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
+  if (is_copy && tensor.part == ModelPart::mtp) tensor.role = TensorRole::projection;
   const bool is_expert = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
   if (is_expert && tensor.cols == 1) tensor.role = TensorRole::router;  // biases of experts, as gguf_tensors() has them
   tensor.type = stored.type;

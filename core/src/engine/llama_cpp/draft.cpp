@@ -42,7 +42,7 @@ class Draft {
     }
     scenario_.cpu_moe_layers = 0;  // those are the model's first
     scenario_.options.llama_cpp.moved.clear();
-    settle_as(settings, n_layers);
+    settle_as(settings);
   }
   Draft(const Draft&) = delete;
   Draft& operator=(const Draft&) = delete;
@@ -52,13 +52,12 @@ class Draft {
   [[nodiscard]] const Placement& placement() const { return placement_; }
 
  private:
-  void settle_as(const Settings& main, std::int64_t n_layers) {
+  void settle_as(const Settings& main) {
     const LlamaCppOptions& o = scenario_.options.llama_cpp;
     settings_ = main;
     settings_.drafts = true;
     settings_.n_rs_seq = 0;
     settings_.n_outputs = main.n_ubatch;
-    settings_.gpu_layers = main.gpu_layers > n_layers ? model_.n_layers() + 1 : 0;
     settings_.type_k = ggml_cache_type(o.type_k_draft.value_or("f16")).value_or(dtype::f16);
     settings_.type_v = ggml_cache_type(o.type_v_draft.value_or("f16")).value_or(dtype::f16);
     settings_.flash_attention = o.flash_attn.value_or(true);

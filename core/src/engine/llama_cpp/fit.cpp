@@ -46,13 +46,13 @@ class Fit {
     if (options_.mmproj_offload.value_or(true))
       add_projector({job.model, job.tensors, scenario, false, nullptr}, &scenario.hardware[device_groups(scenario).front()].device, encoder);
     for (const Term& term : encoder) targets_.front() -= difference(term.bytes, Bytes());
-    n_layers_ = static_cast<std::uint32_t>(job.model.n_layers());
+    n_layers_ = static_cast<std::uint32_t>(job.model.n_layers() + (drafts(job) ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0));
     has_experts_ = first_moe(job.model) != nullptr;
     has_poor_forms_ = has_poor_forms(job);
-    by_layer_.resize(n_layers_);
+    by_layer_.resize(static_cast<std::size_t>(layers_of_file(job)));
     for (std::size_t index = 0; index < job.tensors.size(); ++index) {
       const Tensor& tensor = job.tensors[index];
-      if (tensor.part == ModelPart::text && tensor.layers.first >= 0 && tensor.name.starts_with("ffn_"))
+      if (is_loaded(job, tensor) && tensor.layers.first >= 0 && tensor.name.starts_with("ffn_"))
         by_layer_[static_cast<std::size_t>(tensor.layers.first)].push_back(index);
     }
     for (std::size_t part = 0; part < kPatterns.size(); ++part) leaves_.push_back(names_leaving(kPatterns[part]));
@@ -74,11 +74,11 @@ class Fit {
     const Settings settings = settings_of(scenario_);
     fitted.n_ctx = options_.n_ctx.value_or(settings.n_ctx);
     fitted.gpu_layers = settings.gpu_layers;
-    const bool has_all_layers = settings.gpu_layers > job_.model.n_layers();
-    fitted.is_whole = has_all_layers && options_.moved.empty();
+    fitted.is_whole = settings.offloads_all && options_.moved.empty();
     // Tensors that went to the next device are not on the host.
-    fitted.is_partial = is_placed && !(has_all_layers && std::none_of(options_.moved.begin(), options_.moved.end(),
-                                                                      [](const MovedTensor& tensor) { return tensor.device == Placement::kHost; }));
+    fitted.is_partial = is_placed &&
+                        !(settings.offloads_all && std::none_of(options_.moved.begin(), options_.moved.end(),
+                                                                [](const MovedTensor& tensor) { return tensor.device == Placement::kHost; }));
     return fitted;
   }
 
@@ -210,7 +210,7 @@ class Fit {
   }
 
   void move(std::uint32_t layer, Part part, int device, std::vector<MovedTensor>& moved) const {
-    if (layer >= n_layers_) return;  // the engine writes a rule for the output too, which matches nothing
+    if (layer >= by_layer_.size()) return;  // the engine writes a rule for the output too, which matches nothing
     const std::vector<std::string_view>& names = leaves_[static_cast<std::size_t>(part)];
     for (const std::size_t index : by_layer_[layer])
       if (std::find(names.begin(), names.end(), job_.tensors[index].name) != names.end()) moved.push_back({index, device});
@@ -254,7 +254,7 @@ class Fit {
   /// Whether dense layers alone leave room: then experts come back as far as they fit.
   [[nodiscard]] bool has_room_for_experts() const {
     Scenario trial = scenario_;
-    for (std::uint32_t layer = 0; layer < n_layers_; ++layer) move(layer, Part::experts, Placement::kHost, trial.options.llama_cpp.moved);
+    for (std::uint32_t layer = 0; layer < by_layer_.size(); ++layer) move(layer, Part::experts, Placement::kHost, trial.options.llama_cpp.moved);
     return sum(targets_) - sum(memory(trial)) > 0;
   }
 
@@ -380,7 +380,8 @@ class Fit {
   std::vector<std::int64_t> targets_;  ///< most bytes of each device
   mutable std::vector<DraftSize> drafting_;
   mutable std::int64_t draft_context_ = 0;  ///< that they are of
-  std::uint32_t n_layers_ = 0;
+  std::uint32_t n_layers_ =
+      0;  ///< prediction layers count if they draft, though a file's always count where layers are placed (common/fit.cpp, hp_ngl)
   bool has_experts_ = false;
   bool only_whole_ = false;                            ///< what does not end with everything on the devices may end anywhere
   bool has_poor_forms_ = false;                        ///< closed forms of some of its graphs are far off: their size decides everywhere

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/local_rules.hpp"
+#include "gguf/architecture.hpp"
 #include "json_text.hpp"
 #include "weighbridge/gguf.hpp"
 #include "weighbridge/weights.hpp"
@@ -290,8 +291,8 @@ void widen_graphs(Plan& plan, std::uint64_t most) {
 }
 
 Plan plan(const Job& job) {
-  if (!drafts(job) || job.model.from_gguf) return plan_file(job);
-  // The file is another one. What is remembered of the job is of the one without prediction layers.
+  if (!drafts(job) || job.model.from_gguf || gguf::keeps_predictions(job.model)) return plan_file(job);
+  // The file is another one than the converter's. What is remembered of the job is of the one without prediction layers.
   const std::vector<Tensor> tensors = gguf_tensors_with_predictions(job.model, loaded_format(job.model, job.scenario));
   Memo memo;
   return plan_file({job.model, tensors, job.scenario, job.explain, &memo});

@@ -23,7 +23,8 @@ struct Settings {
   std::int64_t n_ubatch = 0;    ///< tokens of one graph
   std::int64_t n_outputs = 0;   ///< tokens of it whose logits are wanted
   std::int64_t n_rs_seq = 0;    ///< recurrent states of a sequence that are kept beside the newest, so that drafts can be taken back
-  std::int64_t gpu_layers = 0;  ///< 0 to layers + 1, the output counted as a layer
+  std::int64_t gpu_layers = 0;  ///< 0 to layers of the file + 1, the output counted as a layer
+  bool offloads_all = false;    ///< all of these
   DType type_k;
   DType type_v;
   bool flash_attention = true;
@@ -116,15 +117,18 @@ struct Load {
 struct Loads {
   std::vector<Load> layers;  ///< without routed experts
   std::vector<Load> experts;
-  std::vector<Load> predictions;  ///< by prediction layer, all that it has
-  Load output;                    ///< output matrix, if the file has one, and norm
-  Load embedding;                 ///< of the tokens
-  std::size_t embedding_row = 0;  ///< of Job::tensors
+  std::vector<Load> predictions;       ///< by prediction layer, all that it has
+  std::vector<Load> idle_predictions;  ///< what of it is loaded even where nothing drafts
+  Load output;                         ///< output matrix, if the file has one, and norm
+  Load embedding;                      ///< of the tokens
+  std::size_t embedding_row = 0;       ///< of Job::tensors
   TiedHead head = TiedHead::none;
   Bytes tables;        ///< on the host beside the embedding: learned positions, token types, embeddings of single layers
   Bytes rope_factors;  ///< on every device that holds a layer
 };
 [[nodiscard]] Load load_of(const Tensor& tensor);
+/// The engine makes room for it: a tensor of the text model, or of a prediction layer that drafts or is not skipped.
+[[nodiscard]] bool is_loaded(const Job& job, const Tensor& tensor);
 [[nodiscard]] const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept);
 
 /// Whether the file's tensors are known: read from one, or of an architecture whose conversion we have. Others are counted under our own names.

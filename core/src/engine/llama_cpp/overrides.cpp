@@ -31,8 +31,6 @@ std::optional<int> find_buffer(const Scenario& scenario, const std::string& buff
   return std::nullopt;
 }
 
-bool is_loaded(const Job& job, const Tensor& tensor) { return tensor.part == ModelPart::text || (tensor.part == ModelPart::mtp && drafts(job)); }
-
 Notice bad_rule(const TensorOverride& rule, const std::string& expected) {
   const std::string text = rule.pattern + "=" + rule.buffer;
   return notice::custom("unsupported", "params.engine.options.override_tensor", "`override_tensor` " + text + ": expected " + expected + ".",

@@ -30,11 +30,10 @@ std::vector<float> cumulative_shares(const Scenario& scenario, const std::vector
 /// tensor, whether it matches one or not.
 bool works_as_pipeline(const Job& job, const Settings& settings, int n_devices) {
   const LlamaCppOptions& o = job.scenario.options.llama_cpp;
-  const bool all_layers = settings.gpu_layers > job.model.n_layers();
   const bool asynchronous = std::all_of(job.scenario.hardware.begin(), job.scenario.hardware.end(),
                                         [](const DeviceGroup& g) { return pads_rows(g.device); });
-  return n_devices > 1 && all_layers && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && o.moved.empty() && o.override_tensor.empty() &&
-         asynchronous;
+  return n_devices > 1 && settings.offloads_all && settings.offload_kqv && job.scenario.cpu_moe_layers == 0 && o.moved.empty() &&
+         o.override_tensor.empty() && asynchronous;
 }
 
 constexpr std::int64_t kPipelineCopies = 4;  // ggml/include/ggml-backend.h: GGML_SCHED_MAX_COPIES
@@ -80,7 +79,8 @@ bool experts_stay(const Job& job, std::int64_t layer) {
 bool drafts(const Job& job) { return job.scenario.options.llama_cpp.mtp.value_or(false) && !job.model.mtp_layers.empty(); }
 
 std::int64_t layers_of_file(const Job& job) {
-  const bool has_predictions = job.model.from_gguf || drafts(job);
+  if (job.scenario.options.llama_cpp.counts_own_layers) return job.model.n_layers();
+  const bool has_predictions = job.model.from_gguf || gguf::keeps_predictions(job.model) || drafts(job);
   return job.model.n_layers() + (has_predictions ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0);
 }
 

@@ -134,6 +134,7 @@ Settings settle(const Job& job) {
   const std::int64_t all = layers_of_file(job) + 1;
   const std::int64_t wanted = o.n_gpu_layers.value_or(-1);
   s.gpu_layers = job.scenario.hardware.empty() ? 0 : (wanted < 0 ? all : std::min(wanted, all));
+  s.offloads_all = s.gpu_layers == all;
   if (takes_back(job.model)) s.n_rs_seq = o.n_rs_seq.value_or(drafts(job) ? kDrafts : 0);
   s.type_k = cache_type(job.scenario.kv_type);
   s.type_v = cache_type(job.scenario.kv_value_type);

@@ -6,6 +6,7 @@
 #include "engine/formula.hpp"
 #include "engine/llama_cpp/llama_cpp.hpp"
 #include "gguf/architecture.hpp"
+#include "json_text.hpp"
 
 namespace weighbridge::llama_cpp {
 
@@ -35,19 +36,34 @@ void add(Load& sum, const Load& load) {
   sum.largest_gate_up = std::max(sum.largest_gate_up, load.largest_gate_up);
 }
 
+/// Of a prediction layer, and loaded even where nothing drafts: asked for without TENSOR_SKIP (src/models/{step35,hy-v3,deepseek32,glm-dsa}.cpp). The
+/// other architectures skip the layer whole.
+bool is_loaded_idle(std::string_view architecture, std::string_view name) {
+  if (architecture == "deepseek32" || architecture == "glm-dsa") return name == "exp_probs_b.bias";
+  if (is_any_of(name,
+                {"attn_norm", "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_norm", "nextn.eh_proj", "nextn.enorm", "nextn.hnorm"}))
+    return false;
+  if (architecture == "hy_v3") return name != "attn_q_norm" && name != "attn_k_norm";
+  return architecture == "step35";
+}
+
 Loads count_loads(const Job& job) {
   Loads loads;
   loads.layers.resize(job.model.layers.size());
   loads.experts.resize(job.model.layers.size());
   loads.predictions.resize(job.model.mtp_layers.size());
+  loads.idle_predictions.resize(job.model.mtp_layers.size());
+  const std::string_view architecture = gguf::architecture_of(job.model);
   loads.head = tied_head(job);
   loads.embedding_row = job.tensors.size();
   for (std::size_t row = 0; row < job.tensors.size(); ++row) {
     const Tensor& tensor = job.tensors[row];
     const Load load = load_of(tensor);
     if (const auto prediction = static_cast<std::size_t>(tensor.layers.first - job.model.n_layers());
-        tensor.part == ModelPart::mtp && tensor.layers.first >= job.model.n_layers() && prediction < loads.predictions.size())
+        tensor.part == ModelPart::mtp && tensor.layers.first >= job.model.n_layers() && prediction < loads.predictions.size()) {
       add(loads.predictions[prediction], load);
+      if (is_loaded_idle(architecture, tensor.name)) add(loads.idle_predictions[prediction], load);
+    }
     if (tensor.part != ModelPart::text) continue;
     if (tensor.layers.first >= 0) {
       auto& parts = is_routed(tensor) ? loads.experts : loads.layers;
@@ -106,7 +122,8 @@ std::vector<Group> groups_on(const Job& job, const Loads& loads, const Placement
   const Embeddings embeddings = place_embeddings(job, loads, placement);
   for (std::size_t index = 0; index < job.tensors.size(); ++index) {
     const Tensor& tensor = job.tensors[index];
-    if (tensor.part == ModelPart::mtp && drafts(job) && place_of(job, placement, index) == device) add_to(groups, "prediction_layers", tensor);
+    if (tensor.part == ModelPart::mtp && is_loaded(job, tensor) && place_of(job, placement, index) == device)
+      add_to(groups, "prediction_layers", tensor);
     if (tensor.part != ModelPart::text) continue;
     if (tensor.role == TensorRole::embedding) {
       if (embeddings.table == device) add_to(groups, "embeddings", tensor);
@@ -168,6 +185,12 @@ Bytes buffer_bytes(DType type, std::int64_t row, std::int64_t n_rows, bool pads)
   return pads ? padded(type, row, bytes) : bytes;
 }
 
+bool is_loaded(const Job& job, const Tensor& tensor) {
+  if (tensor.part != ModelPart::mtp || tensor.layers.first < job.model.n_layers()) return tensor.part == ModelPart::text;
+  if (tensor.layers.first >= layers_of_file(job)) return false;
+  return drafts(job) || is_loaded_idle(gguf::architecture_of(job.model), tensor.name);
+}
+
 const Loads& loads_of(const Job& job, std::shared_ptr<const void>& kept) {
   if (!kept) kept = std::make_shared<const Loads>(count_loads(job));
   return *static_cast<const Loads*>(kept.get());
@@ -186,10 +209,12 @@ Term weights_term(const Job& job, const Loads& loads, const Placement& placement
     const int experts = static_cast<std::int64_t>(layer) < job.scenario.cpu_moe_layers ? Placement::kHost : place;
     if (experts == device) take(loads.experts[layer]);
   }
-  // A file's prediction layers are skipped (TENSOR_SKIP) unless a context drafts with them (llama_model_params.load_mtp, src/models/*.cpp); a
-  // loader of before that flag put those of Qwen3.5 and Step-3.5 into the buffers of the last device.
-  for (std::size_t layer = 0; layer < loads.predictions.size() && drafts(job); ++layer)
-    if (placement.draft_device[layer] == device) take(loads.predictions[layer]);
+  // A file's prediction layers are skipped (TENSOR_SKIP) unless a context drafts with them (llama_model_params.load_mtp, src/models/*.cpp), some
+  // architectures' only in part; a loader of before that flag put those of Qwen3.5 and Step-3.5 into the buffers of the last device.
+  const std::vector<Load>& predictions = drafts(job) ? loads.predictions : loads.idle_predictions;
+  const auto in_file = static_cast<std::size_t>(layers_of_file(job) - job.model.n_layers());
+  for (std::size_t layer = 0; layer < std::min(in_file, predictions.size()); ++layer)
+    if (placement.draft_device[layer] == device) take(predictions[layer]);
   for (std::size_t index = 0; index < placement.moved.size(); ++index) {
     const int to = placement.moved[index];
     const int from = layer_place(job, placement, index);

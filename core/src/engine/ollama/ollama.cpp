@@ -64,10 +64,10 @@ Bytes predicted_vram(const Job& job, std::int64_t tokens) {
   heads = attention_heads(job.model);
   Bytes file;
   for (const Tensor& tensor : job.tensors)
-    if (tensor.part == ModelPart::text) file += tensor.bytes();
+    if (tensor.part == ModelPart::text || tensor.part == ModelPart::mtp) file += tensor.bytes();
   if (heads == 0) return file;
   return file + value_of({{"keys_and_values", 2},
-                          {"layers", job.model.n_layers()},
+                          {"layers", llama_cpp::layers_of_file(job)},
                           {"kv_heads", std::max<std::int64_t>(kv_heads, 1)},
                           {"head_dim", job.model.hidden_size / heads},
                           {"tokens", tokens},
@@ -116,7 +116,7 @@ bool encodes_on_gpu(const Job& job, const Rules& rules) {
   constexpr int by_size_of_encoder = 30'011;
   constexpr Bytes limited = 10 * kGiB;
   const std::int64_t layers = job.scenario.options.llama_cpp.n_gpu_layers.value_or(-1);
-  if (layers >= 0 && layers <= job.model.n_layers()) return false;
+  if (layers >= 0 && layers <= llama_cpp::layers_of_file(job)) return false;
   const bool by_size = release_of(job.scenario.engine_version, rules) >= by_size_of_encoder;
   const Bytes required = llama_cpp::projector_bytes(job) + kProjectorHeadroom;
   return std::none_of(job.scenario.hardware.begin(), job.scenario.hardware.end(),
