@@ -143,14 +143,6 @@ TEST(Arguments, AReleaseThatHasAClassForTheModel) {
   EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
 }
 
-TEST(Arguments, AReleaseThatTakesThePoolInBytes) {
-  Json params = request("vllm", kDense, 1, {{"kv_cache_memory_bytes", 20'000'000'000}});
-  params["engine"]["version"] = "0.9";
-  EXPECT_EQ(nearest(params)["engine"]["version"], "0.10");
-  params["engine"]["version"] = "0.10";
-  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
-}
-
 TEST(Arguments, AReleaseWithDecodeContextParallelForTheCache) {
   Json params = request("vllm", kExperts, 8, {{"decode_context_parallel_size", 8}});
   params["engine"]["version"] = "0.9";

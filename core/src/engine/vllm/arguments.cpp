@@ -105,12 +105,6 @@ std::optional<Notice> format_problem(const Job& job) {
   return too_old("vLLM", version, "kernels for mxfp4", "0.10");
 }
 
-/// vllm-project/vllm#21489, of 2025-07-24.
-std::optional<Notice> pool_problem(const Scenario& scenario) {
-  if (!scenario.options.vllm.kv_cache_memory_bytes || !is_older(scenario.engine_version, 10)) return std::nullopt;
-  return too_old("vLLM", scenario.engine_version, "`--kv-cache-memory-bytes`", "0.10");
-}
-
 /// vllm-project/vllm#23734, of 2025-08-27, for latent caches; #25438, of 2025-09-23, for keys and values of heads.
 std::optional<Notice> context_parallel_problem(const Job& job) {
   const std::string& version = job.scenario.engine_version;
@@ -124,7 +118,6 @@ std::optional<Notice> context_parallel_problem(const Job& job) {
 std::optional<Notice> arguments_problem(const Job& job) {
   if (std::optional<Notice> newer = release_problem(job)) return newer;
   if (std::optional<Notice> format = format_problem(job)) return format;
-  if (std::optional<Notice> pool = pool_problem(job.scenario)) return pool;
   if (std::optional<Notice> parallel = context_parallel_problem(job)) return parallel;
   if (std::optional<Notice> adapters = adapters_problem(job.scenario.options.vllm)) return adapters;
   if (std::optional<Notice> block = block_problem(job)) return block;
