@@ -228,13 +228,6 @@ bool is_quantized_by_name(const Tensor& tensor) {
   return tensor.role == TensorRole::indexer && (tensor.name.ends_with(".wq_b.weight") || tensor.name.ends_with(".wk.weight"));
 }
 
-/// A gated delta rule's projection to one decay and one write strength per head fills no block of 128 rows: checkpoints in FP8 blocks leave it as it is
-/// ("ba_proj doesn't support blockwise fp8 quantization", vllm-project/vllm models/qwen3_next.py).
-bool is_left_of_blocks(const Tensor& tensor, const WeightsLayout& layout) {
-  if (layout.quantization != WeightQuantization::fp8_block || tensor.role != TensorRole::recurrent_in) return false;
-  return tensor.name.ends_with(".in_proj_a.weight") || tensor.name.ends_with(".in_proj_b.weight") || tensor.name.ends_with(".in_proj_ba.weight");
-}
-
 }  // namespace
 
 bool is_expert(TensorRole role) { return role == TensorRole::expert_gate_up || role == TensorRole::expert_down; }
@@ -286,7 +279,9 @@ bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout
   if (layout.quantization == WeightQuantization::mlc) return is_quantized_by_mlc(tensor);
   if (is_exl(layout.quantization)) return is_quantized_by_exl(tensor.role);
   if (layout.experts_only && !is_expert(tensor.role) && has_experts(model)) return false;
-  if (is_left_of_blocks(tensor, layout)) return false;
+  // A delta rule's projection to one decay and one write strength per head fills no block of rows: checkpoints in FP8 blocks leave it as it is ("ba_proj
+  // doesn't support blockwise fp8 quantization", vllm-project/vllm models/qwen3_next.py).
+  if (tensor.role == TensorRole::recurrent_in && tensor.rows <= layout.block_rows) return false;
   return is_quantizable(tensor.role) || is_quantized_by_name(tensor);
 }
 

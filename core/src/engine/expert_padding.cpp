@@ -50,13 +50,10 @@ Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padd
     }
     return tensor;
   }
-  const bool is_flat = tensor.cols == 1;
-  if (!is_down)
-    tensor.rows = ceil_div(tensor.rows, ranks);
-  else if (!is_flat)
-    tensor.cols = ceil_div(tensor.cols, ranks);  // input features; a bias or channel scale stays whole
-  if (!is_flat && (padding.hidden_multiple > 1 || padding.ffn_multiple > 1)) {
+  if (!is_down) tensor.rows = ceil_div(tensor.rows, ranks);
+  if (tensor.cols > 1) {  // a bias or channel scale of inputs stays whole
     const std::int64_t unit = tensor.is_scale ? kNvfp4Block : 1;
+    if (is_down) tensor.cols = ceil_div(tensor.cols, ranks);
     tensor.rows = round_up(tensor.rows, is_down ? padding.hidden_multiple : padding.ffn_multiple);
     tensor.cols = round_up(tensor.cols * unit, is_down ? padding.ffn_multiple : padding.hidden_multiple) / unit;
   }

@@ -96,13 +96,6 @@ bool has_wide_output(const Job& job) {
   return is_compressed(job.model) && capability / 10 != 10;
 }
 
-bool has_delta_states(const Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
-    const RecurrentMixer* state = recurrent_part(layer);
-    return state != nullptr && state->kind == RecurrentKind::kimi_delta;
-  });
-}
-
 /// What an image encoder's model needs to have its prompts captured: be one of a few (configs/model_config.py,
 /// multimodal_breakable_cuda_graph_supported_model_archs and multimodal_piecewise_cuda_graph_supported_model_archs).
 bool captures_beside_encoder(const Model& model) {
@@ -117,7 +110,7 @@ bool captures_prompts(const Job& job, const Settings& s, const Rules& rules) {
   const Model& model = job.model;
   if (!rules.prefill_graphs || !s.graphs || job.scenario.hardware.front().device.backend != "cuda" || s.pipeline > 1) return false;
   if (model.vision && !(rules.breakable_graphs && captures_beside_encoder(model))) return false;
-  if (rules.breakable_graphs) return !has_delta_states(model) && !is_compressed(model);
+  if (rules.breakable_graphs) return !model.architecture.starts_with("kimi_linear") && !is_compressed(model);
   const LatentAttention* latent = first_latent_attention(model.layers);
   const bool is_sparse = latent != nullptr && latent->indexer.top_k > 0;
   return s.groups == 1 && !s.symmetric_memory && !is_sparse && model.architecture != "qwen3_next" && model.architecture != "bailing_hybrid";

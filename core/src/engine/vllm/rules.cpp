@@ -35,8 +35,6 @@ constexpr std::array kRules{
     Rules{"0.14", 0.90, false, with_context, false, true, kGraphSince014, kTorchSampler, kMla64k, true, false, 1, false, tuples, true, false, false},
     Rules{"0.17", 0.90, false, with_context, false, true, kGraphSince014, kLeanSampler, kMla64k, true, false, 1, true, tuples, true, true, false},
     Rules{"0.20", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true, true, false},
-    Rules{"0.21", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true, true, false},
-    Rules{"0.22", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, tuples, true, true, false},
     Rules{"0.23", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 1, true, slots, true, true, false},
     Rules{"0.26", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, slots, true, true, false},
     Rules{"0.27", 0.92, false, with_context, true, true, kGraphSince014, kLeanSampler, kMla64k, true, true, 2, true, dense, true, true, false},

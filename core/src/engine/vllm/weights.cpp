@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weighbridge/weights.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,6 +7,7 @@
 #include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "engine/weight_sum.hpp"
+#include "quantize.hpp"
 
 namespace weighbridge::vllm {
 
@@ -120,13 +120,13 @@ ExpertPadding padding_of(const Job& job) {
 /// FP8 weights of ROCm that an environment variable can leave as they are (VLLM_ROCM_FP8_PADDING, on; quantization/utils/fp8_utils.py
 /// _maybe_pad_fp8_weight): rows of whole 512 bytes get 256 more, where scales are per block or per tensor; not of experts, nor per channel.
 Tensor with_row_padding(const Job& job, Tensor tensor) {
-  const bool is_expert = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
-  if (job.scenario.hardware.front().device.backend != "rocm" || is_expert || tensor.is_scale || !(tensor.type == dtype::fp8)) return tensor;
-  const std::optional<WeightsLayout> made = layout_of(job.scenario.weights_format);
-  if (!made && tensor.recipe == 0) return tensor;
-  const WeightQuantization by = made ? made->quantization : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].quantization;
-  const bool pads = by == WeightQuantization::fp8_block || by == WeightQuantization::fp8_per_tensor;
-  if (pads && tensor.cols % 512 == 0) tensor.cols += 256;
+  if (job.scenario.hardware.front().device.backend != "rocm" || is_expert(tensor.role) || tensor.is_scale || tensor.cols % 512 != 0 ||
+      !(tensor.type == dtype::fp8))
+    return tensor;
+  const bool pads = tensor.recipe == 0
+                        ? job.scenario.weights_format == "fp8-block"
+                        : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].quantization != WeightQuantization::fp8_per_channel;
+  if (pads) tensor.cols += 256;
   return tensor;
 }
 
@@ -139,16 +139,16 @@ struct Loaded {
 Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
   const ExpertPadding padding = padding_of(job);
   const Split how = settings.split();
-  const bool is_rocm = job.scenario.hardware.front().device.backend == "rocm";
   Loaded loaded;
   for (const Tensor& stored : job.tensors) {
     const Tensor tensor = in_stage(as_loaded(stored), settings, stage, job.model);
     if (tensor.copies() == 0) continue;
-    const Tensor local = with_row_padding(job, local_part(job.model, tensor, how, padding));
+    const Tensor bare = local_part(job.model, tensor, how);
+    const Tensor local = with_row_padding(job, padding.pads() ? local_part(job.model, tensor, how, padding) : bare);
     loaded.sum.add(tensor, local);
     if (serves_as_values(job, tensor)) loaded.sum.add(tensor, local);
     if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
-    if (padding.pads() || is_rocm) loaded.padding += local.bytes() - local_part(job.model, tensor, how).bytes();
+    loaded.padding += local.bytes() - bare.bytes();
   }
   return loaded;
 }
