@@ -279,6 +279,9 @@ bool takes(const Model& model, const Tensor& tensor, const WeightsLayout& layout
   if (layout.quantization == WeightQuantization::mlc) return is_quantized_by_mlc(tensor);
   if (is_exl(layout.quantization)) return is_quantized_by_exl(tensor.role);
   if (layout.experts_only && !is_expert(tensor.role) && has_experts(model)) return false;
+  // A delta rule's projection to one decay and one write strength per head fills no block of rows: checkpoints in FP8 blocks leave it as it is ("ba_proj
+  // doesn't support blockwise fp8 quantization", vllm-project/vllm models/qwen3_next.py).
+  if (tensor.role == TensorRole::recurrent_in && tensor.rows <= layout.block_rows) return false;
   return is_quantizable(tensor.role) || is_quantized_by_name(tensor);
 }
 

@@ -132,10 +132,10 @@ TEST(Arguments, AReleaseThatHasAClassForTheModel) {
   EXPECT_EQ(release("MiniMaxAI/MiniMax-M2", "0.10"), "0.11");
   EXPECT_EQ(release("Qwen/Qwen3-VL-30B-A3B-Instruct", "0.10"), "0.11");
   EXPECT_EQ(release("LGAI-EXAONE/K-EXAONE-236B-A23B", "0.11"), "0.14");
-  EXPECT_EQ(release("google/gemma-4-26B-A4B-it", "0.17"), "0.21");
+  EXPECT_EQ(release("google/gemma-4-26B-A4B-it", "0.17"), "0.20");
   EXPECT_EQ(release("Qwen/Qwen3.5-35B-A3B", "0.14"), "0.17");
-  EXPECT_EQ(release("deepseek-ai/DeepSeek-V4-Flash", "0.17"), "0.21");
-  EXPECT_EQ(release("MiniMaxAI/MiniMax-M3", "0.23"), "0.27");
+  EXPECT_EQ(release("deepseek-ai/DeepSeek-V4-Flash", "0.17"), "0.20");
+  EXPECT_EQ(release("MiniMaxAI/MiniMax-M3", "0.23"), "0.26");
   EXPECT_EQ(release("Qwen/Qwen3.5-35B-A3B", "0.5.3", "sglang"), "0.5.10");
   EXPECT_EQ(release("deepseek-ai/DeepSeek-V4-Flash", "0.5.10", "sglang"), "0.5.18");
   Json params = request("vllm", kDense, 8);

@@ -114,7 +114,7 @@ TEST(Request, WhatWasCountedIsSaid) {
   const Json counted = testing::estimate(testing::usual_request())["request"];
   EXPECT_EQ(counted["parallel"]["tensor"], 8);
   EXPECT_EQ(counted["weights"]["format"], "checkpoint");
-  EXPECT_EQ(counted["engine"]["version"], "0.27");
+  EXPECT_EQ(counted["engine"]["version"], "0.28");
 }
 
 TEST(Request, EngineOptionsWinOverTheWorkload) {

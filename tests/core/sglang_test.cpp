@@ -106,6 +106,20 @@ TEST(SglangShare, FollowsFromTheCardTheChunkAndTheGraphs) {
   EXPECT_NEAR(share_of(with("Qwen/Qwen3-32B", "h100-sxm", 2, {{"mem_fraction_static", 0.7}}), "0.5.10"), 0.7, 1e-6);
 }
 
+// Two RTX 4090 with Qwen3.5-9B captured 0.26 GiB, all of it for decoding: models with an image encoder had their prompts captured later, a few of them.
+TEST(SglangGraphs, PromptsAreCapturedOfTheModelsThatTheReleaseTrusts) {
+  const auto captures = [](const char* model, const char* version) {
+    Json params = with(model, "h100-sxm", 2);
+    params["engine"]["version"] = version;
+    return row_bytes(term_of(params, "cuda_graphs"), "prefill_graphs") > 0;
+  };
+  EXPECT_FALSE(captures("Qwen/Qwen3-32B", "0.5.3"));
+  EXPECT_TRUE(captures("Qwen/Qwen3-32B", "0.5.10"));
+  EXPECT_FALSE(captures("Qwen/Qwen3.5-9B", "0.5.10"));
+  EXPECT_TRUE(captures("Qwen/Qwen3.5-9B", "0.5.18"));
+  EXPECT_FALSE(captures("Qwen/Qwen3-VL-30B-A3B-Instruct", "0.5.18"));
+}
+
 // Four B200 with DeepSeek-R1 in NVFP4 had 102.1 GiB of weights (zufayu/ClaudeSkillsE2EPerf): each block scale is there twice, which is a byte for
 // 16 values of 58 x 256 x 3 x 7,168 x 2,048 in experts, and a little more.
 TEST(SglangWeights, BlockScalesOfNvfp4AreThereTwice) {

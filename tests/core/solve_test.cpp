@@ -71,9 +71,9 @@ TEST(Solve, FindsTheMostBeyondAGapWhereLayersAreDealtOutInTurn) {
 }
 
 TEST(Solve, GivesTheWidestCacheThatFits) {
-  // 80 layers of 8 heads keep 320 KiB of a token in 16 bits: 64,000 tokens are 20 GB of the 15 that the weights leave, and in 8 bits half of that.
+  // 80 layers of 8 heads keep 160 KiB of a token on each of two cards in 16 bits: 28,672 tokens are 4.7 GB, and half of that in 8 bits.
   Json request = dense_on_two_h100();
-  request["workload"] = {{"context_tokens", 8192}, {"sequences", 4}};
+  request["workload"] = {{"context_tokens", 7168}, {"sequences", 4}};
   const Json answer = solve(request, "cache_type");
   EXPECT_EQ(answer["value"], "fp8");
   EXPECT_EQ(answer["next"]["value"], "auto");

@@ -110,11 +110,12 @@ TEST(VllmStates, DeepSeekV4AsksForWhatVllm022Said) {
   EXPECT_NEAR(result["verdict"]["nearest"]["context_tokens"].get<double>(), 13'528, 8);
 }
 
-// vllm-project/vllm#51041: 7.71 GiB held 150,992 tokens in requests of 121,344, with drafts and 16,384 tokens in flight.
+// vllm-project/vllm#51041: 7.71 GiB held 150,992 tokens in requests of 121,344, with drafts and two batches of 8,192 tokens in
+// flight.
 TEST(VllmStates, DeepSeekV4HoldsAsManyTokensAsLogged) {
   const auto pool = static_cast<std::int64_t>(7.71 * testing::kGiBytes);
   Json request = compressed_request("deepseek-ai/DeepSeek-V4-Flash", "0.26.0", 121344,
-                                    {{"speculative_method", "mtp"}, {"max_num_batched_tokens", 16384}, {"kv_cache_memory_bytes", pool}});
+                                    {{"speculative_method", "mtp"}, {"max_num_batched_tokens", 8192}, {"kv_cache_memory_bytes", pool}});
   EXPECT_NEAR(testing::estimate(request)["engine"]["kv_cache_tokens"].get<double>(), 150'992, 150'992 * 0.001);
 }
 

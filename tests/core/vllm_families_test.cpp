@@ -59,6 +59,23 @@ TEST(VllmExperts, APublishedMxfp4CheckpointIsOffered) {
   for (std::size_t i = 1; i < formats.size(); ++i) EXPECT_NE(formats[i]["format"], "mxfp4");
 }
 
+// vllm-project/vllm#33333: 9.8291 GiB on each of two. A rank's 928 rows of each expert are 1,024 there; those of Hopper's kernel stay.
+TEST(VllmExperts, Nvfp4IsPaddedToTheTilesOfFp4Units) {
+  const char* model = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4";
+  const double padded = weights_gib(request(model, "rtx-5080", 2, 4096, 1, "0.14"));
+  EXPECT_NEAR(padded, 9.8291, 0.04);
+  const double filled = 23.0 * 128 * 2 * (1024 - 928) * 2688 * (0.5 + 1.0 / 16);  // layers, experts, matrices, rows, columns, bytes a value
+  EXPECT_NEAR(padded - weights_gib(request(model, "rtx-4090", 2, 4096, 1, "0.14")), filled / kGib, 0.001);
+}
+
+// A log of vLLM 0.20.2 on an RTX 5090: 17.89 GiB. Five layers have no values of their own, and a table of 512 for their heads.
+TEST(VllmWeights, Gemma4CopiesKeysIntoTheValuesThatItLacks) {
+  const Json params = request("nvidia/Gemma-4-26B-A4B-NVFP4", "rtx-5090", 1, 4096, 1, "0.20");
+  EXPECT_NEAR(weights_gib(params), 17.89, 0.02);
+  const Json weights = testing::term(testing::estimate(params), "weights");
+  EXPECT_EQ(row_bytes(weights, "rope_cache"), 2LL * 262144 * (256 + 512));
+}
+
 // Logs of vLLM 0.10.2 (one H100), 0.12 (two GPUs) and 0.8.5 (four): 56.9342, 28.4571 and 14.2474 GiB.
 TEST(VllmWeights, Qwen3MoeMatchesTheLoggedSizes) {
   EXPECT_NEAR(weights_gib(request("Qwen/Qwen3-30B-A3B-Instruct-2507", "h100-sxm", 1, 4096, 1)), 56.9342,
@@ -132,6 +149,15 @@ TEST(VllmWindows, ThePoolIsReportedAsTheVersionDoes) {
   }
 }
 
+// A log of vLLM 0.26.0: 182.37 GiB held 217,116 tokens in requests of 16,384 (13.25 of them). With one batch in flight it would be half as many more.
+TEST(VllmWindows, TwoBatchesAreInFlightSince026) {
+  Json params = request("google/gemma-4-31B-it", "b300-sxm", 1, 16384, 1, "0.26");
+  params["engine"]["options"]["kv_cache_memory_bytes"] = static_cast<std::int64_t>(182.37 * kGib);
+  EXPECT_NEAR(testing::estimate(params)["engine"]["kv_cache_tokens"].get<double>(), 217'116, 30);
+  params["engine"]["version"] = "0.25";
+  EXPECT_GT(testing::estimate(params)["engine"]["kv_cache_tokens"].get<double>(), 217'116 * 1.5);
+}
+
 TEST(VllmWindows, OneWindowForAllLayersIsOneGroup) {
   Json params = request("Qwen/Qwen3-8B", "h100-sxm", 1, 32768, 1);
   params["model"] = {{"config", testing::parse(R"({"model_type":"mistral","hidden_size":4096,"intermediate_size":14336,"num_attention_heads":32,
@@ -173,6 +199,18 @@ TEST(VllmBackends, RocmIsCountedWithANoteAndItsExpertColumns) {
   // gate and up: 2048 columns, down: 768; all are whole 512 bytes and get 128 columns more.
   EXPECT_EQ(row_bytes(testing::term(response["result"], "weights"), "routed_experts"), cuda + 48LL * 128 * (2 * 768 + 2048) * 128 * 2);
   EXPECT_EQ(response["warnings"][0]["code"], "rocm_by_cuda_rules");
+}
+
+// A log of 0.27.1 on a Radeon Pro W7900 with Qwen3.8-27B-FP8: 29.38 GiB, 0.93 of which are 256 bytes at each row of whole 512.
+TEST(VllmBackends, RocmPadsRowsOfFp8) {
+  const auto weights = [](const char* device, const char* format) {
+    Json params = request("Qwen/Qwen3.8-27B", device, 1, 4096, 1, "0.27");
+    params["weights"]["format"] = format;
+    return weights_gib(params);
+  };
+  EXPECT_NEAR(weights("radeon-pro-w7900", "fp8-block"), 29.38, 0.03);
+  EXPECT_NEAR(weights("radeon-pro-w7900", "fp8-block") - weights("h100-sxm", "fp8-block"), 0.93, 0.01);
+  EXPECT_EQ(weights("radeon-pro-w7900", "fp8"), weights("h100-sxm", "fp8"));  // scales per channel
 }
 
 TEST(VllmBackends, AnUnknownBackendIsNamed) {

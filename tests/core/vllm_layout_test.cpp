@@ -36,6 +36,20 @@ TEST(VllmPool, RecurrentLayersShareItWithAttention) {
   EXPECT_NEAR(concurrency, 71.42, 0.005);
 }
 
+// Two R9700 under 0.19.0: 7.53 GiB held 61,152 tokens, and 52.33 requests of 2,048: three blocks each, and three states. Prefixes of recurrent
+// models are cached unless told otherwise since 0.28 (vllm-project/vllm#50991), with a second state.
+TEST(VllmPool, StatesOfPrefixesAreKeptUnaskedSince028) {
+  const auto held = [](const char* version) {
+    Json params = request("Qwen/Qwen3.6-27B", "radeon-ai-pro-r9700", 2, version, Json::object());
+    params["weights"]["format"] = "fp8-block";
+    return pool(params, 7.53, 2048);
+  };
+  EXPECT_EQ(held("0.19").first, 61'152);
+  EXPECT_NEAR(held("0.19").second, 52.33, 0.005);
+  EXPECT_NEAR(held("0.27").second, 52.33, 0.005);
+  EXPECT_NEAR(held("0.28").second, 52.33 * 6 / 9, 0.005);
+}
+
 // sostrowsk/dgx-spark-local-llm, vLLM 0.25.1: three drafted tokens lengthen the convolution's state (1600 tokens a block) and keep a state each;
 // the drafting layer is a 17th of attention, which pads the recurrent groups by three layers.
 TEST(VllmPool, DraftedTokensKeepStatesOfTheirOwn) {

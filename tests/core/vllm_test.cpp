@@ -106,13 +106,13 @@ TEST(VllmGraphs, TheDefaultCaptureHas86Graphs) {
   EXPECT_EQ(testing::term(testing::estimate(params), "cuda_graphs")["formula"]["rows"][0]["factors"][0]["value"], 86);
 }
 
-TEST(VllmVersions, GraphsMoveInsideTheBudgetAt021) {
+TEST(VllmVersions, GraphsMoveInsideTheBudgetAt020) {
   Json params = testing::usual_request();
   params["engine"]["version"] = "0.11";
   const Json before = testing::estimate(params);
   EXPECT_EQ(testing::term(before, "cuda_graphs")["inside_limit"], false);
   EXPECT_EQ(before["engine"]["version"], "0.11");
-  params["engine"]["version"] = "0.21";
+  params["engine"]["version"] = "0.20";
   EXPECT_EQ(testing::term(testing::estimate(params), "cuda_graphs")["inside_limit"], true);
 }
 
@@ -120,7 +120,7 @@ TEST(VllmVersions, AVersionWeHaveNotReadIsCountedByTheNearestAndSaid) {
   Json params = testing::usual_request();
   params["engine"]["version"] = "v0.31.0";
   const Json response = testing::call("estimate", params);
-  EXPECT_EQ(response["result"]["engine"]["version"], "0.27");
+  EXPECT_EQ(response["result"]["engine"]["version"], "0.28");
   ASSERT_EQ(response["warnings"].size(), 1U);
   EXPECT_EQ(response["warnings"][0]["code"], "unknown_version");
 }

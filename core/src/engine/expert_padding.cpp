@@ -10,6 +10,7 @@ namespace weighbridge {
 namespace {
 
 constexpr std::int64_t kMxfp4Block = 32;  // input elements of one scale; ranks get whole blocks
+constexpr std::int64_t kNvfp4Block = 16;
 
 std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return ceil_div(value, multiple) * multiple; }
 
@@ -49,10 +50,13 @@ Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padd
     }
     return tensor;
   }
-  if (!is_down)
-    tensor.rows = ceil_div(tensor.rows, ranks);
-  else if (tensor.cols > 1)
-    tensor.cols = ceil_div(tensor.cols, ranks);  // input features; a bias or channel scale stays whole
+  if (!is_down) tensor.rows = ceil_div(tensor.rows, ranks);
+  if (tensor.cols > 1) {  // a bias or channel scale of inputs stays whole
+    const std::int64_t unit = tensor.is_scale ? kNvfp4Block : 1;
+    if (is_down) tensor.cols = ceil_div(tensor.cols, ranks);
+    tensor.rows = round_up(tensor.rows, is_down ? padding.hidden_multiple : padding.ffn_multiple);
+    tensor.cols = round_up(tensor.cols * unit, is_down ? padding.ffn_multiple : padding.hidden_multiple) / unit;
+  }
   const bool pads = padding.extra_columns && !is_vector && !tensor.is_scale && size_of(tensor.type, 1) == Bytes(2) && tensor.cols % 256 == 0;
   if (pads) tensor.cols += 128;
   return tensor;

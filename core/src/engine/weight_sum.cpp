@@ -70,14 +70,35 @@ void bound_unmeasured_weights(Term& weights) {
   weights.high = weights.bytes + weights.bytes / 25;
 }
 
+namespace {
+
+bool is_gemma4(const Model& model) { return model.architecture.starts_with("gemma4"); }
+
+/// Gemma 4 rotates all of the wider heads of its layers that see everything, by a table of their own (rotary_embedding/gemma4_rope.py,
+/// rotary_dim = head_size); 0: no other table is wider.
+std::int64_t wide_rotary_dim(const Model& model) {
+  std::int64_t wide = 0;
+  if (!is_gemma4(model)) return wide;
+  for (const LayerSpec& layer : model.layers)
+    if (const auto* heads = std::get_if<FullAttention>(&layer.mixer)) wide = std::max(wide, heads->head_dim_k);
+  return wide;
+}
+
+}  // namespace
+
+bool serves_as_values(const Job& job, const Tensor& tensor) {
+  if (tensor.role != TensorRole::attention_k || !is_gemma4(job.model)) return false;
+  return std::none_of(job.tensors.begin(), job.tensors.end(),
+                      [&](const Tensor& other) { return other.role == TensorRole::attention_v && other.layers.holds(tensor.layers.first); });
+}
+
 FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths) {
-  FormulaRow row{"rope_cache",
-                 {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", model.rotary_dim}, {"bytes_per_element", width}},
-                 {},
-                 true};
-  const std::int64_t tables = model.n_rotary_tables * lengths;
+  const std::int64_t wide = wide_rotary_dim(model);
+  const std::int64_t dim = model.rotary_dim + wide;
+  const std::int64_t tables = wide > 0 ? 1 : model.n_rotary_tables * lengths;
+  FormulaRow row{"rope_cache", {{"max_position_embeddings", model.max_context_tokens}, {"rotary_dim", dim}, {"bytes_per_element", width}}, {}, true};
   if (tables > 1) row.factors.push_back({"rope_tables", tables});
-  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * model.rotary_dim * width * tables));
+  row.bytes = Bytes(static_cast<std::uint64_t>(model.max_context_tokens * dim * width * tables));
   return row;
 }
 

@@ -42,6 +42,10 @@ void add_row(const Job& job, Term& term, FormulaRow row);
 /// Bounds of weights that no record of the engine holds: how far kernels of others pad, widened upwards.
 void bound_unmeasured_weights(Term& weights);
 
+/// Whether serving engines load a key projection a second time, for values: Gemma 4's layers that see everything have no v_proj, and the loaders
+/// copy k_proj into its place (vllm/model_executor/models/gemma4.py _weight_iterator, sglang/srt/models/gemma4_causal.py load_weights).
+[[nodiscard]] bool serves_as_values(const Job& job, const Tensor& tensor);
+
 /// One table of cosines and sines for all layers of one base, not split over ranks; `width` bytes a value, each table `lengths` times as long as
 /// the context.
 [[nodiscard]] FormulaRow rotary_table_row(const Model& model, std::int64_t width, std::int64_t lengths = 1);

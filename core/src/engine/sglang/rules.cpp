@@ -15,9 +15,9 @@ namespace {
 // 0.5.3: general heuristics for the share (sgl-project/sglang#10975, #11076). 0.5.10: graphs for prompts. 0.5.18: the draft's cache is a part of
 // each token's, and no memory is left for it; FP4 experts run by FlashInfer.
 constexpr std::array kRules{
-    Rules{"0.5.3", false, true, false, false, false},
-    Rules{"0.5.10", true, true, false, false, false},
-    Rules{"0.5.18", true, false, true, true, true},
+    Rules{"0.5.3", false, true, false, false, false, false},
+    Rules{"0.5.10", true, true, false, false, false, false},
+    Rules{"0.5.18", true, false, true, true, true, true},
 };
 static_assert(kRules.size() == kVersions.size());
 
@@ -94,6 +94,26 @@ std::int64_t spare_scale_bytes(const Job& job, const Rules& rules) {
 bool has_wide_output(const Job& job) {
   const int capability = job.scenario.hardware.front().device.compute_capability;
   return is_compressed(job.model) && capability / 10 != 10;
+}
+
+/// What an image encoder's model needs to have its prompts captured: be one of a few (configs/model_config.py,
+/// multimodal_breakable_cuda_graph_supported_model_archs and multimodal_piecewise_cuda_graph_supported_model_archs).
+bool captures_beside_encoder(const Model& model) {
+  constexpr std::array<std::string_view, 4> kinds{"qwen3_5", "cohere2_vision", "kimi_k25", "minimax_m3"};
+  return std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) { return model.architecture.starts_with(kind); });
+}
+
+/// Prompts run eagerly where their graphs are not known to work: arg_groups/cuda_graph_hook.py disable_breakable_cudagraph_if_incompatible and
+/// apply_cuda_graph_compatibility; before, server_args.py _handle_piecewise_cuda_graph and configs/model_config.py
+/// piecewise_cuda_graph_disabled_model_archs. Decided before the share of memory is.
+bool captures_prompts(const Job& job, const Settings& s, const Rules& rules) {
+  const Model& model = job.model;
+  if (!rules.prefill_graphs || !s.graphs || job.scenario.hardware.front().device.backend != "cuda" || s.pipeline > 1) return false;
+  if (model.vision && !(rules.breakable_graphs && captures_beside_encoder(model))) return false;
+  if (rules.breakable_graphs) return !model.architecture.starts_with("kimi_linear") && !is_compressed(model);
+  const LatentAttention* latent = first_latent_attention(model.layers);
+  const bool is_sparse = latent != nullptr && latent->indexer.top_k > 0;
+  return s.groups == 1 && !s.symmetric_memory && !is_sparse && model.architecture != "qwen3_next" && model.architecture != "bailing_hybrid";
 }
 
 /// Factors of an image encoder: the larger, the smaller the share (adjust_mem_fraction_for_vlm; the baseline is ViT-L/14).
@@ -184,10 +204,10 @@ Settings settle(const Job& job, const Rules& rules) {
   s.cache_halves = cache_halves(job);
   s.graphs = !o.enforce_eager.value_or(false);
   s.largest_graph = o.serving.cuda_graph_max_bs.value_or(s.tensor < 4 ? card.graph : card.graph_of_four);
-  s.prefill_graphs = rules.prefill_graphs && s.graphs && device.backend == "cuda";
   s.radix_cache = !o.serving.disable_radix_cache.value_or(false);
   s.held_tokens = pooled_tokens(scenario, s.full_length, s.page_size, s.radix_cache);
   s.symmetric_memory = o.serving.enable_symm_mem.value_or(false);
+  s.prefill_graphs = captures_prompts(job, s, rules);
   s.draft_layers = draft_layers(job);
   s.draft_in_pool = rules.draft_in_budget && s.draft_layers > 0;
   s.spare_scale_bytes = spare_scale_bytes(job, rules);

@@ -17,6 +17,7 @@ struct Rules {
   bool fp4_by_flashinfer;  ///< FP4 experts of DeepSeek-V4 run by FlashInfer unless asked otherwise (sgl-project/sglang#35919), and Marlin loads their
                            ///< scales as exponents of a byte (#30272)
   bool wide_small_cards;   ///< cards below 35 GiB read 4,096 tokens at a time and capture 48 or 160 sequences, not 2,048 and 24 or 80
+  bool breakable_graphs;   ///< prompts are captured in segments; before, in pieces that torch.compile cuts, of fewer models
 };
 
 /// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.

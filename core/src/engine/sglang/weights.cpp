@@ -114,6 +114,7 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
     if (held.copies() == 0) continue;
     const Tensor local = share_of(job.model, held, s.split(), padding);
     sum.add(held, local);
+    if (serves_as_values(job, held)) sum.add(held, local);
     kernel_padding += local.bytes() - share_of(job.model, held, s.split()).bytes();
     if (tensor.part == ModelPart::tower) encoder += local.bytes();
   }

@@ -226,7 +226,7 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
   const std::int64_t usual = options.vllm.offline_inference.value_or(false) ? (is_large ? 16384 : 8192) : (is_large ? 8192 : 2048);
   s.max_num_batched_tokens = options.max_num_batched_tokens.value_or(std::max(usual, s.max_num_seqs));
   s.tokens_in_flight = s.max_num_batched_tokens * (rules.window_batches == 1 ? 1 : std::max(rules.window_batches, s.pipeline));
-  s.prefix_caching = options.vllm.enable_prefix_caching.value_or(!s.has_state || rules.caches_states);
+  s.prefix_caching = options.vllm.enable_prefix_caching.value_or(!s.has_state || rules.caches_states_unasked);
   // The last token of a prompt is always computed (kv_cache_manager.py get_computed_blocks, max_cache_hit_length).
   s.shared_tokens = std::min(scenario.shared_prefix_tokens, s.tokens_per_sequence - 1);
   s.states_per_sequence = (s.prefix_caching && rules.caches_states ? 2 : 1) + s.drafted_tokens;
@@ -278,7 +278,7 @@ const Engine& vllm_engine() {
   static const Engine engine{"vllm",
                              "vLLM",
                              vllm::versions(),
-                             {{"gpu_memory_utilization", OptionType::number, "0.92 (0.9 before 0.21)"},
+                             {{"gpu_memory_utilization", OptionType::number, "0.92 (0.9 before 0.20)"},
                               {"max_num_batched_tokens", OptionType::integer, "8192; 2048 below 70 GiB and on A100"},
                               {"max_num_seqs", OptionType::integer, "workload.sequences"},
                               {"max_model_len", OptionType::integer, "workload.context_tokens"},

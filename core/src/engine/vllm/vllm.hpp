@@ -29,7 +29,7 @@ struct Rules {
   double gpu_memory_utilization;  ///< default
   bool context_inside;            ///< everything on the card counts against the budget, other processes too, as in early V1
   NcclAccount nccl;
-  bool graphs_inside;            ///< the budget sets CUDA graphs aside (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since v0.21.0)
+  bool graphs_inside;            ///< the budget sets CUDA graphs aside (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, default since v0.20.0)
   bool full_decode_graphs;       ///< FULL_AND_PIECEWISE capture: a second set of graphs for decode batches
   std::int64_t bytes_per_graph;  ///< fitted on logs of 32- and 36-layer models
   std::int64_t sampler_tenths;   ///< tenths of a byte per logit at the sampler's peak
@@ -37,10 +37,11 @@ struct Rules {
   bool hybrid_cache;             ///< the hybrid KV cache manager is in every release of this version (vllm/v1/core/kv_cache_utils.py)
   bool tokens_by_concurrency;    ///< "GPU KV cache size" is concurrency x max_model_len, not blocks over groups
   std::int64_t window_batches;   ///< batches in flight that a window's pages are reserved for (max_in_flight_tokens); 1 before it was counted
-  bool caches_states;            ///< prefixes of recurrent models are cached by default, with two states a request ("align")
+  bool caches_states;            ///< where prefixes of recurrent models are cached, a request has two states ("align")
   CompressedPool compressed_pool;
   bool spans_by_processes;       ///< one engine may be started on several machines by itself (`--nnodes`), not by Ray only
   bool quantizes_while_loading;  ///< `--quantization fp8` makes each matrix when it comes; else once the whole checkpoint lies on the GPU
+  bool caches_states_unasked;    ///< prefixes of recurrent models are cached unless told otherwise (vllm-project/vllm#50991)
 };
 
 /// Tenths of a byte per logit. Torch's top-k/top-p: 37.4 (sort values, indices and their workspace; 37 to 38 in logs of 0.10 to 0.14).

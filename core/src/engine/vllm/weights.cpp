@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 #include <algorithm>
 #include <array>
 
@@ -6,6 +7,7 @@
 #include "engine/serving_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 #include "engine/weight_sum.hpp"
+#include "quantize.hpp"
 
 namespace weighbridge::vllm {
 
@@ -99,23 +101,54 @@ Tensor as_loaded(Tensor tensor) {
   return tensor;
 }
 
+/// NVFP4 experts on cards with FP4 units (quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass): a rank's share of
+/// the inner size is filled up to the 128 rows of a tile of scales, which gate and up have together for TensorRT-LLM's kernels (#46880); CUTLASS'
+/// take no gated experts that do not fill them. TensorRT-LLM's, the default on 10.x, have the hidden size in 256s (#39510). Nemotron 3 Nano on two
+/// RTX 5080 took 9.83 GiB of each (vllm-project/vllm#33333), 0.8 of which is padding from 928 to 1024.
+ExpertPadding padding_of(const Job& job) {
+  constexpr int first_with_units = 100;
+  ExpertPadding padding = expert_padding(job);
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  const MoeFfn* moe = first_moe(job.model);
+  if (moe == nullptr || stored_format(job) != "nvfp4" || capability < first_with_units) return padding;
+  const bool by_tensorrt_llm = capability / 10 == 10;
+  padding.ffn_multiple = moe->gated ? (by_tensorrt_llm ? 64 : 1) : 128;
+  padding.hidden_multiple = by_tensorrt_llm ? 256 : 1;
+  return padding;
+}
+
+/// FP8 weights of ROCm that an environment variable can leave as they are (VLLM_ROCM_FP8_PADDING, on; quantization/utils/fp8_utils.py
+/// _maybe_pad_fp8_weight): rows of whole 512 bytes get 256 more, where scales are per block or per tensor; not of experts, nor per channel.
+Tensor with_row_padding(const Job& job, Tensor tensor) {
+  if (job.scenario.hardware.front().device.backend != "rocm" || is_expert(tensor.role) || tensor.is_scale || tensor.cols % 512 != 0 ||
+      !(tensor.type == dtype::fp8))
+    return tensor;
+  const bool pads = tensor.recipe == 0
+                        ? job.scenario.weights_format == "fp8-block"
+                        : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].quantization != WeightQuantization::fp8_per_channel;
+  if (pads) tensor.cols += 256;
+  return tensor;
+}
+
 struct Loaded {
   WeightSum sum;
-  Bytes expert_padding;  ///< what the expert kernel adds, within the sum
-  Bytes encoder;         ///< the image encoder, within the sum
+  Bytes padding;  ///< what kernels add, within the sum
+  Bytes encoder;  ///< the image encoder, within the sum
 };
 
 Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
-  const ExpertPadding padding = expert_padding(job);
+  const ExpertPadding padding = padding_of(job);
   const Split how = settings.split();
   Loaded loaded;
   for (const Tensor& stored : job.tensors) {
     const Tensor tensor = in_stage(as_loaded(stored), settings, stage, job.model);
     if (tensor.copies() == 0) continue;
-    const Tensor local = local_part(job.model, tensor, how, padding);
+    const Tensor bare = local_part(job.model, tensor, how);
+    const Tensor local = with_row_padding(job, padding.pads() ? local_part(job.model, tensor, how, padding) : bare);
     loaded.sum.add(tensor, local);
+    if (serves_as_values(job, tensor)) loaded.sum.add(tensor, local);
     if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
-    if (padding.pads()) loaded.expert_padding += local.bytes() - local_part(job.model, tensor, how).bytes();
+    loaded.padding += local.bytes() - bare.bytes();
   }
   return loaded;
 }
@@ -201,11 +234,12 @@ Term weights_term(const Job& job, const Settings& settings, const Stage& stage) 
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "hidden_size", "vocab_size", "quantization_config"};
 
   // Not every kernel keeps a checkpoint's layout: repacking pads matrices and widens scales (Marlin: one 16-bit scale per row of each block,
-  // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds. Nothing shrinks.
+  // +1.6 %), the printed figure is a peak that includes the last repacked matrix, and the allocator rounds: 26 matrices of 15.2 MiB in segments of
+  // 16 are the 1.1 % of Gemma 3 1B. Nothing shrinks.
   // Another expert kernel pads less, an encoder that is split over the ranks takes a share of each, and a drafting layer may be smaller.
   term.records = settings.drafts_with_eagle || settings.drafts_with_mtp || settings.draft != nullptr ? 0 : records_of(job);
   const auto ranks = static_cast<std::uint64_t>(settings.tensor);
-  term.low = term.bytes - term.bytes / 200 - loaded.expert_padding - loaded.encoder * (ranks - 1) / ranks - draft.bytes / 2;
+  term.low = term.bytes - term.bytes / 200 - loaded.padding - loaded.encoder * (ranks - 1) / ranks - draft.bytes / 2;
   term.high = term.bytes + term.bytes / (term.records > 1 ? 50 : 33) + draft.bytes;
   return term;
 }

@@ -166,8 +166,8 @@ void read_nemotron_h(KeyReader& config, Draft& draft) {
   if (holds(kinds, Part::experts)) read_expert_part(config, parts);
   if (config.error()) return;
 
+  // Attention has no rotary embedding (vllm/model_executor/models/nemotron_h.py, NemotronHAttention); the states know the order.
   TensorList& tensors = draft.tensors;
-  model.rotary_dim = parts.attention.head_dim_k;
   tensors.linear("backbone.embeddings", model.vocab_size, model.hidden_size);
   for (const Part kind : kinds) {
     tensors.at_layer(model.n_layers(), "backbone.layers.{layer}.");
