@@ -219,20 +219,23 @@ class Records {
     const std::optional<double> pool = measured(record, "kv_pool");
     const std::optional<double> tokens = measured(record, "kv_tokens");
     if (!pool || !tokens || *pool <= 0 || is_unscored(record, "kv_tokens")) return;
-    const EngineReport* report = &answer.engine;
-    std::optional<Estimate> given;
-    if (has_option(engine, "kv_cache_memory_bytes")) {
+    const bool is_setting = has_option(engine, "kv_cache_memory_bytes");
+    const EngineReport& report = answer.engine;
+    if (!is_setting && (!report.kv_cache_tokens || !report.kv_cache_pool || *report.kv_cache_tokens == 0)) return;
+    const auto tokens_of = [&](double bytes) -> std::optional<double> {
+      if (!is_setting) return bytes / (static_cast<double>(report.kv_cache_pool->count()) / static_cast<double>(*report.kv_cache_tokens));
       Json request = serving_request(record);
-      request["engine"]["options"]["kv_cache_memory_bytes"] = static_cast<std::int64_t>(*pool);
-      given = ask(request);
-      if (!given) return;
-      report = &given->engine;
-    }
-    if (!report->kv_cache_tokens || !report->kv_cache_pool || *report->kv_cache_tokens == 0) return;
-    const double ours = given ? static_cast<double>(*report->kv_cache_tokens)
-                              : *pool / (static_cast<double>(report->kv_cache_pool->count()) / static_cast<double>(*report->kv_cache_tokens));
-    constexpr double printed = 0.005 * kGib;  // the pool is printed to hundredths
-    enter(record, "KV tokens of the pool", true, {ours, ours * (1 - printed / *pool), ours * (1 + printed / *pool)}, *tokens, *tokens);
+      request["engine"]["options"]["kv_cache_memory_bytes"] = static_cast<std::int64_t>(bytes);
+      const std::optional<Estimate> given = ask(request);
+      if (!given || !given->engine.kv_cache_tokens || *given->engine.kv_cache_tokens == 0) return std::nullopt;
+      return static_cast<double>(*given->engine.kv_cache_tokens);
+    };
+    // The pool is printed to hundredths, by SGLang keys and values each, and dealt out in whole blocks.
+    const double printed = (engine_ == "sglang" ? 0.01 : 0.005) * kGib;
+    const std::optional<double> ours = tokens_of(*pool);
+    const std::optional<double> low = tokens_of(*pool - printed);
+    const std::optional<double> high = tokens_of(*pool + printed);
+    if (ours && low && high) enter(record, "KV tokens of the pool", true, {*ours, *low, *high}, *tokens, *tokens);
   }
 
   void enter(const Json& record, const std::string& term, bool stated, const Figure& ours, double theirs, double whole) {
