@@ -51,7 +51,9 @@ class Logs {
     const Result<Request> request = read_request(log_request(record), catalogue_, warnings);
     if (!request) return fail(record, request.error().message);
     Prepared prepared(request->model(), loaded_format(request->model(), request->scenario));
-    const Result<Estimate> estimate = evaluate(prepared, request->scenario);
+    Scenario scenario = request->scenario;
+    if (record.value("predictions", false)) scenario.options.llama_cpp.has_predictions = true;
+    const Result<Estimate> estimate = evaluate(prepared, scenario);
     if (!estimate) return fail(record, estimate.error().message);
     const Json devices = record.value("devices", Json::array());
     if (devices.size() > estimate->devices.size()) return fail(record, "more devices than asked for");

@@ -73,7 +73,7 @@ struct LlamaCppOptions {
   std::optional<std::int64_t> fit_target_mib;   ///< room that it leaves on each device (`--fit-target`)
   std::vector<MovedTensor> moved;               ///< what `override_tensor` and `fit` come to; set by the engine
   bool caches_latent_values = false;            ///< a llama.cpp from before ggml-org/llama.cpp#19067; set by the engine
-  bool counts_own_layers = false;               ///< layers that predict further tokens are in no file; set by the engine
+  std::optional<bool> has_predictions;          ///< whether the file has layers that predict further tokens, where that is known; set by the engine
   std::optional<std::int64_t> cache_ram;        ///< MiB of llama-server's store of earlier prompts; -1: no limit
   std::optional<std::int64_t> ctx_checkpoints;  ///< most of llama-server for each slot
   std::optional<bool> mmproj;                   ///< with the image or audio encoder (`--mmproj`)

@@ -13,7 +13,7 @@ struct Row {
   std::string_view architecture;
   std::string_view with_experts{};  ///< if it differs
   bool is_read = true;              ///< we read its layers from a file's keys
-  bool keeps_predictions = false;   ///< its file has the layers of multi-token prediction, unless `--no-nextn` leaves them out
+  Predictions predictions = Predictions::left_out;
 };
 
 /// The first row of an architecture is the one that a file of it is read as.
@@ -37,8 +37,8 @@ constexpr std::array kRows{
     Row{"deepseek_v2", "deepseek2"},
     Row{"kimi_k2", "deepseek2"},
     Row{"kimi_k25", "deepseek2"},
-    Row{"glm4_moe_lite", "deepseek2", {}, true, true},
-    Row{"deepseek_v32", "deepseek32", {}, true, true},
+    Row{"glm4_moe_lite", "deepseek2", {}, true, Predictions::unknown},
+    Row{"deepseek_v32", "deepseek32", {}, true, Predictions::unknown},
     Row{"deepseek_v4", "deepseek4", {}, false},
     Row{"dots1", "dots1"},
     Row{"ernie4_5", "ernie4_5"},
@@ -59,17 +59,17 @@ constexpr std::array kRows{
     Row{"gemma4_unified_text", "gemma4"},
     Row{"gemma3n", "gemma3n"},
     Row{"glm4", "glm4"},
-    Row{"glm4_moe", "glm4moe", {}, true, true},
-    Row{"glm4v_moe", "glm4moe", {}, true, true},
+    Row{"glm4_moe", "glm4moe", {}, true, Predictions::unknown},
+    Row{"glm4v_moe", "glm4moe", {}, true, Predictions::unknown},
     Row{"solar_open", "glm4moe"},
-    Row{"glm_moe_dsa", "glm-dsa", {}, true, true},
+    Row{"glm_moe_dsa", "glm-dsa", {}, true, Predictions::unknown},
     Row{"gpt_oss", "gpt-oss"},
     Row{"granite", "granite"},
     Row{"granitemoe", "granitemoe"},
     Row{"granitemoehybrid", "granitehybrid"},
     Row{"hunyuan_v1_dense", "hunyuan-dense"},
     Row{"hunyuan_v1_moe", "hunyuan-moe"},
-    Row{"hy_v3", "hy_v3", {}, true, true},
+    Row{"hy_v3", "hy_v3", {}, true, Predictions::kept},
     Row{"internlm2", "internlm2"},
     Row{"jais2", "jais2", {}, false},
     Row{"jamba", "jamba"},
@@ -81,8 +81,8 @@ constexpr std::array kRows{
     Row{"falcon_mamba", "mamba"},
     Row{"mamba2", "mamba2"},
     Row{"mellum", "mellum"},
-    Row{"mimo_v2_flash", "mimo2", {}, true, true},
-    Row{"mimo_v2", "mimo2", {}, true, true},
+    Row{"mimo_v2_flash", "mimo2", {}, true, Predictions::kept},
+    Row{"mimo_v2", "mimo2", {}, true, Predictions::kept},
     Row{"minicpm3", "minicpm3"},
     Row{"mistral3", "mistral3"},
     Row{"ministral3", "mistral3"},
@@ -109,18 +109,18 @@ constexpr std::array kRows{
     Row{"qwen3_vl", "qwen3vl"},
     Row{"qwen3_vl_moe", "qwen3vlmoe"},
     Row{"qwen3_omni_moe", "qwen3vlmoe"},
-    Row{"qwen3_next", "qwen3next", {}, true, true},
-    Row{"qwen3_5", "qwen35", {}, true, true},
-    Row{"qwen3_5_text", "qwen35", {}, true, true},
-    Row{"qwen3_5_moe", "qwen35moe", {}, true, true},
-    Row{"qwen3_5_moe_text", "qwen35moe", {}, true, true},
+    Row{"qwen3_next", "qwen3next", {}, true, Predictions::unknown},
+    Row{"qwen3_5", "qwen35", {}, true, Predictions::unknown},
+    Row{"qwen3_5_text", "qwen35", {}, true, Predictions::unknown},
+    Row{"qwen3_5_moe", "qwen35moe", {}, true, Predictions::unknown},
+    Row{"qwen3_5_moe_text", "qwen35moe", {}, true, Predictions::unknown},
     Row{"rwkv7", "rwkv7"},
     Row{"seed_oss", "seed_oss"},
     Row{"smollm3", "smollm3"},
     Row{"stablelm", "stablelm"},
     Row{"starcoder2", "starcoder2"},
-    Row{"step3p5", "step35", {}, true, true},
-    Row{"step3p7", "step35", {}, true, true},
+    Row{"step3p5", "step35", {}, true, Predictions::kept},
+    Row{"step3p7", "step35", {}, true, Predictions::kept},
 };
 
 /// Encoders: written, but read back under no name, since a file does not say which of the checkpoints it was.
@@ -158,10 +158,10 @@ std::string_view architecture_of(const Model& model) {
   return find(kRows.begin(), kRows.end(), model);
 }
 
-bool keeps_predictions(const Model& model) {
-  if (model.from_gguf || model.mtp_layers.empty()) return false;
+Predictions predictions_of(const Model& model) {
+  if (model.from_gguf || model.mtp_layers.empty()) return Predictions::left_out;
   const Row* row = find_row(kRows.begin(), kRows.end(), model);
-  return row != nullptr && row->keeps_predictions;
+  return row != nullptr ? row->predictions : Predictions::left_out;
 }
 
 std::string_view model_type_of(std::string_view architecture) {

@@ -58,14 +58,21 @@ Bytes whole_cache(const Job& job, const Settings& settings) {
   return cache;
 }
 
+/// Weights, cache and states on the host.
+std::vector<Term> held_on_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement) {
+  std::vector<Term> terms;
+  terms.reserve(6);
+  terms.push_back(weights_term(job, loads, placement, Placement::kHost, false));
+  Term cache = cache_term(job, settings, placement, Placement::kHost, false);
+  if (cache.bytes > Bytes()) terms.push_back(std::move(cache));
+  if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) terms.push_back(std::move(state));
+  return terms;
+}
+
 HostPlan plan_host(const Job& job, const Settings& settings, const Loads& loads, const Placement& placement, Term graph) {
   HostPlan host;
   if (job.scenario.host) host.capacity = job.scenario.host->capacity();
-  host.terms.reserve(6);
-  host.terms.push_back(weights_term(job, loads, placement, Placement::kHost, false));
-  Term cache = cache_term(job, settings, placement, Placement::kHost, false);
-  if (cache.bytes > Bytes()) host.terms.push_back(std::move(cache));
-  if (Term state = recurrent_term(job, settings, placement, Placement::kHost); state.bytes > Bytes()) host.terms.push_back(std::move(state));
+  host.terms = held_on_host(job, settings, loads, placement);
   host.terms.push_back(std::move(graph));
   host.terms.push_back(output_term(job, settings));
   if (auto adapters = adapter_term(job, host.terms.front().bytes - loads.embedding.plain - loads.tables, all_weights(loads)))
@@ -192,6 +199,32 @@ ComputeTerms graph_terms(const Job& job, const Settings& settings, const Loads& 
   return is_hopeless ? bounded_compute_terms(job, settings, loads, placement) : compute_terms(job, settings, loads, placement);
 }
 
+Bytes held_bytes(const std::vector<Term>& terms) {
+  Bytes sum;
+  for (const Term& term : terms)
+    if (term.id == "weights" || term.id == "kv_cache" || term.id == "recurrent_state") sum += term.bytes;
+  return sum;
+}
+
+/// A file with layers that predict further tokens is split as if they were layers of its own: a device, or the host, may be given a layer more.
+void widen_for_predictions(const Job& job, const Loads& loads, Plan& plan) {
+  const LlamaCppOptions& o = job.scenario.options.llama_cpp;
+  if (gguf::predictions_of(job.model) != gguf::Predictions::unknown || o.has_predictions || drafts(job)) return;
+  Scenario with_predictions = job.scenario;
+  with_predictions.options.llama_cpp.has_predictions = true;
+  const Job other{job.model, job.tensors, with_predictions, false, nullptr};
+  const Settings settings = settle(other);
+  const Placement placement = place(other, settings);
+  const auto widen = [](Bytes held, std::vector<Term>& terms) {
+    const Bytes before = held_bytes(terms);
+    if (held > before) terms.front().high += held - before;
+  };
+  for (std::size_t device = 0; device < plan.devices.size(); ++device)
+    widen(held_bytes(plan_device(other, settings, loads, placement, static_cast<int>(device), plan.devices[device].group).terms),
+          plan.devices[device].terms);
+  widen(held_bytes(held_on_host(other, settings, loads, placement)), plan.host->terms);
+}
+
 /// Plans one way of running in which nothing is left to choose.
 void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   std::shared_ptr<const void> kept;
@@ -209,6 +242,7 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
   for (std::size_t device = 0; device < groups.size(); ++device)
     complete(job, settings, loads, static_cast<int>(device), std::move(graphs.devices[device]), plan.devices[device]);
   plan.host = plan_host(job, settings, loads, placement, std::move(graphs.host));
+  widen_for_predictions(job, loads, plan);
   if (auto draft = draft_terms(job, settings, placement)) add_draft(std::move(*draft), plan);
   std::vector<Bytes> taken;
   for (const DevicePlan& device : plan.devices) taken.push_back(device.total());

@@ -79,8 +79,8 @@ bool experts_stay(const Job& job, std::int64_t layer) {
 bool drafts(const Job& job) { return job.scenario.options.llama_cpp.mtp.value_or(false) && !job.model.mtp_layers.empty(); }
 
 std::int64_t layers_of_file(const Job& job) {
-  if (job.scenario.options.llama_cpp.counts_own_layers) return job.model.n_layers();
-  const bool has_predictions = job.model.from_gguf || gguf::keeps_predictions(job.model) || drafts(job);
+  const bool has_predictions = job.scenario.options.llama_cpp.has_predictions.value_or(job.model.from_gguf || gguf::keeps_predictions(job.model) ||
+                                                                                       drafts(job));
   return job.model.n_layers() + (has_predictions ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0);
 }
 

@@ -140,7 +140,7 @@ class Chooser {
     o.mmproj = o.mmproj.value_or(llama_cpp::projector_bytes(job_) > Bytes());
     o.fit = o.mtp = false;
     o.caches_latent_values = true;        // kvcache/causal.go, Put, and its llama.cpp: ggml-org/llama.cpp#19067 came after
-    o.counts_own_layers = true;           // its converters left those that predict further tokens out
+    o.has_predictions = false;            // its converters left those that predict further tokens out
     o.cache_ram = o.ctx_checkpoints = 0;  // of llama-server
     run_.scenario.engine_version.clear();
   }
