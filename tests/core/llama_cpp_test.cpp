@@ -55,12 +55,14 @@ TEST(LlamaCppCache, ContextIsRoundedUpTo256) {
   EXPECT_EQ(testing::estimate(params)["engine"]["kv_cache_tokens"], 512);
 }
 
-TEST(LlamaCppWeights, AnArchitectureWithoutAKnownFileIsModelled) {
+TEST(LlamaCpp, AnArchitectureWithoutAKnownFileIsModelled) {
   const Json response = testing::call("estimate", llama_cpp_request("moonshotai/Kimi-K3", memory(96)));
   ASSERT_EQ(response["ok"], true) << response;
-  const Json weights = testing::term(response["result"], "weights");
-  EXPECT_EQ(weights["basis"], "modelled");
-  EXPECT_GT(weights["high_bytes"].get<std::int64_t>(), weights["bytes"].get<std::int64_t>());
+  for (const char* id : {"weights", "kv_cache"}) {
+    const Json term = testing::term(response["result"], id);
+    EXPECT_EQ(term["basis"], "modelled");
+    EXPECT_GT(term["high_bytes"].get<std::int64_t>(), term["bytes"].get<std::int64_t>());
+  }
   EXPECT_EQ(response["warnings"][0]["code"], "no_gguf_of_architecture");
   EXPECT_EQ(testing::term(testing::estimate(llama_cpp_request(kLlama8B, memory(96))), "weights")["basis"], "exact");
 }
