@@ -6,7 +6,7 @@ export const kSmallest = 'gguf:Q3_K_M';
 
 /** `rows` of the packed catalogue; `onDevices` and `host` are what the machine has, in bytes. */
 export function likelyOrder(rows, engine, onDevices, host = 0) {
-  const bytesPerParameter = engine === 'llama.cpp' ? 0.485 : 0.54;
+  const bytesPerParameter = engine === 'llama.cpp' ? 0.495 : 0.55;
   const needs = ({ parameters }) => parameters * bytesPerParameter;
   const isWanted = ({ kind }) => ['original', 'distillation'].includes(kind);
   const likely = (list) => {

@@ -61,8 +61,8 @@ export function compareRows(a: Row, b: Row): number {
 }
 
 /** Bytes of a parameter in the smallest format that is wanted, else in four bits, with a little beside them: few models of the catalogue need less. */
-const kLikelyBytes: Record<string, number> = { 'gguf:Q4_K_M': 0.6, 'gguf:Q3_K_M': 0.485, 'gguf:Q2_K': 0.375 };
-const kFourBits = 0.54;
+const kLikelyBytes: Record<string, number> = { 'gguf:Q4_K_M': 0.615, 'gguf:Q3_K_M': 0.495, 'gguf:Q2_K': 0.385 };
+const kFourBits = 0.55;
 export const likelyBytes = (engine: string, smallest: string): number =>
   (engine === 'llama.cpp' && kLikelyBytes[smallest]) || kFourBits;
 
