@@ -45,7 +45,7 @@ const order = likelyOrder(rows, engine, onDevices, host);
 
 if (!flags.includes('--at-once')) {
   // web/src/reverse/worker.ts, kThrownAway
-  for (let index = 0; index < rows.length; index += 12)
+  for (let index = 0; index < rows.length; index += 3)
     solve(rows[index], [{ device: 'rtx-4090', count: 2 }], undefined, 64 * 2 ** 30, 2048);
 }
 const known = new Map();

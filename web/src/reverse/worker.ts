@@ -27,7 +27,7 @@ async function fetchJson<T>(url: string): Promise<T> {
   return response.json() as Promise<T>;
 }
 
-const kThrownAwayStep = 12; // every so many-th model of the catalogue: each kind of layer is among them
+const kThrownAwayStep = 3; // every so many-th model of the catalogue: what they ask for is compiled once and for all
 
 /** Its answers are thrown away. Two devices and a host ask for all that there is to compile. */
 const kThrownAway: Omit<Task, 'models'> = {
