@@ -17,7 +17,8 @@ namespace weighbridge {
 
 /// The tensors of the GGUF file of `model` in `format` (a wire name of gguf_formats()): one row per tensor and layer, named without "blk.N." and
 /// ".weight" (`attn_q`), experts merged (`per_layer` is then the number of experts). Layers of multi-token prediction follow the model's own as
-/// ModelPart::mtp where the converter keeps them. Types are those of `llama-quantize` without an importance matrix. Source: ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/models/*.cpp (names and shapes).
+/// ModelPart::mtp where the converter keeps them. Types are those of `llama-quantize` without an importance matrix.
+/// Source: ggml-org/llama.cpp v0.5.0 src/llama-quant.cpp (types), src/models/*.cpp (names and shapes).
 [[nodiscard]] std::vector<Tensor> gguf_tensors(const Model& model, std::string_view format);
 
 /// Makes them those of another format: `tensors` are gguf_tensors() of the same model, whose names and shapes stay.

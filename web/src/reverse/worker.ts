@@ -12,7 +12,7 @@ import type { FromWorker, SolvedModel, Task, ToWorker } from './task';
 
 const kFirstSlice = 16; // ms: a frame
 const kSlice = 100; // ms between two slices, whoever of the workers did them: the page sorts and shows all rows again after each
-const kInSight = 10; // models of all workers that are shown as soon as they are there: 9 rows fit on 1440 x 900
+const kInSight = 11; // models of all workers that are shown as soon as they are there: 9 rows fit on 1440 x 900, and two may be too large
 const kFirst = 24; // models of all workers after which the page has time
 const kPart = 8; // models between two looks at the clock
 

@@ -380,8 +380,8 @@ class Fit {
   std::vector<std::int64_t> targets_;  ///< most bytes of each device
   mutable std::vector<DraftSize> drafting_;
   mutable std::int64_t draft_context_ = 0;  ///< that they are of
-  std::uint32_t n_layers_ =
-      0;  ///< prediction layers count if they draft, though a file's always count where layers are placed (common/fit.cpp, hp_ngl)
+  /// Prediction layers count if they draft, though a file's always count where layers are placed (common/fit.cpp, hp_ngl).
+  std::uint32_t n_layers_ = 0;
   bool has_experts_ = false;
   bool only_whole_ = false;                            ///< what does not end with everything on the devices may end anywhere
   bool has_poor_forms_ = false;                        ///< closed forms of some of its graphs are far off: their size decides everywhere
