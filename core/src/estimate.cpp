@@ -233,7 +233,9 @@ bool names_layers(const EngineReport& engine) {
 /// What does not fit on the devices may run with some layers in the host's memory.
 void offer_offload(Prepared& prepared, const Scenario& scenario, Estimate& result) {
   const std::int64_t layers = result.engine.gpu_layers.value_or(0);
-  if (!is_beyond_devices(result.verdict) || layers == 0) return;
+  if (!is_beyond_devices(result.verdict)) return;
+  if (!result.engine.fitted_command.empty()) result.engine.command = result.engine.fitted_command;
+  if (layers == 0) return;
   const std::optional<std::int64_t> most = solve_gpu_layers(prepared, scenario, layers - 1);
   if (!most) return;
   Scenario trial = scenario;

@@ -18,6 +18,7 @@ inline constexpr std::array<std::string_view, std::variant_size_v<Ffn>> kFfns{"d
 constexpr int last_of(RecurrentKind) { return static_cast<int>(RecurrentKind::rwkv7); }
 constexpr int last_of(WeightQuantization) { return static_cast<int>(WeightQuantization::mlc); }
 constexpr int last_of(TensorRole) { return static_cast<int>(TensorRole::generic); }
+constexpr int last_of(StatedCache) { return static_cast<int>(StatedCache::fp8_by_compressed_tensors); }
 constexpr int last_of(ModelPart) { return static_cast<int>(ModelPart::speech); }
 
 template <class Visitor>
@@ -88,7 +89,7 @@ void fields(Visitor& v, Tensor& t) {
 template <class Visitor>
 void fields(Visitor& v, Model& m) {
   v(m.hidden_size), v(m.vocab_size), v(m.max_context_tokens), v(m.rotary_dim), v(m.base), v(m.tied_embeddings), v(m.n_rotary_tables),
-      v(m.rope_factors), v(m.parameters_by_name), v(m.from_gguf);
+      v(m.rope_factors), v(m.parameters_by_name), v(m.from_gguf), v(m.stated_cache);
 }
 
 }  // namespace weighbridge::spec

@@ -177,6 +177,19 @@ TEST(Launch, OfLlamaCppHasTheLayersThatTheAnswerNames) {
   }
 }
 
+// llama.cpp's own fit leaves a GiB free on each device, and would take layers back.
+TEST(Launch, OfLlamaCppHasAllLayersWhereAllWereCounted) {
+  Json params = serving("llama.cpp", "deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "rtx-3090", 2);
+  params["weights"] = {{"format", "gguf:Q4_K_M"}};
+  params["workload"] = {{"context_tokens", 16'384}, {"sequences", 1}};
+  const Json result = testing::estimate(params);
+  ASSERT_EQ(result["verdict"]["class"], "fits");
+  ASSERT_EQ(result["engine"]["fit"]["changed"], true) << result["engine"].dump();
+  const std::string command = result["engine"]["command"].get<std::string>() + " ";
+  EXPECT_NE(command.find(" -ngl 81 "), std::string::npos) << command;
+  EXPECT_EQ(command.find(" -ts "), std::string::npos) << command;
+}
+
 TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {
   EXPECT_TRUE(launch(serving("vllm", "deepseek-ai/DeepSeek-R1", "h200", 6))["command"].is_null());
   EXPECT_TRUE(launch(serving("transformers", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"].is_null());

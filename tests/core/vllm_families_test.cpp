@@ -52,6 +52,53 @@ TEST(VllmExperts, Mxfp4NeedsComputeCapability8) {
   EXPECT_EQ(verdict["reason"]["message"], "mxfp4 needs compute capability 8.0 or newer, got 7.5.");
 }
 
+// 1,408 rows of gate and up on each of two ranks are no whole tiles of 128 (vllm-project/vllm#57125, #46879): whole experts are.
+TEST(VllmExperts, Nvfp4ExpertsFillWholeTilesOfEachRank) {
+  const auto verdict_on = [](const char* device, int count, const char* version, bool expert = false) {
+    Json params = request("nvidia/Gemma-4-26B-A4B-NVFP4", device, count, 4096, 1, version);
+    params["parallel"] = {{"tensor", count}, {"expert", expert}};
+    return testing::estimate(params)["verdict"];
+  };
+  EXPECT_NE(verdict_on("rtx-pro-6000", 1, "0.28")["class"], "impossible");
+  const Json refused = verdict_on("rtx-pro-6000", 2, "0.28");
+  EXPECT_EQ(refused["class"], "impossible");
+  EXPECT_EQ(refused["reason"]["message"],
+            "`moe_intermediate_size` = 704 cannot be split this way: expected a multiple of tensor parallel 2 in whole blocks of 64.");
+  EXPECT_EQ(refused["nearest"]["parallel"]["expert"], true);
+  EXPECT_NE(verdict_on("rtx-pro-6000", 2, "0.28", true)["class"], "impossible");
+  EXPECT_EQ(verdict_on("b200-sxm", 4, "0.23")["class"], "impossible");
+  EXPECT_NE(verdict_on("b200-sxm", 4, "0.28")["class"], "impossible");
+  EXPECT_NE(verdict_on("h100-sxm", 4, "0.28")["class"], "impossible");  // Marlin
+}
+
+TEST(VllmCache, ACheckpointMayAskForFp8) {
+  const auto cache = [](const char* version, const char* type) {
+    Json params = request("nvidia/Llama-3.1-70B-Instruct-FP8", "h100-sxm", 4, 4096, 1, version);
+    params["kv_cache"] = {{"k", type}, {"v", type}};
+    return testing::term(testing::estimate(params), "kv_cache")["bytes"].get<std::int64_t>();
+  };
+  EXPECT_EQ(cache("0.14", "auto"), cache("0.14", "fp8"));
+  EXPECT_EQ(cache("0.11", "auto"), 2 * cache("0.11", "fp8"));  // before vllm-project/vllm#29980
+  EXPECT_EQ(cache("0.14", "bf16"), 2 * cache("0.14", "fp8"));
+}
+
+// 5,000 tokens are 313 blocks of 16, and the pool has a whole number of those.
+TEST(VllmCache, TokensFollowFromTheConcurrency) {
+  const Json engine = testing::estimate(request("Qwen/Qwen3-8B", "h100-sxm", 1, 5001, 1, "0.28"))["engine"];
+  EXPECT_EQ(engine["kv_cache_tokens"], static_cast<std::int64_t>(engine["max_concurrency"].get<double>() * 5001));
+}
+
+// A state for each block of a prompt, until two were enough: vllm-project/vllm#50991.
+TEST(VllmCache, MambaCachedAStateOfEachBlock) {
+  const auto concurrency = [](const char* version) {
+    Json params = request("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "h100-sxm", 1, 65536, 1, version);
+    params["engine"]["options"]["enable_prefix_caching"] = true;
+    return testing::estimate(params)["engine"]["max_concurrency"].get<double>();
+  };
+  EXPECT_NEAR(concurrency("0.23"), concurrency("0.28") / 4, 0.5);
+  EXPECT_LT(concurrency("0.14"), 8);
+}
+
 TEST(VllmExperts, APublishedMxfp4CheckpointIsOffered) {
   const Json formats = testing::estimate(request("openai/gpt-oss-20b", "h100-sxm", 1, 4096, 1))["weights_formats"];
   EXPECT_EQ(formats[0]["resolved"], "mxfp4");

@@ -128,7 +128,8 @@ struct EngineReport {
   std::optional<std::int64_t> default_context_tokens;  ///< what the engine would take on this machine if none were asked for
   std::optional<Fitted> fitted;
   Overlong overlong = Overlong::unknown;
-  std::string command;  ///< the engine with these settings, or with those that `fitted` says, as a line for a shell; empty: none is made
+  std::string command;         ///< the engine with what was counted, or what is offered in its place, as a line for a shell; empty: none is made
+  std::string fitted_command;  ///< the same with the settings that `fitted` says
 };
 
 /// What an option of the engine may be, by its own name: a word ("false" of a flag), or a number where there is none.

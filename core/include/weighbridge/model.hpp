@@ -313,6 +313,10 @@ struct NameTable {
   friend bool operator==(const NameTable&, const NameTable&) { return true; }
 };
 
+/// The KV cache that a checkpoint asks for where nobody else does: FP8, by modelopt's `kv_cache_quant_algo` or `kv_cache_scheme`, or by the
+/// `kv_cache_scheme` of compressed-tensors.
+enum class StatedCache { none, fp8_by_modelopt, fp8_by_compressed_tensors };
+
 /// A model as an engine would see it: hyper-parameters per layer, and every stored tensor.
 struct Model {
   std::string id;
@@ -336,6 +340,7 @@ struct Model {
   std::vector<Tensor> plain;           ///< the tensors as if nothing was quantized
   std::vector<Tensor> tensors;         ///< the checkpoint as published, scales included
   bool from_gguf = false;              ///< read from a GGUF file: names, shapes and types are that file's
+  StatedCache stated_cache = StatedCache::none;
   NameTable names;
 
   [[nodiscard]] std::int64_t n_layers() const { return static_cast<std::int64_t>(layers.size()); }

@@ -188,6 +188,9 @@ struct Engine {
 
 /// The weights format that is loaded: the asked one, or that of the checkpoint.
 [[nodiscard]] std::string_view stored_format(const Job& job);
+/// Whether the cache is FP8: asked for, or left to the engine with a checkpoint that says so in a
+/// way which the engine heeds.
+[[nodiscard]] bool caches_fp8(const Job& job, bool heeds_modelopt, bool heeds_compressed_tensors = false);
 
 /// That the figures are by the rules of `used`, since nobody read those of `asked`.
 [[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);

@@ -47,6 +47,13 @@ std::string_view stored_format(const Job& job) {
   return format == "checkpoint" ? published_format(job) : format;
 }
 
+bool caches_fp8(const Job& job, bool heeds_modelopt, bool heeds_compressed_tensors) {
+  const Scenario& s = job.scenario;
+  if (s.kv_type != "auto" || s.weights_format != "checkpoint") return s.kv_type.starts_with("fp8");
+  const StatedCache stated = job.model.stated_cache;
+  return (heeds_modelopt && stated == StatedCache::fp8_by_modelopt) || (heeds_compressed_tensors && stated == StatedCache::fp8_by_compressed_tensors);
+}
+
 std::string gib_text(Bytes bytes) {
   const std::uint64_t hundredths = bytes.count() / (kGiB.count() / 100);
   const std::string digits = std::to_string(hundredths % 100);

@@ -65,7 +65,7 @@ struct Uneven {
 /// Whether every size divides among the ranks of `split`; else `plan` says which does not, and the nearest tensor parallel that works.
 [[nodiscard]] bool divides(const Job& job, const Split& split, Plan& plan);
 /// Of all layouts over the devices and machines of `asked` for which `works` holds: the one with the nearest tensor parallel, then with experts
-/// dealt out as asked, then with as many copies; nothing if there is none. Experts are dealt out only where that was asked for.
+/// dealt out as asked, then with as many copies; nothing if there is none.
 template <class Works>
 [[nodiscard]] std::optional<Parallel> nearest_layout(const Parallel& asked, Works works) {
   const std::int64_t devices = asked.tensor * asked.pipeline * asked.data;
@@ -78,7 +78,7 @@ template <class Works>
       if (devices / tensor % pipeline != 0) continue;
       for (const bool expert : {false, true}) {
         const Parallel p{tensor, pipeline, devices / tensor / pipeline, expert, asked.nodes};
-        if ((!expert || asked.expert) && (!best || distance(p) < distance(*best)) && works(p)) best = p;
+        if ((!best || distance(p) < distance(*best)) && works(p)) best = p;
       }
     }
   return best;

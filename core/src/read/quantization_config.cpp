@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "json_text.hpp"
 #include "quantize.hpp"
 #include "read/decoder.hpp"
 #include "read/quantization_plan.hpp"
@@ -85,6 +86,23 @@ void assign(const QuantizationPlan& plan, Model& model) {
   model.plain = std::move(rows);
 }
 
+/// The FP8 cache that a config asks for: a scheme of 8 bits, or the word; modelopt's may stand in `outer`, around `inner`. vLLM's
+/// vllm/utils/torch_utils.py get_kv_cache_quant_algo_string, and compressed_tensors.py of its quantization layers.
+StatedCache stated_cache_of(KeyReader& outer, const KeyReader& inner) {
+  const auto states_fp8 = [](const Json& said) {
+    if (said.is_string()) return lower_case(said.get<std::string>()) == "fp8";
+    return said.is_object() && said.value("num_bits", Json()) == 8 && said.value("type", Json()) == "float";
+  };
+  const std::string method = lower_case(outer.text_if_given("quant_method").value_or("modelopt"));
+  const bool is_modelopt = method.starts_with("modelopt");
+  if (!is_modelopt && method != "compressed-tensors") return StatedCache::none;
+  for (const Json* place : {&inner.json(), &outer.json()})
+    for (const char* key : {"kv_cache_scheme", "kv_cache_quant_algo"})
+      if (const auto said = place->find(key); said != place->end() && states_fp8(*said))
+        return is_modelopt ? StatedCache::fp8_by_modelopt : StatedCache::fp8_by_compressed_tensors;
+  return StatedCache::none;
+}
+
 /// Whether `holder` has a quantization_config; if so it has been read.
 bool read_from(KeyReader& holder, const KeyReader& config, Model& model) {
   for (const std::string_view key : kKeys) {
@@ -102,7 +120,9 @@ bool read_from(KeyReader& holder, const KeyReader& config, Model& model) {
     const QuantizationPlan plan = read_plan(quantization, model.base, model.architecture,
                                             expert_type.is_string() ? expert_type.get<std::string>() : std::string());
     holder.adopt(quantization);
-    if (!holder.error()) assign(plan, model);
+    if (holder.error()) return true;
+    assign(plan, model);
+    model.stated_cache = stated_cache_of(outer, quantization);
     return true;
   }
   return false;

@@ -262,9 +262,9 @@ void plan_settled(const Job& job, const Settings& settings, Plan& plan) {
 
 /// The scenario with everything filled in that the engine chooses itself.
 Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
-  const auto tell = [&](const Scenario& best) {
+  const auto tell = [&](const Scenario& best, std::string& command) {
     const Job told{job.model, job.tensors, best, false, job.memo};
-    if (job.explain && job.scenario.engine == "llama.cpp") report.command = command_line(told, settle(told));
+    if (job.explain && job.scenario.engine == "llama.cpp") command = command_line(told, settle(told));
   };
   Scenario scenario = job.scenario;
   LlamaCppOptions& o = scenario.options.llama_cpp;
@@ -274,11 +274,11 @@ Result<Scenario> settled_scenario(const Job& job, EngineReport& report) {
     o.moved = std::move(*moved);
   }
   const bool fits = o.fit.value_or(false);
-  if (scenario.hardware.empty()) tell(scenario);
+  if (!fits) tell(scenario, report.command);
   if (scenario.hardware.empty() || !(fits || job.explain)) return scenario;
   Scenario fitted = scenario;
   report.fitted = fit_to_devices({job.model, job.tensors, scenario, job.explain, job.memo}, fitted);
-  tell(fitted);
+  tell(fitted, fits ? report.command : report.fitted_command);
   return fits ? fitted : scenario;
 }
 

@@ -76,7 +76,7 @@ Settings settle(const Job& job) {
   s.batch_tokens = o.max_num_batched_tokens.value_or(8192);
   s.held_tokens = pooled_tokens(scenario, ceil_div(scenario.sequences, s.copies * (s.copies_attention ? s.tensor : 1)), o.block_size.value_or(32));
   const std::string& type = scenario.kv_type;
-  s.cache_halves = type.starts_with("fp8") ? 2 : (type == "nvfp4" ? 1 : 4);
+  s.cache_halves = caches_fp8(job, true) ? 2 : (type == "nvfp4" ? 1 : 4);
   s.graphs = !o.enforce_eager.value_or(false);
   s.deep_gemm = o.serving.moe_runner_backend == "DEEPGEMM";
   s.draft_layers = o.serving.speculative_num_draft_tokens.value_or(0) > 0 ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0;

@@ -105,9 +105,8 @@ PoolReport report_pool(const Model& model, const PageLayout& layout, const Setti
   PoolReport report;
   const std::int64_t each = std::max<std::int64_t>(1, request_blocks(layout, s, s.max_model_len));
   report.concurrency = static_cast<double>(blocks) / static_cast<double>(each);
-  report.tokens = rules.tokens_by_concurrency && layout.pooled()
-                      ? static_cast<std::int64_t>(report.concurrency * static_cast<double>(s.max_model_len))
-                      : blocks / groups * tokens_per_block * s.context_parallel;
+  report.tokens = rules.tokens_by_concurrency ? static_cast<std::int64_t>(report.concurrency * static_cast<double>(s.max_model_len))
+                                              : blocks / groups * tokens_per_block * s.context_parallel;
   return report;
 }
 
@@ -188,7 +187,7 @@ Term recurrent_term(const Job& job, const PageLayout& layout, const Settings& se
   term.bytes += padding;
   term.high = std::max(term.high, term.bytes);
   // Where prefixes are not cached a request holds one state; where they are, two.
-  term.low = term.low / static_cast<std::uint64_t>(settings.states_per_sequence);
+  if (!settings.keeps_all_states) term.low = term.low / static_cast<std::uint64_t>(settings.states_per_sequence);
   if (settings.states_per_sequence == 1) term.high += term.bytes;
   return term;
 }

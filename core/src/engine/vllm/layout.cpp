@@ -225,7 +225,7 @@ std::int64_t request_blocks(const PageKind& kind, const Settings& s, std::int64_
     case Keeps::chunk:
       return ceil_div(std::min(kind.window + s.tokens_in_flight, tokens), kind.block);
     case Keeps::state:
-      return s.states_per_sequence;
+      return s.keeps_all_states ? ceil_div(tokens, s.block_size) : s.states_per_sequence;
   }
   return 0;
 }

@@ -58,6 +58,19 @@ std::optional<Notice> checkpoint_problem(const Job& job) {
                         "weights.format", value, std::string(nearest_format(job.model)));
 }
 
+/// Gated NVFP4 experts on cards with FP4 units: a rank's rows of gate and up together fill tiles of 128, or the engine does not start
+/// (prepare_nvfp4_moe_layer_for_fi_or_cutlass, "Intermediate size padding for w1 and w3"; #57125). TensorRT-LLM's kernels, the default on 10.x, are
+/// filled up since #46880 of July 2026.
+std::optional<Uneven> cut_tile(const Job& job, const Split& split) {
+  constexpr std::int64_t each = 64;
+  const int capability = job.scenario.hardware.front().device.compute_capability;
+  const bool is_filled_up = capability / 10 == 10 && !is_older(job.scenario.engine_version, 25);
+  const MoeFfn* moe = first_moe(job.model);
+  if (capability < 100 || is_filled_up || moe == nullptr || !moe->gated || moe->moe_ffn_size / split.experts % each == 0) return std::nullopt;
+  if (stored_format(job) != "nvfp4") return std::nullopt;
+  return Uneven{"moe_intermediate_size", moe->moe_ffn_size, each, split.experts};
+}
+
 void add_model_warnings(const Model& model, const Settings& settings, Notices& warnings) {
   const SlidingLayers sliding = sliding_layers(model);
   if (sliding.n_layers > 0 && sliding.n_layers < model.n_layers() && !settings.hybrid_cache) warnings.push_back(sliding_counted_full(sliding.window));
@@ -99,7 +112,8 @@ std::optional<Notice> refusal(const Job& job) {
 
 /// vllm/config verify_with_parallel_config; vllm/distributed/utils.py divide(); vocab_parallel_embedding.py.
 std::optional<Notice> split_problem(const Job& job, const Parallel& parallel) {
-  const std::optional<Uneven> uneven = uneven_size(job, split_of(parallel));
+  std::optional<Uneven> uneven = uneven_size(job, split_of(parallel));
+  if (!uneven) uneven = cut_tile(job, split_of(parallel));
   if (!uneven) return serving_rules().shared_caches == nullptr ? std::nullopt : serving_rules().shared_caches(job, parallel);
   if (!job.explain) return Notice{};
   const bool by_all = uneven->ranks > parallel.tensor;
@@ -129,7 +143,7 @@ void add_warnings(const Job& job, const Settings& settings, Notices& warnings) {
                                       "Tensor parallel leaves machines of " + grouped(each) + " GPUs: pipeline parallel is faster.", "tensor",
                                       grouped(p.tensor), grouped(each)));
   if (!rules_for(job.scenario.engine_version).quantizes_while_loading) add_plain_first(job, "vLLM", warnings);
-  add_gpu_warnings(job, "vLLM", job.scenario.kv_type.starts_with("fp8"), warnings);
+  add_gpu_warnings(job, "vLLM", settings.cache_value_bytes == 1, warnings);
 }
 
 }  // namespace weighbridge::vllm

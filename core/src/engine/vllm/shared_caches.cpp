@@ -32,8 +32,9 @@ std::optional<Notice> shared_caches_problem(const Job& job, const Parallel& p) {
   const std::int64_t shared = job.scenario.options.vllm.decode_context_parallel_size.value_or(1);
   if (shared == 1) return std::nullopt;
   // mla/common.py, later mla_attention.py
-  if (job.scenario.kv_type.starts_with("fp8") && first_latent_attention(job.model.layers) != nullptr)
-    return notice::custom("unsupported", "params.kv_cache", "DCP not support fp8 kvcache now.", "kv_cache", job.scenario.kv_type, "auto");
+  const std::string& type = job.scenario.kv_type;
+  if (settle(job, rules_for(job.scenario.engine_version)).cache_value_bytes == 1 && first_latent_attention(job.model.layers) != nullptr)
+    return notice::custom("unsupported", "params.kv_cache", "DCP not support fp8 kvcache now.", "kv_cache", type, type == "auto" ? "bf16" : "auto");
   if (const char* unshared = unshared_cache(job))
     return notice::custom("unsupported", "params.engine.options.decode_context_parallel_size", unshared, "decode_context_parallel_size",
                           grouped(shared), "1");

@@ -161,7 +161,8 @@ Plan plan_vllm(const Job& job) {
   const bool remembered = key != MemoKey() && job.memo != nullptr && job.memo->key == key;
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
     const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel && job.scenario.parallel.nodes == 1;
-    if (job.explain && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
+    const bool is_uneven = job.explain && uneven_size(job, settings.split());
+    if (is_uneven && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
@@ -232,6 +233,18 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
   s.states_per_sequence = (s.prefix_caching && rules.caches_states ? 2 : 1) + s.drafted_tokens;
 }
 
+/// Prefixes of Mamba models, once asked for, were cached with the state of every block ("all", MambaModelConfig of model_executor/models/config.py)
+/// where nothing drafts, since #25752 of October 2025 and until #50991 made it two states ("align"). Classes of delta rules never had "all"; that
+/// each of the others does (SupportsMambaPrefixCaching) is taken to be so.
+bool keeps_all_states(const Job& job, const Settings& s, const Rules& rules) {
+  const bool is_asked = job.scenario.options.vllm.enable_prefix_caching.value_or(false) && s.drafted_tokens == 0;
+  if (!is_asked || rules.caches_states_unasked || is_older(job.scenario.engine_version, 11)) return false;
+  return std::any_of(job.model.layers.begin(), job.model.layers.end(), [](const LayerSpec& layer) {
+    const RecurrentMixer* state = recurrent_part(layer);
+    return state != nullptr && (state->kind == RecurrentKind::mamba || state->kind == RecurrentKind::mamba2);
+  });
+}
+
 }  // namespace
 
 Settings settle(const Job& job, const Rules& rules) {
@@ -263,9 +276,13 @@ Settings settle(const Job& job, const Rules& rules) {
   s.hybrid_cache = rules.hybrid_cache && device.backend == "cuda";  // other platforms turned it off or on by version: counted in full
   const std::string state_type = options.vllm.mamba_ssm_cache_dtype.value_or("auto");
   if (state_type != "auto") s.state_width = state_type == "float32" ? 4 : 2;
-  s.cache_value_bytes = scenario.kv_type.starts_with("fp8") ? 1 : 2;
+  // #29980 of December 2025 and #30141 after it: whichever release had them first, 0.14 and 0.17 do.
+  const bool is_fp8 = caches_fp8(job, !is_older(scenario.engine_version, 14), !is_older(scenario.engine_version, 17));
+  s.cache_value_bytes = is_fp8 ? 1 : 2;
   s.block_size = options.block_size.value_or(default_block_size(s.latent, device.compute_capability));
   s.block_size = hybrid_block_size(job.model, s);
+  s.keeps_all_states = keeps_all_states(job, s, rules);
+  if (s.keeps_all_states) s.states_per_sequence = ceil_div(s.max_model_len, s.block_size);
   s.mla_workspace_tokens = mla_workspace_tokens(s, rules);
   return s;
 }

@@ -79,6 +79,7 @@ struct Settings {
   bool prefix_caching = true;
   std::int64_t tokens_in_flight = 0;     ///< that a window's pages are reserved for beside the window (max_in_flight_tokens)
   std::int64_t states_per_sequence = 1;  ///< pages of recurrent state, drafts included (MambaSpec.max_memory_usage_bytes)
+  bool keeps_all_states = false;         ///< a state for each block of tokens, so that any prefix can be taken up
   std::int64_t state_width = 0;          ///< bytes of an element of a state; 0: as the model's class asks
   std::int64_t drafted_tokens = 0;       ///< num_speculative_tokens
   bool drafts_with_mtp = false;          ///< the model's own layers of multi-token prediction are loaded
