@@ -224,6 +224,34 @@ TEST(SglangSpeculation, TheDraftMovedIntoTheBudget) {
   EXPECT_EQ(before["bytes"].get<std::int64_t>() - now["bytes"].get<std::int64_t>(), 70'272LL / 61 * 8 * 4096);
 }
 
+// A draft model has an embedding and a head of its own until the pool is sized, 248,320 x 5,120 each in 16 bits. Qwen3.8-27B in 4 bits: 2.57 GiB on
+// each of two GPUs (sgl-project/sglang#32468); in 16 bits 5.53 GiB, of which 0.80 stay (#38147). DeepSeek-R1's are in its checkpoint.
+TEST(SglangSpeculation, TheDraftHasAnEmbeddingAndAHeadOfItsOwn) {
+  const auto draft = [](const char* device, std::int64_t count, const char* format) {
+    Json params = with("Qwen/Qwen3.8-27B", device, static_cast<int>(count), {{"speculative_algorithm", "NEXTN"}});
+    params["weights"]["format"] = format;
+    const Json term = term_of(params, "speculation");
+    EXPECT_EQ(row_bytes(term, "draft_embeddings"), 2LL * 248'320 * 5120 * 2 / count);
+    return term["bytes"].get<double>() / testing::kGiBytes;
+  };
+  EXPECT_NEAR(draft("rtx-3090", 2, "int4"), 2.57, 0.02);
+  EXPECT_NEAR(draft("h100-sxm", 1, "bf16"), 5.53, 0.02);
+  const Json stored = term_of(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"speculative_algorithm", "NEXTN"}}), "speculation");
+  EXPECT_EQ(testing::find_row(stored, "draft_embeddings"), nullptr);
+  // A tied head is the embedding.
+  const Json tied = term_of(with("Qwen/Qwen3.5-4B", "h100-sxm", 1, {{"speculative_algorithm", "NEXTN"}}), "speculation");
+  EXPECT_EQ(row_bytes(tied, "draft_embeddings"), 248'320LL * 2560 * 2);
+}
+
+TEST(SglangSpeculation, ThePoolIsSizedBesideThem) {
+  Json params = with("Qwen/Qwen3.8-27B", "rtx-5090", 1, {{"speculative_algorithm", "NEXTN"}});
+  params["weights"]["format"] = "int4";
+  params["workload"] = {{"context_tokens", 8192}, {"sequences", 1}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
+  params["engine"]["options"].erase("speculative_algorithm");
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
+}
+
 // Its prediction layer is numbered behind the model's 92 and has their eight heads of keys.
 TEST(SglangSpeculation, APredictionLayerIsSharedLikeTheLast) {
   const auto draft = [](std::int64_t ranks) {

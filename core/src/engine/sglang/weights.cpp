@@ -97,6 +97,24 @@ Bytes widened_output(const Job& job, const Settings& s, const Stage& stage) {
   return more;
 }
 
+/// A draft model builds embedding and head anew, in 16 bits, whether its checkpoint has them or not; a tied head is the embedding
+/// (models/qwen3_5_mtp.py Qwen3_5ForCausalLMMTP). It takes the model's only once the pool is sized (EagleDraftWorker.init_lm_head,
+/// sgl-project/sglang#36452). Here those that are not stored.
+Bytes unstored_embeddings(const Job& job, const Settings& s) {
+  const auto is_stored = [&](TensorRole role) {
+    return std::any_of(job.tensors.begin(), job.tensors.end(), [&](const Tensor& t) { return t.part == ModelPart::mtp && t.role == role; });
+  };
+  Bytes bytes;
+  for (const Tensor& tensor : job.tensors) {
+    const bool is_one = tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
+    if (!is_one || tensor.part != ModelPart::text || tensor.is_copy || tensor.is_scale || is_stored(tensor.role)) continue;
+    Tensor own = share_of(job.model, tensor, s.split());
+    own.type = dtype::bf16;
+    bytes += own.bytes();
+  }
+  return bytes;
+}
+
 /// Logs whose weights line we met: zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 in NVFP4 on four B200); sgl-project/sglang#6001 has a shared expert
 /// copied eight times, which later releases do not. Dense models: none.
 int records_of(const Job& job) { return first_latent_attention(job.model.layers) != nullptr ? 1 : 0; }
@@ -170,9 +188,13 @@ Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Sta
     term.bytes += cache;
     if (job.explain) term.formula.rows.push_back({"draft_cache", {}, cache, true});
   }
-  // The draft model brings an embedding and a head of its own, which are dropped for the model's once it is loaded.
   term.low = term.bytes - term.bytes / 50;
   term.high = term.bytes + term.bytes / 5 + 256 * kMiB;
+  const Bytes embeddings = rules.draft_in_budget ? unstored_embeddings(job, s) : Bytes();
+  if (embeddings == Bytes()) return term;
+  term.records = 3;  // sgl-project/sglang#32468, #35996 and #38147: Qwen3.8-27B with 2.57 GiB on each of two GPUs, 5.18 and 5.53 on one
+  for (Bytes* bytes : {&term.bytes, &term.low, &term.high}) *bytes += embeddings;
+  if (job.explain) term.formula.rows.push_back({"draft_embeddings", {}, embeddings, true});
   return term;
 }
 
