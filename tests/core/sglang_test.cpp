@@ -85,6 +85,18 @@ TEST(SglangCache, LayersWithAWindowHaveAPoolOfTheirOwn) {
   EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "window_pool"), 18LL * 2048 * 40'001);
 }
 
+// disable_hybrid_swa_memory: all 24 layers of the 20B keep 2,048 bytes of every token before 0.5.10.
+TEST(SglangCache, LayersOfGptOssKeepEveryTokenInOldReleases) {
+  Json params = with("openai/gpt-oss-20b", "b200-sxm", 1);
+  params["workload"] = {{"context_tokens", 100'000}, {"sequences", 4}};
+  params["engine"]["version"] = "0.5.9";
+  const Json cache = term_of(params, "kv_cache");
+  EXPECT_EQ(row_bytes(cache, "token_pool"), 24LL * 2048 * (4 * 100'032 + 64));
+  EXPECT_EQ(testing::find_row(cache, "window_pool"), nullptr);
+  params["engine"]["version"] = "0.5.10";
+  EXPECT_NE(testing::find_row(term_of(params, "kv_cache"), "window_pool"), nullptr);
+}
+
 // Three slots a request and a spare one, or one a request without a prefix cache; the pool of tokens is then as large as it need be.
 TEST(SglangCache, StatesShareThePoolAtAFixedRatio) {
   Json params = with("Qwen/Qwen3-Next-80B-A3B-Instruct", "h200-sxm", 4);

@@ -13,11 +13,12 @@ namespace weighbridge::sglang {
 namespace {
 
 // 0.5.3: general heuristics for the share (sgl-project/sglang#10975, #11076). 0.5.10: graphs for prompts. 0.5.18: the draft's cache is a part of
-// each token's, and no memory is left for it; FP4 experts run by FlashInfer.
+// each token's, and no memory is left for it; FP4 experts run by FlashInfer. gpt-oss: server_args.py disabled hybrid memory on every card, from #17429
+// (0.5.8) where TensorRT-LLM's attention runs, the default on 10.x, until #18970 (after 0.5.9).
 constexpr std::array kRules{
-    Rules{"0.5.3", false, true, false, false, false, false},
-    Rules{"0.5.10", true, true, false, false, false, false},
-    Rules{"0.5.18", true, false, true, true, true, true},
+    Rules{"0.5.3", false, true, false, false, false, false, false},
+    Rules{"0.5.10", true, true, false, false, false, false, true},
+    Rules{"0.5.18", true, false, true, true, true, true, true},
 };
 static_assert(kRules.size() == kVersions.size());
 
@@ -205,6 +206,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.graphs = !o.enforce_eager.value_or(false);
   s.largest_graph = o.serving.cuda_graph_max_bs.value_or(s.tensor < 4 ? card.graph : card.graph_of_four);
   s.radix_cache = !o.serving.disable_radix_cache.value_or(false);
+  s.window_pool = has_window_pool(job.model, rules);
   s.held_tokens = pooled_tokens(scenario, s.full_length, s.page_size, s.radix_cache);
   s.symmetric_memory = o.serving.enable_symm_mem.value_or(false);
   s.prefill_graphs = captures_prompts(job, s, rules);
