@@ -63,6 +63,29 @@ TEST(SglangWeights, Fp4ExpertsNeedHopperAndABackendThatWasRead) {
   EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-V4-Pro", "h200-sxm", 8, {{"moe_runner_backend", "triton"}}))["values"]["key"], "moe_runner_backend");
 }
 
+// gpt-oss-120b: 36 layers of 128 experts, 3 x 2,880 x 2,880 of half a byte with a scale for 32; nothing is padded for Triton's kernels on one GPU. On
+// Hopper the scales that were loaded stay. 12.x and 10.x pad.
+TEST(SglangWeights, ExpertsOfGptOssRunByTritonBeforeBlackwell) {
+  const auto row = [](const char* device, const char* label, const Json& options = Json::object()) {
+    return row_bytes(term_of(with("openai/gpt-oss-120b", device, 1, options), "weights"), label);
+  };
+  constexpr std::int64_t values = 36LL * 128 * 3 * 2880 * 2880;
+  EXPECT_EQ(row("h100-sxm", "spare_scales"), values / 32);
+  EXPECT_EQ(row("a100-sxm4-80gb", "spare_scales"), 0);
+  EXPECT_EQ(row("h100-sxm", "spare_scales", {{"moe_runner_backend", "marlin"}}), 0);
+  EXPECT_NEAR(gib_of(with("openai/gpt-oss-120b", "a100-sxm4-80gb", 1), "weights"), 60.8, 0.1);
+  EXPECT_NEAR(gib_of(with("openai/gpt-oss-120b", "h100-sxm", 1), "weights"), 60.8 + values / 32.0 / testing::kGiBytes, 0.1);
+  EXPECT_GT(gib_of(with("openai/gpt-oss-120b", "rtx-pro-6000-blackwell", 1), "weights"), 65);
+}
+
+// Triton's kernels have no expert parallel: the 32 experts of each of four ranks are then widened to 16 bits.
+TEST(SglangWeights, ExpertsOfGptOssThatAreDealtOutAreWidened) {
+  const double split = gib_of(with("openai/gpt-oss-120b", "h100-sxm", 4), "weights");
+  const double whole = gib_of(with("openai/gpt-oss-120b", "h100-sxm", 4, {{"ep_size", 4}}), "weights");
+  EXPECT_LT(split, 18);
+  EXPECT_NEAR(whole, 36.0 * 32 * 3 * 2880 * 2880 * 2 / testing::kGiBytes, 1.5);
+}
+
 // Sparse latents: 512 values of FP8, 4 scales of 4 bytes and 64 rotated values of 16 bits; the indexer's 128 and a scale. GLM-5's 78 layers were
 // logged with 61,463 bytes a token.
 TEST(SglangCache, SparseLatentsHaveScalesAndAnIndexer) {

@@ -79,12 +79,25 @@ std::int64_t draft_layers(const Job& job) {
   return own ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0;
 }
 
+/// Before Blackwell gpt-oss's experts run by `triton_kernel` unless asked otherwise, in every release (server_args.py, later
+/// arg_groups/model_overrides _gpt_oss_overrides). 12.x went from FlashInfer to Triton, Marlin and back.
+bool has_triton_experts(const Job& job) {
+  const Device& device = job.scenario.hardware.front().device;
+  const bool is_older_card = device.backend == "cuda" && device.compute_capability > 0 && device.compute_capability < 100;
+  return is_older_card && job.model.architecture == "gpt_oss" && job.scenario.options.serving.moe_runner_backend.value_or("auto") == "auto" &&
+         expert_padding(job).packed;
+}
+
+/// gpt-oss: on Hopper triton_kernels lay the scales out anew, and those that were loaded stay (quantization/mxfp4.py
+/// process_weights_after_loading; triton_kernels HopperMXScaleLayout).
+///
 /// DeepSeek-V4's FP4 experts have a scale of one byte for 32 values. prepare_moe_mxfp4_layer_for_marlin (quantization/marlin_utils_fp4.py) lays it
 /// out anew and leaves what was loaded beside: f32 (fp8.py, Fp8MoEMethod.create_weights), later a byte (mxfp4_marlin_moe.py). Triton's kernels, on
 /// 12.x before FlashInfer's, read the f32. FlashInfer's and TensorRT-LLM's keep one byte.
-std::int64_t spare_scale_bytes(const Job& job, const Rules& rules) {
-  if (!has_fp4_experts(job)) return 0;
+std::int64_t spare_scale_bytes(const Job& job, const Settings& s, const Rules& rules) {
   const int capability = job.scenario.hardware.front().device.compute_capability;
+  if (s.triton_experts) return capability == 90 && !s.wide_experts ? 1 : 0;
+  if (!has_fp4_experts(job)) return 0;
   const std::string backend = job.scenario.options.serving.moe_runner_backend.value_or("auto");
   if (backend == "marlin") return rules.fp4_by_flashinfer ? 1 : 4;
   if (backend != "auto" || rules.fp4_by_flashinfer) return 0;
@@ -212,7 +225,9 @@ Settings settle(const Job& job, const Rules& rules) {
   s.prefill_graphs = captures_prompts(job, s, rules);
   s.draft_layers = draft_layers(job);
   s.draft_in_pool = rules.draft_in_budget && s.draft_layers > 0;
-  s.spare_scale_bytes = spare_scale_bytes(job, rules);
+  s.triton_experts = has_triton_experts(job);
+  s.wide_experts = s.triton_experts && s.expert_groups > 1;
+  s.spare_scale_bytes = spare_scale_bytes(job, s, rules);
   s.wide_output = has_wide_output(job);
   s.window_ratio = o.serving.swa_full_tokens_ratio.value_or(0.8);
   s.recurrent_ratio = o.serving.mamba_full_memory_ratio.value_or(0.9);

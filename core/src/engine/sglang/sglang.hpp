@@ -52,6 +52,8 @@ struct Settings {
   bool symmetric_memory = false;
   std::int64_t draft_layers = 0;
   bool draft_in_pool = false;          ///< the draft's cache is a part of each token's
+  bool triton_experts = false;         ///< gpt-oss's FP4 experts are created for Triton's kernels
+  bool wide_experts = false;           ///< and are widened to 16 bits, as these do not run them
   std::int64_t spare_scale_bytes = 0;  ///< of each block scale of FP4 experts, beside the byte that kernels read (`moe_runner_backend`)
   bool wide_output = false;            ///< DeepSeek-V4's first output projection is widened to 16 bits (SGLANG_OPT_FP8_WO_A_GEMM)
   double window_ratio = 0.8;           ///< swa_full_tokens_ratio
