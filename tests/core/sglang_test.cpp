@@ -155,6 +155,22 @@ TEST(SglangGraphs, PromptsAreCapturedOfTheModelsThatTheReleaseTrusts) {
   EXPECT_FALSE(captures("Qwen/Qwen3-VL-30B-A3B-Instruct", "0.5.18"));
 }
 
+// sgl-project/sglang#28053: TensorRT-LLM's attention, the default on 10.x, reads prompts of DeepSeek-V3's class slower in a graph. The share is as if
+// there were graphs.
+TEST(SglangGraphs, PromptsOfDeepSeekV3AreNotCapturedOnBlackwellServers) {
+  const auto captures = [](const char* model, const char* device, const char* version) {
+    Json params = with(model, device, 8);
+    params["engine"]["version"] = version;
+    return row_bytes(term_of(params, "cuda_graphs"), "prefill_graphs") > 0;
+  };
+  EXPECT_FALSE(captures("deepseek-ai/DeepSeek-R1", "b200-sxm", "0.5.18"));
+  EXPECT_FALSE(captures("moonshotai/Kimi-K2-Instruct", "b200-sxm", "0.5.18"));
+  EXPECT_TRUE(captures("deepseek-ai/DeepSeek-R1", "b200-sxm", "0.5.10"));
+  EXPECT_TRUE(captures("deepseek-ai/DeepSeek-R1", "h200-sxm", "0.5.18"));
+  const double reserved = 512 + 1.5 * 16384 + 1024 + 2 * 512 + 1536;
+  EXPECT_NEAR(share_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8), "0.5.18"), 1 - reserved / 183'359, 6e-4);
+}
+
 // Four B200 with DeepSeek-R1 in NVFP4 had 102.1 GiB of weights (zufayu/ClaudeSkillsE2EPerf): each block scale is there twice, which is a byte for
 // 16 values of 58 x 256 x 3 x 7,168 x 2,048 in experts, and a little more.
 TEST(SglangWeights, BlockScalesOfNvfp4AreThereTwice) {

@@ -130,6 +130,14 @@ bool captures_prompts(const Job& job, const Settings& s, const Rules& rules) {
   return s.groups == 1 && !s.symmetric_memory && !is_sparse && model.architecture != "qwen3_next" && model.architecture != "bailing_hybrid";
 }
 
+/// arg_groups/cuda_graph_hook.py disable_prefill_cuda_graph_for_deepseek_trtllm_mla (sgl-project/sglang#28053): models of the class
+/// DeepseekV3ForCausalLM, on 10.x, where their attention is TensorRT-LLM's. Decided after the share of memory is, which still has room for them.
+bool gives_prompts_up(const Job& job, const Rules& rules) {
+  const Model& model = job.model;
+  return rules.breakable_graphs && (model.architecture == "deepseek_v3" || model.architecture == "kimi_k2") &&
+         job.scenario.hardware.front().device.compute_capability / 10 == 10;
+}
+
 /// Factors of an image encoder: the larger, the smaller the share (adjust_mem_fraction_for_vlm; the baseline is ViT-L/14).
 double vision_factor(const VisionTower& tower) {
   const auto size = [](double layers, double width) { return layers * width * width; };
@@ -233,6 +241,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.recurrent_ratio = o.serving.mamba_full_memory_ratio.value_or(0.9);
   s.share = o.gpu_memory_utilization.value_or(0);
   if (s.share == 0) s.share = automatic_share(job, s, rules);
+  if (gives_prompts_up(job, rules)) s.prefill_graphs = false;
   return s;
 }
 
