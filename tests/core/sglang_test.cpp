@@ -63,6 +63,29 @@ TEST(SglangWeights, Fp4ExpertsNeedHopperAndABackendThatWasRead) {
   EXPECT_EQ(reason(with("deepseek-ai/DeepSeek-V4-Pro", "h200-sxm", 8, {{"moe_runner_backend", "triton"}}))["values"]["key"], "moe_runner_backend");
 }
 
+// gpt-oss-120b: 36 layers of 128 experts, 3 x 2,880 x 2,880 of half a byte with a scale for 32; nothing is padded for Triton's kernels on one GPU. On
+// Hopper the scales that were loaded stay. 12.x and 10.x pad.
+TEST(SglangWeights, ExpertsOfGptOssRunByTritonBeforeBlackwell) {
+  const auto row = [](const char* device, const char* label, const Json& options = Json::object()) {
+    return row_bytes(term_of(with("openai/gpt-oss-120b", device, 1, options), "weights"), label);
+  };
+  constexpr std::int64_t values = 36LL * 128 * 3 * 2880 * 2880;
+  EXPECT_EQ(row("h100-sxm", "spare_scales"), values / 32);
+  EXPECT_EQ(row("a100-sxm4-80gb", "spare_scales"), 0);
+  EXPECT_EQ(row("h100-sxm", "spare_scales", {{"moe_runner_backend", "marlin"}}), 0);
+  EXPECT_NEAR(gib_of(with("openai/gpt-oss-120b", "a100-sxm4-80gb", 1), "weights"), 60.8, 0.1);
+  EXPECT_NEAR(gib_of(with("openai/gpt-oss-120b", "h100-sxm", 1), "weights"), 60.8 + values / 32.0 / testing::kGiBytes, 0.1);
+  EXPECT_GT(gib_of(with("openai/gpt-oss-120b", "rtx-pro-6000-blackwell", 1), "weights"), 65);
+}
+
+// Triton's kernels have no expert parallel: the 32 experts of each of four ranks are then widened to 16 bits.
+TEST(SglangWeights, ExpertsOfGptOssThatAreDealtOutAreWidened) {
+  const double split = gib_of(with("openai/gpt-oss-120b", "h100-sxm", 4), "weights");
+  const double whole = gib_of(with("openai/gpt-oss-120b", "h100-sxm", 4, {{"ep_size", 4}}), "weights");
+  EXPECT_LT(split, 18);
+  EXPECT_NEAR(whole, 36.0 * 32 * 3 * 2880 * 2880 * 2 / testing::kGiBytes, 1.5);
+}
+
 // Sparse latents: 512 values of FP8, 4 scales of 4 bytes and 64 rotated values of 16 bits; the indexer's 128 and a scale. GLM-5's 78 layers were
 // logged with 61,463 bytes a token.
 TEST(SglangCache, SparseLatentsHaveScalesAndAnIndexer) {
@@ -83,6 +106,18 @@ TEST(SglangCache, LayersWithAWindowHaveAPoolOfTheirOwn) {
   EXPECT_EQ(row_bytes(cache, "window_pool"), 18LL * 2048 * 320'001);
   params["engine"]["options"]["swa_full_tokens_ratio"] = 0.1;
   EXPECT_EQ(row_bytes(term_of(params, "kv_cache"), "window_pool"), 18LL * 2048 * 40'001);
+}
+
+// disable_hybrid_swa_memory: all 24 layers of the 20B keep 2,048 bytes of every token before 0.5.10.
+TEST(SglangCache, LayersOfGptOssKeepEveryTokenInOldReleases) {
+  Json params = with("openai/gpt-oss-20b", "b200-sxm", 1);
+  params["workload"] = {{"context_tokens", 100'000}, {"sequences", 4}};
+  params["engine"]["version"] = "0.5.9";
+  const Json cache = term_of(params, "kv_cache");
+  EXPECT_EQ(row_bytes(cache, "token_pool"), 24LL * 2048 * (4 * 100'032 + 64));
+  EXPECT_EQ(testing::find_row(cache, "window_pool"), nullptr);
+  params["engine"]["version"] = "0.5.10";
+  EXPECT_NE(testing::find_row(term_of(params, "kv_cache"), "window_pool"), nullptr);
 }
 
 // Three slots a request and a spare one, or one a request without a prefix cache; the pool of tokens is then as large as it need be.
@@ -118,6 +153,22 @@ TEST(SglangGraphs, PromptsAreCapturedOfTheModelsThatTheReleaseTrusts) {
   EXPECT_FALSE(captures("Qwen/Qwen3.5-9B", "0.5.10"));
   EXPECT_TRUE(captures("Qwen/Qwen3.5-9B", "0.5.18"));
   EXPECT_FALSE(captures("Qwen/Qwen3-VL-30B-A3B-Instruct", "0.5.18"));
+}
+
+// sgl-project/sglang#28053: TensorRT-LLM's attention, the default on 10.x, reads prompts of DeepSeek-V3's class slower in a graph. The share is as if
+// there were graphs.
+TEST(SglangGraphs, PromptsOfDeepSeekV3AreNotCapturedOnBlackwellServers) {
+  const auto captures = [](const char* model, const char* device, const char* version) {
+    Json params = with(model, device, 8);
+    params["engine"]["version"] = version;
+    return row_bytes(term_of(params, "cuda_graphs"), "prefill_graphs") > 0;
+  };
+  EXPECT_FALSE(captures("deepseek-ai/DeepSeek-R1", "b200-sxm", "0.5.18"));
+  EXPECT_FALSE(captures("moonshotai/Kimi-K2-Instruct", "b200-sxm", "0.5.18"));
+  EXPECT_TRUE(captures("deepseek-ai/DeepSeek-R1", "b200-sxm", "0.5.10"));
+  EXPECT_TRUE(captures("deepseek-ai/DeepSeek-R1", "h200-sxm", "0.5.18"));
+  const double reserved = 512 + 1.5 * 16384 + 1024 + 2 * 512 + 1536;
+  EXPECT_NEAR(share_of(with("deepseek-ai/DeepSeek-R1", "b200-sxm", 8), "0.5.18"), 1 - reserved / 183'359, 6e-4);
 }
 
 // Four B200 with DeepSeek-R1 in NVFP4 had 102.1 GiB of weights (zufayu/ClaudeSkillsE2EPerf): each block scale is there twice, which is a byte for
@@ -222,6 +273,34 @@ TEST(SglangSpeculation, TheDraftMovedIntoTheBudget) {
   const Json before = term_of(params, "speculation");
   EXPECT_EQ(before["inside_limit"], false);
   EXPECT_EQ(before["bytes"].get<std::int64_t>() - now["bytes"].get<std::int64_t>(), 70'272LL / 61 * 8 * 4096);
+}
+
+// A draft model has an embedding and a head of its own until the pool is sized, 248,320 x 5,120 each in 16 bits. Qwen3.8-27B in 4 bits: 2.57 GiB on
+// each of two GPUs (sgl-project/sglang#32468); in 16 bits 5.53 GiB, of which 0.80 stay (#38147). DeepSeek-R1's are in its checkpoint.
+TEST(SglangSpeculation, TheDraftHasAnEmbeddingAndAHeadOfItsOwn) {
+  const auto draft = [](const char* device, std::int64_t count, const char* format) {
+    Json params = with("Qwen/Qwen3.8-27B", device, static_cast<int>(count), {{"speculative_algorithm", "NEXTN"}});
+    params["weights"]["format"] = format;
+    const Json term = term_of(params, "speculation");
+    EXPECT_EQ(row_bytes(term, "draft_embeddings"), 2LL * 248'320 * 5120 * 2 / count);
+    return term["bytes"].get<double>() / testing::kGiBytes;
+  };
+  EXPECT_NEAR(draft("rtx-3090", 2, "int4"), 2.57, 0.02);
+  EXPECT_NEAR(draft("h100-sxm", 1, "bf16"), 5.53, 0.02);
+  const Json stored = term_of(with("deepseek-ai/DeepSeek-R1", "h200-sxm", 8, {{"speculative_algorithm", "NEXTN"}}), "speculation");
+  EXPECT_EQ(testing::find_row(stored, "draft_embeddings"), nullptr);
+  // A tied head is the embedding.
+  const Json tied = term_of(with("Qwen/Qwen3.5-4B", "h100-sxm", 1, {{"speculative_algorithm", "NEXTN"}}), "speculation");
+  EXPECT_EQ(row_bytes(tied, "draft_embeddings"), 248'320LL * 2560 * 2);
+}
+
+TEST(SglangSpeculation, ThePoolIsSizedBesideThem) {
+  Json params = with("Qwen/Qwen3.8-27B", "rtx-5090", 1, {{"speculative_algorithm", "NEXTN"}});
+  params["weights"]["format"] = "int4";
+  params["workload"] = {{"context_tokens", 8192}, {"sequences", 1}};
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "no");
+  params["engine"]["options"].erase("speculative_algorithm");
+  EXPECT_EQ(testing::estimate(params)["verdict"]["class"], "fits");
 }
 
 // Its prediction layer is numbered behind the model's 92 and has their eight heads of keys.

@@ -35,12 +35,11 @@ struct Kind {
 
 std::vector<Kind> kinds_of(const Model& model, const Settings& s, const Stage& stage) {
   std::vector<Kind> kinds;
-  const bool by_window = has_window_pool(model);
   for (std::int64_t layer = stage.first; layer < stage.end; ++layer) {
     const LayerSpec& spec = model.layers[static_cast<std::size_t>(layer)];
     const std::int64_t bytes = cached_bytes(spec.mixer, {s.cache_halves, true}, s.attention_ranks());
     if (bytes == 0 || spec.shares_cache) continue;
-    const std::int64_t window = by_window ? window_of(spec.mixer) : 0;
+    const std::int64_t window = s.window_pool ? window_of(spec.mixer) : 0;
     const auto same = [&](const Kind& k) { return k.bytes == bytes && k.window == window; };
     const auto kind = std::find_if(kinds.begin(), kinds.end(), same);
     if (kind == kinds.end())
@@ -246,7 +245,8 @@ Term compressed_term(const Job& job, const Settings& s, const Stage& stage) {
 
 }  // namespace
 
-bool has_window_pool(const Model& model) {
+bool has_window_pool(const Model& model, const Rules& rules) {
+  if (model.architecture == "gpt_oss" && !rules.gpt_oss_windows) return false;
   const SlidingLayers sliding = sliding_layers(model);
   const bool chunked = std::any_of(model.layers.begin(), model.layers.end(),
                                    [](const LayerSpec& layer) { return std::holds_alternative<ChunkedAttention>(layer.mixer); });

@@ -169,7 +169,7 @@ std::optional<Notice> layout_problem(const Job& job, const Settings& s) {
 
 void add_warnings(const Job& job, const Settings& s, Notices& warnings) {
   const SlidingLayers sliding = sliding_layers(job.model);
-  if (sliding.n_layers > 0 && !has_window_pool(job.model)) warnings.push_back(sliding_counted_full(sliding.window));
+  if (sliding.n_layers > 0 && !s.window_pool) warnings.push_back(sliding_counted_full(sliding.window));
   if (job.scenario.options.serving.enable_dp_attention.value_or(false) && s.groups == 1)
     warnings.push_back(notice::custom("dp_attention_alone", "params.engine.options.dp_size",
                                       "`enable_dp_attention` does nothing with one group: expected `dp_size` above 1.", "dp_size", "1", "above 1"));

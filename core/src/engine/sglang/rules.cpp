@@ -13,11 +13,12 @@ namespace weighbridge::sglang {
 namespace {
 
 // 0.5.3: general heuristics for the share (sgl-project/sglang#10975, #11076). 0.5.10: graphs for prompts. 0.5.18: the draft's cache is a part of
-// each token's, and no memory is left for it; FP4 experts run by FlashInfer.
+// each token's, and no memory is left for it; FP4 experts run by FlashInfer. gpt-oss: server_args.py disabled hybrid memory on every card, from #17429
+// (0.5.8) where TensorRT-LLM's attention runs, the default on 10.x, until #18970 (after 0.5.9).
 constexpr std::array kRules{
-    Rules{"0.5.3", false, true, false, false, false, false},
-    Rules{"0.5.10", true, true, false, false, false, false},
-    Rules{"0.5.18", true, false, true, true, true, true},
+    Rules{"0.5.3", false, true, false, false, false, false, false},
+    Rules{"0.5.10", true, true, false, false, false, false, true},
+    Rules{"0.5.18", true, false, true, true, true, true, true},
 };
 static_assert(kRules.size() == kVersions.size());
 
@@ -78,12 +79,25 @@ std::int64_t draft_layers(const Job& job) {
   return own ? static_cast<std::int64_t>(job.model.mtp_layers.size()) : 0;
 }
 
+/// Before Blackwell gpt-oss's experts run by `triton_kernel` unless asked otherwise, in every release (server_args.py, later
+/// arg_groups/model_overrides _gpt_oss_overrides). 12.x went from FlashInfer to Triton, Marlin and back.
+bool has_triton_experts(const Job& job) {
+  const Device& device = job.scenario.hardware.front().device;
+  const bool is_older_card = device.backend == "cuda" && device.compute_capability > 0 && device.compute_capability < 100;
+  return is_older_card && job.model.architecture == "gpt_oss" && job.scenario.options.serving.moe_runner_backend.value_or("auto") == "auto" &&
+         expert_padding(job).packed;
+}
+
+/// gpt-oss: on Hopper triton_kernels lay the scales out anew, and those that were loaded stay (quantization/mxfp4.py
+/// process_weights_after_loading; triton_kernels HopperMXScaleLayout).
+///
 /// DeepSeek-V4's FP4 experts have a scale of one byte for 32 values. prepare_moe_mxfp4_layer_for_marlin (quantization/marlin_utils_fp4.py) lays it
 /// out anew and leaves what was loaded beside: f32 (fp8.py, Fp8MoEMethod.create_weights), later a byte (mxfp4_marlin_moe.py). Triton's kernels, on
 /// 12.x before FlashInfer's, read the f32. FlashInfer's and TensorRT-LLM's keep one byte.
-std::int64_t spare_scale_bytes(const Job& job, const Rules& rules) {
-  if (!has_fp4_experts(job)) return 0;
+std::int64_t spare_scale_bytes(const Job& job, const Settings& s, const Rules& rules) {
   const int capability = job.scenario.hardware.front().device.compute_capability;
+  if (s.triton_experts) return capability == 90 && !s.wide_experts ? 1 : 0;
+  if (!has_fp4_experts(job)) return 0;
   const std::string backend = job.scenario.options.serving.moe_runner_backend.value_or("auto");
   if (backend == "marlin") return rules.fp4_by_flashinfer ? 1 : 4;
   if (backend != "auto" || rules.fp4_by_flashinfer) return 0;
@@ -114,6 +128,14 @@ bool captures_prompts(const Job& job, const Settings& s, const Rules& rules) {
   const LatentAttention* latent = first_latent_attention(model.layers);
   const bool is_sparse = latent != nullptr && latent->indexer.top_k > 0;
   return s.groups == 1 && !s.symmetric_memory && !is_sparse && model.architecture != "qwen3_next" && model.architecture != "bailing_hybrid";
+}
+
+/// arg_groups/cuda_graph_hook.py disable_prefill_cuda_graph_for_deepseek_trtllm_mla (sgl-project/sglang#28053): models of the class
+/// DeepseekV3ForCausalLM, on 10.x, where their attention is TensorRT-LLM's. Decided after the share of memory is, which still has room for them.
+bool gives_prompts_up(const Job& job, const Rules& rules) {
+  const Model& model = job.model;
+  return rules.breakable_graphs && (model.architecture == "deepseek_v3" || model.architecture == "kimi_k2") &&
+         job.scenario.hardware.front().device.compute_capability / 10 == 10;
 }
 
 /// Factors of an image encoder: the larger, the smaller the share (adjust_mem_fraction_for_vlm; the baseline is ViT-L/14).
@@ -205,17 +227,21 @@ Settings settle(const Job& job, const Rules& rules) {
   s.graphs = !o.enforce_eager.value_or(false);
   s.largest_graph = o.serving.cuda_graph_max_bs.value_or(s.tensor < 4 ? card.graph : card.graph_of_four);
   s.radix_cache = !o.serving.disable_radix_cache.value_or(false);
+  s.window_pool = has_window_pool(job.model, rules);
   s.held_tokens = pooled_tokens(scenario, s.full_length, s.page_size, s.radix_cache);
   s.symmetric_memory = o.serving.enable_symm_mem.value_or(false);
   s.prefill_graphs = captures_prompts(job, s, rules);
   s.draft_layers = draft_layers(job);
   s.draft_in_pool = rules.draft_in_budget && s.draft_layers > 0;
-  s.spare_scale_bytes = spare_scale_bytes(job, rules);
+  s.triton_experts = has_triton_experts(job);
+  s.wide_experts = s.triton_experts && s.expert_groups > 1;
+  s.spare_scale_bytes = spare_scale_bytes(job, s, rules);
   s.wide_output = has_wide_output(job);
   s.window_ratio = o.serving.swa_full_tokens_ratio.value_or(0.8);
   s.recurrent_ratio = o.serving.mamba_full_memory_ratio.value_or(0.9);
   s.share = o.gpu_memory_utilization.value_or(0);
   if (s.share == 0) s.share = automatic_share(job, s, rules);
+  if (gives_prompts_up(job, rules)) s.prefill_graphs = false;
   return s;
 }
 

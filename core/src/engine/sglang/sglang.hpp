@@ -18,6 +18,7 @@ struct Rules {
                            ///< scales as exponents of a byte (#30272)
   bool wide_small_cards;   ///< cards below 35 GiB read 4,096 tokens at a time and capture 48 or 160 sequences, not 2,048 and 24 or 80
   bool breakable_graphs;   ///< prompts are captured in segments; before, in pieces that torch.compile cuts, of fewer models
+  bool gpt_oss_windows;    ///< gpt-oss's layers with a window have a pool of their own
 };
 
 /// Rules of the newest version that is not newer than `version`; of the oldest for anything before. Empty = newest.
@@ -47,9 +48,12 @@ struct Settings {
   bool graphs = true;
   bool prefill_graphs = false;
   bool radix_cache = true;
+  bool window_pool = false;  ///< layers with a window have a pool of their own; without, they keep every token
   bool symmetric_memory = false;
   std::int64_t draft_layers = 0;
   bool draft_in_pool = false;          ///< the draft's cache is a part of each token's
+  bool triton_experts = false;         ///< gpt-oss's FP4 experts are created for Triton's kernels
+  bool wide_experts = false;           ///< and are widened to 16 bits, as these do not run them
   std::int64_t spare_scale_bytes = 0;  ///< of each block scale of FP4 experts, beside the byte that kernels read (`moe_runner_backend`)
   bool wide_output = false;            ///< DeepSeek-V4's first output projection is widened to 16 bits (SGLANG_OPT_FP8_WO_A_GEMM)
   double window_ratio = 0.8;           ///< swa_full_tokens_ratio
@@ -70,8 +74,8 @@ struct Settings {
 /// Captured prefill steps; 0 without.
 [[nodiscard]] std::int64_t prefill_graph_count(const Model& model, const Settings& settings);
 
-/// Whether layers with a window have a pool of their own (is_hybrid_swa_model); others keep every token.
-[[nodiscard]] bool has_window_pool(const Model& model);
+/// Whether layers with a window have a pool of their own (is_hybrid_swa_model, disable_hybrid_swa_memory).
+[[nodiscard]] bool has_window_pool(const Model& model, const Rules& rules);
 [[nodiscard]] bool is_compressed(const Model& model);
 /// DeepSeek-V4 with experts in FP4, as published.
 [[nodiscard]] bool has_fp4_experts(const Job& job);

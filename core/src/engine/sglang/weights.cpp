@@ -39,11 +39,23 @@ Bytes copied_at_most(const Job& job, const Settings& s, const Stage& stage) {
   return more;
 }
 
-/// DeepSeek-V4's FP4 experts are created in the size that they have, for FlashInfer's and TensorRT-LLM's kernels alike (fp8.py create_weights).
-ExpertPadding padding_of(const Job& job) {
+/// DeepSeek-V4's FP4 experts are created in the size that they have, for FlashInfer's and TensorRT-LLM's kernels alike (fp8.py create_weights);
+/// gpt-oss's for Triton's with a rank's share in whole 64, at first 32 (mxfp4.py create_weights). Elsewhere as in vLLM.
+ExpertPadding padding_of(const Job& job, const Settings& s) {
   ExpertPadding padding = expert_padding(job);
-  if (has_fp4_experts(job)) padding.hidden_multiple = padding.ffn_multiple = 1;
+  if (has_fp4_experts(job) || s.triton_experts) padding.hidden_multiple = padding.ffn_multiple = 1;
+  if (s.triton_experts) padding.ffn_multiple = 64;
   return padding;
+}
+
+/// Triton's kernels take no expert parallel: MXFP4 experts are then kept in 16 bits, without scales (mxfp4.py process_weights_after_loading,
+/// upcast_from_mxfp).
+Tensor as_kept(Tensor tensor, const Settings& s) {
+  const bool is_expert = tensor.role == TensorRole::expert_gate_up || tensor.role == TensorRole::expert_down;
+  if (!s.wide_experts || !is_expert) return tensor;
+  if (tensor.is_scale) tensor.layers.count = 0;
+  tensor.type = dtype::bf16;
+  return tensor;
 }
 
 /// What of FP4 a rank holds: values, and all block scales.
@@ -97,6 +109,24 @@ Bytes widened_output(const Job& job, const Settings& s, const Stage& stage) {
   return more;
 }
 
+/// A draft model builds embedding and head anew, in 16 bits, whether its checkpoint has them or not; a tied head is the embedding
+/// (models/qwen3_5_mtp.py Qwen3_5ForCausalLMMTP). It takes the model's only once the pool is sized (EagleDraftWorker.init_lm_head,
+/// sgl-project/sglang#36452). Here those that are not stored.
+Bytes unstored_embeddings(const Job& job, const Settings& s) {
+  const auto is_stored = [&](TensorRole role) {
+    return std::any_of(job.tensors.begin(), job.tensors.end(), [&](const Tensor& t) { return t.part == ModelPart::mtp && t.role == role; });
+  };
+  Bytes bytes;
+  for (const Tensor& tensor : job.tensors) {
+    const bool is_one = tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
+    if (!is_one || tensor.part != ModelPart::text || tensor.is_copy || tensor.is_scale || is_stored(tensor.role)) continue;
+    Tensor own = share_of(job.model, tensor, s.split());
+    own.type = dtype::bf16;
+    bytes += own.bytes();
+  }
+  return bytes;
+}
+
 /// Logs whose weights line we met: zufayu/ClaudeSkillsE2EPerf (DeepSeek-R1 in NVFP4 on four B200); sgl-project/sglang#6001 has a shared expert
 /// copied eight times, which later releases do not. Dense models: none.
 int records_of(const Job& job) { return first_latent_attention(job.model.layers) != nullptr ? 1 : 0; }
@@ -104,16 +134,18 @@ int records_of(const Job& job) { return first_latent_attention(job.model.layers)
 }  // namespace
 
 Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
-  const ExpertPadding padding = padding_of(job);
+  const ExpertPadding padding = padding_of(job, s);
   WeightSum sum;
   Bytes kernel_padding;
+  Bytes more_padding;
   Bytes encoder;
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part == ModelPart::mtp || tensor.part == ModelPart::speech || tensor.is_copy) continue;
-    const Tensor held = within(tensor, stage, job.model.tied_embeddings);
+    const Tensor held = within(as_kept(tensor, s), stage, job.model.tied_embeddings);
     if (held.copies() == 0) continue;
     const Tensor local = share_of(job.model, held, s.split(), padding);
     sum.add(held, local);
+    if (s.triton_experts) more_padding += share_of(job.model, held, s.split(), expert_padding(job)).bytes() - local.bytes();
     if (serves_as_values(job, held)) sum.add(held, local);
     kernel_padding += local.bytes() - share_of(job.model, held, s.split()).bytes();
     if (tensor.part == ModelPart::tower) encoder += local.bytes();
@@ -145,7 +177,7 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   // Upwards: kernels that lay out anew what they loaded, and what loaders leave in the allocator's hands; few logs bound it.
   term.low = term.bytes - term.bytes / 200 - kernel_padding - swizzled - spare -
              encoder * static_cast<std::uint64_t>(s.tensor - 1) / static_cast<std::uint64_t>(s.tensor);
-  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4, swizzled + spare);
+  term.high = term.bytes + term.bytes / 25 + copied_at_most(job, s, stage) + repacked_at_most(job, fp4, swizzled + spare) + more_padding;
   return term;
 }
 
@@ -157,7 +189,7 @@ Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Sta
   term.inside_limit = rules.draft_in_budget;
   if (s.draft_layers == 0 || !stage.is_last) return term;
   WeightSum sum;
-  const ExpertPadding padding = padding_of(job);
+  const ExpertPadding padding = padding_of(job, s);
   for (const Tensor& tensor : job.tensors)
     if (tensor.part == ModelPart::mtp && !tensor.is_copy) sum.add(tensor, share_of(job.model, tensor, s.split(), padding));
   term.bytes = sum.bytes();
@@ -170,9 +202,13 @@ Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Sta
     term.bytes += cache;
     if (job.explain) term.formula.rows.push_back({"draft_cache", {}, cache, true});
   }
-  // The draft model brings an embedding and a head of its own, which are dropped for the model's once it is loaded.
   term.low = term.bytes - term.bytes / 50;
   term.high = term.bytes + term.bytes / 5 + 256 * kMiB;
+  const Bytes embeddings = rules.draft_in_budget ? unstored_embeddings(job, s) : Bytes();
+  if (embeddings == Bytes()) return term;
+  term.records = 3;  // sgl-project/sglang#32468, #35996 and #38147: Qwen3.8-27B with 2.57 GiB on each of two GPUs, 5.18 and 5.53 on one
+  for (Bytes* bytes : {&term.bytes, &term.low, &term.high}) *bytes += embeddings;
+  if (job.explain) term.formula.rows.push_back({"draft_embeddings", {}, embeddings, true});
   return term;
 }
 
