@@ -286,7 +286,7 @@ void leave_out_nothing(Estimate& result) {
 }  // namespace
 
 void offer_ways_out(Prepared& prepared, const Scenario& scenario, Estimate& result) {
-  offer_offload(prepared, scenario, result);
+  if (has_local_rules()) offer_offload(prepared, scenario, result);
   offer_raised_limit(prepared, scenario, result);
   if (const auto offer = serving_rules().offer_nearest) offer(prepared, scenario, result.verdict);
 }

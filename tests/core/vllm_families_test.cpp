@@ -82,6 +82,17 @@ TEST(VllmCache, ACheckpointMayAskForFp8) {
   EXPECT_EQ(cache("0.14", "bf16"), 2 * cache("0.14", "fp8"));
 }
 
+TEST(SglangCache, ACheckpointMayAskForFp8) {
+  const auto cache = [](const char* type) {
+    Json params = request("nvidia/Llama-3.1-70B-Instruct-FP8", "h100-sxm", 4, 4096, 1, "0.5.10");
+    params["engine"] = {{"name", "sglang"}};
+    params["kv_cache"] = {{"k", type}, {"v", type}};
+    return testing::term(testing::estimate(params), "kv_cache")["bytes"].get<std::int64_t>();
+  };
+  EXPECT_EQ(cache("auto"), cache("fp8_e4m3"));
+  EXPECT_EQ(cache("bf16"), 2 * cache("fp8_e4m3"));
+}
+
 // 5,000 tokens are 313 blocks of 16, and the pool has a whole number of those.
 TEST(VllmCache, TokensFollowFromTheConcurrency) {
   const Json engine = testing::estimate(request("Qwen/Qwen3-8B", "h100-sxm", 1, 5001, 1, "0.28"))["engine"];

@@ -63,14 +63,15 @@ std::int64_t default_page_size(const Model& model, int capability) {
   return capability == 0 || capability / 10 == 10 ? 64 : 1;
 }
 
-/// DeepSeek's sparse attention caches FP8 on Blackwell and 16 bit elsewhere (_set_default_nsa_kv_cache_dtype).
+/// DeepSeek's sparse attention caches FP8 on Blackwell and 16 bit elsewhere (_set_default_nsa_kv_cache_dtype); others as modelopt's checkpoints say
+/// (model_executor/model_runner.py configure_kv_cache_dtype).
 std::int64_t cache_halves(const Job& job) {
   const std::string& type = job.scenario.kv_type;
   if (type.starts_with("fp4")) return 1;
-  if (type.starts_with("fp8")) return 2;
   const LatentAttention* latent = first_latent_attention(job.model.layers);
   const bool sparse = latent != nullptr && latent->indexer.top_k > 0;
-  return type == "auto" && sparse && job.scenario.hardware.front().device.compute_capability >= 100 ? 2 : 4;
+  if (type == "auto" && sparse) return job.scenario.hardware.front().device.compute_capability >= 100 ? 2 : 4;
+  return caches_fp8(job, true) ? 2 : 4;
 }
 
 std::int64_t draft_layers(const Job& job) {

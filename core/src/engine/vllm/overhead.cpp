@@ -34,7 +34,8 @@ Bytes attention_workspace(const Device& device, const Settings& settings) {
 
 std::int64_t graph_count(const Settings& s, const Rules& rules) {
   const std::int64_t step = 1 + s.drafted_tokens;  // tokens of a decoding request
-  const std::int64_t largest = std::min({s.max_num_seqs * step * 2, std::int64_t{512}, s.max_num_batched_tokens});
+  constexpr std::int64_t most = 512;               // of all, whatever the number of requests, in early V1 (vllm/config.py, cuda_graph_sizes)
+  const std::int64_t largest = std::min(rules.context_inside ? most : std::min(s.max_num_seqs * step * 2, most), s.max_num_batched_tokens);
   const std::int64_t coarse_from = rules.full_decode_graphs ? 256 : 520;
   std::int64_t piecewise = 0;
   std::int64_t full = 0;
