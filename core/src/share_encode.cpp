@@ -207,9 +207,10 @@ Result<Json> encode_link(const Json& params, const Catalogue& catalogue) {
   LinkWriter link;
   write_model(link, request, catalogue, complete);
   const UsualChoice meant = usual_of(request);
-  if (const std::string format = text_of(at(request, {"weights", "format"}));
-      !format.empty() && (format != meant.format || (complete && format != UsualChoice().format)))
-    link.add("w", link_format(format));
+  // A request without a format means the checkpoint; a link, what the engine is usually given.
+  std::string format = text_of(at(request, {"weights", "format"}));
+  if (format.empty()) format = UsualChoice().format;
+  if (format != meant.format || (complete && format != UsualChoice().format)) link.add("w", link_format(format));
   if (const auto context = whole_number_of(at(request, {"workload", "context_tokens"}));
       context && (complete || *context != link_default::context_tokens))
     link.add("ctx", tokens_text(*context));

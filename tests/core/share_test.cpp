@@ -70,6 +70,14 @@ TEST(Share, WhatALinkLeavesOutIsWhatTheEngineIsUsuallyAskedFor) {
   expect("v=1&hf=owner/model-GGUF/blob/main/model-Q8_0.gguf&e=llama.cpp", "checkpoint", 1);
 }
 
+// A request without weights is of the checkpoint, whatever a link without them means.
+TEST(Share, ARequestWithoutAFormatKeepsItsOwn) {
+  const Json request{{"model", {{"id", "mistralai/Mistral-Nemo-Instruct-2407"}}}, {"engine", {{"name", "llama.cpp"}}}};
+  const std::string hash = testing::call("share.encode", {{"request", request}})["result"]["hash"];
+  EXPECT_NE(hash.find("w=checkpoint"), std::string::npos) << hash;
+  EXPECT_EQ(decode(hash)["request"]["weights"]["format"], "checkpoint");
+}
+
 TEST(Share, TheCatalogueSaysWhatAnEngineIsUsuallyAskedFor) {
   const Json engines = testing::call("catalogue", Json::object())["result"]["engines"];
   const auto found = std::find_if(engines.begin(), engines.end(), [](const Json& engine) { return engine["name"] == "llama.cpp"; });

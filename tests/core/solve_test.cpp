@@ -347,5 +347,30 @@ TEST(Limits, AreExactInRandomScenariosOfLmStudio) { expect_exact_limits("lm-stud
 TEST(Limits, AreExactInRandomScenariosOfTransformers) { expect_exact_limits("transformers", testing::scenarios(200)); }
 TEST(Limits, AreExactInRandomScenariosOfTensorRtLlm) { expect_exact_limits("tensorrt-llm", testing::scenarios(200)); }
 
+// Ollama leaves a layer to the processor where no GiB would stay free: what fits then is smaller than what llama.cpp holds.
+TEST(Solve, TheBestFormatIsOneThatTheEngineItselfPlacesWhole) {
+  Json request{{"model", {{"id", "Qwen/Qwen3-32B"}}},
+               {"engine", {{"name", "ollama"}}},
+               {"workload", {{"context_tokens", 16'384}, {"sequences", 1}}},
+               {"hardware", Json::array({{{"device", "rtx-4090"}, {"count", 1}}})}};
+  const Json best = solve(request, "weights");
+  request["weights"] = {{"format", best["weights"]["format"]}};
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits");
+  request["workload"]["context_tokens"] = best["safe_context_tokens"];
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits");
+}
+
+// It runs models that see images one at a time: a second request waits, and is no step beyond what fits.
+TEST(Solve, RequestsThatWaitAreNoneAtTheSameTime) {
+  const Json request{{"model", {{"id", "Qwen/Qwen3-VL-4B-Instruct"}}},
+                     {"engine", {{"name", "ollama"}}},
+                     {"weights", {{"format", "gguf:Q4_K_M"}}},
+                     {"workload", {{"context_tokens", 8192}, {"sequences", 1}}},
+                     {"hardware", Json::array({{{"device", "rtx-3090"}, {"count", 1}}})}};
+  const Json found = solve(request, "sequences");
+  EXPECT_EQ(found["value"], 1);
+  EXPECT_TRUE(found["next"].is_null()) << found["next"].dump();
+}
+
 }  // namespace
 }  // namespace weighbridge::solve_test

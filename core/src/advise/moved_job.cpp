@@ -44,9 +44,10 @@ Result<Attempt> attempt(Trials& trials, const Json& patch) {
   // Those that place layers by themselves keep a margin, and may leave some to the processor where all would have room.
   const Engine* engine = find_engine(trial.engine);
   if (engine->is_llama_cpp()) {
-    const Result<MovedJob> job = told(trials, patch);
+    Result<MovedJob> job = told(trials, patch);
     if (!job) return fail(job.error());
     if (job->answer.verdict.kind != VerdictClass::fits) return failed;
+    return Attempt{std::move(*job), true};
   }
   return Attempt{MovedJob{patch, std::move(setup->scenario), std::move(*answer)}, true};
 }
@@ -105,7 +106,15 @@ Result<std::optional<MovedJob>> fitting(Trials& trials, const Json& patch, std::
 Result<std::optional<MovedJob>> fewest_of(Trials& trials, std::int64_t most, const std::function<Json(std::int64_t)>& patch_of) {
   for (std::int64_t count = 1; count <= most; ++count) {
     Result<std::optional<MovedJob>> outcome = fitting(trials, patch_of(count), count);
-    if (!outcome || *outcome) return outcome;
+    if (!outcome) return outcome;
+    if (!*outcome) continue;
+    // An engine that places layers by itself may do with fewer than an even split.
+    for (std::int64_t fewer = count - 1; fewer > 0 && find_engine((*outcome)->scenario.engine)->is_llama_cpp(); --fewer) {
+      Result<MovedJob> job = told(trials, patch_of(fewer));
+      if (!job || job->answer.verdict.kind != VerdictClass::fits) break;
+      *outcome = std::move(*job);
+    }
+    return outcome;
   }
   return std::optional<MovedJob>();
 }

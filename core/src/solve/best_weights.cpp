@@ -40,7 +40,7 @@ bool surely_holds(const Estimate& answer, VerdictClass kind) { return answer.ver
 class Search {
  public:
   Search(const Model& model, const Scenario& scenario, std::string_view smallest, KeptSearch& kept)
-      : model_(model), scenario_(without_fit(scenario)), engine_(find_engine(scenario.engine)), kept_(kept) {
+      : model_(model), scenario_(without_fit(scenario)), fit_(scenario.options.llama_cpp.fit), engine_(find_engine(scenario.engine)), kept_(kept) {
     scenario_.options.llama_cpp.n_gpu_layers.reset();
     formats_.push_back(kCheckpoint);
     if (engine_ == nullptr || model.from_gguf) return;
@@ -104,8 +104,19 @@ class Search {
     Result<Estimate> answer = evaluate(prepared(rung), trial);
     if (!answer) return fail(answer.error());
     if (!surely_holds(*answer, VerdictClass::fits)) return false;
+    if (places_by_itself(trial)) {
+      trial.options.llama_cpp.fit = fit_;
+      answer = evaluate(prepared(rung), trial);
+      if (!answer) return fail(answer.error());
+      if (answer->verdict.kind != VerdictClass::fits) return false;
+    }
     settle(rung, std::move(trial), std::move(*answer));
     return true;
+  }
+
+  /// What runs llama.cpp keeps a margin, and may leave layers to the processor where all would have room.
+  [[nodiscard]] bool places_by_itself(const Scenario& trial) const {
+    return engine_->is_llama_cpp() && engine_->usual_workload != nullptr && !trial.hardware.empty() && !trial.options.llama_cpp.n_gpu_layers;
   }
 
   /// As it was kept, or weighed now.
@@ -210,7 +221,10 @@ class Search {
     best_.weights = rung.weights;
     best_.scenario = std::move(trial);
     best_.answer = std::move(answer);
-    best_.context_tokens = best_.answer.verdict.kind == VerdictClass::no && is_beyond_devices(rung) ? 0 : longest_context(rung, best_.scenario);
+    if (best_.answer.verdict.kind == VerdictClass::no && is_beyond_devices(rung)) return;
+    const bool fits_by_itself = places_by_itself(best_.scenario) && best_.answer.verdict.kind == VerdictClass::fits;
+    best_.context_tokens = fits_by_itself ? solve_context(prepared(rung), best_.scenario, model_.max_context_tokens).safe
+                                          : longest_context(rung, best_.scenario);
   }
 
   [[nodiscard]] std::int64_t longest_context(Rung& rung, Scenario trial) {
@@ -254,7 +268,8 @@ class Search {
   }
 
   const Model& model_;
-  Scenario scenario_;
+  Scenario scenario_;  ///< the engine places nothing by itself
+  std::optional<bool> fit_;
   const Engine* engine_;
   std::vector<std::string_view> formats_;
   KeptSearch& kept_;

@@ -76,6 +76,8 @@ class Search {
     if (!next) return solution;
     Result<Solved> behind = solved(*next, patch_of(*next));
     if (!behind) return fail(behind.error());
+    // An engine that runs one at a time lets the others wait, which takes no memory.
+    if (find_ == Unknown::sequences && behind->job.answer.verdict.kind == VerdictClass::fits) return solution;
     solution.next = std::move(*behind);
     return solution;
   }
