@@ -191,6 +191,8 @@ struct Engine {
 /// Whether the cache is FP8: asked for, or left to the engine with a checkpoint that says so in a
 /// way which the engine heeds.
 [[nodiscard]] bool caches_fp8(const Job& job, bool heeds_modelopt, bool heeds_compressed_tensors = false);
+/// What there is to say of a cache beside its figures: a checkpoint's own type, a latent that every rank has, or heads that ranks split.
+[[nodiscard]] std::string_view cache_note(const Job& job, bool is_fp8, bool is_latent, std::int64_t ranks);
 
 /// That the figures are by the rules of `used`, since nobody read those of `asked`.
 [[nodiscard]] Notice unread_version(std::string_view engine, const std::string& asked, std::string_view used);

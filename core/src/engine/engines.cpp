@@ -54,6 +54,12 @@ bool caches_fp8(const Job& job, bool heeds_modelopt, bool heeds_compressed_tenso
   return (heeds_modelopt && stated == StatedCache::fp8_by_modelopt) || (heeds_compressed_tensors && stated == StatedCache::fp8_by_compressed_tensors);
 }
 
+std::string_view cache_note(const Job& job, bool is_fp8, bool is_latent, std::int64_t ranks) {
+  if (is_fp8 && job.scenario.kv_type == "auto" && job.model.stated_cache != StatedCache::none) return "cache_as_stated";
+  if (is_latent) return "latent_cache_copied";
+  return ranks > 1 ? "kv_heads_split" : "";
+}
+
 std::string gib_text(Bytes bytes) {
   const std::uint64_t hundredths = bytes.count() / (kGiB.count() / 100);
   const std::string digits = std::to_string(hundredths % 100);

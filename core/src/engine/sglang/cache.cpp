@@ -145,7 +145,7 @@ Term cache_term(const Job& job, const Settings& s, const Stage& stage) {
     shown += term.formula.rows.back().bytes;
   }
   if (term.bytes > shown) term.formula.rows.push_back({"draft_cache", {}, term.bytes - shown, true});
-  term.formula.note = latent ? "latent_cache_copied" : (s.attention_ranks() > 1 ? "kv_heads_split" : "");
+  term.formula.note = cache_note(job, s.cache_halves == 2, latent, s.attention_ranks());
   if (latent)
     term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};
   else

@@ -151,11 +151,11 @@ Term cache_term(const Job& job, const Settings& s, const Stage& stage) {
   term.source = kCacheSource;
   term.records = 2;
   term.bytes = term.low = term.high = row.bytes;
-  // An FP8 cache where the checkpoint says so is not read here; one that caches less behind a window has a pool of the same size.
+  // What caches less behind a window has a pool of the same size.
   if (!job.explain) return term;
   term.formula.rows.push_back(std::move(row));
   const bool latent = first_latent_attention(job.model.layers) != nullptr;
-  term.formula.note = latent ? "latent_cache_copied" : (s.attention_ranks() > 1 ? "kv_heads_split" : "");
+  term.formula.note = cache_note(job, s.cache_halves == 2, latent, s.attention_ranks());
   if (latent)
     term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};
   else

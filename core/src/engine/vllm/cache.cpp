@@ -142,7 +142,7 @@ Term cache_term(const Job& job, const PageLayout& layout, const Settings& settin
   term.low = term.high = term.bytes;
   if (!job.explain) return term;
   const bool latent = settings.latent != nullptr;
-  term.formula.note = latent ? "latent_cache_copied" : (settings.tensor > 1 ? "kv_heads_split" : "");
+  term.formula.note = cache_note(job, settings.cache_value_bytes == 1, latent, settings.tensor);
   if (latent)
     term.formula.config_keys = {"num_hidden_layers", "kv_lora_rank", "qk_rope_head_dim"};
   else
