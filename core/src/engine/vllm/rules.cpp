@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "engine/local_rules.hpp"
 #include "engine/vllm/vllm.hpp"
 
 namespace weighbridge::vllm {
@@ -52,7 +53,10 @@ int minor_version(std::string_view version) {
 
 }  // namespace
 
+// A program without local rules has the newest release's alone, and leaves the others to one that has them (has_rules of estimate.cpp).
+
 const Rules& rules_for(std::string_view version) {
+  if (!has_local_rules()) return kRules.back();
   const int minor = minor_version(version);
   if (version.empty() || minor < 0) return kRules.back();
   const Rules* found = &kRules.front();
@@ -62,11 +66,13 @@ const Rules& rules_for(std::string_view version) {
 }
 
 bool is_older(std::string_view version, int minor) {
+  if (!has_local_rules()) return false;
   const int asked = minor_version(version);
   return asked >= 0 && asked < minor;
 }
 
 bool is_known_version(std::string_view version) {
+  if (!has_local_rules()) return true;
   for (const Rules& rules : kRules)
     if (minor_version(rules.version) == minor_version(version)) return true;
   return version.empty();
