@@ -302,6 +302,30 @@ TEST(Advice, NamesNoEngineWhereThereIsNoneToChangeOrNoneThatIsEnough) {
   EXPECT_EQ(row_of(advice(asked("vllm", "deepseek-ai/DeepSeek-R1", "rtx-3090", 2, 8192, 1)), "engine"), nullptr);
 }
 
+constexpr const char* kLlama70b = "deepseek-ai/DeepSeek-R1-Distill-Llama-70B";
+
+// An RTX 3090 in each of two machines: llama.cpp reaches that of its own.
+TEST(Advice, LeavesSeveralMachinesAsTheyAreAndAddsWholeOnes) {
+  Json request = asked("vllm", kLlama70b, "rtx-3090", 2, 16384, 1);
+  request["parallel"] = {{"nodes", 2}, {"pipeline", 2}, {"tensor", 1}};
+  const Json list = advice(request);
+  EXPECT_EQ(row_of(list, "engine"), nullptr) << list.dump();
+  ASSERT_NE(find_row(list, "devices"), nullptr) << list.dump();
+  for (const Json& row : list["rows"]) {
+    const Json after = changed(request, row);
+    EXPECT_EQ(after["parallel"]["nodes"], after["hardware"][0]["count"]) << row.dump();
+    EXPECT_EQ(row["verdict"], testing::estimate(after)["verdict"]);
+  }
+  EXPECT_EQ(find_row(list, "devices")->at("patch")["parallel"], Json({{"nodes", 8}, {"pipeline", nullptr}, {"tensor", nullptr}}));
+  // Two in each of two machines.
+  request = asked("sglang", kLlama70b, "rtx-3090", 4, 32768, 8);
+  request["parallel"] = {{"nodes", 2}};
+  for (const Json& row : advice(request)["rows"]) {
+    const Json after = changed(request, row);
+    EXPECT_EQ(after["hardware"][0]["count"], 2 * after["parallel"]["nodes"].get<int>()) << row.dump();
+  }
+}
+
 TEST(Advice, NamesADistillationOfTheModel) {
   const Json request = asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16);
   const Json list = advice(request);

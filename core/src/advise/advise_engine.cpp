@@ -32,6 +32,7 @@ Json weights_patch(std::string_view format) { return {{"weights", {{"format", fo
 std::vector<Change> engine_changes(const Situation& now) {
   const Engine* engine = find_engine(now.scenario().engine);
   if (engine == nullptr || engine->name == "article" || engine->is_llama_cpp()) return {};
+  if (now.scenario().parallel.nodes > 1) return {};  // it reaches the devices of its own machine
   Json patch = engine_patch(now.trials);
   const std::string_view format = now.scenario().weights_format;
   Result<Setup> moved = now.trials.read(together(patch, weights_patch("checkpoint")));

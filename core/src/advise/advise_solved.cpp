@@ -127,12 +127,30 @@ void move_layers(const Situation& now, std::vector<Change>& changes) {
       {Strategy::layers, Price::layers_on_host, static_cast<double>(on_devices - *kept), on_devices, *kept, gpu_layers_patch(now.trials, *kept)});
 }
 
-/// More GPUs of the first kind: the fewest with which it surely fits; else the fewest with which it may.
+/// The request with `count` GPUs of its first kind in so many machines, in the engine's own layout.
+Json devices_patch(const Situation& now, std::int64_t count, std::int64_t machines) {
+  const Json& params = now.trials.params();
+  Json rows = params["hardware"];
+  rows[0]["count"] = count;
+  Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
+  const auto parallel = params.find("parallel");
+  if (parallel == params.end()) return patch;
+  patch["parallel"] = nullptr;
+  if (machines == 1) return patch;
+  for (const auto& [key, value] : parallel->items()) patch["parallel"][key] = nullptr;
+  patch["parallel"]["nodes"] = machines;
+  return patch;
+}
+
+/// More GPUs of the first kind, in several machines whole machines more: the fewest with which it surely fits; else the fewest with which it may.
 void add_devices(const Situation& now, std::vector<Change>& changes) {
   const Scenario& s = now.scenario();
   if (!has_memory_of_its_own(s) || s.hardware.front().device.stands_alone()) return;
   const std::int64_t count = s.hardware.front().count;
-  std::vector<std::int64_t> counts{count + 1, count + 2, count + 3, 2 * count, 4 * count, 8 * count};
+  const std::int64_t nodes = s.parallel.nodes;
+  if (nodes > 1 && (s.hardware.size() > 1 || count % nodes != 0)) return;
+  const std::int64_t each = nodes > 1 ? count / nodes : 1;
+  std::vector<std::int64_t> counts{count + each, count + 2 * each, count + 3 * each, 2 * count, 4 * count, 8 * count};
   if (now.goal == AdviceGoal::room) counts = {2 * count};
   std::sort(counts.begin(), counts.end());
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
@@ -141,12 +159,8 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
   VerdictClass reached = VerdictClass::no;
   for (const std::int64_t more : counts) {
     if (more > kMostGpus || reached == VerdictClass::fits) break;
-    Json rows = now.trials.params()["hardware"];
-    rows[0]["count"] = more;
-    Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
-    if (now.trials.params().contains("parallel")) patch["parallel"] = nullptr;
     bool is_first = true;
-    for (Json& layout : in_layouts(patch, more)) {
+    for (Json& layout : in_layouts(devices_patch(now, more, nodes > 1 ? more / each : 1), more)) {
       if (!is_first && (!has_layouts || reached == VerdictClass::fits)) break;
       // What does not fit shows how far the engine's own layout goes.
       const bool is_shown = std::exchange(is_first, false) && reached != VerdictClass::tight;
