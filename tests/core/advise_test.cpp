@@ -326,6 +326,21 @@ TEST(Advice, LeavesSeveralMachinesAsTheyAreAndAddsWholeOnes) {
   }
 }
 
+TEST(Advice, NamesAnEngineThatRunsWithoutAGpu) {
+  Json request = asked("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, 8192, 1);
+  request["hardware"] = Json::array();
+  request["host"] = {{"memory_bytes", 16 * testing::kGiBytes}};
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "impossible");
+  const Json list = advice(request);
+  const Json* row = row_of(list, "engine");
+  ASSERT_NE(row, nullptr) << list.dump();
+  EXPECT_EQ((*row)["changes"][0]["price"], "engine_on_host");
+  EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  EXPECT_EQ((*row)["verdict"], testing::estimate(changed(request, *row))["verdict"]);
+  request["host"] = {{"memory_bytes", 4 * testing::kGiBytes}};
+  EXPECT_EQ(row_of(advice(request), "engine"), nullptr);
+}
+
 TEST(Advice, NamesADistillationOfTheModel) {
   const Json request = asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16);
   const Json list = advice(request);

@@ -69,7 +69,7 @@ describe('codes of the core', () => {
     expect(codesOf('Strategy').filter((code) => !worded.includes(code) && !(`advice.${code}` in english))).toEqual([]);
   });
   it('have words: prices', () => {
-    expect(codesOf('Price')).toHaveLength(23);
+    expect(codesOf('Price')).toHaveLength(24);
     expect(codesOf('Price').filter((code) => !(`advice.price.${code}` in english))).toEqual([]);
   });
   it('have words: notes', () => {

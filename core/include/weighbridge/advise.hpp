@@ -52,6 +52,7 @@ enum class Price {
   shorter_context,
   fewer_requests,
   other_engine,
+  engine_on_host,
   experts_on_host,
   layers_on_host,
   weights_3bit,

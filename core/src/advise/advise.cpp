@@ -293,11 +293,11 @@ std::string_view name_of(Strategy strategy) {
 }
 
 std::string_view name_of(Price price) {
-  constexpr std::array<std::string_view, 23> names{"as_published",   "less_for_others", "less_cache",      "no_drafts",      "slower_prompts",
-                                                   "more_traffic",   "slower_tokens",   "cache_8bit",      "weights_8bit",   "weights_6bit",
-                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",      "no_images",      "shorter_context",
-                                                   "fewer_requests", "other_engine",    "experts_on_host", "layers_on_host", "weights_3bit",
-                                                   "weights_2bit",   "smaller_model",   "more_devices"};
+  constexpr std::array<std::string_view, 24> names{"as_published",   "less_for_others", "less_cache",     "no_drafts",       "slower_prompts",
+                                                   "more_traffic",   "slower_tokens",   "cache_8bit",     "weights_8bit",    "weights_6bit",
+                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",     "no_images",       "shorter_context",
+                                                   "fewer_requests", "other_engine",    "engine_on_host", "experts_on_host", "layers_on_host",
+                                                   "weights_3bit",   "weights_2bit",    "smaller_model",  "more_devices"};
   return names[static_cast<std::size_t>(price)];
 }
 

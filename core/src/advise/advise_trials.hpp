@@ -92,8 +92,8 @@ struct FormatPrice {
 /// The share of each card that surely leaves room for what lies outside of it, whatever lies inside; nothing where the present one does.
 [[nodiscard]] std::optional<Change> safe_share(const Situation& now);
 
-/// llama.cpp in place of an engine under which nothing surely fits, with the weights that lose least: of four bits or more, wholly on the devices.
-/// Nothing where they do not fit either.
+/// llama.cpp in place of an engine under which nothing surely fits, with the weights that lose least: of four bits or more, wholly on the devices, or
+/// in system memory where there are none. Nothing where they do not fit either, or where the devices are in several machines.
 [[nodiscard]] std::vector<Change> engine_changes(const Situation& now);
 
 /// The largest smaller relative that surely fits, else the largest that may, or the smallest if none does. `unread` is given those that could not be
