@@ -341,6 +341,25 @@ TEST(Advice, NamesAnEngineThatRunsWithoutAGpu) {
   EXPECT_EQ(row_of(advice(request), "engine"), nullptr);
 }
 
+// 16 A10 may hold the weights and no request of this length, which vLLM refuses.
+TEST(Advice, SaysOfNoRefusedRowThatItMayJustFit) {
+  const Json request = asked("vllm", "sgl-project/DeepSeek-V4-Flash-FP8", "a10", 8, 32768, 64);
+  const Json list = advice(request);
+  ASSERT_NE(find_row(list, "devices"), nullptr) << list.dump();
+  EXPECT_EQ((*find_row(list, "devices"))["verdict"]["shortfall_bytes"], 0);
+  for (const Json& row : list["rows"]) EXPECT_EQ(row["verdict"], testing::estimate(changed(request, row))["verdict"]) << row.dump();
+}
+
+// A pool of 4,096 tokens is a small one, and no request of 32,768 finds room in it.
+TEST(Advice, NamesNothingUnderWhichAContextIsRefused) {
+  Json request = asked("sglang", "Qwen/Qwen2.5-VL-72B-Instruct", "h200-sxm", 2, 32768, 1);
+  request["engine"]["options"] = {{"max_total_tokens", 4096}};
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "impossible");
+  const Json list = advice(request);
+  EXPECT_EQ(list["goal"], "fit");
+  for (const Json& row : list["rows"]) EXPECT_EQ(row["verdict"], testing::estimate(changed(request, row))["verdict"]) << row.dump();
+}
+
 TEST(Advice, NamesADistillationOfTheModel) {
   const Json request = asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16);
   const Json list = advice(request);

@@ -91,8 +91,7 @@ class Search {
     if (list_.goal == AdviceGoal::room) return kind == base_->answer.verdict.kind ? 0 : 2;
     if (kind == VerdictClass::offload || kind == VerdictClass::unknown)
       return std::any_of(row.changes.begin(), row.changes.end(), is_offload) ? 0 : 2;
-    const bool holds_at_best = row.answer.verdict.need <= row.answer.verdict.limit;
-    return kind == VerdictClass::tight && holds_at_best && base_->answer.verdict.kind != VerdictClass::tight ? 1 : 2;
+    return may_fit(row.answer) && base_->answer.verdict.kind != VerdictClass::tight ? 1 : 2;
   }
 
   [[nodiscard]] bool works(const Advice& row) const { return rank(row) < 2; }

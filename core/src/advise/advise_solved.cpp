@@ -156,19 +156,21 @@ void add_devices(const Situation& now, std::vector<Change>& changes) {
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   const bool has_layouts = heeds_layouts(s) && s.hardware.size() == 1;
   std::optional<Change> best;
-  VerdictClass reached = VerdictClass::no;
+  bool is_sure = false;
+  bool is_possible = false;
   for (const std::int64_t more : counts) {
-    if (more > kMostGpus || reached == VerdictClass::fits) break;
+    if (more > kMostGpus || is_sure) break;
     bool is_first = true;
     for (Json& layout : in_layouts(devices_patch(now, more, nodes > 1 ? more / each : 1), more)) {
-      if (!is_first && (!has_layouts || reached == VerdictClass::fits)) break;
+      if (!is_first && (!has_layouts || is_sure)) break;
       // What does not fit shows how far the engine's own layout goes.
-      const bool is_shown = std::exchange(is_first, false) && reached != VerdictClass::tight;
+      const bool is_shown = std::exchange(is_first, false);
       const std::optional<Estimate> outcome = now.with(layout);
       if (!outcome) continue;
-      const VerdictClass kind = outcome->verdict.kind;
-      if (!is_shown && kind != VerdictClass::fits && (kind != VerdictClass::tight || reached == VerdictClass::tight)) continue;
-      reached = kind;
+      is_sure = outcome->verdict.kind == VerdictClass::fits;
+      const bool is_better = !is_possible && (is_shown || may_fit(*outcome));
+      if (!is_sure && !is_better) continue;
+      is_possible = is_possible || may_fit(*outcome);
       best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(layout)};
     }
   }
@@ -206,7 +208,7 @@ std::vector<Change> solved_changes(const Situation& now, bool with_host) {
 std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread) {
   std::vector<Change> changes;
   bool is_found = false;
-  VerdictClass reached = VerdictClass::no;
+  bool is_possible = false;
   for (const CatalogueModel* relative : smaller_relatives(now.trials.catalogue(), now.trials.model().id)) {
     if (now.trials.find_relative(relative->id) == nullptr) {
       unread.push_back(relative->id);
@@ -218,10 +220,9 @@ std::vector<Change> model_changes(const Situation& now, std::vector<std::string>
     const std::int64_t most = relative->summary.max_context_tokens;
     if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now.trials, most));
     const std::optional<Estimate> outcome = now.with(patch);
-    const VerdictClass kind = outcome ? outcome->verdict.kind : VerdictClass::impossible;
-    is_found = kind == VerdictClass::fits || (now.goal == AdviceGoal::room && outcome);
-    if (!is_found && reached == VerdictClass::tight) continue;
-    if (kind == VerdictClass::tight) reached = kind;
+    is_found = outcome && (outcome->verdict.kind == VerdictClass::fits || now.goal == AdviceGoal::room);
+    if (!is_found && is_possible) continue;
+    is_possible = outcome && may_fit(*outcome);
     changes.assign(1, {Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,
                        relative->name, std::move(patch)});
   }

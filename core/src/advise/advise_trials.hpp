@@ -31,7 +31,8 @@ class Trials {
 
   /// Fails if the request cannot be read: a value that the model or the engine does not take.
   [[nodiscard]] Result<Setup> read(const Json& patch);
-  [[nodiscard]] Result<Estimate> evaluate(const Setup& setup) { return weighbridge::evaluate(*setup.prepared, setup.scenario); }
+  /// A context that the engine refuses, however little is needed, is no fit. Of what does not fit anyway told() says so.
+  [[nodiscard]] Result<Estimate> evaluate(const Setup& setup);
   /// The same to the byte even if it does not fit by far.
   [[nodiscard]] Result<Estimate> evaluate_exactly(const Setup& setup);
 
@@ -75,6 +76,9 @@ struct FormatPrice {
   Price price;
   const QualityNote* note;
 };
+
+/// Whether it may just fit: by the best figure, and not surely.
+[[nodiscard]] bool may_fit(const Estimate& answer);
 
 /// Null for a format that advice does not name, as the checkpoint's.
 [[nodiscard]] const FormatPrice* price_of_weights(std::string_view format);
