@@ -341,6 +341,19 @@ TEST(Advice, NamesAnEngineThatRunsWithoutAGpu) {
   EXPECT_EQ(row_of(advice(request), "engine"), nullptr);
 }
 
+TEST(Advice, TriesAllPairsThatMayJustFitBeforeItAsksForLess) {
+  for (const Json& request : {asked("vllm", kLlama70b, "rtx-3090", 2, 32768, 1), asked("vllm", kLlama70b, "rtx-3090", 2, 8192, 4),
+                              asked("vllm", "meta-llama/Llama-3.1-8B-Instruct", "rtx-3060-12gb", 1, 8192, 8),
+                              asked("vllm", "google/gemma-3-12b-it", "rtx-4060-ti-16gb", 1, 8192, 8),
+                              asked("vllm", "meta-llama/Llama-3.3-70B-Instruct", "rtx-4090", 2, 32768, 1)}) {
+    const Json list = advice(request);
+    EXPECT_EQ(changes_of(list["rows"][0]), (std::vector<std::string>{R"("weights""int4")", R"("cache""fp8")"})) << list.dump();
+    EXPECT_EQ(list["rows"][0]["verdict"]["class"], "tight");
+    for (const Json& row : list["rows"])
+      for (const Json& change : row["changes"]) EXPECT_FALSE(change["strategy"] == "context" && row["verdict"]["class"] == "tight") << row.dump();
+  }
+}
+
 // 16 A10 may hold the weights and no request of this length, which vLLM refuses.
 TEST(Advice, SaysOfNoRefusedRowThatItMayJustFit) {
   const Json request = asked("vllm", "sgl-project/DeepSeek-V4-Flash-FP8", "a10", 8, 32768, 64);

@@ -35,11 +35,23 @@ bool costs_no_more(const Change& a, const Change& b) {
   return a.strategy == b.strategy && std::tie(a.price, a.extent) <= std::tie(b.price, b.extent);
 }
 
-/// Nothing in `a` costs more than what `b` has of the same.
+bool asks_less(const Change& change) { return change.price >= Price::no_images && change.price <= Price::fewer_requests; }
+
+/// Of two pairs that have a change in common: the other one of `b` asks less of the model, and that of `a` costs less than that.
+bool asks_more(const Advice& a, const Advice& b) {
+  if (a.changes.size() != 2 || b.changes.size() != 2) return false;
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < 2; ++j)
+      if (costs_no_more(a.changes[i], b.changes[j]) && a.changes[1 - i].price < Price::no_images && asks_less(b.changes[1 - j])) return true;
+  return false;
+}
+
+/// Nothing in `a` costs more than what `b` has of the same, or asks less of the model than what `b` has in its place.
 bool costs_no_more(const Advice& a, const Advice& b) {
-  return std::all_of(a.changes.begin(), a.changes.end(), [&](const Change& change) {
+  const bool is_part = std::all_of(a.changes.begin(), a.changes.end(), [&](const Change& change) {
     return std::any_of(b.changes.begin(), b.changes.end(), [&](const Change& other) { return costs_no_more(change, other); });
   });
+  return is_part || asks_more(a, b);
 }
 
 /// The room that the verdict counts; nothing where nothing was counted.
@@ -129,12 +141,17 @@ class Search {
     singles_ = rows_.size();
   }
 
-  /// Of two changes that do not fit alone: each gains no more beside the other than by itself, so that two which are too little together are not
-  /// counted.
+  /// Of two changes that do not fit alone. Where counting takes time, two which are too little together, surely and at best, are not counted: there
+  /// each gains no more beside the other than by itself.
   [[nodiscard]] bool may_be_enough(const Advice& a, const Advice& b) const {
-    const std::optional<std::int64_t> room_a = margin(a.answer, Figure::high);
-    const std::optional<std::int64_t> room_b = margin(b.answer, Figure::high);
-    return !base_room_ || !room_a || !room_b || *room_a + *room_b >= *base_room_;
+    const auto by = [&](Figure figure) {
+      const std::optional<std::int64_t> room = margin(base_->answer, figure);
+      const std::optional<std::int64_t> room_a = margin(a.answer, figure);
+      const std::optional<std::int64_t> room_b = margin(b.answer, figure);
+      return !room || !room_a || !room_b || *room_a + *room_b >= *room;
+    };
+    return !is_replayed(base_->scenario()) || !base_room_ || by(Figure::high) ||
+           (base_->answer.verdict.kind != VerdictClass::tight && by(Figure::best));
   }
 
   [[nodiscard]] bool may_be_paired(const Advice& single) const {
