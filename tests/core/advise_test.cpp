@@ -341,6 +341,22 @@ TEST(Advice, NamesAnEngineThatRunsWithoutAGpu) {
   EXPECT_EQ(row_of(advice(request), "engine"), nullptr);
 }
 
+// int4 may just fit in two ways here; llama.cpp surely does with more bits.
+TEST(Advice, KeepsWhatIsSureBesideWhatMayJustFit) {
+  for (const Json& request :
+       {asked("vllm", "Qwen/Qwen3-8B", "rtx-4060-laptop", 1, 8192, 1), asked("vllm", "Qwen/Qwen3-14B", "rtx-3060-12gb", 1, 8192, 1),
+        asked("vllm", "google/gemma-3-12b-it", "rtx-3060-12gb", 1, 8192, 1)}) {
+    const Json list = advice(request);
+    EXPECT_EQ(list["rows"][0]["verdict"]["class"], "tight");
+    const Json* row = row_of(list, "engine");
+    ASSERT_NE(row, nullptr) << list.dump();
+    EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  }
+  const Json list = advice(asked("vllm", "openai/gpt-oss-20b", "rtx-4060-ti-16gb", 1, 8192, 8));
+  EXPECT_TRUE(std::any_of(list["rows"].begin(), list["rows"].end(), [](const Json& row) { return row["verdict"]["class"] == "fits"; }))
+      << list.dump();
+}
+
 TEST(Advice, TriesAllPairsThatMayJustFitBeforeItAsksForLess) {
   for (const Json& request : {asked("vllm", kLlama70b, "rtx-3090", 2, 32768, 1), asked("vllm", kLlama70b, "rtx-3090", 2, 8192, 4),
                               asked("vllm", "meta-llama/Llama-3.1-8B-Instruct", "rtx-3060-12gb", 1, 8192, 8),

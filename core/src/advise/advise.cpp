@@ -231,6 +231,17 @@ class Search {
     return list_.goal == AdviceGoal::room ? rows_[a].gained > rows_[b].gained : loses_less(rows_[a], rows_[b]);
   }
 
+  /// Of the rows in `order` the first that surely works with the model as it is.
+  [[nodiscard]] std::optional<std::size_t> sure_row(const std::vector<std::size_t>& order) const {
+    const auto is_sure = [&](std::size_t index) {
+      const std::vector<Change>& changes = rows_[index].changes;
+      return rank(rows_[index]) == 0 &&
+             std::none_of(changes.begin(), changes.end(), [](const Change& change) { return change.strategy == Strategy::model; });
+    };
+    const auto found = std::find_if(order.begin(), order.end(), is_sure);
+    return found == order.end() ? std::nullopt : std::optional(*found);
+  }
+
   void choose() {
     std::vector<std::size_t> order = undominated();
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -240,7 +251,10 @@ class Search {
     });
     const std::optional<std::size_t> hopeless = list_.goal == AdviceGoal::fit ? not_enough_alone(order) : std::nullopt;
     std::vector<std::size_t> chosen;
-    // Two changes that both stand there already wait for the places that are left.
+    const std::optional<std::size_t> sure = sure_row(order);
+    if (sure) chosen.push_back(*sure);
+    // Two changes that both stand there already wait for the places that are left, and so does what may just fit for more than what surely does.
+    const auto waits = [&](std::size_t index) { return sure && rank(rows_[index]) > 0 && comes_first(*sure, index); };
     for (const bool is_patient : {false, true})
       for (const std::size_t index : order) {
         if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
@@ -248,7 +262,8 @@ class Search {
         const auto has_room = [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; };
         const auto is_new = [&](const Change& change) { return uses(chosen, change.strategy) == 0; };
         if (std::find(chosen.begin(), chosen.end(), index) != chosen.end() || !std::all_of(changes.begin(), changes.end(), has_room)) continue;
-        if (is_patient || changes.size() == 1 || std::any_of(changes.begin(), changes.end(), is_new)) chosen.push_back(index);
+        const bool is_another = changes.size() == 1 || std::any_of(changes.begin(), changes.end(), is_new);
+        if (is_patient || (is_another && !waits(index))) chosen.push_back(index);
       }
     std::stable_sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) { return comes_first(a, b); });
     if (hopeless) chosen.push_back(*hopeless);
