@@ -302,6 +302,93 @@ TEST(Advice, NamesNoEngineWhereThereIsNoneToChangeOrNoneThatIsEnough) {
   EXPECT_EQ(row_of(advice(asked("vllm", "deepseek-ai/DeepSeek-R1", "rtx-3090", 2, 8192, 1)), "engine"), nullptr);
 }
 
+constexpr const char* kLlama70b = "deepseek-ai/DeepSeek-R1-Distill-Llama-70B";
+
+// An RTX 3090 in each of two machines: llama.cpp reaches that of its own.
+TEST(Advice, LeavesSeveralMachinesAsTheyAreAndAddsWholeOnes) {
+  Json request = asked("vllm", kLlama70b, "rtx-3090", 2, 16384, 1);
+  request["parallel"] = {{"nodes", 2}, {"pipeline", 2}, {"tensor", 1}};
+  const Json list = advice(request);
+  EXPECT_EQ(row_of(list, "engine"), nullptr) << list.dump();
+  ASSERT_NE(find_row(list, "devices"), nullptr) << list.dump();
+  for (const Json& row : list["rows"]) {
+    const Json after = changed(request, row);
+    EXPECT_EQ(after["parallel"]["nodes"], after["hardware"][0]["count"]) << row.dump();
+    EXPECT_EQ(row["verdict"], testing::estimate(after)["verdict"]);
+  }
+  EXPECT_EQ(find_row(list, "devices")->at("patch")["parallel"], Json({{"nodes", 8}, {"pipeline", nullptr}, {"tensor", nullptr}}));
+  // Two in each of two machines.
+  request = asked("sglang", kLlama70b, "rtx-3090", 4, 32768, 8);
+  request["parallel"] = {{"nodes", 2}};
+  for (const Json& row : advice(request)["rows"]) {
+    const Json after = changed(request, row);
+    EXPECT_EQ(after["hardware"][0]["count"], 2 * after["parallel"]["nodes"].get<int>()) << row.dump();
+  }
+}
+
+TEST(Advice, NamesAnEngineThatRunsWithoutAGpu) {
+  Json request = asked("vllm", "Qwen/Qwen3-8B", "rtx-4090", 1, 8192, 1);
+  request["hardware"] = Json::array();
+  request["host"] = {{"memory_bytes", 16 * testing::kGiBytes}};
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "impossible");
+  const Json list = advice(request);
+  const Json* row = row_of(list, "engine");
+  ASSERT_NE(row, nullptr) << list.dump();
+  EXPECT_EQ((*row)["changes"][0]["price"], "engine_on_host");
+  EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  EXPECT_EQ((*row)["verdict"], testing::estimate(changed(request, *row))["verdict"]);
+  request["host"] = {{"memory_bytes", 4 * testing::kGiBytes}};
+  EXPECT_EQ(row_of(advice(request), "engine"), nullptr);
+}
+
+// int4 may just fit in two ways here; llama.cpp surely does with more bits.
+TEST(Advice, KeepsWhatIsSureBesideWhatMayJustFit) {
+  for (const Json& request :
+       {asked("vllm", "Qwen/Qwen3-8B", "rtx-4060-laptop", 1, 8192, 1), asked("vllm", "Qwen/Qwen3-14B", "rtx-3060-12gb", 1, 8192, 1),
+        asked("vllm", "google/gemma-3-12b-it", "rtx-3060-12gb", 1, 8192, 1)}) {
+    const Json list = advice(request);
+    EXPECT_EQ(list["rows"][0]["verdict"]["class"], "tight");
+    const Json* row = row_of(list, "engine");
+    ASSERT_NE(row, nullptr) << list.dump();
+    EXPECT_EQ((*row)["verdict"]["class"], "fits");
+  }
+  const Json list = advice(asked("vllm", "openai/gpt-oss-20b", "rtx-4060-ti-16gb", 1, 8192, 8));
+  EXPECT_TRUE(std::any_of(list["rows"].begin(), list["rows"].end(), [](const Json& row) { return row["verdict"]["class"] == "fits"; }))
+      << list.dump();
+}
+
+TEST(Advice, TriesAllPairsThatMayJustFitBeforeItAsksForLess) {
+  for (const Json& request : {asked("vllm", kLlama70b, "rtx-3090", 2, 32768, 1), asked("vllm", kLlama70b, "rtx-3090", 2, 8192, 4),
+                              asked("vllm", "meta-llama/Llama-3.1-8B-Instruct", "rtx-3060-12gb", 1, 8192, 8),
+                              asked("vllm", "google/gemma-3-12b-it", "rtx-4060-ti-16gb", 1, 8192, 8),
+                              asked("vllm", "meta-llama/Llama-3.3-70B-Instruct", "rtx-4090", 2, 32768, 1)}) {
+    const Json list = advice(request);
+    EXPECT_EQ(changes_of(list["rows"][0]), (std::vector<std::string>{R"("weights""int4")", R"("cache""fp8")"})) << list.dump();
+    EXPECT_EQ(list["rows"][0]["verdict"]["class"], "tight");
+    for (const Json& row : list["rows"])
+      for (const Json& change : row["changes"]) EXPECT_FALSE(change["strategy"] == "context" && row["verdict"]["class"] == "tight") << row.dump();
+  }
+}
+
+// 16 A10 may hold the weights and no request of this length, which vLLM refuses.
+TEST(Advice, SaysOfNoRefusedRowThatItMayJustFit) {
+  const Json request = asked("vllm", "sgl-project/DeepSeek-V4-Flash-FP8", "a10", 8, 32768, 64);
+  const Json list = advice(request);
+  ASSERT_NE(find_row(list, "devices"), nullptr) << list.dump();
+  EXPECT_EQ((*find_row(list, "devices"))["verdict"]["shortfall_bytes"], 0);
+  for (const Json& row : list["rows"]) EXPECT_EQ(row["verdict"], testing::estimate(changed(request, row))["verdict"]) << row.dump();
+}
+
+// A pool of 4,096 tokens is a small one, and no request of 32,768 finds room in it.
+TEST(Advice, NamesNothingUnderWhichAContextIsRefused) {
+  Json request = asked("sglang", "Qwen/Qwen2.5-VL-72B-Instruct", "h200-sxm", 2, 32768, 1);
+  request["engine"]["options"] = {{"max_total_tokens", 4096}};
+  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "impossible");
+  const Json list = advice(request);
+  EXPECT_EQ(list["goal"], "fit");
+  for (const Json& row : list["rows"]) EXPECT_EQ(row["verdict"], testing::estimate(changed(request, row))["verdict"]) << row.dump();
+}
+
 TEST(Advice, NamesADistillationOfTheModel) {
   const Json request = asked("vllm", "deepseek-ai/DeepSeek-R1", "h100-sxm", 8, 32768, 16);
   const Json list = advice(request);

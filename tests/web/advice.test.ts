@@ -2,6 +2,7 @@
 // Advice on the page: its patches are merged as RFC 7396 says, and every code of the core has its words.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import chinese from '../../web/messages/advice.zh-CN.json';
 import english from '../../web/messages/advice.en.json';
 import { merge } from '../../web/src/advice/merge';
 import { changeText, outcomeText, priceText, rowText } from '../../web/src/advice/texts';
@@ -69,13 +70,22 @@ describe('codes of the core', () => {
     expect(codesOf('Strategy').filter((code) => !worded.includes(code) && !(`advice.${code}` in english))).toEqual([]);
   });
   it('have words: prices', () => {
-    expect(codesOf('Price')).toHaveLength(23);
+    expect(codesOf('Price')).toHaveLength(24);
     expect(codesOf('Price').filter((code) => !(`advice.price.${code}` in english))).toEqual([]);
   });
   it('have words: notes', () => {
     const notes = [...settings.matchAll(/QualityNote k\w+\{"(\w+)"/g)].map(([, code]) => code ?? '');
     expect(notes.length).toBeGreaterThan(9);
     expect(notes.filter((code) => !(`advice.note.${code}` in english))).toEqual([]);
+  });
+});
+
+// Each stands beside another one, which may lose something.
+describe('a price', () => {
+  it.each([english, chinese])('says nothing of what is not lost', (texts) => {
+    const prices = Object.entries(texts).filter(([key]) => key.startsWith('advice.price.'));
+    expect(prices).toHaveLength(24);
+    for (const [, words] of prices) expect(JSON.stringify(words)).not.toMatch(/nothing|the same|不变|没有/i);
   });
 });
 
@@ -90,9 +100,9 @@ describe('a row', () => {
     expect(rowText({ ...row, changes: [more], patch: {} }, names)).toBe('16 × H100');
     const parallel = { tensor: 8, pipeline: 2, data: 1, expert: false };
     expect(rowText({ ...row, changes: [more], patch: { parallel } }, names)).toBe('16 × H100 (TP8 × PP2)');
-    expect(priceText(row)).toBe(
-      'Weights are rounded to 4 bits; check it on your own tasks. Nothing of the model is lost; other programs have less.',
-    );
+    const machines = { tensor: null, pipeline: null, nodes: 4 };
+    expect(rowText({ ...row, changes: [more], patch: { parallel: machines } }, names)).toBe('16 × H100 (nodes=4)');
+    expect(priceText(row)).toBe('Weights are rounded to 4 bits; check it on your own tasks. Other programs have less.');
     expect(outcomeText(row, 'fit', 'gib')).toBe('fits, 5.00\u00a0GiB free');
     const short = { ...row, enough: false, verdict: { ...row.verdict, shortfall_bytes: 2 ** 31 } };
     expect(outcomeText(short, 'fit', 'gib')).toBe('still 2.00\u00a0GiB short');

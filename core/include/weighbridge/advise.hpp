@@ -52,6 +52,7 @@ enum class Price {
   shorter_context,
   fewer_requests,
   other_engine,
+  engine_on_host,
   experts_on_host,
   layers_on_host,
   weights_3bit,
@@ -102,7 +103,8 @@ inline constexpr std::size_t kMostAdvice = 5;
 /// What would make a request fit, the least loss first, with at most one change that is not enough alone; or, where it fits by its high bound,
 /// what would give more room, the largest gain first. `params` are those of `estimate`, whose answer every outcome is, with the patch merged in;
 /// changes that the engine, the GPU or the model refuses are not among them. A row is left out if another one costs no more of anything and comes
-/// to no less. `relatives` are models that came with the request, of those that the catalogue only lists. Fails as estimate() does.
+/// to no less, or of two pairs, the one that also asks less of the model. What surely fits with the model as it is takes its place before what only
+/// may. `relatives` are models that came with the request, of those that the catalogue only lists. Fails as estimate() does.
 [[nodiscard]] Result<AdviceList> advise(const nlohmann::ordered_json& params, const Model& model, const std::vector<Model>& relatives,
                                         const Catalogue& catalogue);
 

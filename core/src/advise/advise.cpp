@@ -35,11 +35,23 @@ bool costs_no_more(const Change& a, const Change& b) {
   return a.strategy == b.strategy && std::tie(a.price, a.extent) <= std::tie(b.price, b.extent);
 }
 
-/// Nothing in `a` costs more than what `b` has of the same.
+bool asks_less(const Change& change) { return change.price >= Price::no_images && change.price <= Price::fewer_requests; }
+
+/// Of two pairs that have a change in common: the other one of `b` asks less of the model, and that of `a` costs less than that.
+bool asks_more(const Advice& a, const Advice& b) {
+  if (a.changes.size() != 2 || b.changes.size() != 2) return false;
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < 2; ++j)
+      if (costs_no_more(a.changes[i], b.changes[j]) && a.changes[1 - i].price < Price::no_images && asks_less(b.changes[1 - j])) return true;
+  return false;
+}
+
+/// Nothing in `a` costs more than what `b` has of the same, or asks less of the model than what `b` has in its place.
 bool costs_no_more(const Advice& a, const Advice& b) {
-  return std::all_of(a.changes.begin(), a.changes.end(), [&](const Change& change) {
+  const bool is_part = std::all_of(a.changes.begin(), a.changes.end(), [&](const Change& change) {
     return std::any_of(b.changes.begin(), b.changes.end(), [&](const Change& other) { return costs_no_more(change, other); });
   });
+  return is_part || asks_more(a, b);
 }
 
 /// The room that the verdict counts; nothing where nothing was counted.
@@ -91,8 +103,7 @@ class Search {
     if (list_.goal == AdviceGoal::room) return kind == base_->answer.verdict.kind ? 0 : 2;
     if (kind == VerdictClass::offload || kind == VerdictClass::unknown)
       return std::any_of(row.changes.begin(), row.changes.end(), is_offload) ? 0 : 2;
-    const bool holds_at_best = row.answer.verdict.need <= row.answer.verdict.limit;
-    return kind == VerdictClass::tight && holds_at_best && base_->answer.verdict.kind != VerdictClass::tight ? 1 : 2;
+    return may_fit(row.answer) && base_->answer.verdict.kind != VerdictClass::tight ? 1 : 2;
   }
 
   [[nodiscard]] bool works(const Advice& row) const { return rank(row) < 2; }
@@ -130,12 +141,17 @@ class Search {
     singles_ = rows_.size();
   }
 
-  /// Of two changes that do not fit alone: each gains no more beside the other than by itself, so that two which are too little together are not
-  /// counted.
+  /// Of two changes that do not fit alone. Where counting takes time, two which are too little together, surely and at best, are not counted: there
+  /// each gains no more beside the other than by itself.
   [[nodiscard]] bool may_be_enough(const Advice& a, const Advice& b) const {
-    const std::optional<std::int64_t> room_a = margin(a.answer, Figure::high);
-    const std::optional<std::int64_t> room_b = margin(b.answer, Figure::high);
-    return !base_room_ || !room_a || !room_b || *room_a + *room_b >= *base_room_;
+    const auto by = [&](Figure figure) {
+      const std::optional<std::int64_t> room = margin(base_->answer, figure);
+      const std::optional<std::int64_t> room_a = margin(a.answer, figure);
+      const std::optional<std::int64_t> room_b = margin(b.answer, figure);
+      return !room || !room_a || !room_b || *room_a + *room_b >= *room;
+    };
+    return !is_replayed(base_->scenario()) || !base_room_ || by(Figure::high) ||
+           (base_->answer.verdict.kind != VerdictClass::tight && by(Figure::best));
   }
 
   [[nodiscard]] bool may_be_paired(const Advice& single) const {
@@ -215,6 +231,17 @@ class Search {
     return list_.goal == AdviceGoal::room ? rows_[a].gained > rows_[b].gained : loses_less(rows_[a], rows_[b]);
   }
 
+  /// Of the rows in `order` the first that surely works with the model as it is.
+  [[nodiscard]] std::optional<std::size_t> sure_row(const std::vector<std::size_t>& order) const {
+    const auto is_sure = [&](std::size_t index) {
+      const std::vector<Change>& changes = rows_[index].changes;
+      return rank(rows_[index]) == 0 &&
+             std::none_of(changes.begin(), changes.end(), [](const Change& change) { return change.strategy == Strategy::model; });
+    };
+    const auto found = std::find_if(order.begin(), order.end(), is_sure);
+    return found == order.end() ? std::nullopt : std::optional(*found);
+  }
+
   void choose() {
     std::vector<std::size_t> order = undominated();
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -224,7 +251,10 @@ class Search {
     });
     const std::optional<std::size_t> hopeless = list_.goal == AdviceGoal::fit ? not_enough_alone(order) : std::nullopt;
     std::vector<std::size_t> chosen;
-    // Two changes that both stand there already wait for the places that are left.
+    const std::optional<std::size_t> sure = sure_row(order);
+    if (sure) chosen.push_back(*sure);
+    // Two changes that both stand there already wait for the places that are left, and so does what may just fit for more than what surely does.
+    const auto waits = [&](std::size_t index) { return sure && rank(rows_[index]) > 0 && comes_first(*sure, index); };
     for (const bool is_patient : {false, true})
       for (const std::size_t index : order) {
         if (chosen.size() == kMostAdvice - (hopeless ? 1 : 0)) break;
@@ -232,7 +262,8 @@ class Search {
         const auto has_room = [&](const Change& change) { return uses(chosen, change.strategy) < kMostAlike; };
         const auto is_new = [&](const Change& change) { return uses(chosen, change.strategy) == 0; };
         if (std::find(chosen.begin(), chosen.end(), index) != chosen.end() || !std::all_of(changes.begin(), changes.end(), has_room)) continue;
-        if (is_patient || changes.size() == 1 || std::any_of(changes.begin(), changes.end(), is_new)) chosen.push_back(index);
+        const bool is_another = changes.size() == 1 || std::any_of(changes.begin(), changes.end(), is_new);
+        if (is_patient || (is_another && !waits(index))) chosen.push_back(index);
       }
     std::stable_sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) { return comes_first(a, b); });
     if (hopeless) chosen.push_back(*hopeless);
@@ -293,11 +324,11 @@ std::string_view name_of(Strategy strategy) {
 }
 
 std::string_view name_of(Price price) {
-  constexpr std::array<std::string_view, 23> names{"as_published",   "less_for_others", "less_cache",      "no_drafts",      "slower_prompts",
-                                                   "more_traffic",   "slower_tokens",   "cache_8bit",      "weights_8bit",   "weights_6bit",
-                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",      "no_images",      "shorter_context",
-                                                   "fewer_requests", "other_engine",    "experts_on_host", "layers_on_host", "weights_3bit",
-                                                   "weights_2bit",   "smaller_model",   "more_devices"};
+  constexpr std::array<std::string_view, 24> names{"as_published",   "less_for_others", "less_cache",     "no_drafts",       "slower_prompts",
+                                                   "more_traffic",   "slower_tokens",   "cache_8bit",     "weights_8bit",    "weights_6bit",
+                                                   "weights_5bit",   "weights_4bit",    "cache_4bit",     "no_images",       "shorter_context",
+                                                   "fewer_requests", "other_engine",    "engine_on_host", "experts_on_host", "layers_on_host",
+                                                   "weights_3bit",   "weights_2bit",    "smaller_model",  "more_devices"};
   return names[static_cast<std::size_t>(price)];
 }
 

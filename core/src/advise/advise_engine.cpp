@@ -32,14 +32,17 @@ Json weights_patch(std::string_view format) { return {{"weights", {{"format", fo
 std::vector<Change> engine_changes(const Situation& now) {
   const Engine* engine = find_engine(now.scenario().engine);
   if (engine == nullptr || engine->name == "article" || engine->is_llama_cpp()) return {};
+  if (now.scenario().parallel.nodes > 1) return {};  // it reaches the devices of its own machine
   Json patch = engine_patch(now.trials);
   const std::string_view format = now.scenario().weights_format;
   Result<Setup> moved = now.trials.read(together(patch, weights_patch("checkpoint")));
   if (!moved) return {};
-  moved->scenario.host.reset();  // what would lie there is slower by far
+  const bool is_on_host = moved->scenario.hardware.empty();
+  if (!is_on_host) moved->scenario.host.reset();  // what would lie there is slower by far
   const Result<BestWeights> best = solve_best_weights(now.trials.model(), moved->scenario, kSmallest);
   if (!best || best->answer.verdict.kind != VerdictClass::fits) return {};
-  std::vector<Change> changes{{Strategy::engine, Price::other_engine, 0, engine->name, kLeanest, std::move(patch)}};
+  std::vector<Change> changes{
+      {Strategy::engine, is_on_host ? Price::engine_on_host : Price::other_engine, 0, engine->name, kLeanest, std::move(patch)}};
   if (best->format == format) return changes;
   const FormatPrice* price = price_of_weights(best->format);
   changes.push_back({Strategy::weights, price != nullptr ? price->price : Price::as_published, 0, loaded_format(now.trials.model(), now.scenario()),

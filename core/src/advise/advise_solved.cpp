@@ -127,34 +127,50 @@ void move_layers(const Situation& now, std::vector<Change>& changes) {
       {Strategy::layers, Price::layers_on_host, static_cast<double>(on_devices - *kept), on_devices, *kept, gpu_layers_patch(now.trials, *kept)});
 }
 
-/// More GPUs of the first kind: the fewest with which it surely fits; else the fewest with which it may.
+/// The request with `count` GPUs of its first kind in so many machines, in the engine's own layout.
+Json devices_patch(const Situation& now, std::int64_t count, std::int64_t machines) {
+  const Json& params = now.trials.params();
+  Json rows = params["hardware"];
+  rows[0]["count"] = count;
+  Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
+  const auto parallel = params.find("parallel");
+  if (parallel == params.end()) return patch;
+  patch["parallel"] = nullptr;
+  if (machines == 1) return patch;
+  for (const auto& [key, value] : parallel->items()) patch["parallel"][key] = nullptr;
+  patch["parallel"]["nodes"] = machines;
+  return patch;
+}
+
+/// More GPUs of the first kind, in several machines whole machines more: the fewest with which it surely fits; else the fewest with which it may.
 void add_devices(const Situation& now, std::vector<Change>& changes) {
   const Scenario& s = now.scenario();
   if (!has_memory_of_its_own(s) || s.hardware.front().device.stands_alone()) return;
   const std::int64_t count = s.hardware.front().count;
-  std::vector<std::int64_t> counts{count + 1, count + 2, count + 3, 2 * count, 4 * count, 8 * count};
+  const std::int64_t nodes = s.parallel.nodes;
+  if (nodes > 1 && (s.hardware.size() > 1 || count % nodes != 0)) return;
+  const std::int64_t each = nodes > 1 ? count / nodes : 1;
+  std::vector<std::int64_t> counts{count + each, count + 2 * each, count + 3 * each, 2 * count, 4 * count, 8 * count};
   if (now.goal == AdviceGoal::room) counts = {2 * count};
   std::sort(counts.begin(), counts.end());
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   const bool has_layouts = heeds_layouts(s) && s.hardware.size() == 1;
   std::optional<Change> best;
-  VerdictClass reached = VerdictClass::no;
+  bool is_sure = false;
+  bool is_possible = false;
   for (const std::int64_t more : counts) {
-    if (more > kMostGpus || reached == VerdictClass::fits) break;
-    Json rows = now.trials.params()["hardware"];
-    rows[0]["count"] = more;
-    Json patch = leave_out(now.trials, Json{{"hardware", std::move(rows)}}, kSplitOptions);
-    if (now.trials.params().contains("parallel")) patch["parallel"] = nullptr;
+    if (more > kMostGpus || is_sure) break;
     bool is_first = true;
-    for (Json& layout : in_layouts(patch, more)) {
-      if (!is_first && (!has_layouts || reached == VerdictClass::fits)) break;
+    for (Json& layout : in_layouts(devices_patch(now, more, nodes > 1 ? more / each : 1), more)) {
+      if (!is_first && (!has_layouts || is_sure)) break;
       // What does not fit shows how far the engine's own layout goes.
-      const bool is_shown = std::exchange(is_first, false) && reached != VerdictClass::tight;
+      const bool is_shown = std::exchange(is_first, false);
       const std::optional<Estimate> outcome = now.with(layout);
       if (!outcome) continue;
-      const VerdictClass kind = outcome->verdict.kind;
-      if (!is_shown && kind != VerdictClass::fits && (kind != VerdictClass::tight || reached == VerdictClass::tight)) continue;
-      reached = kind;
+      is_sure = outcome->verdict.kind == VerdictClass::fits;
+      const bool is_better = !is_possible && (is_shown || may_fit(*outcome));
+      if (!is_sure && !is_better) continue;
+      is_possible = is_possible || may_fit(*outcome);
       best = Change{Strategy::devices, Price::more_devices, static_cast<double>(more), count, more, std::move(layout)};
     }
   }
@@ -192,7 +208,7 @@ std::vector<Change> solved_changes(const Situation& now, bool with_host) {
 std::vector<Change> model_changes(const Situation& now, std::vector<std::string>& unread) {
   std::vector<Change> changes;
   bool is_found = false;
-  VerdictClass reached = VerdictClass::no;
+  bool is_possible = false;
   for (const CatalogueModel* relative : smaller_relatives(now.trials.catalogue(), now.trials.model().id)) {
     if (now.trials.find_relative(relative->id) == nullptr) {
       unread.push_back(relative->id);
@@ -204,10 +220,9 @@ std::vector<Change> model_changes(const Situation& now, std::vector<std::string>
     const std::int64_t most = relative->summary.max_context_tokens;
     if (now.scenario().context_tokens > most) patch = together(std::move(patch), context_patch(now.trials, most));
     const std::optional<Estimate> outcome = now.with(patch);
-    const VerdictClass kind = outcome ? outcome->verdict.kind : VerdictClass::impossible;
-    is_found = kind == VerdictClass::fits || (now.goal == AdviceGoal::room && outcome);
-    if (!is_found && reached == VerdictClass::tight) continue;
-    if (kind == VerdictClass::tight) reached = kind;
+    is_found = outcome && (outcome->verdict.kind == VerdictClass::fits || now.goal == AdviceGoal::room);
+    if (!is_found && is_possible) continue;
+    is_possible = outcome && may_fit(*outcome);
     changes.assign(1, {Strategy::model, Price::smaller_model, -static_cast<double>(relative->summary.parameters), now.trials.model().name,
                        relative->name, std::move(patch)});
   }

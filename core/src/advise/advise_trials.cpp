@@ -2,6 +2,7 @@
 #include "advise/advise_trials.hpp"
 
 #include "engine/engine.hpp"
+#include "fit_trial.hpp"
 #include "request.hpp"
 #include "setting_names.hpp"
 
@@ -78,6 +79,12 @@ Result<Setup> Trials::read(const Json& patch) {
   return Setup{std::move(*scenario), prepared.get()};
 }
 
+Result<Estimate> Trials::evaluate(const Setup& setup) {
+  Result<Estimate> outcome = weighbridge::evaluate(*setup.prepared, setup.scenario);
+  if (outcome && outcome->verdict.kind != VerdictClass::no) refuse_overlong(*setup.prepared, setup.scenario, *outcome);
+  return outcome;
+}
+
 Result<Estimate> Trials::evaluate_exactly(const Setup& setup) {
   bool& is_shown = setup.prepared->memo().is_shown;
   is_shown = true;
@@ -85,6 +92,8 @@ Result<Estimate> Trials::evaluate_exactly(const Setup& setup) {
   is_shown = false;
   return outcome;
 }
+
+bool may_fit(const Estimate& answer) { return answer.verdict.kind == VerdictClass::tight && answer.verdict.need <= answer.verdict.limit; }
 
 std::optional<Estimate> Situation::with(const Json& more) const {
   const Result<Setup> changed = trials.read(together(patch, more));

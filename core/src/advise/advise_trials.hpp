@@ -31,7 +31,8 @@ class Trials {
 
   /// Fails if the request cannot be read: a value that the model or the engine does not take.
   [[nodiscard]] Result<Setup> read(const Json& patch);
-  [[nodiscard]] Result<Estimate> evaluate(const Setup& setup) { return weighbridge::evaluate(*setup.prepared, setup.scenario); }
+  /// A context that the engine refuses, however little is needed, is no fit. Of what does not fit anyway told() says so.
+  [[nodiscard]] Result<Estimate> evaluate(const Setup& setup);
   /// The same to the byte even if it does not fit by far.
   [[nodiscard]] Result<Estimate> evaluate_exactly(const Setup& setup);
 
@@ -76,6 +77,9 @@ struct FormatPrice {
   const QualityNote* note;
 };
 
+/// Whether it may just fit: by the best figure, and not surely.
+[[nodiscard]] bool may_fit(const Estimate& answer);
+
 /// Null for a format that advice does not name, as the checkpoint's.
 [[nodiscard]] const FormatPrice* price_of_weights(std::string_view format);
 
@@ -92,8 +96,8 @@ struct FormatPrice {
 /// The share of each card that surely leaves room for what lies outside of it, whatever lies inside; nothing where the present one does.
 [[nodiscard]] std::optional<Change> safe_share(const Situation& now);
 
-/// llama.cpp in place of an engine under which nothing surely fits, with the weights that lose least: of four bits or more, wholly on the devices.
-/// Nothing where they do not fit either.
+/// llama.cpp in place of an engine under which nothing surely fits, with the weights that lose least: of four bits or more, wholly on the devices, or
+/// in system memory where there are none. Nothing where they do not fit either, or where the devices are in several machines.
 [[nodiscard]] std::vector<Change> engine_changes(const Situation& now);
 
 /// The largest smaller relative that surely fits, else the largest that may, or the smallest if none does. `unread` is given those that could not be

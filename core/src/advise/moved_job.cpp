@@ -75,9 +75,10 @@ Result<MovedJob> told(Trials& trials, const Json& patch) {
   if (!setup) return fail(setup.error());
   Result<Estimate> answer = trials.evaluate_exactly(*setup);
   if (!answer) return fail(answer.error());
-  // Only an answer with rows says why, or that a context is refused which a `no` leaves open.
-  const bool is_refused = answer->verdict.kind == VerdictClass::impossible || answer->verdict.kind == VerdictClass::no;
-  if (is_refused) answer = evaluate_with_rows(*setup->prepared, setup->scenario);
+  // Only an answer with rows says why, or that a context is refused which a need of more than there is leaves open.
+  const Verdict& verdict = answer->verdict;
+  const bool is_short = verdict.kind == VerdictClass::no || (verdict.kind == VerdictClass::tight && verdict.need > verdict.limit);
+  if (verdict.kind == VerdictClass::impossible || is_short) answer = evaluate_with_rows(*setup->prepared, setup->scenario);
   if (!answer) return fail(answer.error());
   refuse_overlong(*setup->prepared, setup->scenario, *answer);
   offer_ways_out(*setup->prepared, setup->scenario, *answer);
