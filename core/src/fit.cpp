@@ -41,6 +41,13 @@ Scenario without_fit(const Scenario& scenario) {
   return trial;
 }
 
+bool places_by_itself(const Scenario& scenario) {
+  const LlamaCppOptions& o = scenario.options.llama_cpp;
+  const Engine* engine = find_engine(scenario.engine);
+  const bool is_left_to_it = engine->usual_workload != nullptr || o.fit.value_or(false);
+  return engine->is_llama_cpp() && is_left_to_it && !scenario.hardware.empty() && !o.n_gpu_layers;
+}
+
 std::vector<Parallel> layouts_of(std::int64_t count) {
   std::vector<Parallel> layouts{{count}};
   const bool is_power_of_two = (count & (count - 1)) == 0;

@@ -46,6 +46,10 @@ void refuse_overlong(Prepared& prepared, const Scenario& scenario, Estimate& ans
 /// What a solver moves: everything on the devices, since an engine that fits itself would always hold.
 [[nodiscard]] Scenario without_fit(const Scenario& scenario);
 
+/// Whether the engine decides which layers lie on the devices. What runs llama.cpp keeps a margin there, and may leave some to the processor where all
+/// would have room, or do with fewer devices than an even split.
+[[nodiscard]] bool places_by_itself(const Scenario& scenario);
+
 /// Tokens of a sequence by which its context grows: what lies between two multiples takes the memory of the upper one.
 [[nodiscard]] std::int64_t context_step(const Scenario& scenario);
 

@@ -41,9 +41,7 @@ Result<Attempt> attempt(Trials& trials, const Json& patch) {
   Result<Estimate> answer = evaluate(*setup->prepared, trial);
   if (!answer) return fail(answer.error());
   if (answer->verdict.kind != VerdictClass::fits) return failed;
-  // Those that place layers by themselves keep a margin, and may leave some to the processor where all would have room.
-  const Engine* engine = find_engine(trial.engine);
-  if (engine->is_llama_cpp()) {
+  if (places_by_itself(setup->scenario)) {
     Result<MovedJob> job = told(trials, patch);
     if (!job) return fail(job.error());
     if (job->answer.verdict.kind != VerdictClass::fits) return failed;
@@ -109,8 +107,7 @@ Result<std::optional<MovedJob>> fewest_of(Trials& trials, std::int64_t most, con
     Result<std::optional<MovedJob>> outcome = fitting(trials, patch_of(count), count);
     if (!outcome) return outcome;
     if (!*outcome) continue;
-    // An engine that places layers by itself may do with fewer than an even split.
-    for (std::int64_t fewer = count - 1; fewer > 0 && find_engine((*outcome)->scenario.engine)->is_llama_cpp(); --fewer) {
+    for (std::int64_t fewer = count - 1; fewer > 0 && places_by_itself((*outcome)->scenario); --fewer) {
       Result<MovedJob> job = told(trials, patch_of(fewer));
       if (!job || job->answer.verdict.kind != VerdictClass::fits) break;
       *outcome = std::move(*job);

@@ -114,11 +114,6 @@ class Search {
     return true;
   }
 
-  /// What runs llama.cpp keeps a margin, and may leave layers to the processor where all would have room.
-  [[nodiscard]] bool places_by_itself(const Scenario& trial) const {
-    return engine_->is_llama_cpp() && engine_->usual_workload != nullptr && !trial.hardware.empty() && !trial.options.llama_cpp.n_gpu_layers;
-  }
-
   /// As it was kept, or weighed now.
   Rung& rung_of(std::string_view format) {
     if (const auto known = kept_.rungs.find(format); known != kept_.rungs.end()) return known->second;

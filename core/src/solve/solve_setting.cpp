@@ -124,22 +124,17 @@ class Search {
     Result<std::optional<MovedJob>> fewest = fewest_of(trials_, kMostDevices, patch_of);
     if (!fewest) return fail(fewest.error());
     if (!*fewest) return nothing();
-    std::int64_t count = (*fewest)->scenario.device_count();
+    const std::int64_t count = (*fewest)->scenario.device_count();
     Solution solution;
     Result<Solved> best = solved(count, (*fewest)->patch);
     if (!best) return fail(best.error());
     solution.best = std::move(*best);
-    while (count > 1) {
-      --count;
-      Result<MovedJob> job = told_in_some_layout(trials_, patch_of(count), count);
-      // With fewer, not even the other models that run there find room.
-      if (!job && job.error().code == kRunningDoesNotFit) return solution;
-      if (!job) return fail(job.error());
-      // An engine that places layers by itself may do with fewer than an even split.
-      const bool fits = job->answer.verdict.kind == VerdictClass::fits;
-      (fits ? solution.best : solution.next) = Solved{count, std::move(*job)};
-      if (!fits) break;
-    }
+    if (count == 1) return solution;
+    Result<MovedJob> job = told_in_some_layout(trials_, patch_of(count - 1), count - 1);
+    // With fewer, not even the other models that run there find room.
+    if (!job && job.error().code == kRunningDoesNotFit) return solution;
+    if (!job) return fail(job.error());
+    solution.next = Solved{count - 1, std::move(*job)};
     return solution;
   }
 
