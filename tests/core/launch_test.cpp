@@ -190,6 +190,17 @@ TEST(Launch, OfLlamaCppHasAllLayersWhereAllWereCounted) {
   EXPECT_EQ(command.find(" -ts "), std::string::npos) << command;
 }
 
+TEST(Launch, SixteenBitsAreSaidToACheckpointThatAsksForLess) {
+  for (const char* engine : {"vllm", "sglang"}) {
+    Json params = serving(engine, "nvidia/Llama-3.1-70B-Instruct-FP8", "h100-sxm", 4);
+    EXPECT_EQ(launch(params)["command"].get<std::string>().find("--kv-cache-dtype"), std::string::npos);
+    params["kv_cache"] = {{"k", "bf16"}, {"v", "bf16"}};
+    EXPECT_NE(launch(params)["command"].get<std::string>().find(" --kv-cache-dtype bfloat16"), std::string::npos);
+    params["model"]["id"] = "Qwen/Qwen3-8B";
+    EXPECT_EQ(launch(params)["command"].get<std::string>().find("--kv-cache-dtype"), std::string::npos);
+  }
+}
+
 TEST(Launch, HasNoLineForWhatCannotRunOrHasNoServer) {
   EXPECT_TRUE(launch(serving("vllm", "deepseek-ai/DeepSeek-R1", "h200", 6))["command"].is_null());
   EXPECT_TRUE(launch(serving("transformers", "Qwen/Qwen3-8B", "rtx-4090", 1))["command"].is_null());

@@ -219,8 +219,23 @@ TEST(Nearest, RanksThatShareALatentCacheDoNotShareAnFp8One) {
   Json params = request("vllm", kExperts, 8, {{"decode_context_parallel_size", 8}});
   EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");
   params["kv_cache"] = {{"k", "fp8"}, {"v", "fp8"}};
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible");  // since vllm-project/vllm#44044
+  params["engine"]["version"] = "0.20";
   EXPECT_EQ(testing::estimate(params)["verdict"]["reason"]["message"], "DCP not support fp8 kvcache now.");
   EXPECT_EQ(nearest(params)["kv_cache"]["k"], "auto");
+  // What the checkpoint asks for is no way out of itself.
+  params.erase("kv_cache");
+  params["model"]["id"] = "nvidia/DeepSeek-V3.1-NVFP4";
+  EXPECT_EQ(nearest(params)["kv_cache"]["k"], "bf16");
+}
+
+TEST(Nearest, FewerRanksAreThoseWhoseTilesAreWhole) {
+  Json params = request("vllm", "nvidia/Gemma-4-26B-A4B-NVFP4", 3, Json::object());
+  params["hardware"] = Json::array({{{"device", "rtx-pro-6000"}, {"count", 3}}});
+  const Json offered = nearest(params)["parallel"];
+  ASSERT_TRUE(offered.is_object());
+  params["parallel"] = offered;
+  EXPECT_NE(testing::estimate(params)["verdict"]["class"], "impossible") << offered.dump();
 }
 
 TEST(Nearest, NothingIsDraftedWithoutWhatDrafts) {

@@ -349,15 +349,17 @@ TEST(Limits, AreExactInRandomScenariosOfTensorRtLlm) { expect_exact_limits("tens
 
 // Ollama leaves a layer to the processor where no GiB would stay free: what fits then is smaller than what llama.cpp holds.
 TEST(Solve, TheBestFormatIsOneThatTheEngineItselfPlacesWhole) {
-  Json request{{"model", {{"id", "Qwen/Qwen3-32B"}}},
-               {"engine", {{"name", "ollama"}}},
-               {"workload", {{"context_tokens", 16'384}, {"sequences", 1}}},
-               {"hardware", Json::array({{{"device", "rtx-4090"}, {"count", 1}}})}};
-  const Json best = solve(request, "weights");
-  request["weights"] = {{"format", best["weights"]["format"]}};
-  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits");
-  request["workload"]["context_tokens"] = best["safe_context_tokens"];
-  EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits");
+  for (const Json& engine : {Json{{"name", "ollama"}}, Json{{"name", "llama.cpp"}, {"options", {{"fit", true}}}}}) {
+    Json request{{"model", {{"id", "Qwen/Qwen3-32B"}}},
+                 {"engine", engine},
+                 {"workload", {{"context_tokens", 16'384}, {"sequences", 1}}},
+                 {"hardware", Json::array({{{"device", "rtx-4090"}, {"count", 1}}})}};
+    const Json best = solve(request, "weights");
+    request["weights"] = {{"format", best["weights"]["format"]}};
+    EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits") << engine.dump();
+    request["workload"]["context_tokens"] = best["safe_context_tokens"];
+    EXPECT_EQ(testing::estimate(request)["verdict"]["class"], "fits") << engine.dump();
+  }
 }
 
 // It runs models that see images one at a time: a second request waits, and is no step beyond what fits.

@@ -55,7 +55,7 @@ bool caches_fp8(const Job& job, bool heeds_modelopt, bool heeds_compressed_tenso
 }
 
 std::string_view cache_note(const Job& job, bool is_fp8, bool is_latent, std::int64_t ranks) {
-  if (is_fp8 && job.scenario.kv_type == "auto" && job.model.stated_cache != StatedCache::none) return "cache_as_stated";
+  if (is_fp8 && job.scenario.kv_type == "auto" && caches_fp8(job, true, true)) return "cache_as_stated";
   if (is_latent) return "latent_cache_copied";
   return ranks > 1 ? "kv_heads_split" : "";
 }

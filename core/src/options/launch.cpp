@@ -147,6 +147,14 @@ Commands spread_vllm(CommandLine line, const Scenario& scenario) {
   return commands;
 }
 
+/// `--kv-cache-dtype`: 16 bits are said only to a checkpoint that asks for less. Empty: as the engine has it.
+std::string cache_type(const Model& model, const Scenario& scenario) {
+  const std::string& type = scenario.kv_type;
+  if (type.starts_with("fp")) return type;
+  const bool is_wide = type == "bf16" || type == "f16";
+  return is_wide && model.stated_cache != StatedCache::none ? (type == "bf16" ? "bfloat16" : "float16") : "";
+}
+
 Commands launch_vllm(const Model& model, const Scenario& scenario) {
   Json settings = settings_of(scenario);
   const auto take = [&](const char* name) {
@@ -167,7 +175,7 @@ Commands launch_vllm(const Model& model, const Scenario& scenario) {
   add_if_several(line, "--data-parallel-size", scenario.parallel.data);
   line.add_if(scenario.parallel.expert, "--enable-expert-parallel");
   for (const auto& [name, value] : settings.items()) add_setting(line, dashed(name), value, true);
-  if (scenario.kv_type.starts_with("fp8")) line.add("--kv-cache-dtype", scenario.kv_type);
+  if (const std::string type = cache_type(model, scenario); !type.empty()) line.add("--kv-cache-dtype", type);
   const bool drafts = method.is_string() || draft.is_string() || (drafted.is_number() && !model.mtp_layers.empty());
   if (drafts) {
     const Json usual(draft.is_string() ? "draft_model" : "mtp");
@@ -192,7 +200,7 @@ Commands launch_sglang(const Model& model, const Scenario& scenario) {
     line.add("--speculative-num-steps", std::max<std::int64_t>(1, drafted.get<std::int64_t>() - 1));
     line.add("--speculative-eagle-topk", 1);
   }
-  if (scenario.kv_type.starts_with("fp")) line.add("--kv-cache-dtype", scenario.kv_type);
+  if (const std::string type = cache_type(model, scenario); !type.empty()) line.add("--kv-cache-dtype", type);
   return joined_at(line, scenario.parallel.nodes, "20000");
 }
 

@@ -86,20 +86,24 @@ void assign(const QuantizationPlan& plan, Model& model) {
   model.plain = std::move(rows);
 }
 
-/// The FP8 cache that a config asks for: a scheme of 8 bits, or the word; modelopt's may stand in `outer`, around `inner`. vLLM's
-/// vllm/utils/torch_utils.py get_kv_cache_quant_algo_string, and compressed_tensors.py of its quantization layers.
+/// The FP8 cache that a config asks for: a scheme of 8 bits, or the word; modelopt's may stand in `outer`, around `inner`, and the first that is
+/// given decides. vLLM's vllm/utils/torch_utils.py get_kv_cache_quant_algo_string, and compressed_tensors.py of its quantization layers.
 StatedCache stated_cache_of(KeyReader& outer, const KeyReader& inner) {
-  const auto states_fp8 = [](const Json& said) {
-    if (said.is_string()) return lower_case(said.get<std::string>()) == "fp8";
-    return said.is_object() && said.value("num_bits", Json()) == 8 && said.value("type", Json()) == "float";
-  };
   const std::string method = lower_case(outer.text_if_given("quant_method").value_or("modelopt"));
   const bool is_modelopt = method.starts_with("modelopt");
   if (!is_modelopt && method != "compressed-tensors") return StatedCache::none;
-  for (const Json* place : {&inner.json(), &outer.json()})
-    for (const char* key : {"kv_cache_scheme", "kv_cache_quant_algo"})
-      if (const auto said = place->find(key); said != place->end() && states_fp8(*said))
-        return is_modelopt ? StatedCache::fp8_by_modelopt : StatedCache::fp8_by_compressed_tensors;
+  const auto states_fp8 = [&](const Json& said) {
+    if (said.is_string()) return is_modelopt && lower_case(said.get<std::string>()) == "fp8";
+    const bool is_fixed = !is_modelopt || said.value("dynamic", Json()) == false;
+    return is_fixed && said.value("num_bits", Json()) == 8 && said.value("type", Json()) == "float";
+  };
+  for (const char* key : {"kv_cache_scheme", "kv_cache_quant_algo"})
+    for (const Json* place : {&inner.json(), &outer.json()}) {
+      const auto said = place->find(key);
+      if (said == place->end() || !(said->is_string() || said->is_object())) continue;
+      if (!states_fp8(*said)) return StatedCache::none;
+      return is_modelopt ? StatedCache::fp8_by_modelopt : StatedCache::fp8_by_compressed_tensors;
+    }
   return StatedCache::none;
 }
 

@@ -42,6 +42,7 @@ class Search {
   Search(const Model& model, const Scenario& scenario, std::string_view smallest, KeptSearch& kept)
       : model_(model), scenario_(without_fit(scenario)), fit_(scenario.options.llama_cpp.fit), engine_(find_engine(scenario.engine)), kept_(kept) {
     scenario_.options.llama_cpp.n_gpu_layers.reset();
+    if (engine_ != nullptr) places_by_itself_ = places_by_itself(in_fit(scenario_));
     formats_.push_back(kCheckpoint);
     if (engine_ == nullptr || model.from_gguf) return;
     for (const std::string_view format : loss_order()) {
@@ -69,6 +70,12 @@ class Search {
 
  private:
   using Rung = KeptSearch::Rung;
+
+  /// Placed by the engine as it was asked.
+  [[nodiscard]] Scenario in_fit(Scenario trial) const {
+    trial.options.llama_cpp.fit = fit_;
+    return trial;
+  }
 
   [[nodiscard]] Scenario in_format(std::string_view format) const {
     Scenario trial = scenario_;
@@ -104,8 +111,8 @@ class Search {
     Result<Estimate> answer = evaluate(prepared(rung), trial);
     if (!answer) return fail(answer.error());
     if (!surely_holds(*answer, VerdictClass::fits)) return false;
-    if (places_by_itself(trial)) {
-      trial.options.llama_cpp.fit = fit_;
+    if (places_by_itself_) {
+      trial = in_fit(std::move(trial));
       answer = evaluate(prepared(rung), trial);
       if (!answer) return fail(answer.error());
       if (answer->verdict.kind != VerdictClass::fits) return false;
@@ -217,7 +224,8 @@ class Search {
     best_.scenario = std::move(trial);
     best_.answer = std::move(answer);
     if (best_.answer.verdict.kind == VerdictClass::no && is_beyond_devices(rung)) return;
-    const bool fits_by_itself = places_by_itself(best_.scenario) && best_.answer.verdict.kind == VerdictClass::fits;
+    const bool fits_by_itself = places_by_itself_ && !best_.scenario.options.llama_cpp.n_gpu_layers &&
+                                best_.answer.verdict.kind == VerdictClass::fits;
     best_.context_tokens = fits_by_itself ? solve_context(prepared(rung), best_.scenario, model_.max_context_tokens).safe
                                           : longest_context(rung, best_.scenario);
   }
@@ -265,6 +273,7 @@ class Search {
   const Model& model_;
   Scenario scenario_;  ///< the engine places nothing by itself
   std::optional<bool> fit_;
+  bool places_by_itself_ = false;
   const Engine* engine_;
   std::vector<std::string_view> formats_;
   KeptSearch& kept_;

@@ -91,7 +91,9 @@ std::optional<std::string_view> nearest_cache_type(const Engine& engine, Prepare
   };
   for (const std::string_view type : engine.kv_types)
     if (type != asked && (type.starts_with(asked) || std::string_view(asked).starts_with(type)) && works(type)) return type;
-  return works("auto") ? std::optional<std::string_view>("auto") : std::nullopt;
+  for (const std::string_view type : {"auto", "bf16"})  // `auto` may be what a checkpoint asks for
+    if (type != asked && works(type)) return type;
+  return std::nullopt;
 }
 
 constexpr std::string_view kOptions = "params.engine.options.";

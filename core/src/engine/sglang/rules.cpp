@@ -16,9 +16,9 @@ namespace {
 // each token's, and no memory is left for it; FP4 experts run by FlashInfer. gpt-oss: server_args.py disabled hybrid memory on every card, from #17429
 // (0.5.8) where TensorRT-LLM's attention runs, the default on 10.x, until #18970 (after 0.5.9).
 constexpr std::array kRules{
-    Rules{"0.5.3", false, true, false, false, false, false, false},
-    Rules{"0.5.10", true, true, false, false, false, false, true},
-    Rules{"0.5.18", true, false, true, true, true, true, true},
+    Rules{"0.5.3", false, true, false, false, false, false, false, false},
+    Rules{"0.5.10", true, true, false, false, false, false, true, true},
+    Rules{"0.5.18", true, false, true, true, true, true, true, true},
 };
 static_assert(kRules.size() == kVersions.size());
 
@@ -64,14 +64,14 @@ std::int64_t default_page_size(const Model& model, int capability) {
 }
 
 /// DeepSeek's sparse attention caches FP8 on Blackwell and 16 bit elsewhere (_set_default_nsa_kv_cache_dtype); others as modelopt's checkpoints say
-/// (model_executor/model_runner.py configure_kv_cache_dtype).
-std::int64_t cache_halves(const Job& job) {
+/// (model_executor/model_runner.py configure_kv_cache_dtype; ModelOptFp8Config once kept the word under another name).
+std::int64_t cache_halves(const Job& job, const Rules& rules) {
   const std::string& type = job.scenario.kv_type;
   if (type.starts_with("fp4")) return 1;
   const LatentAttention* latent = first_latent_attention(job.model.layers);
   const bool sparse = latent != nullptr && latent->indexer.top_k > 0;
   if (type == "auto" && sparse) return job.scenario.hardware.front().device.compute_capability >= 100 ? 2 : 4;
-  return caches_fp8(job, true) ? 2 : 4;
+  return caches_fp8(job, rules.fp8_states_cache || !stored_format(job).starts_with("fp8")) ? 2 : 4;
 }
 
 std::int64_t draft_layers(const Job& job) {
@@ -224,7 +224,7 @@ Settings settle(const Job& job, const Rules& rules) {
   s.chunk = o.max_num_batched_tokens.value_or(card.chunk);
   if (s.chunk <= 0) s.chunk = std::max(whole_prompt, s.context);
   s.page_size = o.block_size.value_or(default_page_size(job.model, device.compute_capability));
-  s.cache_halves = cache_halves(job);
+  s.cache_halves = cache_halves(job, rules);
   s.graphs = !o.enforce_eager.value_or(false);
   s.largest_graph = o.serving.cuda_graph_max_bs.value_or(s.tensor < 4 ? card.graph : card.graph_of_four);
   s.radix_cache = !o.serving.disable_radix_cache.value_or(false);

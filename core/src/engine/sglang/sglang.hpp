@@ -18,6 +18,7 @@ struct Rules {
                            ///< scales as exponents of a byte (#30272)
   bool wide_small_cards;   ///< cards below 35 GiB read 4,096 tokens at a time and capture 48 or 160 sequences, not 2,048 and 24 or 80
   bool breakable_graphs;   ///< prompts are captured in segments; before, in pieces that torch.compile cuts, of fewer models
+  bool fp8_states_cache;   ///< modelopt's FP8 checkpoints bring their cache's type along; those in FP4 always did
   bool gpt_oss_windows;    ///< gpt-oss's layers with a window have a pool of their own
 };
 

@@ -31,9 +31,10 @@ const char* unshared_cache(const Job& job) {
 std::optional<Notice> shared_caches_problem(const Job& job, const Parallel& p) {
   const std::int64_t shared = job.scenario.options.vllm.decode_context_parallel_size.value_or(1);
   if (shared == 1) return std::nullopt;
-  // mla/common.py, later mla_attention.py
+  // mla/common.py, later mla_attention.py; until #44044 of June 2026
   const std::string& type = job.scenario.kv_type;
-  if (settle(job, rules_for(job.scenario.engine_version)).cache_value_bytes == 1 && first_latent_attention(job.model.layers) != nullptr)
+  if (is_older(job.scenario.engine_version, 27) && settle(job, rules_for(job.scenario.engine_version)).cache_value_bytes == 1 &&
+      first_latent_attention(job.model.layers) != nullptr)
     return notice::custom("unsupported", "params.kv_cache", "DCP not support fp8 kvcache now.", "kv_cache", type, type == "auto" ? "bf16" : "auto");
   if (const char* unshared = unshared_cache(job))
     return notice::custom("unsupported", "params.engine.options.decode_context_parallel_size", unshared, "decode_context_parallel_size",

@@ -29,7 +29,8 @@ Bytes pool_of(const DevicePlan& device, Bytes Term::*figure) {
 MemoKey memo_key(const Job& job, const Settings& s) {
   if (s.pipeline > 1 || s.lora_slots > 0 || s.draft != nullptr) return {};
   const Device& device = job.scenario.hardware.front().device;
-  const int loaded = (s.expert_parallel ? 1 : 0) + (s.encoder ? 2 : 0) + (s.drafts_with_mtp ? 4 : 0) + (s.drafts_with_eagle ? 8 : 0);
+  const int loaded = (s.expert_parallel ? 1 : 0) + (s.encoder ? 2 : 0) + (s.drafts_with_mtp ? 4 : 0) + (s.drafts_with_eagle ? 8 : 0) +
+                     (s.cache_value_bytes == 1 && s.context_parallel > 1 ? 16 : 0);
   // Kernels of a card pad (expert_padding.cpp).
   const std::int64_t rows = keeps_deepstack(job.model, s) ? s.max_num_batched_tokens : 0;
   return {s.tensor, s.data, s.context_parallel, loaded, rows, device.compute_capability, device.backend == "rocm" ? 1 : 0};
@@ -162,7 +163,9 @@ Plan plan_vllm(const Job& job) {
   if (!remembered && (plan.impossible = split_problem(job, job.scenario.parallel))) {
     const bool plain = settings.pipeline == 1 && settings.data == 1 && !settings.expert_parallel && job.scenario.parallel.nodes == 1;
     const bool is_uneven = job.explain && uneven_size(job, settings.split());
-    if (is_uneven && plain && settings.context_parallel == 1) plan.nearest_tensor_parallel = nearest_tensor_parallel(job, settings.tensor);
+    if (!is_uneven || !plain || settings.context_parallel > 1) return plan;
+    const std::int64_t nearest = nearest_tensor_parallel(job, settings.tensor);
+    if (!split_problem({job.model, job.tensors, job.scenario, false, nullptr}, {nearest})) plan.nearest_tensor_parallel = nearest;
     return plan;
   }
   if (job.explain) add_warnings(job, settings, plan.warnings);
