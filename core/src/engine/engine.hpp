@@ -188,8 +188,7 @@ struct Engine {
 
 /// The weights format that is loaded: the asked one, or that of the checkpoint.
 [[nodiscard]] std::string_view stored_format(const Job& job);
-/// Whether the cache is FP8: asked for, or left to the engine with a checkpoint that says so in a
-/// way which the engine heeds.
+/// Whether the cache is FP8: asked for, or left to the engine with a checkpoint that says so in a way which the engine heeds.
 [[nodiscard]] bool caches_fp8(const Job& job, bool heeds_modelopt, bool heeds_compressed_tensors = false);
 /// What there is to say of a cache beside its figures: a checkpoint's own type, a latent that every rank has, or heads that ranks split.
 [[nodiscard]] std::string_view cache_note(const Job& job, bool is_fp8, bool is_latent, std::int64_t ranks);

@@ -58,16 +58,15 @@ std::optional<Notice> checkpoint_problem(const Job& job) {
                         "weights.format", value, std::string(nearest_format(job.model)));
 }
 
-/// Gated NVFP4 experts on cards with FP4 units: a rank's rows of gate and up together fill tiles of 128, or the engine does not start
+/// Gated NVFP4 experts: a rank's rows of gate and up together fill tiles of 128, or the engine does not start
 /// (prepare_nvfp4_moe_layer_for_fi_or_cutlass, "Intermediate size padding for w1 and w3"; #57125). TensorRT-LLM's kernels, the default on 10.x, are
 /// filled up since #46880 of July 2026.
 std::optional<Uneven> cut_tile(const Job& job, const Split& split) {
   constexpr std::int64_t each = 64;
-  const int capability = job.scenario.hardware.front().device.compute_capability;
-  const bool is_filled_up = capability / 10 == 10 && !is_older(job.scenario.engine_version, 25);
-  const MoeFfn* moe = first_moe(job.model);
-  if (capability < 100 || is_filled_up || moe == nullptr || !moe->gated || moe->moe_ffn_size / split.experts % each == 0) return std::nullopt;
-  if (stored_format(job) != "nvfp4") return std::nullopt;
+  const MoeFfn* moe = fp4_experts(job);
+  if (moe == nullptr || !moe->gated || moe->moe_ffn_size / split.experts % each == 0) return std::nullopt;
+  const bool is_filled_up = job.scenario.hardware.front().device.compute_capability / 10 == 10 && !is_older(job.scenario.engine_version, 25);
+  if (is_filled_up) return std::nullopt;
   return Uneven{"moe_intermediate_size", moe->moe_ffn_size, each, split.experts};
 }
 
@@ -81,6 +80,12 @@ void add_model_warnings(const Model& model, const Settings& settings, Notices& w
 }
 
 }  // namespace
+
+const MoeFfn* fp4_experts(const Job& job) {
+  constexpr int first_with_units = 100;
+  const bool has_units = job.scenario.hardware.front().device.compute_capability >= first_with_units;
+  return has_units && stored_format(job) == "nvfp4" ? first_moe(job.model) : nullptr;
+}
 
 std::string_view nearest_format(const Model& model) {
   const std::string_view stored = checkpoint_format(model);

@@ -118,6 +118,8 @@ struct Settings {
 /// What runs, but not as one might think: another type, a slower kernel, a backend that decides.
 void add_warnings(const Job& job, const Settings& settings, Notices& warnings);
 
+/// The routed experts that run as NVFP4 by kernels for FP4 units, which cards of 10.0 and newer have; null: there are none. Older cards run Marlin's.
+[[nodiscard]] const MoeFfn* fp4_experts(const Job& job);
 /// Weights of one rank: `vllm/model_executor/layers/{linear,vocab_parallel_embedding}.py`.
 [[nodiscard]] Term weights_term(const Job& job, const Settings& settings, const Stage& stage);
 /// Whether what layers of the encoder hand over waits in buffers of a whole step.

@@ -100,17 +100,15 @@ Tensor as_loaded(Tensor tensor) {
   return tensor;
 }
 
-/// NVFP4 experts on cards with FP4 units (quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass): a rank's share of
+/// Padding of NVFP4 experts (quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass): a rank's share of
 /// the inner size is filled up to the 128 rows of a tile of scales, which gate and up have together for TensorRT-LLM's kernels (#46880); CUTLASS'
 /// take no gated experts that do not fill them. TensorRT-LLM's, the default on 10.x, have the hidden size in 256s (#39510). Nemotron 3 Nano on two
 /// RTX 5080 took 9.83 GiB of each (vllm-project/vllm#33333), 0.8 of which is padding from 928 to 1024.
 ExpertPadding padding_of(const Job& job) {
-  constexpr int first_with_units = 100;
   ExpertPadding padding = expert_padding(job);
-  const int capability = job.scenario.hardware.front().device.compute_capability;
-  const MoeFfn* moe = first_moe(job.model);
-  if (moe == nullptr || stored_format(job) != "nvfp4" || capability < first_with_units) return padding;
-  const bool by_tensorrt_llm = capability / 10 == 10;
+  const MoeFfn* moe = fp4_experts(job);
+  if (moe == nullptr) return padding;
+  const bool by_tensorrt_llm = job.scenario.hardware.front().device.compute_capability / 10 == 10;
   padding.ffn_multiple = moe->gated ? (by_tensorrt_llm ? 64 : 1) : 128;
   padding.hidden_multiple = by_tensorrt_llm ? 256 : 1;
   return padding;
