@@ -15,21 +15,43 @@ const FullAttention* grouped_attention(const Mixer& mixer) {
                     mixer);
 }
 
-const FullAttention* first_grouped_attention(const std::vector<LayerSpec>& layers) {
-  for (const LayerSpec& layer : layers)
+void LayerList::clear() {
+  kinds_.clear();
+  kind_of_.clear();
+}
+
+void LayerList::append(std::size_t count, const LayerSpec& layer) {
+  if (count == 0) return;
+  const auto known = std::find(kinds_.begin(), kinds_.end(), layer);
+  const std::int64_t kind = known - kinds_.begin();
+  if (known == kinds_.end()) kinds_.push_back(layer);
+  for (std::size_t i = 0; i < count; ++i) kind_of_.push_back(kind);
+}
+
+void LayerList::append(const LayerList& layers) {
+  for (const LayerSpec& layer : layers) push_back(layer);
+}
+
+void LayerList::assign(std::size_t count, const LayerSpec& layer) {
+  clear();
+  append(count, layer);
+}
+
+const FullAttention* first_grouped_attention(const LayerList& layers) {
+  for (const LayerSpec& layer : layers.kinds())
     if (const FullAttention* heads = grouped_attention(layer.mixer)) return heads;
   return nullptr;
 }
 
-const LatentAttention* first_latent_attention(const std::vector<LayerSpec>& layers) {
-  for (const LayerSpec& layer : layers)
+const LatentAttention* first_latent_attention(const LayerList& layers) {
+  for (const LayerSpec& layer : layers.kinds())
     if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) return latent;
   return nullptr;
 }
 
 std::int64_t attention_heads(const Model& model) {
   if (const FullAttention* heads = first_grouped_attention(model.layers)) return heads->n_heads;
-  for (const LayerSpec& layer : model.layers) {
+  for (const LayerSpec& layer : model.layers.kinds()) {
     if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer)) return latent->n_heads;
     if (const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer)) return compressed->n_heads;
   }
@@ -118,14 +140,14 @@ SlidingLayers sliding_layers(const Model& model) {
 }
 
 const MoeFfn* first_moe(const Model& model) {
-  for (const LayerSpec& layer : model.layers)
+  for (const LayerSpec& layer : model.layers.kinds())
     if (const auto* moe = std::get_if<MoeFfn>(&layer.ffn)) return moe;
   return nullptr;
 }
 
 std::int64_t largest_dense_ffn(const Model& model) {
   std::int64_t largest = 0;
-  for (const LayerSpec& layer : model.layers)
+  for (const LayerSpec& layer : model.layers.kinds())
     if (const auto* dense = std::get_if<DenseFfn>(&layer.ffn)) largest = std::max(largest, dense->ffn_size);
   return largest;
 }

@@ -92,13 +92,13 @@ bool read_kind(const Json& kind, LayerSpec& layer) {
   return is_sound(layer);
 }
 
-bool read_runs(const Json& runs, const std::vector<LayerSpec>& kinds, std::vector<LayerSpec>& layers) {
+bool read_runs(const Json& runs, const std::vector<LayerSpec>& kinds, LayerList& layers) {
   if (!runs.is_array() || runs.size() % 2 != 0) return false;
   for (std::size_t i = 0; i < runs.size(); i += 2) {
     const std::optional<std::int64_t> kind = whole_number_of(runs[i]);
     const std::optional<std::int64_t> count = whole_number_of(runs[i + 1]);
     if (!kind || *kind < 0 || static_cast<std::size_t>(*kind) >= kinds.size() || !count || *count < 1 || *count > kMostLayers) return false;
-    layers.insert(layers.end(), static_cast<std::size_t>(*count), kinds[static_cast<std::size_t>(*kind)]);
+    layers.append(static_cast<std::size_t>(*count), kinds[static_cast<std::size_t>(*kind)]);
   }
   return layers.size() <= static_cast<std::size_t>(kMostLayers);
 }

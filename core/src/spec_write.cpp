@@ -51,7 +51,7 @@ Json kind_of(const LayerSpec& layer) {
 }
 
 /// Runs of equal layers: `[kind, count, …]`; kinds that are new are added.
-Json runs_of(const std::vector<LayerSpec>& layers, Json& kinds) {
+Json runs_of(const LayerList& layers, Json& kinds) {
   Json runs = Json::array();
   for (std::size_t begin = 0; begin < layers.size();) {
     std::size_t end = begin + 1;

@@ -84,8 +84,7 @@ TEST(Speed, AnIndexerReadsItsKeysOfAllTokensAndTheRestOfTheChosen) {
 TEST(Speed, ALayerWithoutACacheOfItsOwnReadsThatOfAnother) {
   const FullAttention heads{8, 2, 128, 128};
   Model model;
-  model.layers = {{heads}, {heads}};
-  model.layers.back().shares_cache = true;
+  model.layers = {{heads}, {.mixer = heads, .shares_cache = true}};
   EXPECT_DOUBLE_EQ(share_of_cache(model, 4096), 2);
 }
 

@@ -94,7 +94,7 @@ GgufWriter gguf_of(const Model& model, std::string_view format) {
 
 GgufWriter gguf_with_mtp(const Model& model, std::string_view format) {
   Model whole = model;
-  whole.layers.insert(whole.layers.end(), model.mtp_layers.begin(), model.mtp_layers.end());
+  whole.layers.append(model.mtp_layers);
   const std::string architecture = file_architecture(model);
   GgufWriter writer;
   write_keys(whole, architecture, writer);

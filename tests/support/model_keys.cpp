@@ -213,7 +213,7 @@ void write_experts(const Model& model, const MoeFfn& moe, KeyWriter& keys) {
   // A layer that mixes nothing else may hold the dense block there (Nemotron-H): only leading ones are meant.
   const auto first = std::find_if(model.layers.begin(), model.layers.end(),
                                   [](const LayerSpec& layer) { return std::holds_alternative<MoeFfn>(layer.ffn); });
-  keys.put("leading_dense_block_count", first - model.layers.begin());
+  keys.put("leading_dense_block_count", std::distance(model.layers.begin(), first));
   keys.put("interleave_moe_layer_step", keys.is("llama4") && std::holds_alternative<DenseFfn>(model.layers.front().ffn) ? 2 : 1);
   keys.put("expert_shared_count", moe.shared_ffn_size / moe.moe_ffn_size);
   if (moe.shared_ffn_size > 0) keys.put("expert_shared_feed_forward_length", moe.shared_ffn_size);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -163,10 +166,89 @@ struct LayerSpec {
   friend bool operator==(const LayerSpec&, const LayerSpec&) = default;
 };
 
+/// The layers of a model in their order. A hundred of them are of two or three kinds, each kept once: what asks for the first layer of some sort, or
+/// whether there is any, goes through these instead.
+class LayerList {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = LayerSpec;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const LayerSpec*;
+    using reference = const LayerSpec&;
+
+    Iterator() = default;
+    Iterator(const LayerList& list, std::size_t at) : list_(&list), at_(at) {}
+    reference operator*() const { return (*list_)[at_]; }
+    pointer operator->() const { return &(*list_)[at_]; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) {
+      const Iterator before = *this;
+      ++at_;
+      return before;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
+
+   private:
+    const LayerList* list_ = nullptr;
+    std::size_t at_ = 0;
+  };
+
+  LayerList() = default;
+  LayerList(std::initializer_list<LayerSpec> layers) {
+    for (const LayerSpec& layer : layers) push_back(layer);
+  }
+
+  /// The different ones among the layers, in the order in which they first come.
+  [[nodiscard]] const std::vector<LayerSpec>& kinds() const { return kinds_; }
+
+  /// Which of kinds() a layer is.
+  [[nodiscard]] std::size_t kind_of(std::size_t layer) const { return static_cast<std::size_t>(kind_of_[layer]); }
+
+  [[nodiscard]] std::size_t size() const { return kind_of_.size(); }
+  [[nodiscard]] bool empty() const { return kind_of_.empty(); }
+  [[nodiscard]] const LayerSpec& operator[](std::size_t layer) const { return kinds_[kind_of(layer)]; }
+  [[nodiscard]] const LayerSpec& front() const { return (*this)[0]; }
+  [[nodiscard]] const LayerSpec& back() const { return (*this)[size() - 1]; }
+  [[nodiscard]] Iterator begin() const { return {*this, 0}; }
+  [[nodiscard]] Iterator end() const { return {*this, size()}; }
+
+  void clear();
+  void push_back(const LayerSpec& layer) { append(1, layer); }
+  void append(std::size_t count, const LayerSpec& layer);
+  void append(const LayerList& layers);
+  void assign(std::size_t count, const LayerSpec& layer);
+
+  /// Changes the layers from `first` to before `end`: `change` gets each kind there is, once, and may write to it.
+  template <class Change>
+  void change(std::size_t first, std::size_t end, Change change) {
+    const LayerList before = *this;
+    std::vector<LayerSpec> changed = kinds_;
+    for (LayerSpec& kind : changed) change(kind);
+    clear();
+    for (std::size_t layer = 0; layer < before.size(); ++layer)
+      push_back(layer >= first && layer < end ? changed[before.kind_of(layer)] : before[layer]);
+  }
+  template <class Change>
+  void change_all(Change each) {
+    change(0, size(), each);
+  }
+
+  friend bool operator==(const LayerList&, const LayerList&) = default;
+
+ private:
+  std::vector<LayerSpec> kinds_;
+  std::vector<std::int64_t> kind_of_;  ///< of each layer
+};
+
 /// The heads of the first layer that has its own keys and values per head; null if no layer does.
-[[nodiscard]] const FullAttention* first_grouped_attention(const std::vector<LayerSpec>& layers);
+[[nodiscard]] const FullAttention* first_grouped_attention(const LayerList& layers);
 /// The first latent attention; null if there is none.
-[[nodiscard]] const LatentAttention* first_latent_attention(const std::vector<LayerSpec>& layers);
+[[nodiscard]] const LatentAttention* first_latent_attention(const LayerList& layers);
 /// The recurrent part of a layer, whether it is the mixer or runs beside it; null if there is none.
 [[nodiscard]] const RecurrentMixer* recurrent_part(const LayerSpec& layer);
 
@@ -332,8 +414,8 @@ struct Model {
       0;  ///< values of a table that scales the rotation by frequency (Llama 3.1's rope_scaling); engines that store it count it
   bool tied_embeddings = false;
   std::int64_t parameters_by_name = 0;  ///< a model known by its size only ("7B"): its exact count; 0 = the layers tell
-  std::vector<LayerSpec> layers;
-  std::vector<LayerSpec> mtp_layers;
+  LayerList layers;
+  LayerList mtp_layers;
   std::optional<VisionTower> vision;
   DType base = dtype::bf16;            ///< type of all that is not quantized
   std::vector<WeightsLayout> recipes;  ///< how the checkpoint quantizes its matrices; none = not at all

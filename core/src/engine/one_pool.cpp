@@ -6,7 +6,7 @@
 namespace weighbridge {
 
 bool has_attention_only(const Model& model) {
-  return std::all_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
+  return std::all_of(model.layers.kinds().begin(), model.layers.kinds().end(), [](const LayerSpec& layer) {
     return grouped_attention(layer.mixer) != nullptr || std::holds_alternative<LatentAttention>(layer.mixer);
   });
 }

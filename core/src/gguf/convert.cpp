@@ -19,7 +19,7 @@ namespace {
 /// The prediction layers as layers behind the model's own; what lies outside of them goes with the first.
 Model with_prediction_layers(const Model& model) {
   Model whole = model;
-  whole.layers.insert(whole.layers.end(), model.mtp_layers.begin(), model.mtp_layers.end());
+  whole.layers.append(model.mtp_layers);
   whole.mtp_layers.clear();
   for (Tensor& tensor : whole.plain) {
     if (tensor.part != ModelPart::mtp) continue;

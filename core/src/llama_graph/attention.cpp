@@ -70,9 +70,9 @@ AttentionInputs Builder::inputs_of(std::int64_t cells, const CachedHeads& heads)
 
 CacheInputs Builder::cache_inputs() {
   CacheInputs inputs;
-  const auto windowed = std::find_if(model.layers.begin(), model.layers.end(),
-                                     [](const LayerSpec& spec) { return llama_cpp::has_window(spec.mixer); });
-  has_windowed_cache_ = settings.keeps_windows && windowed != model.layers.end();
+  const std::vector<LayerSpec>& kinds = model.layers.kinds();
+  const auto windowed = std::find_if(kinds.begin(), kinds.end(), [](const LayerSpec& spec) { return llama_cpp::has_window(spec.mixer); });
+  has_windowed_cache_ = settings.keeps_windows && windowed != kinds.end();
   inputs.all = inputs_of(settings.cells, heads_of_cache(has_windowed_cache_, false));
   inputs.windowed = inputs.all;
   if (has_windowed_cache_) inputs.windowed = inputs_of(llama_cpp::cells_of(windowed->mixer, settings), heads_of_cache(true, true));

@@ -103,7 +103,7 @@ bool draft_with_latent_decoder(Builder& builder, std::string_view architecture) 
 bool build_latent_decoder(Builder& builder, std::string_view architecture) {
   const bool is_deepseek = architecture == "deepseek2" || architecture == "deepseek32" || architecture == "glm-dsa" || architecture == "mistral4";
   if (!is_deepseek && architecture != "minicpm3") return false;
-  for (const LayerSpec& layer : builder.model.layers)
+  for (const LayerSpec& layer : builder.model.layers.kinds())
     if (!std::holds_alternative<LatentAttention>(layer.mixer)) return false;
   LatentDecoder(builder, architecture).build();
   return true;

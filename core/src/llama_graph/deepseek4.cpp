@@ -303,7 +303,7 @@ class DeepSeek4 {
 
 bool build_deepseek4(Builder& builder, std::string_view architecture) {
   if (architecture != "deepseek4") return false;
-  for (const LayerSpec& layer : builder.model.layers)
+  for (const LayerSpec& layer : builder.model.layers.kinds())
     if (!std::holds_alternative<CompressedAttention>(layer.mixer)) return false;
   DeepSeek4(builder).build();
   return true;

@@ -112,7 +112,7 @@ void read_assumed_decoder(KeyReader& config, Draft& draft) {
                            .ffn_bias = config.flag_or("mlp_bias", false)};
   if (config.error()) return;
   model.layers.assign(static_cast<std::size_t>(n_layers), LayerSpec{mixer, moe});
-  for (std::int64_t layer = 0; layer < n_layers && layer < n_dense; ++layer) model.layers[static_cast<std::size_t>(layer)].ffn = dense;
+  model.layers.change(0, static_cast<std::size_t>(n_dense), [&](LayerSpec& layer) { layer.ffn = dense; });
   warn(config, config.text_if_given("model_type").value_or(""));
   add_decoder(draft, style);
 }

@@ -152,7 +152,7 @@ double share_of_cache(const Model& model, std::int64_t context_tokens) {
 }
 
 bool generates(const Model& model) {
-  return std::none_of(model.layers.begin(), model.layers.end(),
+  return std::none_of(model.layers.kinds().begin(), model.layers.kinds().end(),
                       [](const LayerSpec& layer) { return std::holds_alternative<EncoderAttention>(layer.mixer); });
 }
 

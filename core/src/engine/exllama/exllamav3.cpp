@@ -80,7 +80,7 @@ Term checkpoints_term(const Job& job) {
 HostPlan plan_host(const Job& job, const Settings& s) {
   HostPlan host;
   host.terms.push_back(exllama::host_embeddings(job, kHostSource));
-  const bool has_states = std::any_of(job.model.layers.begin(), job.model.layers.end(),
+  const bool has_states = std::any_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(),
                                       [&](const LayerSpec& layer) { return state_bytes(layer, s) > Bytes(); });
   if (has_states) host.terms.push_back(checkpoints_term(job));
   if (job.scenario.host) host.capacity = job.scenario.host->capacity();
@@ -103,7 +103,8 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   if (std::optional<Notice> problem = exllama::device_problem(job.scenario, "ExLlamaV3", kLeastCapability)) return problem;
   // README.md: of Gemma 4 the models with embeddings for every layer are not supported.
   const auto is_shared = [](const LayerSpec& layer) { return layer.shares_cache || std::holds_alternative<EncoderAttention>(layer.mixer); };
-  if (find_architecture(job.model.architecture) == nullptr || std::any_of(job.model.layers.begin(), job.model.layers.end(), is_shared))
+  if (find_architecture(job.model.architecture) == nullptr ||
+      std::any_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(), is_shared))
     return unknown_architecture("ExLlamaV3", job.model.architecture);
   const std::string_view format = stored_format(job);
   if (exllamav3_engine().loads(format)) return std::nullopt;

@@ -129,7 +129,7 @@ CachedHeads cached_heads(const Mixer& mixer, const Settings& s) {
 
 std::int64_t widest_values(const Model& model, const Settings& s) {
   std::int64_t widest = 0;
-  for (const LayerSpec& layer : model.layers) widest = std::max(widest, rows_of(layer.mixer, s).value);
+  for (const LayerSpec& layer : model.layers.kinds()) widest = std::max(widest, rows_of(layer.mixer, s).value);
   return widest;
 }
 

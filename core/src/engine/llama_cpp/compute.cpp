@@ -26,14 +26,15 @@ struct Spread {
 };
 
 bool has_recurrent_layers(const Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; });
+  return std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(),
+                     [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; });
 }
 
 Spread spread_of(const Job& job) {
   const Model& model = job.model;
   // No records: what the graph of a recurrent or compressed layer keeps alive is a bound from its source.
   const auto is_compressed = [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); };
-  if (has_recurrent_layers(model) || std::any_of(model.layers.begin(), model.layers.end(), is_compressed)) return {400, 600, 0};
+  if (has_recurrent_layers(model) || std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(), is_compressed)) return {400, 600, 0};
   if (first_latent_attention(model.layers) != nullptr) return {60, 120, 37};
   // MoE graphs: up to a third more was seen, since fused routing keeps tensors apart.
   if (first_moe(model) != nullptr) return {100, 400, is_any_of(model.architecture, {"qwen3_moe", "mixtral", "gpt_oss", "glm4_moe"}) ? 230 : 0};
@@ -53,7 +54,8 @@ bool has_poor_forms(const Job& job) {
   const auto is_of_cuda = [](const DeviceGroup& group) { return pads_rows(group.device); };
   const std::vector<DeviceGroup>& hardware = job.scenario.hardware;
   return !std::all_of(hardware.begin(), hardware.end(), is_of_cuda) || job.model.architecture == "bitnet" ||
-         std::any_of(job.model.layers.begin(), job.model.layers.end(), is_poor) || std::any_of(job.tensors.begin(), job.tensors.end(), is_of_layers);
+         std::any_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(), is_poor) ||
+         std::any_of(job.tensors.begin(), job.tensors.end(), is_of_layers);
 }
 
 namespace {
@@ -121,7 +123,7 @@ void add_copied_stages(const Job& job, const Settings& s, const Loads& loads, co
 /// Keys and values of the graph's own tokens, of the widest layer.
 Bytes new_values_bytes(const Model& model, const Settings& s) {
   std::int64_t widest = 0;
-  for (const LayerSpec& layer : model.layers) widest = std::max(widest, cache_values_per_token(layer.mixer));
+  for (const LayerSpec& layer : model.layers.kinds()) widest = std::max(widest, cache_values_per_token(layer.mixer));
   return value_of({{"values", widest}, {"micro_batch_tokens", s.n_ubatch}, {"bytes_per_value", 4}});
 }
 
@@ -168,7 +170,7 @@ StatesOnHost states_on_host(const Job& job, const Settings& s, const Placement& 
 
 /// The first compressed attention with an indexer; null if there is none.
 const CompressedAttention* indexed_attention(const Model& model) {
-  for (const LayerSpec& layer : model.layers) {
+  for (const LayerSpec& layer : model.layers.kinds()) {
     const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer);
     if (compressed != nullptr && compressed->indexer.n_heads > 0) return compressed;
   }
@@ -264,8 +266,8 @@ Term device_compute_term(const Job& job, const Settings& s, const Loads& loads, 
     term.high += states_on_host(job, s, placement).bytes;  // what the host hands over, and takes back
     // Copies of keys and values of one layer may lie beside those of the next.
     const auto caches = [](const LayerSpec& layer) { return cache_values_per_token(layer.mixer) > 0; };
-    const auto layer = std::find_if(job.model.layers.begin(), job.model.layers.end(), caches);
-    if (layer != job.model.layers.end()) term.high += cache_bytes(layer->mixer, s, false);
+    const auto layer = std::find_if(job.model.layers.kinds().begin(), job.model.layers.kinds().end(), caches);
+    if (layer != job.model.layers.kinds().end()) term.high += cache_bytes(layer->mixer, s, false);
   }
   return term;
 }

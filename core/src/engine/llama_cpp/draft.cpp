@@ -26,8 +26,9 @@ class Draft {
     model_.layers = job.model.mtp_layers;
     model_.mtp_layers.clear();
     // Prediction layers attend to all tokens, without the indexer (src/models/deepseek32.cpp, graph_mtp).
-    for (LayerSpec& layer : model_.layers)
+    model_.layers.change_all([](LayerSpec& layer) {
       if (auto* latent = std::get_if<LatentAttention>(&layer.mixer)) latent->indexer = {};
+    });
     placement_.layer_device = placement.draft_device;
     placement_.draft_device.clear();
     placement_.moved.clear();

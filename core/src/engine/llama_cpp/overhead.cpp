@@ -65,7 +65,7 @@ FormulaRow cache_copy_row(const Job& job, const Settings& s) {
   std::int64_t values = 0;
   std::int64_t cells = 0;
   Bytes most;
-  for (const LayerSpec& layer : job.model.layers) {
+  for (const LayerSpec& layer : job.model.layers.kinds()) {
     const CachedHeads heads = cached_heads(layer.mixer, s);
     const std::int64_t own = (heads.key + heads.value) * heads.heads;
     const std::int64_t own_cells = cells_of(layer.mixer, s);

@@ -32,7 +32,7 @@ std::optional<Notice> cache_refusal(const Job& job, const Settings& s) {
         "llama.cpp stops with \"quantized V cache requires flash_attn to be enabled\": values are quantized with flash attention only, expected "
         "flash_attn on or auto, or an f16, bf16 or f32 value cache.",
         std::string(s.type_v.name), "flash_attn on or auto, or f16, bf16, f32");
-  for (const LayerSpec& layer : job.model.layers) {
+  for (const LayerSpec& layer : job.model.layers.kinds()) {
     if (std::holds_alternative<LatentAttention>(layer.mixer)) {
       if (s.type_k == s.type_v) continue;
       return refuse("llama.cpp stops with \"model does not support different K (" + std::string(s.type_k.name) + ") and V (" +
@@ -155,7 +155,7 @@ Settings settle(const Job& job) {
   s.attends_on_host = s.flash_attention && !runs;
   if (s.flash_attention) return s;
   s.widest_values = widest_values(job.model, s);
-  s.caches_idle_layers = std::none_of(job.model.layers.begin(), job.model.layers.end(),
+  s.caches_idle_layers = std::none_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(),
                                       [](const LayerSpec& layer) { return recurrent_part(layer) != nullptr; });
   return s;
 }

@@ -142,13 +142,13 @@ Bytes mask_bytes(const Model& model, const Settings& s) {
     return a != nullptr && a->window > 0;
   };
   // Without a cache tokens see each other only (build_attn_inp_no_cache).
-  if (std::any_of(model.layers.begin(), model.layers.end(), is_encoder))
-    return value_of({{"masks", std::any_of(model.layers.begin(), model.layers.end(), has_window) ? 2 : 1},
+  if (std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(), is_encoder))
+    return value_of({{"masks", std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(), has_window) ? 2 : 1},
                      {"tokens", s.n_ubatch},
                      {"micro_batch_tokens", s.n_ubatch},
                      {"bytes_per_value", s.flash_attention ? kHalf : kFloat}});
   const auto attends = [](const LayerSpec& layer) { return cache_values_per_token(layer.mixer) > 0; };
-  if (std::none_of(model.layers.begin(), model.layers.end(), attends)) return {};  // build_rs_inp: the states' indices only
+  if (std::none_of(model.layers.kinds().begin(), model.layers.kinds().end(), attends)) return {};  // build_rs_inp: the states' indices only
   std::int64_t windowed = 0;
   if (s.keeps_windows)
     for (const LayerSpec& layer : model.layers)
@@ -162,7 +162,7 @@ Bytes mask_bytes(const Model& model, const Settings& s) {
 Bytes value_index_bytes(const Model& model, const Settings& s) {
   constexpr std::int64_t index = 8;
   std::int64_t widest = 0;
-  for (const LayerSpec& layer : model.layers)
+  for (const LayerSpec& layer : model.layers.kinds())
     if (const FullAttention* a = grouped_attention(layer.mixer)) widest = std::max(widest, a->n_kv_heads * a->head_dim_v);
   const std::int64_t caches = s.keeps_windows && sliding_layers(model).n_layers > 0 ? 2 : 1;
   return s.flash_attention ? Bytes()

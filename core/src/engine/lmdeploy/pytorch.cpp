@@ -138,7 +138,7 @@ std::optional<Notice> pytorch_refusal(const Job& job) {
   const auto has_no_place = [](const LayerSpec& layer) {
     return grouped_attention(layer.mixer) == nullptr && !std::holds_alternative<LatentAttention>(layer.mixer) && recurrent_part(layer) == nullptr;
   };
-  const std::vector<LayerSpec>& layers = job.model.layers;
+  const std::vector<LayerSpec>& layers = job.model.layers.kinds();
   if (std::find(std::begin(kArchitectures), end, job.model.architecture) == end || std::any_of(layers.begin(), layers.end(), has_no_place))
     return unknown_architecture("LMDeploy", job.model.architecture);
   if (std::optional<Notice> dense = needs_experts(job)) return dense;

@@ -173,7 +173,8 @@ Term compute_term(const Job& job, const Settings& s, const Limits& limits) {
   term.bytes = std::max(reading, token);
   term.low = term.bytes * 7 / 10;
   // Runs of hybrids hold up to 2.3 times as much: their kernels differ by model.
-  const bool is_recurrent = std::any_of(job.model.layers.begin(), job.model.layers.end(), [](const LayerSpec& l) { return recurrent_part(l); });
+  const bool is_recurrent = std::any_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(),
+                                        [](const LayerSpec& l) { return recurrent_part(l); });
   term.high = term.bytes * (is_recurrent ? 12 : 7) / 5 + 64 * kMiB;
   if (is_recurrent) term.records = 0;
   if (!job.explain) return term;
@@ -230,7 +231,7 @@ std::optional<Notice> group_problem(const Job& job) {
   if (!job.scenario.kv_type.starts_with("q")) return std::nullopt;
   std::vector<std::int64_t> groups;
   for (const std::int64_t group : {32, 64, 128})
-    if (std::all_of(job.model.layers.begin(), job.model.layers.end(), [&](const LayerSpec& layer) {
+    if (std::all_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(), [&](const LayerSpec& layer) {
           const FullAttention* a = grouped_attention(layer.mixer);
           return a == nullptr || (a->head_dim_k % group == 0 && a->head_dim_v % group == 0);
         }))
@@ -253,7 +254,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
   if (s.device_count() != 1)
     return notice::custom("layout_not_counted", "params.hardware", "MLX over several machines is not counted: expected one.", "hardware",
                           grouped(s.device_count()), "1");
-  for (const LayerSpec& layer : job.model.layers)
+  for (const LayerSpec& layer : job.model.layers.kinds())
     if (std::holds_alternative<CompressedAttention>(layer.mixer))
       return notice::custom("not_counted", "params.model", "We have not read how MLX caches compressed attention: expected another model.", "model",
                             job.model.architecture, "a model without compressed attention");

@@ -56,7 +56,7 @@ std::int64_t tier_of(Bytes vram) {
 Bytes predicted_vram(const Job& job, std::int64_t tokens) {
   std::int64_t kv_heads = 0;
   std::int64_t heads = 0;
-  for (const LayerSpec& layer : job.model.layers) {
+  for (const LayerSpec& layer : job.model.layers.kinds()) {
     const FullAttention* attention = grouped_attention(layer.mixer);
     const std::int64_t own = attention != nullptr ? attention->n_kv_heads : 1;
     kv_heads = kv_heads == 0 ? own : std::min(kv_heads, own);

@@ -52,8 +52,9 @@ std::int64_t checkpoints(const Way& way, std::string_view architecture) {
 /// The windows as its own engine keeps them, where they are wider than the model's.
 Model with_kept_windows(const Model& model) {
   Model kept = model;
-  for (LayerSpec& layer : kept.layers)
+  kept.layers.change_all([](LayerSpec& layer) {
     if (auto* sliding = std::get_if<SlidingAttention>(&layer.mixer)) sliding->window = std::max(sliding->window, kWindowMemory);
+  });
   return kept;
 }
 

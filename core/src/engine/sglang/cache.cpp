@@ -248,13 +248,13 @@ Term compressed_term(const Job& job, const Settings& s, const Stage& stage) {
 bool has_window_pool(const Model& model, const Rules& rules) {
   if (model.architecture == "gpt_oss" && !rules.gpt_oss_windows) return false;
   const SlidingLayers sliding = sliding_layers(model);
-  const bool chunked = std::any_of(model.layers.begin(), model.layers.end(),
+  const bool chunked = std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(),
                                    [](const LayerSpec& layer) { return std::holds_alternative<ChunkedAttention>(layer.mixer); });
   return (sliding.n_layers > 0 || chunked) && std::find(kWindowPools.begin(), kWindowPools.end(), model.architecture) != kWindowPools.end();
 }
 
 bool is_compressed(const Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(),
+  return std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(),
                      [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
 }
 

@@ -136,7 +136,7 @@ std::optional<Notice> refusal(const Job& job, Plan& plan) {
     return notice::custom("layout_not_counted", "params.parallel",
                           "transformers deals whole layers out to the devices (device_map): expected no pipeline, data or expert parallel.",
                           "parallel", "pipeline " + grouped(p.pipeline) + ", data " + grouped(p.data), "device_map over all devices");
-  for (const LayerSpec& layer : job.model.layers)
+  for (const LayerSpec& layer : job.model.layers.kinds())
     if (std::holds_alternative<CompressedAttention>(layer.mixer))
       return notice::custom("not_counted", "params.model", "We have not read how transformers caches compressed attention: expected another model.",
                             "model", job.model.architecture, "a model without compressed attention");

@@ -94,7 +94,7 @@ std::int64_t group_size(const std::vector<std::int64_t>& counts, std::int64_t le
 /// The groups of all layers; the first one keeps every token.
 std::vector<Group> groups_of(const Model& model, const Settings& s, bool wide_entries) {
   std::vector<Cache> caches;
-  const auto add_layers = [&](const std::vector<LayerSpec>& layers, std::int64_t first) {
+  const auto add_layers = [&](const LayerList& layers, std::int64_t first) {
     for (std::size_t i = 0; i < layers.size(); ++i)
       if (const auto* a = std::get_if<CompressedAttention>(&layers[i].mixer))
         add_caches(*a, wide_entries, first + static_cast<std::int64_t>(i), caches);
@@ -229,7 +229,7 @@ Bytes request_bytes(const Model& model, const Settings& s, const Stage& stage, s
 }  // namespace
 
 bool is_compressed(const Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(),
+  return std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(),
                      [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
 }
 

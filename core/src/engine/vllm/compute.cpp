@@ -79,7 +79,7 @@ FormulaRow vision_row(const Job& job, const VisionTower& tower, const Settings& 
 std::int64_t sparse_workspace_bytes(const Model& model, const Settings& s) {
   constexpr std::int64_t indexed_prompts = 40, unpacked_prompts = 5, gathered_prompts = 4, top_k_buffer = 1 << 20, alignment = 128;
   std::int64_t most = 0;
-  for (const LayerSpec& layer : model.layers) {
+  for (const LayerSpec& layer : model.layers.kinds()) {
     if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer); latent != nullptr && latent->indexer.top_k > 0) {
       const std::int64_t keys = indexed_prompts * s.max_model_len / latent->indexer.tokens_per_key;
       most = std::max(most, keys * indexer_key_bytes(latent->indexer) + top_k_buffer);
@@ -98,7 +98,7 @@ std::int64_t sparse_workspace_bytes(const Model& model, const Settings& s) {
 }
 
 bool has_indexer(const Model& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& layer) {
+  return std::any_of(model.layers.kinds().begin(), model.layers.kinds().end(), [](const LayerSpec& layer) {
     const auto* latent = std::get_if<LatentAttention>(&layer.mixer);
     const auto* compressed = std::get_if<CompressedAttention>(&layer.mixer);
     return (latent != nullptr && latent->indexer.top_k > 0) || (compressed != nullptr && compressed->indexer.head_dim > 0);

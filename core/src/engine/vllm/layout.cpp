@@ -23,15 +23,28 @@ std::int64_t local_values(const Mixer& mixer, std::int64_t ranks) {
                     mixer);
 }
 
-/// Adds `layer` to the kind that is like `kind`, or as a new one.
-void add_layer(std::vector<PageKind>& kinds, PageKind kind, std::int64_t layer) {
-  const auto is_same = [&](const PageKind& k) {
-    return k.keeps == kind.keeps && k.values == kind.values && k.value_bytes == kind.value_bytes && k.window == kind.window &&
-           k.state == kind.state && k.caption == kind.caption;
-  };
-  auto found = std::find_if(kinds.begin(), kinds.end(), is_same);
-  if (found == kinds.end()) found = kinds.insert(found, std::move(kind));
-  found->layers.push_back(layer);
+/// The kind that is like `kind`, which is added if there is none.
+PageKind& same_kind(std::vector<PageKind>& kinds, const PageKind& kind) {
+  for (PageKind& k : kinds)
+    if (k.keeps == kind.keeps && k.values == kind.values && k.value_bytes == kind.value_bytes && k.window == kind.window && k.state == kind.state &&
+        k.caption == kind.caption)
+      return k;
+  return kinds.emplace_back(kind);
+}
+
+/// Layers that are alike in a list, numbered from `first`.
+struct Alike {
+  const LayerList& list;
+  std::size_t kind;
+  std::int64_t first;
+};
+
+void add_pages(std::vector<PageKind>& kinds, const PageKind& kind, const Alike& alike) {
+  std::vector<std::int64_t>& layers = same_kind(kinds, kind).layers;
+  for (std::size_t i = 0; i < alike.list.size(); ++i) {
+    const std::int64_t layer = alike.first + static_cast<std::int64_t>(i);
+    if (alike.list.kind_of(i) == alike.kind) layers.insert(std::upper_bound(layers.begin(), layers.end(), layer), layer);
+  }
 }
 
 PageKind kind_of(const Mixer& mixer, const Settings& s) {
@@ -52,39 +65,39 @@ PageKind kind_of(const Mixer& mixer, const Settings& s) {
 
 /// A latent is cached once for all heads; a sparse attention caches its indexer's keys in a layer of their own. In fp8 a sparse one's latent
 /// has an f32 scale for every 128 values and a rotated part of 16 bits (fp8_ds_mla, 656 bytes: vllm/v1/attention/backends/mla).
-void add_latent(std::vector<PageKind>& kinds, const LatentAttention& latent, const Settings& s, std::int64_t layer) {
+void add_latent(std::vector<PageKind>& kinds, const LatentAttention& latent, const Settings& s, const Alike& alike) {
   PageKind kind = kind_of(latent, s);
   kind.caption = "latent_values";
   const bool is_sparse = latent.indexer.top_k > 0;
   if (is_sparse && s.cache_value_bytes == 1) kind.values = latent.kv_lora_rank + 4 * ceil_div(latent.kv_lora_rank, 128) + 2 * latent.qk_rope_head_dim;
-  add_layer(kinds, kind, layer);
+  add_pages(kinds, kind, alike);
   if (!is_sparse) return;
   kind.values = ceil_div(indexer_key_bytes(latent.indexer), latent.indexer.tokens_per_key);
   kind.value_bytes = 1;
-  if (kind.values > 0) add_layer(kinds, kind, layer);
+  if (kind.values > 0) add_pages(kinds, kind, alike);
 }
 
-void add_layers(std::vector<PageKind>& kinds, const Model& model, const std::vector<LayerSpec>& layers, const Settings& s, std::int64_t first) {
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const LayerSpec& layer = layers[i];
-    const std::int64_t index = first + static_cast<std::int64_t>(i);
+void add_layers(std::vector<PageKind>& kinds, const Model& model, const LayerList& layers, const Settings& s, std::int64_t first) {
+  for (std::size_t i = 0; i < layers.kinds().size(); ++i) {
+    const LayerSpec& layer = layers.kinds()[i];
+    const Alike alike{layers, i, first};
     if (const RecurrentMixer* state = recurrent_part(layer)) {
       PageKind kind;
       kind.keeps = Keeps::state;
       kind.state = state_bytes(*state, s, state_width(model, *state, s), false).all;
-      add_layer(kinds, kind, index);
+      add_pages(kinds, kind, alike);
     }
     if (layer.shares_cache || local_values(layer.mixer, s.tensor) == 0) continue;
     if (const auto* latent = std::get_if<LatentAttention>(&layer.mixer))
-      add_latent(kinds, *latent, s, index);
+      add_latent(kinds, *latent, s, alike);
     else
-      add_layer(kinds, kind_of(layer.mixer, s), index);
+      add_pages(kinds, kind_of(layer.mixer, s), alike);
   }
 }
 
 /// The layer of EAGLE keeps every token, in heads like the model's own or in a latent (vllm/model_executor/models/llama_eagle.py,
 /// deepseek_eagle.py).
-std::vector<LayerSpec> eagle_layers(const Model& model) {
+LayerList eagle_layers(const Model& model) {
   if (const FullAttention* heads = first_grouped_attention(model.layers)) return {LayerSpec{*heads}};
   if (const LatentAttention* latent = first_latent_attention(model.layers)) return {LayerSpec{*latent}};
   return {};
@@ -98,11 +111,10 @@ void ignore_windows(std::vector<PageKind>& kinds) {
       kind.keeps = Keeps::all;
       kind.window = 0;
     }
-    for (const std::int64_t layer : kind.layers) {
-      PageKind one = kind;
-      one.layers.clear();
-      add_layer(merged, std::move(one), layer);
-    }
+    PageKind one = kind;
+    one.layers.clear();
+    PageKind& same = same_kind(merged, one);
+    for (const std::int64_t layer : kind.layers) same.layers.push_back(layer);
   }
   kinds = std::move(merged);
 }
@@ -184,6 +196,7 @@ PageLayout page_layout(const Model& model, const Settings& settings) {
 namespace {
 
 std::int64_t count_in(const PageKind& kind, const Stage& stage, std::int64_t from, std::int64_t step) {
+  if (stage.is_first && stage.is_last) return ceil_div(static_cast<std::int64_t>(kind.layers.size()) - from, step);
   std::int64_t count = 0;
   for (auto i = static_cast<std::size_t>(from); i < kind.layers.size(); i += static_cast<std::size_t>(step))
     if (stage.holds(kind.layers[i])) ++count;

@@ -16,7 +16,7 @@ const char* unshared_cache(const Job& job) {
   const Settings s = settle(job, rules_for(job.scenario.engine_version));
   bool has_window = false;
   bool has_state = false;
-  for (const LayerSpec& layer : job.model.layers) {
+  for (const LayerSpec& layer : job.model.layers.kinds()) {
     has_window = has_window || std::holds_alternative<SlidingAttention>(layer.mixer) || std::holds_alternative<ChunkedAttention>(layer.mixer) ||
                  std::holds_alternative<CompressedAttention>(layer.mixer);
     has_state = has_state || recurrent_part(layer) != nullptr;

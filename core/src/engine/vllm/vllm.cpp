@@ -242,7 +242,7 @@ void settle_workload(Settings& s, const Job& job, const Rules& rules, bool is_la
 bool keeps_all_states(const Job& job, const Settings& s, const Rules& rules) {
   const bool is_asked = job.scenario.options.vllm.enable_prefix_caching.value_or(false) && s.drafted_tokens == 0;
   if (!is_asked || rules.caches_states_unasked || is_older(job.scenario.engine_version, 11)) return false;
-  return std::any_of(job.model.layers.begin(), job.model.layers.end(), [](const LayerSpec& layer) {
+  return std::any_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(), [](const LayerSpec& layer) {
     const RecurrentMixer* state = recurrent_part(layer);
     return state != nullptr && (state->kind == RecurrentKind::mamba || state->kind == RecurrentKind::mamba2);
   });
@@ -258,7 +258,8 @@ Settings settle(const Job& job, const Rules& rules) {
   const bool is_large = device.runtime_bytes >= 70 * kGiB && device.id.find("a100") == std::string::npos;
   Settings s;
   s.latent = first_latent_attention(job.model.layers);
-  s.has_state = std::any_of(job.model.layers.begin(), job.model.layers.end(), [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
+  s.has_state = std::any_of(job.model.layers.kinds().begin(), job.model.layers.kinds().end(),
+                            [](const LayerSpec& l) { return recurrent_part(l) != nullptr; });
   s.tensor = scenario.parallel.tensor;
   s.pipeline = scenario.parallel.pipeline;
   s.data = scenario.parallel.data;

@@ -43,11 +43,7 @@ void read_ernie4_5_moe(KeyReader& config, Draft& draft) {
   if (config.error()) return;
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
     const bool has_experts = moe.n_experts > 0 && layer >= first && layer <= last && (layer + 1) % interval == 0;
-    model.layers.push_back({attention});
-    if (has_experts)
-      model.layers.back().ffn = moe;
-    else
-      model.layers.back().ffn = dense;
+    model.layers.push_back({attention, has_experts ? Ffn(moe) : Ffn(dense)});
   }
   model.rotary_dim = attention.head_dim_k;
   if (config.count_or_zero("num_nextn_predict_layers", 64) > 0)

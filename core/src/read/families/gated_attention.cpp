@@ -65,13 +65,12 @@ void read_afmoe(KeyReader& config, Draft& draft) {
   for (const Mixer& mixer : mixers) {
     const bool has_experts = model.n_layers() >= n_dense;
     tensors.at_layer(model.n_layers());
-    model.layers.push_back({mixer, dense});
+    model.layers.push_back({mixer, has_experts ? Ffn(moe) : Ffn(dense)});
     add_attention(tensors, attention, hidden, {.qk_norm = true});
     tensors.linear("self_attn.gate_proj", attention.n_heads * attention.head_dim_v, hidden);
     for (const std::string_view norm : {"input_layernorm", "post_attention_layernorm", "pre_mlp_layernorm", "post_mlp_layernorm"})
       tensors.norm(norm, hidden);
     if (has_experts) {
-      model.layers.back().ffn = moe;
       add_experts(tensors, moe, hidden, {.router = "mlp.router.gate", .router_bias = "mlp.expert_bias"});
     } else {
       add_dense_ffn(tensors, dense, hidden);
@@ -111,15 +110,15 @@ void read_laguna(KeyReader& config, Draft& draft) {
     FullAttention heads = attention;
     heads.n_heads = heads_by_layer[layer];
     check_head_groups(config, heads);
-    model.layers.push_back({heads, dense});
-    if (window > 0 && !slides.empty() && slides[layer] != 0) model.layers.back().mixer = SlidingAttention{heads, window};
+    const bool is_sliding = window > 0 && !slides.empty() && slides[layer] != 0;
+    const bool has_experts = sparse[layer] != 0;
+    model.layers.push_back({is_sliding ? Mixer(SlidingAttention{heads, window}) : Mixer(heads), has_experts ? Ffn(moe) : Ffn(dense)});
     tensors.at_layer(static_cast<std::int64_t>(layer));
     tensors.norm("input_layernorm", hidden);
     add_attention(tensors, heads, hidden, {.qkv_bias = qkv_bias, .output_bias = bias, .qk_norm = true});
     if (const std::int64_t rows = gate_rows(config, heads); rows > 0) tensors.linear("self_attn.g_proj", rows, hidden);
     tensors.norm("post_attention_layernorm", hidden);
-    if (sparse[layer] != 0) {
-      model.layers.back().ffn = moe;
+    if (has_experts) {
       add_experts(tensors, moe, hidden, {.router_bias = "mlp.experts.e_score_correction_bias", .shared = "mlp.shared_expert."});
     } else {
       add_dense_ffn(tensors, dense, hidden);

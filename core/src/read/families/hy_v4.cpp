@@ -75,8 +75,7 @@ void read_hy_v4(KeyReader& config, Draft& draft) {
   add_embeddings(draft);
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
     const bool is_shared = !shares.empty() && shares[static_cast<std::size_t>(layer)] != 0;
-    model.layers.push_back({is_shared ? without_indexer : attention, moe});
-    if (layer < n_dense) model.layers.back().ffn = dense;
+    model.layers.push_back({is_shared ? without_indexer : attention, layer < n_dense ? Ffn(dense) : Ffn(moe)});
     draft.tensors.at_layer(layer);
     add_layer(draft, model.layers.back(), streams);
   }

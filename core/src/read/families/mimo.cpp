@@ -26,10 +26,10 @@ void add_mtp_layers(Draft& draft, const DecoderStyle& style, std::string_view pr
 
 /// Embeddings, layers and head, as add_decoder() writes them for a model without MTP layers.
 void add_without_mtp(Draft& draft, const DecoderStyle& style, const ExpertNames& experts = {}) {
-  std::vector<LayerSpec> mtp;
-  mtp.swap(draft.model.mtp_layers);
+  LayerList mtp;
+  std::swap(mtp, draft.model.mtp_layers);
   add_decoder(draft, style, experts);
-  mtp.swap(draft.model.mtp_layers);
+  std::swap(mtp, draft.model.mtp_layers);
 }
 
 FullAttention read_swa_heads(KeyReader& config, const FullAttention& full) {
@@ -95,7 +95,7 @@ void read_mimo_v2(KeyReader& config, Draft& draft) {
   const SlidingAttention sliding{swa, window};
   fill_layers(
       model, stack, [&](std::int64_t layer) { return slides[static_cast<std::size_t>(layer)] != 0 ? Mixer(sliding) : Mixer(full); }, sliding);
-  for (LayerSpec& layer : model.mtp_layers) layer.ffn = dense;
+  model.mtp_layers.change_all([&](LayerSpec& layer) { layer.ffn = dense; });
   model.rotary_dim = rotary_part(full.head_dim_k, config.fraction("partial_rotary_factor", 1.0).value_or(1.0));
   model.n_rotary_tables = 2;
   // The attention was quantized in as many shards as full layers have key heads, and the scales of each begin at a block of their own

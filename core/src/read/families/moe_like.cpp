@@ -14,7 +14,7 @@ namespace {
 void add_layers_after_dense(Model& model, const FullAttention& attention, const DenseFfn& dense, const MoeFfn& moe, std::int64_t n_layers,
                             std::int64_t n_dense) {
   model.layers.assign(static_cast<std::size_t>(n_layers), LayerSpec{attention, moe});
-  for (std::int64_t layer = 0; layer < n_layers && layer < n_dense; ++layer) model.layers[static_cast<std::size_t>(layer)].ffn = dense;
+  model.layers.change(0, static_cast<std::size_t>(n_dense), [&](LayerSpec& layer) { layer.ffn = dense; });
 }
 
 /// Which layers have experts: `mlp_layer_types` of "dense" and "sparse", or all but `mlp_only_layers` and those between the steps.
@@ -85,9 +85,7 @@ void read_mellum(KeyReader& config, Draft& draft) {
   model.rotary_dim = attention.head_dim_k;
   model.n_rotary_tables = 2;  // rope_parameters of full and of sliding layers differ
   for (const Mixer& mixer : mixers_with_window(config, attention, n_layers, window, [](std::int64_t) { return false; })) {
-    const std::size_t layer = model.layers.size();
-    model.layers.push_back({mixer, dense});
-    if (sparse[layer] != 0) model.layers.back().ffn = moe;
+    model.layers.push_back({mixer, sparse[model.layers.size()] != 0 ? Ffn(moe) : Ffn(dense)});
   }
   if (!config.error()) add_decoder(draft, {.qkv_bias = bias, .output_bias = bias, .qk_norm = true});
 }
@@ -122,9 +120,7 @@ void read_hunyuan_v1_moe(KeyReader& config, Draft& draft) {
                                "`use_cla` is true; every layer was counted with keys and values of its own, which is never too little.", "use_cla",
                                "true", "keys and values in every layer"));
   if (config.error()) return;
-  model.layers.assign(static_cast<std::size_t>(n_layers), LayerSpec{attention, DenseFfn{width}});
-  if (moe.n_experts > 1)
-    for (LayerSpec& layer : model.layers) layer.ffn = moe;
+  model.layers.assign(static_cast<std::size_t>(n_layers), LayerSpec{attention, moe.n_experts > 1 ? Ffn(moe) : Ffn(DenseFfn{width})});
   model.rotary_dim = attention.head_dim_k;
   add_decoder(draft,
               {.qkv_bias = bias, .output_bias = bias, .qk_norm = qk_norm, .q_norm = "self_attn.query_layernorm", .k_norm = "self_attn.key_layernorm"},
@@ -154,7 +150,7 @@ void read_k2_horizon(KeyReader& config, Draft& draft) {
   add_embeddings(draft);
   for (std::int64_t layer = 0; layer < n_layers; ++layer) {
     const bool has_experts = sparse[static_cast<std::size_t>(layer)] != 0;
-    model.layers.push_back({attention, dense});
+    model.layers.push_back({attention, has_experts ? Ffn(moe) : Ffn(dense)});
     tensors.at_layer(layer);
     tensors.norm("input_layernorm", hidden);
     add_attention(tensors, attention, hidden, {.qkv_bias = bias, .output_bias = bias, .qk_norm = qk_norm, .no_value = has_experts && n_values > 0});
@@ -170,7 +166,6 @@ void read_k2_horizon(KeyReader& config, Draft& draft) {
       add_dense_ffn(tensors, dense, hidden);
       continue;
     }
-    model.layers.back().ffn = moe;
     add_experts(tensors, moe, hidden);
     if (router_bias) tensors.add({.name = "mlp.gate.bias", .rows = moe.n_experts});
   }

@@ -157,8 +157,9 @@ void read_cwm(KeyReader& config, Draft& draft) {
 void read_llama_bidirec(KeyReader& config, Draft& draft) {
   draft.stores_head = false;
   read_llama(config, draft);
-  for (LayerSpec& layer : draft.model.layers)
+  draft.model.layers.change_all([](LayerSpec& layer) {
     if (const FullAttention* heads = grouped_attention(layer.mixer)) layer.mixer = EncoderAttention{*heads, 0};
+  });
 }
 
 }  // namespace weighbridge

@@ -32,8 +32,8 @@ void read_phi3small(KeyReader& config, Draft& draft) {
     draft.tensors.at_layer(layer);
     draft.tensors.linear("mlp.up_proj", 2 * ffn.ffn_size, model.hidden_size, true);
     draft.tensors.linear("mlp.down_proj", model.hidden_size, ffn.ffn_size, true);
-    model.layers[static_cast<std::size_t>(layer)].ffn = ffn;
   }
+  model.layers.change_all([&](LayerSpec& layer) { layer.ffn = ffn; });
 }
 
 }  // namespace weighbridge

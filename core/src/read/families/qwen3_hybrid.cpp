@@ -5,7 +5,7 @@ namespace weighbridge {
 
 namespace {
 
-void add_layers(Draft& draft, const std::vector<LayerSpec>& layers, const std::string& prefix, const HybridStyle& style) {
+void add_layers(Draft& draft, const LayerList& layers, const std::string& prefix, const HybridStyle& style) {
   std::int64_t index = 0;
   for (const LayerSpec& layer : layers) {
     draft.tensors.at_layer(index++, prefix);

@@ -159,11 +159,13 @@ void add_mtp(Draft& draft, const HyperConnection& hyper) {
 void keep_embedding_state(Model& model, const Extras& extras) {
   const std::int64_t values = extras.embedding.state_values(extras.hyper.count * model.hidden_size);
   for (const std::int64_t index : extras.embedding.layers) {
-    LayerSpec& layer = model.layers[static_cast<std::size_t>(index)];
-    if (auto* delta = std::get_if<RecurrentMixer>(&layer.mixer))
-      delta->state_values += values;
-    else
-      layer.beside = RecurrentMixer{.kind = RecurrentKind::short_conv, .inner_size = model.hidden_size, .state_values = values};
+    const auto at = static_cast<std::size_t>(index);
+    model.layers.change(at, at + 1, [&](LayerSpec& layer) {
+      if (auto* delta = std::get_if<RecurrentMixer>(&layer.mixer))
+        delta->state_values += values;
+      else
+        layer.beside = RecurrentMixer{.kind = RecurrentKind::short_conv, .inner_size = model.hidden_size, .state_values = values};
+    });
   }
 }
 

@@ -123,7 +123,7 @@ void read_step3p5(KeyReader& config, Draft& draft) {
     return is_sliding ? Mixer(SlidingAttention{sliding, window}) : Mixer(full);
   };
   fill_layers(model, stack, mixer, SlidingAttention{sliding, window});
-  for (LayerSpec& layer : model.mtp_layers) layer.ffn = dense;
+  model.mtp_layers.change_all([&](LayerSpec& layer) { layer.ffn = dense; });
   model.rotary_dim = full.head_dim_k;
   model.n_rotary_tables = 2;
   add_embeddings(draft);
