@@ -116,7 +116,7 @@ bool has_rules(const Engine& engine, const Model& model, const Scenario& scenari
       options.max_lora_rank || options.mamba_ssm_cache_dtype || scenario.options.block_size || scenario.kv_type == "fp8_e5m2")
     return false;
   if (scenario.engine == "vllm" && !scenario.engine_version.empty() && scenario.engine_version != engine.versions.back()) return false;
-  return std::none_of(model.layers.begin(), model.layers.end(),
+  return std::none_of(model.layers.kinds().begin(), model.layers.kinds().end(),
                       [](const LayerSpec& layer) { return std::holds_alternative<CompressedAttention>(layer.mixer); });
 }
 
@@ -147,11 +147,13 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   const Engine* engine = find_engine(scenario.engine);
   if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
   if (!has_rules(*engine, prepared.model(), scenario)) return fail(rules_elsewhere(scenario.engine));
-  Estimate result;
-  result.engine.name = engine->name;
-  result.engine.version = engine->versions.back();
+  Result<Estimate> answer;
+  Estimate& result = *answer;
   std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
-  if (!reason) {
+  if (reason) {
+    result.engine.name = engine->name;
+    result.engine.version = engine->versions.back();
+  } else {
     std::optional<Scenario> capped;
     if (exceeds_memory(*engine, scenario)) capped.emplace(within_memory(scenario));
     Plan plan = engine->plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
@@ -181,14 +183,14 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
         if (v.kind == VerdictClass::no && !result.verdict.nearest_share) result.verdict.nearest_share = largest_utilization(device, group);
       }
     }
-    if (!reason) return result;
+    if (!reason) return answer;
     result.verdict.nearest_parallel = plan.nearest_parallel;
     result.verdict.nearest_context_tokens = plan.nearest_context_tokens;
     result.verdict.nearest_share = plan.nearest_share;
   }
   result.verdict.kind = VerdictClass::impossible;
   result.verdict.reason = std::move(reason);
-  return result;
+  return answer;
 }
 
 }  // namespace

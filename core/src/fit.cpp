@@ -111,7 +111,10 @@ class Search {
 
   /// Takes what was counted at `value` for granted.
   void know(std::int64_t value, const Estimate& counted) {
-    tries_.push_back({value, {rooms_of(trial_, counted, Figure::best), rooms_of(trial_, counted, Figure::high)}});
+    Try& known = tries_.emplace_back(Try{value, {Rooms(), Rooms()}});
+    if (leaves_some_by_itself(trial_, counted)) return;
+    RoomsByFigure rooms = rooms_by_figure(counted);
+    for (std::size_t figure = 0; figure < rooms.size(); ++figure) known.rooms[figure] = std::move(rooms[figure]);
   }
 
   [[nodiscard]] bool clearly_holds_at(std::int64_t value) {

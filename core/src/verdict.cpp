@@ -95,12 +95,14 @@ Bytes taken_of_card(const DevicePlan& device) { return card_check(device, 0).hig
 
 Verdict judge(const std::vector<DevicePlan>& devices, bool tight_at_best) {
   if (devices.empty()) return {};
-  std::vector<Check> checks;
+  Check worst = engine_check(devices.front(), 0);
+  const auto weigh = [&](const Check& check) {
+    if (is_worse(check, worst)) worst = check;
+  };
   for (std::size_t index = 0; index < devices.size(); ++index) {
-    checks.push_back(engine_check(devices[index], index));
-    checks.push_back(card_check(devices[index], index));
+    if (index > 0) weigh(engine_check(devices[index], index));
+    weigh(card_check(devices[index], index));
   }
-  const Check& worst = *std::min_element(checks.begin(), checks.end(), is_worse);
   Verdict verdict;
   verdict.kind = classify(worst);
   if (tight_at_best && verdict.kind == VerdictClass::fits) verdict.kind = VerdictClass::tight;
@@ -139,22 +141,36 @@ std::int64_t room_of(const Check& check, Figure figure) { return difference(chec
 
 }  // namespace
 
-Rooms device_rooms(const Estimate& estimate, Figure figure) {
-  Rooms left;
-  left.reserve(2 * estimate.devices.size() + 1);
-  for (std::size_t index = 0; index < estimate.devices.size(); ++index)
-    for (const Check& check : {engine_check(estimate.devices[index], index), card_check(estimate.devices[index], index)})
-      left.push_back(room_of(check, figure));
+namespace {
+
+void add_room(RoomsByFigure& left, const Check& check, Figure best = Figure::best, Figure high = Figure::high) {
+  left[0].push_back(room_of(check, best));
+  left[1].push_back(room_of(check, high));
+}
+
+RoomsByFigure rooms_of_devices(const Estimate& estimate) {
+  RoomsByFigure left;
+  for (Rooms& rooms : left) rooms.reserve(2 * estimate.devices.size() + 1);
+  for (std::size_t index = 0; index < estimate.devices.size(); ++index) {
+    add_room(left, engine_check(estimate.devices[index], index));
+    add_room(left, card_check(estimate.devices[index], index));
+  }
   return left;
 }
 
-Rooms rooms(const Estimate& estimate, Figure figure) {
-  Rooms left = device_rooms(estimate, figure);
+}  // namespace
+
+Rooms device_rooms(const Estimate& estimate, Figure figure) { return std::move(rooms_of_devices(estimate)[static_cast<std::size_t>(figure)]); }
+
+RoomsByFigure rooms_by_figure(const Estimate& estimate) {
+  RoomsByFigure left = rooms_of_devices(estimate);
   if (!has_local_rules() || !estimate.host || !estimate.host->capacity) return left;
   const bool is_counted_high = estimate.host->holds_model;  // as weigh_host counts the little that always stays there
-  left.push_back(room_of(host_check(*estimate.host), is_counted_high ? figure : Figure::best));
+  add_room(left, host_check(*estimate.host), Figure::best, is_counted_high ? Figure::high : Figure::best);
   return left;
 }
+
+Rooms rooms(const Estimate& estimate, Figure figure) { return std::move(rooms_by_figure(estimate)[static_cast<std::size_t>(figure)]); }
 
 namespace {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -235,6 +236,10 @@ using Rooms = std::vector<std::int64_t>;
 
 /// Against both bounds of each device, the engine's and the card's. A host whose memory is known counts as one more device.
 [[nodiscard]] Rooms rooms(const Estimate& estimate, Figure figure);
+
+/// The same of both figures, in their order.
+using RoomsByFigure = std::array<Rooms, 2>;
+[[nodiscard]] RoomsByFigure rooms_by_figure(const Estimate& estimate);
 
 /// The smallest of rooms().
 [[nodiscard]] std::optional<std::int64_t> margin(const Estimate& estimate, Figure figure);

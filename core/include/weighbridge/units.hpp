@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <limits>
@@ -24,7 +25,10 @@ class Bytes {
     return *this;
   }
   constexpr Bytes& operator*=(std::uint64_t factor) {
-    if (__builtin_mul_overflow(count_, factor, &count_)) count_ = kMax;
+    if (std::countl_zero(count_) + std::countl_zero(factor) >= 64)
+      count_ *= factor;  // fits for sure: WebAssembly has no product of 128 bits
+    else if (__builtin_mul_overflow(count_, factor, &count_))
+      count_ = kMax;
     return *this;
   }
   friend constexpr Bytes operator+(Bytes a, Bytes b) { return a += b; }

@@ -36,7 +36,7 @@ ExpertPadding expert_padding(const Job& job) {
   return padding;
 }
 
-Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padding) {
+void cut_expert(Tensor& tensor, std::int64_t ranks, const ExpertPadding& padding) {
   const bool is_vector = tensor.cols == 1 && !tensor.is_scale;
   const bool is_down = tensor.role == TensorRole::expert_down;
   if (padding.packed) {
@@ -48,7 +48,7 @@ Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padd
       tensor.rows = packed_share(tensor.rows, 1, ranks, padding.ffn_multiple);
       if (!is_vector) tensor.cols = round_up(tensor.cols * unit, padding.hidden_multiple) / unit;
     }
-    return tensor;
+    return;
   }
   if (!is_down) tensor.rows = ceil_div(tensor.rows, ranks);
   if (tensor.cols > 1) {  // a bias or channel scale of inputs stays whole
@@ -59,7 +59,6 @@ Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padd
   }
   const bool pads = padding.extra_columns && !is_vector && !tensor.is_scale && size_of(tensor.type, 1) == Bytes(2) && tensor.cols % 256 == 0;
   if (pads) tensor.cols += 128;
-  return tensor;
 }
 
 }  // namespace weighbridge

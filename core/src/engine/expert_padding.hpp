@@ -17,7 +17,7 @@ struct ExpertPadding {
 
 [[nodiscard]] ExpertPadding expert_padding(const Job& job);
 
-/// The part of a routed experts' tensor (matrix, scale or bias) that one tensor-parallel rank holds, padded.
-[[nodiscard]] Tensor local_expert(Tensor tensor, std::int64_t ranks, const ExpertPadding& padding);
+/// Leaves of a routed experts' tensor (matrix, scale or bias) the part that one tensor-parallel rank holds, padded.
+void cut_expert(Tensor& tensor, std::int64_t ranks, const ExpertPadding& padding);
 
 }  // namespace weighbridge

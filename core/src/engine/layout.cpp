@@ -28,8 +28,8 @@ bool repeats_scales(const Model& model, const Tensor& tensor) {
   return tensor.is_scale && tensor.rows > 1 && tensor.recipe > 0 && model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].activation_order;
 }
 
-/// The part of `tensor` that one of `ranks` ranks holds.
-Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const ExpertPadding& padding) {
+/// Leaves of `tensor` the part that one of `ranks` ranks holds.
+void cut(const Model& model, Tensor& tensor, std::int64_t ranks, const ExpertPadding& padding) {
   switch (tensor.role) {
     case TensorRole::embedding:
     case TensorRole::output_head:
@@ -61,7 +61,7 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
       break;
     case TensorRole::expert_gate_up:
     case TensorRole::expert_down:
-      return local_expert(tensor, ranks, padding);
+      return cut_expert(tensor, ranks, padding);
     case TensorRole::norm:
     case TensorRole::router:
     case TensorRole::latent_q_down:
@@ -73,7 +73,6 @@ Tensor local_part(const Model& model, Tensor tensor, std::int64_t ranks, const E
     case TensorRole::tower:
       break;
   }
-  return tensor;
 }
 
 bool is_attention(TensorRole role) {
@@ -93,6 +92,11 @@ bool is_attention(TensorRole role) {
     default:
       return false;
   }
+}
+
+std::int64_t ranks_of(const Tensor& tensor, const Split& split) {
+  if (is_expert(tensor.role)) return split.experts;
+  return is_attention(tensor.role) ? split.attention : split.dense;
 }
 
 }  // namespace
@@ -129,12 +133,11 @@ Tensor within(Tensor tensor, const Stage& stage, bool tied) {
   return tensor;
 }
 
-Tensor share_of(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding) {
-  if (is_expert(tensor.role)) {
-    tensor.per_layer = ceil_div(tensor.per_layer, split.expert_groups);
-    return local_part(model, tensor, split.experts, padding);
-  }
-  return local_part(model, tensor, is_attention(tensor.role) ? split.attention : split.dense, padding);
+Tensor share_of(const Model& model, const Tensor& whole, const Split& split, const ExpertPadding& padding) {
+  Tensor tensor = whole;
+  if (is_expert(tensor.role)) tensor.per_layer = ceil_div(tensor.per_layer, split.expert_groups);
+  cut(model, tensor, ranks_of(tensor, split), padding);
+  return tensor;
 }
 
 namespace {
@@ -181,11 +184,6 @@ Blocks blocks_of(const WeightsLayout& layout, const Tensor& tensor) {
   }
 }
 
-std::int64_t ranks_of(const Tensor& tensor, const Split& split) {
-  if (is_expert(tensor.role)) return split.experts;
-  return is_attention(tensor.role) ? split.attention : split.dense;
-}
-
 /// Whole blocks of scales must not be cut.
 std::optional<Uneven> cut_block(const Job& job, const Split& split) {
   const std::optional<WeightsLayout> chosen = layout_of(job.scenario.weights_format);
@@ -212,7 +210,7 @@ std::optional<Uneven> uneven_size(const Job& job, const Split& split) {
   const std::int64_t heads = attention_heads(job.model);
   if (heads % ranks != 0) return Uneven{"num_attention_heads", heads, 1, ranks};
   if (padded_vocab(job.model.vocab_size) % split.dense != 0) return Uneven{"vocab_size", job.model.vocab_size, 1, split.dense};
-  for (const LayerSpec& layer : job.model.layers) {
+  for (const LayerSpec& layer : job.model.layers.kinds()) {
     if (const FullAttention* a = grouped_attention(layer.mixer); a != nullptr && a->n_kv_heads % ranks != 0 && ranks % a->n_kv_heads != 0)
       return Uneven{"num_key_value_heads", a->n_kv_heads, 1, ranks};
     const auto* dense = std::get_if<DenseFfn>(&layer.ffn);

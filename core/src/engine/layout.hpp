@@ -45,8 +45,8 @@ struct Split {
   std::int64_t expert_groups = 1;  ///< groups that whole experts are dealt out to
 };
 
-/// The part of `tensor` that one rank holds (layers/linear.py, vocab_parallel_embedding.py, in vLLM and SGLang alike); an encoder is copied.
-[[nodiscard]] Tensor share_of(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {});
+/// The part of `whole` that one rank holds (layers/linear.py, vocab_parallel_embedding.py, in vLLM and SGLang alike); an encoder is copied.
+[[nodiscard]] Tensor share_of(const Model& model, const Tensor& whole, const Split& split, const ExpertPadding& padding = {});
 
 /// A size that `ranks` ranks cannot share; `block` above 1: whole blocks of scales would be cut.
 struct Uneven {

@@ -9,7 +9,7 @@ namespace weighbridge {
 
 void WeightSum::add(const Tensor& tensor, const Tensor& local) {
   const std::string_view label = row_label(tensor);
-  auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
+  auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) { return g.type == tensor.type && g.label == label; });
   if (group == groups_.end()) group = groups_.insert(group, Group{label, tensor.type, 0, 0, {}});
   group->elements += tensor.elements();
   group->local_elements += local.elements();
@@ -79,7 +79,7 @@ bool is_gemma4(const Model& model) { return model.architecture.starts_with("gemm
 std::int64_t wide_rotary_dim(const Model& model) {
   std::int64_t wide = 0;
   if (!is_gemma4(model)) return wide;
-  for (const LayerSpec& layer : model.layers)
+  for (const LayerSpec& layer : model.layers.kinds())
     if (const auto* heads = std::get_if<FullAttention>(&layer.mixer)) wide = std::max(wide, heads->head_dim_k);
   return wide;
 }

@@ -299,11 +299,11 @@ void describe_nearest(const Verdict& v, const std::vector<DeviceGroup>& hardware
   if (v.nearest_cache_type) json = {{"kv_cache", {{"k", *v.nearest_cache_type}, {"v", *v.nearest_cache_type}}}};
   if (const auto& o = v.nearest_option) {
     if (o->word == "false")
-      json = {{o->name.data(), false}};
+      json = {{o->name.c_str(), false}};
     else if (o->word.empty())
-      json = {{o->name.data(), o->number}};
+      json = {{o->name.c_str(), o->number}};
     else
-      json = {{o->name.data(), o->word}};
+      json = {{o->name.c_str(), o->word}};
   }
   if (v.nearest_hardware) {
     JsonOut groups = JsonOut::array();

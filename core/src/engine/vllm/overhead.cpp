@@ -37,17 +37,11 @@ std::int64_t graph_count(const Settings& s, const Rules& rules) {
   constexpr std::int64_t most = 512;               // of all, whatever the number of requests, in early V1 (vllm/config.py, cuda_graph_sizes)
   const std::int64_t largest = std::min(rules.context_inside ? most : std::min(s.max_num_seqs * step * 2, most), s.max_num_batched_tokens);
   const std::int64_t coarse_from = rules.full_decode_graphs ? 256 : 520;
-  std::int64_t piecewise = 0;
-  std::int64_t full = 0;
-  const auto add = [&](std::int64_t size) {
-    if (size > largest) return;
-    ++piecewise;
-    if (rules.full_decode_graphs && size <= s.max_num_seqs * step) ++full;
+  const auto sizes_up_to = [&](std::int64_t size) {
+    const std::int64_t least = (size >= 1 ? 1 : 0) + (size >= 2 ? 1 : 0) + (size >= 4 ? 1 : 0);
+    return least + std::min(size, coarse_from - 1) / 8 + (size < coarse_from ? 0 : (size - coarse_from) / 16 + 1);
   };
-  for (const std::int64_t size : {1, 2, 4}) add(size);
-  for (std::int64_t size = 8; size < coarse_from; size += 8) add(size);
-  for (std::int64_t size = coarse_from; size <= largest; size += 16) add(size);
-  return piecewise + full;
+  return sizes_up_to(largest) + (rules.full_decode_graphs ? sizes_up_to(std::min(largest, s.max_num_seqs * step)) : 0);
 }
 
 }  // namespace

@@ -29,9 +29,12 @@ bool is_loaded_by(const Stage& stage, const Tensor& tensor, const Model& model) 
   }
 }
 
-/// A tensor with those of its copies only that `stage` loads; none of what is not loaded at all. A drafting layer shares embedding and head with
-/// the model (vllm/v1/spec_decode/eagle.py) and runs on the last stage.
-Tensor in_stage(Tensor tensor, const Settings& settings, const Stage& stage, const Model& model) {
+/// A tensor as it is loaded, with those of its copies only that `stage` loads; none of what is not loaded at all. A drafting layer shares embedding
+/// and head with the model (vllm/v1/spec_decode/eagle.py) and runs on the last stage. Quantized absmax values become f32
+/// (vllm/model_executor/model_loader/bitsandbytes_loader.py _dequantize_dq).
+Tensor in_stage(const Tensor& stored, const Settings& settings, const Stage& stage, const Model& model) {
+  Tensor tensor = stored;
+  if (tensor.is_scale && tensor.type == dtype::u8) tensor.type = dtype::f32;
   const bool is_shared = tensor.role == TensorRole::embedding || tensor.role == TensorRole::output_head;
   bool is_loaded = !tensor.is_copy && tensor.part != ModelPart::speech;  // vllm/model_executor/models/qwen3_omni_moe_thinker.py
   if (tensor.part == ModelPart::mtp)
@@ -86,18 +89,12 @@ bool has_axes(const Model& model) {
 
 /// The part of `tensor` that one rank holds. Qwen's encoders are split like the model (qwen2_vl.py, qwen3_vl.py: blocks and mergers); others are
 /// counted whole, the low bound split.
-Tensor local_part(const Model& model, Tensor tensor, const Split& split, const ExpertPadding& padding = {}) {
+Tensor local_part(const Model& model, const Tensor& tensor, const Split& split, const ExpertPadding& padding = {}) {
   const bool is_split_tower = tensor.role == TensorRole::tower && has_axes(model) && tensor.cols > 1 &&
                               (contains(tensor.name, ".blocks.") || contains(tensor.name, "merger"));
-  if (!is_split_tower) return share_of(model, tensor, split, padding);
-  tensor.rows = ceil_div(tensor.rows, split.dense);
-  return tensor;
-}
-
-/// vllm/model_executor/model_loader/bitsandbytes_loader.py _dequantize_dq: quantized absmax values become f32 when they are loaded.
-Tensor as_loaded(Tensor tensor) {
-  if (tensor.is_scale && tensor.type == dtype::u8) tensor.type = dtype::f32;
-  return tensor;
+  Tensor local = share_of(model, tensor, split, padding);
+  if (is_split_tower) local.rows = ceil_div(tensor.rows, split.dense);
+  return local;
 }
 
 /// Padding of NVFP4 experts (quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass): a rank's share of
@@ -116,15 +113,12 @@ ExpertPadding padding_of(const Job& job) {
 
 /// FP8 weights of ROCm that an environment variable can leave as they are (VLLM_ROCM_FP8_PADDING, on; quantization/utils/fp8_utils.py
 /// _maybe_pad_fp8_weight): rows of whole 512 bytes get 256 more, where scales are per block or per tensor; not of experts, nor per channel.
-Tensor with_row_padding(const Job& job, Tensor tensor) {
-  if (job.scenario.hardware.front().device.backend != "rocm" || is_expert(tensor.role) || tensor.is_scale || tensor.cols % 512 != 0 ||
-      !(tensor.type == dtype::fp8))
-    return tensor;
+void pad_rows(const Job& job, Tensor& tensor) {
+  if (is_expert(tensor.role) || tensor.is_scale || tensor.cols % 512 != 0 || !(tensor.type == dtype::fp8)) return;
   const bool pads = tensor.recipe == 0
                         ? job.scenario.weights_format == "fp8-block"
                         : job.model.recipes[static_cast<std::size_t>(tensor.recipe - 1)].quantization != WeightQuantization::fp8_per_channel;
   if (pads) tensor.cols += 256;
-  return tensor;
 }
 
 struct Loaded {
@@ -135,17 +129,18 @@ struct Loaded {
 
 Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
   const ExpertPadding padding = padding_of(job);
+  const bool is_rocm = job.scenario.hardware.front().device.backend == "rocm";
   const Split how = settings.split();
   Loaded loaded;
   for (const Tensor& stored : job.tensors) {
-    const Tensor tensor = in_stage(as_loaded(stored), settings, stage, job.model);
+    const Tensor tensor = in_stage(stored, settings, stage, job.model);
     if (tensor.copies() == 0) continue;
-    const Tensor bare = local_part(job.model, tensor, how);
-    const Tensor local = with_row_padding(job, padding.pads() ? local_part(job.model, tensor, how, padding) : bare);
+    Tensor local = local_part(job.model, tensor, how, padding);
+    if (is_rocm) pad_rows(job, local);
     loaded.sum.add(tensor, local);
     if (serves_as_values(job, tensor)) loaded.sum.add(tensor, local);
     if (tensor.part == ModelPart::tower) loaded.encoder += local.bytes();
-    loaded.padding += local.bytes() - bare.bytes();
+    if (is_rocm || padding.pads()) loaded.padding += local.bytes() - local_part(job.model, tensor, how).bytes();
   }
   return loaded;
 }
