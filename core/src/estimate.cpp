@@ -143,21 +143,18 @@ void refuse_share(const Engine& engine, const Scenario& scenario, Plan& plan) {
   plan.impossible = notice::out_of_range(where, name, excerpt(Json(*scenario.options.gpu_memory_utilization)), "a number above 0, up to 1");
 }
 
-Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
-  const Engine* engine = find_engine(scenario.engine);
-  if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
-  if (!has_rules(*engine, prepared.model(), scenario)) return fail(rules_elsewhere(scenario.engine));
+Result<Estimate> run(const Engine& engine, Prepared& prepared, const Scenario& scenario, bool explain) {
   Result<Estimate> answer;
   Estimate& result = *answer;
-  std::optional<Notice> reason = unsupported(*engine, prepared.model(), scenario);
+  std::optional<Notice> reason = unsupported(engine, prepared.model(), scenario);
   if (reason) {
-    result.engine.name = engine->name;
-    result.engine.version = engine->versions.back();
+    result.engine.name = engine.name;
+    result.engine.version = engine.versions.back();
   } else {
     std::optional<Scenario> capped;
-    if (exceeds_memory(*engine, scenario)) capped.emplace(within_memory(scenario));
-    Plan plan = engine->plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
-    if (capped) refuse_share(*engine, scenario, plan);
+    if (exceeds_memory(engine, scenario)) capped.emplace(within_memory(scenario));
+    Plan plan = engine.plan({prepared.model(), prepared.tensors(), capped ? *capped : scenario, explain, &prepared.memo()});
+    if (capped) refuse_share(engine, scenario, plan);
     result.engine = std::move(plan.report);
     result.warnings = std::move(plan.warnings);
     result.verdict.nearest_tensor_parallel = plan.nearest_tensor_parallel;
@@ -174,7 +171,7 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
       }
       const Verdict& v = result.verdict;
       result.verdict.nearest_share = v.kind == VerdictClass::no ? plan.nearest_share : std::nullopt;
-      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine->shares_total && engine->has_option(engine->share_option) &&
+      if ((v.card_binds || plan.tight_at_best) && v.kind != VerdictClass::fits && engine.shares_total && engine.has_option(engine.share_option) &&
           !scenario.options.vllm.kv_cache_memory_bytes) {
         const DevicePlan& device = result.devices[v.device];
         const DeviceGroup& group = scenario.hardware[device.group];
@@ -191,6 +188,13 @@ Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain)
   result.verdict.kind = VerdictClass::impossible;
   result.verdict.reason = std::move(reason);
   return answer;
+}
+
+Result<Estimate> run(Prepared& prepared, const Scenario& scenario, bool explain) {
+  const Engine* engine = find_engine(scenario.engine);
+  if (engine == nullptr) return fail(notice::unknown("unknown_engine", "params.engine.name", "engine", scenario.engine, engine_names()));
+  if (!has_rules(*engine, prepared.model(), scenario)) return fail(rules_elsewhere(scenario.engine));
+  return run(*engine, prepared, scenario, explain);
 }
 
 }  // namespace

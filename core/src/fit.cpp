@@ -142,7 +142,7 @@ class Search {
   std::int64_t largest(std::int64_t most, std::int64_t step, std::int64_t grain, Figure figure) {
     const Engine* engine = find_engine(trial_.engine);
     const auto in_turn = engine != nullptr && engine->deals_in_turn ? local_rules().largest_in_turn : nullptr;
-    if (in_turn != nullptr) return in_turn(prepared_, trial_, most, figure, set_);
+    if (in_turn != nullptr) return in_turn(prepared_, trial_, most, grain, figure, set_);
     const Steps steps{step, most};
     const auto at = [&](std::int64_t count) { return rooms_at(steps.value(count), figure); };
     std::optional<Tried> good;
@@ -235,7 +235,7 @@ namespace {
 
 /// So many devices that fewer cannot hold the weights, by the least that one alone would hold of them: without what its kernels pad. Parts of it have
 /// no less together.
-std::int64_t least_devices(Prepared& prepared, Scenario trial) {
+std::int64_t least_devices(Prepared& prepared, Scenario& trial) {
   trial.hardware.front().count = 1;
   trial.parallel = {};
   const Result<Estimate> alone = evaluate(prepared, trial);

@@ -72,7 +72,8 @@ struct Steps {
 /// Changes what a search is for.
 using SetValue = void (*)(Scenario& trial, std::int64_t value);
 
-/// The largest value in [0, most] that holds, where layers are dealt out in turn (Engine::deals_in_turn): what holds may have gaps.
-[[nodiscard]] std::int64_t largest_in_turn(Prepared& prepared, Scenario& trial, std::int64_t most, Figure figure, SetValue set);
+/// The largest value in [0, most] that holds, where layers are dealt out in turn (Engine::deals_in_turn): what holds may have gaps. Memory mostly grows
+/// by `grain` of the value.
+[[nodiscard]] std::int64_t largest_in_turn(Prepared& prepared, Scenario& trial, std::int64_t most, std::int64_t grain, Figure figure, SetValue set);
 
 }  // namespace weighbridge

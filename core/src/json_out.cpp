@@ -8,11 +8,7 @@ namespace weighbridge {
 
 namespace {
 
-bool is_plain(std::string_view text) {
-  for (const char c : text)
-    if (c < ' ' || c > '~' || c == '"' || c == '\\') return false;
-  return true;
-}
+bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
 
 char* copy_to(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
 
@@ -53,13 +49,12 @@ void JsonOut::put(std::string_view text) {
 }
 
 void JsonOut::put_quoted(std::string_view text) {
-  if (!is_plain(text)) {
-    append(Json(text));
-    return;
-  }
   char* at = room_for(text.size() + 2);
   *at++ = '"';
-  at = copy_to(at, text);
+  for (const char c : text) {
+    if (!is_plain(c)) return append(Json(text));
+    *at++ = c;
+  }
   *at = '"';
   size_ += text.size() + 2;
 }

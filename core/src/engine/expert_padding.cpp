@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "quantize.hpp"
+
 namespace weighbridge {
 
 namespace {
@@ -25,7 +27,7 @@ std::int64_t packed_share(std::int64_t size, std::int64_t unit, std::int64_t ran
 ExpertPadding expert_padding(const Job& job) {
   const Device& device = job.scenario.hardware.front().device;
   ExpertPadding padding;
-  padding.packed = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.type == dtype::fp4; });
+  padding.packed = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return is_expert(t.role) && t.type == dtype::fp4; });
   padding.extra_columns = !padding.packed && device.backend == "rocm";
   if (!padding.packed) return padding;
   // Marlin pads 256 x 128; FlashInfer's kernels for 10.x pad 256 x 256 and ROCm's up to that, as does a card we do not know.

@@ -12,7 +12,8 @@ struct ExpertPadding {
   bool packed = false;               ///< the experts are MXFP4
   bool extra_columns = false;        ///< 16-bit rows of whole 512 bytes get 256 more, against channel conflicts (ROCm)
 
-  [[nodiscard]] bool pads() const { return hidden_multiple > 1 || ffn_multiple > 1 || extra_columns; }
+  /// Whether a rank may hold another part than without.
+  [[nodiscard]] bool pads() const { return packed || hidden_multiple > 1 || ffn_multiple > 1 || extra_columns; }
 };
 
 [[nodiscard]] ExpertPadding expert_padding(const Job& job);

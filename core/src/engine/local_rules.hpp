@@ -77,7 +77,7 @@ struct LocalRules {
   bool (*read_library_options)(KeyReader& reader, Scenario& scenario) = nullptr;
   bool (*describe_library_options)(const LibraryOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
   void (*read_options)(KeyReader& reader, Scenario& scenario) = nullptr;
-  std::int64_t (*largest_in_turn)(Prepared& prepared, Scenario& trial, std::int64_t most, Figure figure,
+  std::int64_t (*largest_in_turn)(Prepared& prepared, Scenario& trial, std::int64_t most, std::int64_t grain, Figure figure,
                                   void (*set)(Scenario& trial, std::int64_t value)) = nullptr;
   void (*describe_options)(const LlamaCppOptions& options, std::string_view engine, nlohmann::ordered_json& json) = nullptr;
 };

@@ -8,22 +8,19 @@
 namespace weighbridge {
 
 void WeightSum::add(const Tensor& tensor, const Tensor& local) {
+  const Bytes bytes = local.bytes();
+  bytes_ += bytes;
+  if (!explain_) return;
   const std::string_view label = row_label(tensor);
   auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) { return g.type == tensor.type && g.label == label; });
   if (group == groups_.end()) group = groups_.insert(group, Group{label, tensor.type, 0, 0, {}});
   group->elements += tensor.elements();
   group->local_elements += local.elements();
-  group->local_bytes += local.bytes();
-}
-
-Bytes WeightSum::bytes() const {
-  Bytes sum;
-  for (const Group& group : groups_) sum += group.local_bytes;
-  return sum;
+  group->local_bytes += bytes;
 }
 
 /// "total x width / ranks" where that is what happens; else the rank's own count.
-FormulaRow WeightSum::explain(const Group& group, std::int64_t ranks) {
+FormulaRow WeightSum::row_of(const Group& group, std::int64_t ranks) {
   FormulaRow row{group.label, {}, group.local_bytes, true};
   const bool whole_blocks = group.local_elements % group.type.block_size == 0;
   if (!whole_blocks || size_of(group.type, group.local_elements) != group.local_bytes) return row;
@@ -39,13 +36,13 @@ FormulaRow WeightSum::explain(const Group& group, std::int64_t ranks) {
 std::vector<FormulaRow> WeightSum::rows(std::int64_t ranks) const {
   std::vector<FormulaRow> rows;
   rows.reserve(groups_.size());
-  for (const Group& group : groups_) rows.push_back(explain(group, ranks));
+  for (const Group& group : groups_) rows.push_back(row_of(group, ranks));
   sort_largest_first(rows);
   return rows;
 }
 
 Term summed_weights(const Job& job, std::int64_t ranks, const Source& source, const std::function<std::optional<Tensor>(const Tensor&)>& held) {
-  WeightSum sum;
+  WeightSum sum(job.explain);
   for (const Tensor& tensor : job.tensors)
     if (const std::optional<Tensor> local = held(tensor)) sum.add(tensor, *local);
   Term term;

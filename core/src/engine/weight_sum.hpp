@@ -13,9 +13,11 @@ namespace weighbridge {
 /// What one rank holds of a model's tensors, added up by kind: the rows of a weights term.
 class WeightSum {
  public:
+  /// `explain`: by kind; else the bytes alone, which solvers ask for often.
+  explicit WeightSum(bool explain) : explain_(explain) {}
   /// `count` layers of `tensor`, of which a rank holds `local` each.
   void add(const Tensor& tensor, const Tensor& local);
-  [[nodiscard]] Bytes bytes() const;
+  [[nodiscard]] Bytes bytes() const { return bytes_; }
   /// A row a kind, largest first. `ranks`: what a person divides by.
   [[nodiscard]] std::vector<FormulaRow> rows(std::int64_t ranks) const;
 
@@ -27,8 +29,10 @@ class WeightSum {
     std::int64_t local_elements = 0;
     Bytes local_bytes;
   };
-  [[nodiscard]] static FormulaRow explain(const Group& group, std::int64_t ranks);
+  [[nodiscard]] static FormulaRow row_of(const Group& group, std::int64_t ranks);
 
+  bool explain_;
+  Bytes bytes_;
   std::vector<Group> groups_;
 };
 

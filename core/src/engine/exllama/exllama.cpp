@@ -45,7 +45,7 @@ Bytes tied_head(const Job& job) {
 }
 
 Term weights_term(const Job& job, const Stage& stage, const Source& source, int records, const std::function<Tensor(const Tensor&)>& share) {
-  WeightSum sum;
+  WeightSum sum(job.explain);
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part != ModelPart::text || tensor.is_copy || tensor.role == TensorRole::embedding) continue;
     const Tensor held = within(tensor, stage, false);
@@ -103,7 +103,10 @@ std::vector<Stage> deal_out(const Job& job, const std::function<Bytes(const Laye
   ModuleSizes scratch;
   const ModuleSizes& sizes = module_sizes(job, scratch);
   std::vector<Bytes> loads(sizes.bytes.begin() + 1, sizes.bytes.end());  // the embeddings are left out; the last is the head
-  for (std::size_t layer = 0; layer < job.model.layers.size(); ++layer) loads[layer] += of_layer(job.model.layers[layer]);
+  std::vector<Bytes> caches;                                             // of each kind of layer
+  for (const LayerSpec& layer : job.model.layers.kinds()) caches.push_back(of_layer(layer));
+  for (std::size_t layer = 0; layer < job.model.layers.size(); ++layer) loads[layer] += caches[job.model.layers.kind_of(layer)];
+  if (job.memo != nullptr) job.memo->block_tokens = kPage;
   loads.back() += tied_head(job);
   const auto layers = static_cast<std::int64_t>(job.model.layers.size());
   const std::int64_t devices = job.scenario.device_count();

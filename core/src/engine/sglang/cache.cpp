@@ -34,16 +34,19 @@ struct Kind {
 };
 
 std::vector<Kind> kinds_of(const Model& model, const Settings& s, const Stage& stage) {
+  std::vector<Kind> each;  // of each kind of layer, what one keeps
+  for (const LayerSpec& spec : model.layers.kinds()) {
+    const std::int64_t bytes = spec.shares_cache ? 0 : cached_bytes(spec.mixer, {s.cache_halves, true}, s.attention_ranks());
+    each.push_back({bytes, s.window_pool ? window_of(spec.mixer) : 0, 1});
+  }
   std::vector<Kind> kinds;
   for (std::int64_t layer = stage.first; layer < stage.end; ++layer) {
-    const LayerSpec& spec = model.layers[static_cast<std::size_t>(layer)];
-    const std::int64_t bytes = cached_bytes(spec.mixer, {s.cache_halves, true}, s.attention_ranks());
-    if (bytes == 0 || spec.shares_cache) continue;
-    const std::int64_t window = s.window_pool ? window_of(spec.mixer) : 0;
-    const auto same = [&](const Kind& k) { return k.bytes == bytes && k.window == window; };
+    const Kind& one = each[model.layers.kind_of(static_cast<std::size_t>(layer))];
+    if (one.bytes == 0) continue;
+    const auto same = [&](const Kind& k) { return k.bytes == one.bytes && k.window == one.window; };
     const auto kind = std::find_if(kinds.begin(), kinds.end(), same);
     if (kind == kinds.end())
-      kinds.push_back({bytes, window, 1});
+      kinds.push_back(one);
     else
       ++kind->layers;
   }

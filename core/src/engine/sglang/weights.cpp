@@ -67,6 +67,8 @@ struct Fp4Parts {
 
 Fp4Parts fp4_parts(const Job& job, const Settings& s, const Stage& stage, const ExpertPadding& padding) {
   Fp4Parts parts;
+  const auto is_of_fp4 = [](const Tensor& t) { return t.type == dtype::fp4 || t.type == dtype::e2m1_pair || t.type == dtype::e8m0; };
+  if (std::none_of(job.tensors.begin(), job.tensors.end(), is_of_fp4)) return parts;
   for (const Tensor& tensor : job.tensors) {
     if (tensor.part != ModelPart::text || tensor.is_copy) continue;
     const bool is_fp4 = tensor.type == dtype::fp4 || tensor.type == dtype::e2m1_pair;
@@ -135,7 +137,7 @@ int records_of(const Job& job) { return first_latent_attention(job.model.layers)
 
 Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   const ExpertPadding padding = padding_of(job, s);
-  WeightSum sum;
+  WeightSum sum(job.explain);
   Bytes kernel_padding;
   Bytes more_padding;
   Bytes encoder;
@@ -147,7 +149,7 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
     sum.add(held, local);
     if (s.triton_experts) more_padding += share_of(job.model, held, s.split(), expert_padding(job)).bytes() - local.bytes();
     if (serves_as_values(job, held)) sum.add(held, local);
-    kernel_padding += local.bytes() - share_of(job.model, held, s.split()).bytes();
+    if (padding.pads()) kernel_padding += local.bytes() - share_of(job.model, held, s.split()).bytes();
     if (tensor.part == ModelPart::tower) encoder += local.bytes();
   }
   Term term;
@@ -188,7 +190,7 @@ Term draft_term(const Job& job, const Settings& s, const Rules& rules, const Sta
   term.source = kDraftSource;
   term.inside_limit = rules.draft_in_budget;
   if (s.draft_layers == 0 || !stage.is_last) return term;
-  WeightSum sum;
+  WeightSum sum(job.explain);
   const ExpertPadding padding = padding_of(job, s);
   for (const Tensor& tensor : job.tensors)
     if (tensor.part == ModelPart::mtp && !tensor.is_copy) sum.add(tensor, share_of(job.model, tensor, s.split(), padding));

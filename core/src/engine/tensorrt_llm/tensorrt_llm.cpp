@@ -74,7 +74,9 @@ Settings settle(const Job& job) {
   s.context = o.max_model_len.value_or(scenario.context_tokens);
   s.requests = o.max_num_seqs.value_or(scenario.sequences);
   s.batch_tokens = o.max_num_batched_tokens.value_or(8192);
-  s.held_tokens = pooled_tokens(scenario, ceil_div(scenario.sequences, s.copies * (s.copies_attention ? s.tensor : 1)), o.block_size.value_or(32));
+  const std::int64_t block = o.block_size.value_or(32);
+  if (job.memo != nullptr) job.memo->block_tokens = block;
+  s.held_tokens = pooled_tokens(scenario, ceil_div(scenario.sequences, s.copies * (s.copies_attention ? s.tensor : 1)), block);
   const std::string& type = scenario.kv_type;
   s.cache_halves = caches_fp8(job, true) ? 2 : (type == "nvfp4" ? 1 : 4);
   s.graphs = !o.enforce_eager.value_or(false);

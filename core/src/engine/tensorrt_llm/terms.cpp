@@ -89,7 +89,7 @@ bool is_left_out(const Settings& s, const Stage& stage, const Tensor& tensor) {
 Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
   const ExpertPadding padding = expert_padding(job);
   const MoeFfn* moe = s.deep_gemm ? first_moe(job.model) : nullptr;
-  WeightSum sum;
+  WeightSum sum(job.explain);
   Bytes kernel_padding;
   for (const Tensor& tensor : job.tensors) {
     if (is_left_out(s, stage, tensor)) continue;
@@ -98,7 +98,7 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
     if (moe != nullptr && is_expert_scale(tensor) && packed_scale_bytes(job, s, stage, *moe) > 0) continue;
     const Tensor local = held_by_rank(job, s, held, padding);
     sum.add(held, local);
-    kernel_padding += local.bytes() - held_by_rank(job, s, held, {}).bytes();
+    if (padding.pads()) kernel_padding += local.bytes() - held_by_rank(job, s, held, {}).bytes();
   }
   Term term;
   term.id = "weights";
@@ -134,11 +134,11 @@ Term weights_term(const Job& job, const Settings& s, const Stage& stage) {
 }
 
 std::int64_t token_bytes(const Model& model, const Settings& s, const Stage& stage) {
+  std::vector<std::int64_t> each;  // of each kind of layer
+  for (const LayerSpec& spec : model.layers.kinds())
+    each.push_back(spec.shares_cache ? 0 : cached_bytes(spec.mixer, {s.cache_halves, false}, s.attention_ranks()));
   std::int64_t bytes = 0;
-  for (std::int64_t layer = stage.first; layer < stage.end; ++layer) {
-    const LayerSpec& spec = model.layers[static_cast<std::size_t>(layer)];
-    if (!spec.shares_cache) bytes += cached_bytes(spec.mixer, {s.cache_halves, false}, s.attention_ranks());
-  }
+  for (std::int64_t layer = stage.first; layer < stage.end; ++layer) bytes += each[model.layers.kind_of(static_cast<std::size_t>(layer))];
   return bytes;
 }
 

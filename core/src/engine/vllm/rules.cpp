@@ -57,8 +57,9 @@ int minor_version(std::string_view version) {
 
 const Rules& rules_for(std::string_view version) {
   if (!has_local_rules()) return kRules.back();
+  if (version.empty()) return kRules.back();
   const int minor = minor_version(version);
-  if (version.empty() || minor < 0) return kRules.back();
+  if (minor < 0) return kRules.back();
   const Rules* found = &kRules.front();
   for (const Rules& rules : kRules)
     if (minor_version(rules.version) <= minor) found = &rules;
@@ -66,7 +67,7 @@ const Rules& rules_for(std::string_view version) {
 }
 
 bool is_older(std::string_view version, int minor) {
-  if (!has_local_rules()) return false;
+  if (!has_local_rules() || version.empty()) return false;
   const int asked = minor_version(version);
   return asked >= 0 && asked < minor;
 }

@@ -71,10 +71,9 @@ std::int64_t absorbed_elements(const Job& job, const Settings& settings, const S
 /// int4: joshhickson/LogoMesh (-1.4 %, with zero points that symmetric formats lack). Experts, 16 bit: kolyangg/mlops-assignment (0.0 %),
 /// vllm-project/vllm#17469 (0.0 %) and a log of two GPUs (0.0 %); MXFP4: vllm-project/vllm#23278 (-0.1 %). MLA and image encoders: none.
 int records_of(const Job& job) {
+  if (first_latent_attention(job.model.layers) != nullptr || job.model.vision) return 0;
   const bool quantized = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.is_scale; });
-  const bool latent = first_latent_attention(job.model.layers) != nullptr;
   const bool packed = std::any_of(job.tensors.begin(), job.tensors.end(), [](const Tensor& t) { return t.type == dtype::fp4; });
-  if (latent || job.model.vision) return 0;
   if (first_moe(job.model) != nullptr) return quantized ? (packed ? 1 : 0) : 3;
   return quantized ? 1 : 9;
 }
@@ -131,7 +130,7 @@ Loaded load(const Job& job, const Settings& settings, const Stage& stage) {
   const ExpertPadding padding = padding_of(job);
   const bool is_rocm = job.scenario.hardware.front().device.backend == "rocm";
   const Split how = settings.split();
-  Loaded loaded;
+  Loaded loaded{WeightSum(job.explain), {}, {}};
   for (const Tensor& stored : job.tensors) {
     const Tensor tensor = in_stage(stored, settings, stage, job.model);
     if (tensor.copies() == 0) continue;
