@@ -105,7 +105,7 @@ bool holds_at(Prepared& prepared, const Scenario& scenario) {
 /// How far one setting of a scenario goes. Where counting is quick an evaluation tells both figures, so what was tried for one serves the other.
 class Search {
  public:
-  Search(Prepared& prepared, Scenario trial, SetValue set) : prepared_(prepared), trial_(std::move(trial)), set_(set) {}
+  Search(Prepared& prepared, Scenario trial, SetValue set) : prepared_(prepared), trial_(std::move(trial)), set_(set), moves_(prepared.memo()) {}
 
   [[nodiscard]] const Scenario& trial() const { return trial_; }
 
@@ -169,6 +169,7 @@ class Search {
   Prepared& prepared_;
   Scenario trial_;
   SetValue set_;
+  OnlyWorkloadMoves moves_;
   std::vector<Try> tries_;
 };
 

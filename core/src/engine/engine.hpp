@@ -27,6 +27,7 @@ struct Memo {
   std::string_view published;         ///< published_format()
   std::int64_t block_tokens = 1;      ///< by which the cache of a sequence grows, as the engine last counted
   std::shared_ptr<const void> pages;  ///< vLLM: how layers share pages, with what that depends on
+  std::shared_ptr<void> layouts;      ///< vLLM: how DeepSeek-V4's caches lie in the pool (compressed.cpp)
   std::shared_ptr<const void> loads;  ///< what each layer weighs: llama.cpp's Loads, or the ModuleSizes of engines that deal layers out
   std::shared_ptr<const void> kinds;  ///< llama.cpp: which layers are alike (llama_graph/layers.hpp)
   std::shared_ptr<void> replays;      ///< llama.cpp: buffers by what they depend on (llama_graph/simulate.cpp)
@@ -55,6 +56,25 @@ struct Memo {
 
   /// llama.cpp: taken for what replays would give, which take the time; devices that it does not name have none.
   std::optional<GraphTerms> graphs;
+
+  /// While a solver moves nothing but context and sequences: the weights of stages that were counted, without formulas (kept_weights()).
+  struct KeptWeights {
+    std::array<std::int64_t, 4> stage{};
+    Term term;
+  };
+  std::optional<std::vector<KeptWeights>> weights_of_stages;
+};
+
+/// While it lives, nothing but context and sequences of the scenario differs between questions.
+class OnlyWorkloadMoves {
+ public:
+  explicit OnlyWorkloadMoves(Memo& memo) : memo_(memo) { memo_.weights_of_stages.emplace(); }
+  ~OnlyWorkloadMoves() { memo_.weights_of_stages.reset(); }
+  OnlyWorkloadMoves(const OnlyWorkloadMoves&) = delete;
+  OnlyWorkloadMoves& operator=(const OnlyWorkloadMoves&) = delete;
+
+ private:
+  Memo& memo_;
 };
 
 /// While it lives, answers need no bounds.

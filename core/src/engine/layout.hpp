@@ -21,6 +21,17 @@ struct Stage {
   [[nodiscard]] bool holds(std::int64_t layer) const { return layer >= first && (layer < end || is_last); }
 };
 
+/// What `count()` answers, of an engine whose weights on a stage depend on neither context nor sequences.
+template <class Count>
+Term kept_weights(const Job& job, const Stage& stage, Count count) {
+  if (job.explain || job.memo == nullptr || !job.memo->weights_of_stages) return count();
+  std::vector<Memo::KeptWeights>& kept = *job.memo->weights_of_stages;
+  const std::array<std::int64_t, 4> key{stage.first, stage.end, stage.is_first ? 1 : 0, stage.is_last ? 1 : 0};
+  for (const Memo::KeptWeights& known : kept)
+    if (known.stage == key) return known.term;
+  return kept.emplace_back(Memo::KeptWeights{key, count()}).term;
+}
+
 /// As even as can be. Which stages hold one layer more differs between engines and releases, so each of them has to have room.
 [[nodiscard]] std::vector<Stage> stages_of(const Model& model, std::int64_t count);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "weighbridge/model.hpp"
@@ -17,6 +18,8 @@ struct RecurrentRun {
 template <class Holds>
 std::vector<RecurrentRun> recurrent_runs(const Model& model, Holds holds) {
   std::vector<RecurrentRun> runs;
+  const std::vector<LayerSpec>& kinds = model.layers.kinds();
+  if (std::none_of(kinds.begin(), kinds.end(), [](const LayerSpec& kind) { return recurrent_part(kind) != nullptr; })) return runs;
   for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
     const RecurrentMixer* mixer = recurrent_part(model.layers[layer]);
     if (mixer == nullptr || !holds(layer)) continue;

@@ -2,6 +2,7 @@
 // A context that no single request fits, found by asking the engine for one request alone.
 #include <algorithm>
 
+#include "engine/engine.hpp"
 #include "fit_trial.hpp"
 #include "json_text.hpp"
 #include "options/serving_options.hpp"
@@ -62,6 +63,7 @@ void refuse_overlong(Prepared& prepared, const Scenario& scenario, Estimate& ans
   const std::int64_t most = std::min(asked, o.serving.max_total_tokens.value_or(asked));
   // The workload has one request of full length at least.
   if (verdict.kind != VerdictClass::no && most == asked && asked == scenario.context_tokens) return;
+  const OnlyWorkloadMoves moves(prepared.memo());
   const auto room = [&](std::int64_t tokens, Bytes Term::*figure) {
     return room_in_limit(evaluate(prepared, one_request(scenario, tokens)), figure);
   };

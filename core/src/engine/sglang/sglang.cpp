@@ -31,7 +31,7 @@ DevicePlan plan_stage(const Job& job, const Settings& s, const Rules& rules, con
   device.capacity = group.capacity();
   const Term context = context_term(job, s);
   device.limit = scaled(device.capacity - context.bytes, s.share) + context.bytes;
-  device.terms.push_back(weights_term(job, s, stage));
+  device.terms.push_back(kept_weights(job, stage, [&] { return weights_term(job, s, stage); }));
   Pools pools = pools_of(job, s, stage);
   device.terms.push_back(std::move(pools.cache));
   if (pools.states.bytes > Bytes()) device.terms.push_back(std::move(pools.states));

@@ -32,7 +32,7 @@ DevicePlan plan_stage(const Job& job, const Settings& s, const Stage& stage) {
   DevicePlan device;
   device.count = s.tensor;
   device.capacity = group.capacity();
-  device.terms.push_back(weights_term(job, s, stage));
+  device.terms.push_back(kept_weights(job, stage, [&] { return weights_term(job, s, stage); }));
   device.terms.push_back(cache_term(job, s, stage));
   if (Term states = state_term(job, s, stage); states.bytes > Bytes()) device.terms.push_back(std::move(states));
   device.terms.push_back(compute_term(job, s));

@@ -83,15 +83,13 @@ struct Run {
 
 std::vector<Run> runs_of(const Job& job, const Rules& rules, const Settings& settings, const Share& share, std::int64_t tokens, bool is_prompt) {
   std::vector<Run> runs;
-  for (std::int64_t i = 0; i < job.model.n_layers(); ++i) {
-    if (!share.runs(i + 1)) continue;
-    const LayerSpec& layer = job.model.layers[static_cast<std::size_t>(i)];
-    const Kept kept = kept_of(layer);
+  for (const auto& [layer, count] : layers_of(job.model, share)) {
+    const Kept kept = kept_of(*layer);
     if (kept.values == 0) continue;
-    const std::int64_t held = tokens_of(layer, kept, rules, settings, tokens, is_prompt);
+    const std::int64_t held = tokens_of(*layer, kept, rules, settings, tokens, is_prompt);
     auto run = std::find_if(runs.begin(), runs.end(), [&](const Run& r) { return r.values == kept.values && r.tokens == held; });
     if (run == runs.end()) run = runs.insert(run, {kept.values, held, 0});
-    ++run->layers;
+    run->layers += count;
   }
   if (settings.cache == CacheKind::offloaded)
     for (Run& run : runs) run.layers = std::min(run.layers, kLayersOnDevice);
@@ -99,6 +97,18 @@ std::vector<Run> runs_of(const Job& job, const Rules& rules, const Settings& set
 }
 
 }  // namespace
+
+std::vector<RunLayers> layers_of(const Model& model, const Share& share) {
+  std::vector<RunLayers> run;
+  for (std::int64_t layer = 0; layer < model.n_layers(); ++layer) {
+    if (!share.runs(layer + 1)) continue;
+    const LayerSpec* kind = &model.layers[static_cast<std::size_t>(layer)];
+    auto same = std::find_if(run.begin(), run.end(), [&](const RunLayers& r) { return r.kind == kind; });
+    if (same == run.end()) same = run.insert(same, {kind, 0});
+    ++same->count;
+  }
+  return run;
+}
 
 Bytes cached_bytes(const Job& job, const Rules& rules, const Settings& settings, const Share& share, std::int64_t tokens, bool is_prompt) {
   Bytes sum;

@@ -212,13 +212,7 @@ Peak prompt_peak(const Job& job, const Rules& rules, const Settings& s, const Sh
   const std::int64_t matrix = dequantized_values(job);
   const bool is_int8 = has_int8_product(job);
   Peak peak;
-  const LayerSpec* before = nullptr;
-  for (std::int64_t i = 0; i < job.model.n_layers(); ++i) {
-    const LayerSpec& layer = job.model.layers[static_cast<std::size_t>(i)];
-    if (!share.runs(i + 1) || (before != nullptr && *before == layer)) continue;
-    add_layer(peak, step, layer, matrix, is_int8);
-    before = &layer;
-  }
+  for (const auto& [layer, count] : layers_of(job.model, share)) add_layer(peak, step, *layer, matrix, is_int8);
   const bool has_head = share.runs(job.model.tied_embeddings ? 0 : job.model.n_layers() + 1);
   if (has_head && s.logit_rows > 1)
     peak.add(make_row(job.explain, "logits",
@@ -241,8 +235,8 @@ Peak prompt_peak(const Job& job, const Rules& rules, const Settings& s, const Sh
 Peak token_peak(const Job& job, const Rules& rules, const Settings& s, const Share& share) {
   const Step step{job, rules, s, s.sequences, share.is_first ? 4 : 3};
   Peak peak;
-  for (std::int64_t i = 0; i < job.model.n_layers(); ++i) {
-    const Heads heads = share.runs(i + 1) ? heads_of(job.model.layers[static_cast<std::size_t>(i)].mixer) : Heads{};
+  for (const auto& [layer, count] : layers_of(job.model, share)) {
+    const Heads heads = heads_of(layer->mixer);
     if (heads.n_heads == 0) continue;
     if (s.cache != CacheKind::fixed) peak.add(grown_row(step, heads));
     if (s.attention != Attention::flash) peak.add(product_row(step, heads, 1, s.total_tokens));
@@ -270,8 +264,8 @@ const FormulaRow* largest(const std::vector<FormulaRow>& rows) {
 /// Every token to the same expert, where experts take turns; the other way of multiplying where it is one product.
 Bytes uneven_experts(const Job& job, const Settings& s, const Share& share) {
   Bytes most;
-  for (std::int64_t i = 0; i < job.model.n_layers(); ++i) {
-    const auto* moe = share.runs(i + 1) ? std::get_if<MoeFfn>(&job.model.layers[static_cast<std::size_t>(i)].ffn) : nullptr;
+  for (const auto& [layer, count] : layers_of(job.model, share)) {
+    const auto* moe = std::get_if<MoeFfn>(&layer->ffn);
     if (moe == nullptr) continue;
     most = std::max(most, value_of({{"", 3 * moe->moe_ffn_size + job.model.hidden_size}, {"", s.sequences * s.step_tokens}, {"", s.value_bytes}}));
   }

@@ -72,6 +72,14 @@ struct Share {
   [[nodiscard]] bool runs(std::int64_t module) const { return part.holds(module) || borrowed.holds(module); }
 };
 
+/// A kind of layer, and how many of it a device runs.
+struct RunLayers {
+  const LayerSpec* kind = nullptr;
+  std::int64_t count = 0;
+};
+/// In the order of the first layer of each.
+[[nodiscard]] std::vector<RunLayers> layers_of(const Model& model, const Share& share);
+
 [[nodiscard]] Term weights_term(const Job& job, const Rules& rules, const Part& part, bool on_device);
 [[nodiscard]] Term cache_term(const Job& job, const Rules& rules, const Settings& settings, const Share& share);
 [[nodiscard]] Term recurrent_term(const Job& job, const Settings& settings, const Share& share);

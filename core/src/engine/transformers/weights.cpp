@@ -17,10 +17,11 @@ std::int64_t copies_in(const Model& model, const Tensor& tensor, const Part& par
     const bool is_head = tensor.part == ModelPart::text && (tensor.role == TensorRole::output_head || tensor.role == TensorRole::norm);
     return part.holds(is_head ? model.n_layers() + 1 : 0) ? tensor.copies() : 0;
   }
-  std::int64_t copies = 0;
-  for (std::int64_t i = 0; i < tensor.layers.count; ++i)
-    if (part.holds(tensor.layers.at(i) + 1)) copies += tensor.per_layer;
-  return copies;
+  const LayerSet& set = tensor.layers;
+  const auto before = [&](std::int64_t module) {  // of its layers
+    return module - 1 <= set.first ? 0 : std::min(set.count, ceil_div(module - 1 - set.first, set.stride));
+  };
+  return std::max<std::int64_t>(0, before(part.end) - before(part.first)) * tensor.per_layer;
 }
 
 /// CUDACachingAllocator: a tensor of 10 MiB and more gets a segment of whole 2 MiB, and what is left of it is a block of its own only above 1 MiB.
@@ -51,8 +52,8 @@ FormulaRow explain(const Group& group) {
 /// cos_cached and sin_cached of each attention, in 16 bit for all positions.
 FormulaRow rotary_row(const Job& job, const Part& part) {
   std::int64_t layers = 0;
-  for (std::int64_t layer = 0; layer < job.model.n_layers(); ++layer)
-    if (part.holds(layer + 1) && grouped_attention(job.model.layers[static_cast<std::size_t>(layer)].mixer) != nullptr) ++layers;
+  for (const auto& [layer, count] : layers_of(job.model, {part, {}, true}))
+    if (grouped_attention(layer->mixer) != nullptr) layers += count;
   return make_row(job.explain, "rope_cache",
                   {{"max_position_embeddings", job.model.max_context_tokens},
                    {"rotary_dim", job.model.rotary_dim},
@@ -79,6 +80,10 @@ bool keeps_tables(const Model& model) { return model.rotary_dim > 0 && model.arc
 }  // namespace
 
 Term weights_term(const Job& job, const Rules& rules, const Part& part, bool on_device) {
+  Term term;
+  term.id = "weights";
+  term.basis = Basis::modelled;
+  term.source = kSource;
   std::vector<Group> groups;
   Bytes rounded;
   bool is_quantized = false;
@@ -88,21 +93,17 @@ Term weights_term(const Job& job, const Rules& rules, const Part& part, bool on_
     if (copies == 0) continue;
     is_quantized = is_quantized || tensor.is_scale;
     const Bytes of_one = tensor.bytes() / static_cast<std::uint64_t>(tensor.copies());
+    const Bytes bytes = of_one * static_cast<std::uint64_t>(copies);
+    term.bytes += bytes;
+    rounded += rounding(of_one) * static_cast<std::uint64_t>(copies);
+    if (!job.explain) continue;
     const std::string_view label = row_label(tensor);
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.label == label && g.type == tensor.type; });
     if (group == groups.end()) group = groups.insert(group, Group{label, tensor.type, 0, {}});
     group->elements += copies * tensor.rows * tensor.cols;
-    group->bytes += of_one * static_cast<std::uint64_t>(copies);
-    rounded += rounding(of_one) * static_cast<std::uint64_t>(copies);
+    group->bytes += bytes;
   }
-  Term term;
-  term.id = "weights";
-  term.basis = Basis::modelled;
-  term.source = kSource;
-  for (const Group& group : groups) {
-    term.bytes += group.bytes;
-    if (job.explain) term.formula.rows.push_back(explain(group));
-  }
+  for (const Group& group : groups) term.formula.rows.push_back(explain(group));
   sort_largest_first(term.formula.rows);
   const auto add = [&](FormulaRow row) {
     if (row.bytes == Bytes()) return;

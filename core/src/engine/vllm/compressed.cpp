@@ -4,7 +4,9 @@
 // with a block table each; all groups take their blocks from one pool, and a block is as large as what any group puts into it
 // (vllm/v1/core/kv_cache_utils.py _get_kv_cache_groups_uniform_groups).
 #include <algorithm>
+#include <array>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "engine/formula.hpp"
@@ -168,6 +170,21 @@ Layout layout_of(const Model& model, const Settings& s, const Stage& stage, bool
   return layout;
 }
 
+/// layout_of(), counted once for all contexts and requests.
+std::shared_ptr<const Layout> kept_layout(const Job& job, const Settings& s, const Stage& stage, bool wide_entries) {
+  using Key = std::array<std::int64_t, 4>;
+  using Kept = std::vector<std::pair<Key, std::shared_ptr<const Layout>>>;
+  const auto count = [&] { return std::make_shared<const Layout>(layout_of(job.model, s, stage, wide_entries)); };
+  if (job.memo == nullptr) return count();
+  if (job.memo->layouts == nullptr) job.memo->layouts = std::make_shared<Kept>();
+  Kept& kept = *std::static_pointer_cast<Kept>(job.memo->layouts);
+  const int flags = (stage.is_first ? 1 : 0) + (stage.is_last ? 2 : 0) + (wide_entries ? 4 : 0) + (s.drafts_with_mtp ? 8 : 0);
+  const Key key{stage.first, stage.end, flags, static_cast<std::int64_t>(s.compressed_pool)};
+  for (const auto& [known, layout] : kept)
+    if (known == key) return layout;
+  return kept.emplace_back(key, count()).second;
+}
+
 std::uint64_t blocks_of_request(const Layout& layout, const Settings& s, std::int64_t tokens) {
   std::int64_t blocks = 0;
   for (const Group& group : layout.groups) blocks += request_blocks(group.kind(), s, tokens);
@@ -180,7 +197,8 @@ Term pool_term(const Job& job, const Settings& settings, const Stage& stage) {
   term.id = "kv_cache";
   term.basis = Basis::modelled;
   term.records = 3;  // vllm-project/vllm#51041 (0.26), #44376 (0.22); bytes of a block: #48993, #54703
-  const Layout layout = layout_of(job.model, settings, stage, false);
+  const std::shared_ptr<const Layout> kept = kept_layout(job, settings, stage, false);
+  const Layout& layout = *kept;
   const auto add = [&](std::string_view label, std::int64_t blocks) {
     FormulaRow row = make_row(job.explain, label, {{"window_blocks", blocks}, {"bytes_per_block", static_cast<std::int64_t>(layout.block.count())}});
     term.bytes += row.bytes;
@@ -197,7 +215,7 @@ Term pool_term(const Job& job, const Settings& settings, const Stage& stage) {
     least += kind.keeps == Keeps::window ? std::min(held, settings.sequences * ceil_div(seen, kind.block)) : held;
     most += std::max(held, held_blocks(kind, settings));
   }
-  const Bytes widest = settings.cache_value_bytes > 1 ? layout_of(job.model, settings, stage, true).block : layout.block;
+  const Bytes widest = settings.cache_value_bytes > 1 ? kept_layout(job, settings, stage, true)->block : layout.block;
   term.low = layout.block * static_cast<std::uint64_t>(least);
   term.high = widest * static_cast<std::uint64_t>(most);
   if (job.explain) term.formula.config_keys = {"num_hidden_layers", "head_dim", "sliding_window", "compress_ratios", "index_head_dim"};
