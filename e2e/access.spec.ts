@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Axe finds nothing, nothing is wider than its place, in every state, language, theme and width; and the page works by keyboard alone.
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { expect, headline, open, test } from './page';
+import { axe, expect, headline, open, test } from './page';
 
 const kStates: [string, string][] = [
   ['fits', ''],
@@ -59,7 +58,7 @@ for (const path of ['', 'zh/'])
         await page.evaluate(() => scrollTo(0, 0)); // half a field under the sticky bar is no small target
         // What axe finds follows from the colours and from the order of one column or two, hardly from the language, and takes seconds.
         if (width === 1440 || (width === 320 && kNarrow.has(state))) {
-          const { violations } = await new AxeBuilder({ page }).withTags(kTags).analyze();
+          const { violations } = await axe(page).withTags(kTags).analyze();
           expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
         }
         expect(

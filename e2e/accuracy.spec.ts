@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // "How accurate" shows the scoreboard's numbers, without a script of its own, and is reached from "How we count".
 import { readFileSync } from 'node:fs';
-import AxeBuilder from '@axe-core/playwright';
-import { expect, headline, open, test } from './page';
+import { axe, expect, headline, open, test } from './page';
 
 interface Row {
   place: string;
@@ -28,5 +27,5 @@ for (const [path, title, term] of [
       await page.setViewportSize({ width, height: 900 });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     }
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect((await axe(page).analyze()).violations).toEqual([]);
   });

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // "Compare": several setups in one link, each changed in the same form, every figure with its difference.
-import AxeBuilder from '@axe-core/playwright';
-import { expect, open, ready, test } from './page';
+import { axe, expect, open, ready, test } from './page';
 import type { Locator, Page } from '@playwright/test';
 
 const verdicts = (page: Page): Locator => page.locator('.side-verdicts h2');
@@ -41,7 +40,7 @@ test('three setups of one link, their speeds, and one with no answer', async ({ 
   ]);
   await expect(row(page, 'Each request, tokens/s').locator('td').nth(2)).toHaveText(/^\d.*–\d/);
   await page.evaluate(() => scrollTo(0, 0));
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect((await axe(page).analyze()).violations).toEqual([]);
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

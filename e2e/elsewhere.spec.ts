@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // "The same job on other devices", counted when it is opened; one press takes a device, another holds it against the present one.
-import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
 import { strangeGguf } from '../tests/web/support/models';
-import { expect, open, test, verdict } from './page';
+import { axe, expect, open, test, verdict } from './page';
 
 const card = (page: Page): Locator => page.locator('.elsewhere');
 const show = async (page: Page): Promise<void> => {
@@ -28,7 +27,7 @@ test('every device is counted; one is taken, another is compared', async ({ page
   const row = card(page).getByRole('row', { name: /^2 × RTX 3090 Fits/ });
   await expect(row).toContainText('Fits');
   await expect(row).toContainText(/free of/);
-  expect((await new AxeBuilder({ page }).include('.elsewhere').analyze()).violations).toEqual([]);
+  expect((await axe(page).include('.elsewhere').analyze()).violations).toEqual([]);
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

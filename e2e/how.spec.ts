@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // "How we count": what it shows is what the core counts, in both languages, and its links lead to that state of the calculator.
 import { execFileSync } from 'node:child_process';
-import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
-import { expect, headline, open, test } from './page';
+import { axe, expect, headline, open, test } from './page';
 
 interface Case {
   model: string;
@@ -78,7 +77,7 @@ for (const [path, names] of [
         await expect(cell.locator('.math').first()).toBeVisible();
       await page.locator('#deployments').getByLabel(names.tokens).fill('9999');
       await page.evaluate(() => scrollTo(0, 0));
-      const { violations } = await new AxeBuilder({ page })
+      const { violations } = await axe(page)
         .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
         .analyze();
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);

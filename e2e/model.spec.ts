@@ -3,10 +3,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import { box, button, kAsked, offer, options, panel, test } from './hub';
 import { strangeGguf } from '../tests/web/support/models';
-import { expect, fixture, headline, open } from './page';
+import { axe, expect, fixture, headline, open } from './page';
 
 const kConfig = fixture('deepseek-r1.config.json');
 test.describe('in the catalogue', () => {
@@ -24,7 +23,7 @@ test.describe('in the catalogue', () => {
     await box(page).click();
     await box(page).fill('xyzzy');
     await expect(options(page)).toHaveText([/Nothing here is called “xyzzy”\. Type its Hugging Face name/]);
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect((await axe(page).analyze()).violations).toEqual([]);
     await box(page).press('Enter');
     await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
   });
@@ -35,7 +34,7 @@ test.describe('of Hugging Face', () => {
     const before = hub.asked.length;
     await offer(page, 'plain/model');
     await expect(panel(page)).toContainText('download servers then see your address');
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect((await axe(page).analyze()).violations).toEqual([]);
     await page.waitForTimeout(300);
     expect(hub.asked.slice(before)).toEqual([]);
     await button(page, 'Cancel').click();
@@ -85,7 +84,7 @@ test.describe('of Hugging Face', () => {
         await expect(page.locator('#message-model')).toContainText(sentence);
         await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
         await expect(button(page, 'Try huggingface.co again')).toBeFocused();
-        if (owner === 'gated') expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+        if (owner === 'gated') expect((await axe(page).analyze()).violations).toEqual([]);
         await button(page, 'Close').click();
         await expect(panel(page)).toHaveCount(0);
       });
@@ -191,7 +190,7 @@ test.describe('from this device', () => {
     await expect(headline(page)).toHaveText('DeepSeek-R1 fits on 8 × H200');
     await page.getByLabel('Layers', { exact: true }).fill('24');
     await page.getByLabel('KV heads', { exact: true }).fill('2');
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect((await axe(page).analyze()).violations).toEqual([]);
     await button(page, 'Count with these').click();
     await expect(page.getByLabel('Head size')).toHaveAttribute('aria-invalid', 'true');
     await page.getByLabel('Head size').fill('64');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every test runs under the same promises: nothing in the console, nothing refused by the Content-Security-Policy, no request to another
 // origin. A test that expects otherwise says so with `allow`.
+import AxeBuilder from '@axe-core/playwright';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test as base, type Locator, type Page } from '@playwright/test';
@@ -61,6 +62,13 @@ export async function choose(page: Page, radio: Locator): Promise<void> {
   await page.locator('label').filter({ has: radio }).click();
   await expect(radio).toBeChecked();
 }
+
+/**
+ * Axe, in the page itself: none that is tested has frames to look into, and the page that axe opens otherwise to put results together takes as long
+ * again. What passes is not written up.
+ */
+export const axe = (page: Page): AxeBuilder =>
+  new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
 
 export const headline = (page: Page): Locator => page.getByRole('heading', { level: 1 });
 export const verdict = (page: Page): Locator => page.locator('.verdict');

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // "What can my GPU run?": asked once, remembered here, every row with the core's own answer behind it.
-import AxeBuilder from '@axe-core/playwright';
-import { expect, headline, open, test, verdict } from './page';
+import { axe, expect, headline, open, test, verdict } from './page';
 
 const kFound = /\d+ of \d+ models run here/;
 
@@ -17,7 +16,7 @@ test('one tap, and the models come; a row opens the calculator with the same ans
   await expect(row).toContainText('Fits');
   await expect(row).toContainText('Q4_K_M');
   await page.evaluate(() => scrollTo(0, 0));
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect((await axe(page).analyze()).violations).toEqual([]);
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
@@ -121,7 +120,7 @@ test('what is in use there already counts, and is in sight', async ({ page }) =>
   await expect(page.getByRole('textbox', { name: 'Already in use on each RTX 4090' })).toHaveValue(/^7\.70.GiB$/);
   await expect(page).toHaveURL(/used=7\.7/);
   await expect(row).toContainText('Q8_0', { timeout: 30_000 });
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect((await axe(page).analyze()).violations).toEqual([]);
 });
 
 test('another GPU keeps the engine and the context, and the calculator gets weights that the engine loads', async ({

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Speed, cost and rules of thumb: the core's figures, once someone sees the card, and nothing of them before.
 import { readFileSync } from 'node:fs';
-import AxeBuilder from '@axe-core/playwright';
-import { expect, open, test, verdict } from './page';
+import { axe, expect, open, test, verdict } from './page';
 
 const { calls } = JSON.parse(readFileSync('tests/golden/speed.json', 'utf8'));
 const { decode } = calls[0].response.result;
@@ -45,7 +44,7 @@ test('rules of thumb stand beside the counted total, in Chinese and on a narrow 
   await page.getByRole('region', { name: '速度与费用' }).scrollIntoViewIfNeeded();
   await expect(page.getByRole('region', { name: '速度与费用' })).toContainText('token/秒');
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect((await axe(page).analyze()).violations).toEqual([]);
 });
 
 test('how fast system memory is, and a GPU of one’s own, can be said, and the link keeps it', async ({ page }) => {
