@@ -139,10 +139,6 @@ Check host_check(const HostPlan& host) { return {0, false, host.total(), host.lo
 
 std::int64_t room_of(const Check& check, Figure figure) { return difference(check.bound, figure == Figure::high ? check.high : check.need); }
 
-}  // namespace
-
-namespace {
-
 void add_room(RoomsByFigure& left, const Check& check, Figure best = Figure::best, Figure high = Figure::high) {
   left[0].push_back(room_of(check, best));
   left[1].push_back(room_of(check, high));
