@@ -13,7 +13,6 @@ bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
 char* copy_to(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
 
 constexpr std::size_t kLeastRoom = 256;
-constexpr std::size_t kMostKey = 64;     // bytes of a key
 constexpr std::size_t kMostDigits = 20;  // of 64 bits, with a sign
 
 }  // namespace
@@ -60,14 +59,13 @@ void JsonOut::put_quoted(std::string_view text) {
 }
 
 void JsonOut::append(const JsonField& field) {
-  // To measure a key first would take as long as to copy it.
-  char* const begin = room_for(kMostKey + 3);
-  char* at = begin;
+  const std::string_view key = field.key;
+  char* at = room_for(key.size() + 3);
   *at++ = '"';
-  for (const char* c = field.key; *c != '\0' && at != begin + kMostKey + 1; ++c) *at++ = *c;
+  at = copy_to(at, key);
   *at++ = '"';
-  *at++ = ':';
-  size_ += static_cast<std::size_t>(at - begin);
+  *at = ':';
+  size_ += key.size() + 3;
   append(field.value);
 }
 

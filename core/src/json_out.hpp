@@ -125,7 +125,7 @@ class JsonOut {
 };
 
 struct JsonField {
-  const char* key;  ///< plain ASCII without quotes, 64 bytes at most
+  const char* key;  ///< plain ASCII without quotes
   JsonValue value;
 };
 
